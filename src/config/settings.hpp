@@ -1,0 +1,137 @@
+// Owns: the whole configuration as plain values, and the text they point to.
+// Borrows: nothing; it may be read from every thread once check() has passed, and is not changed then.
+// Must not touch: sockets, the event loop, the files a setting names (load() opens the configuration file only).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/endpoint.hpp"
+#include "base/fixed_list.hpp"
+#include "base/limits.hpp"
+#include "base/log_level.hpp"
+#include "base/status.hpp"
+#include "base/text.hpp"
+
+namespace fcgate {
+
+// One sentence for the user: what is wrong and what would be right.
+struct ConfigError {
+    unsigned line = 0;  // in the configuration file; 0: not from a file
+    Text<384> text;
+};
+
+struct Pair {
+    std::string_view name;
+    std::string_view value;
+};
+
+struct ListenSettings {
+    enum class Kind : uint8_t { tcp, any, local, descriptor };  // any: `:PORT`, dual-stack
+
+    Kind kind = Kind::tcp;
+    bool tls = false;
+    Endpoint endpoint;      // tcp; for any its port
+    std::string_view path;  // local
+    int descriptor = -1;    // inherited, already listening
+    std::string_view text;  // as configured, for messages
+};
+
+struct BackendSettings {
+    enum class Kind : uint8_t { unset, spawn, automatic, local, tcp };
+
+    std::string_view name;  // empty for [backend]
+    Kind kind = Kind::unset;
+    std::string_view address;  // as configured, for messages
+    std::string_view path;     // local
+    Endpoint endpoint;         // tcp
+    uint32_t workers = 4;
+    bool keep_alive = true;
+    uint32_t queue = 32;
+    int64_t queue_timeout_ms = 10'000;
+    int64_t connect_timeout_ms = 2'000;
+    int64_t response_timeout_ms = 60'000;
+    std::string_view command;
+    int64_t idle_stop_ms = 300'000;
+    FixedList<Pair, limits::pairs_per_site> php;
+};
+
+struct SiteSettings {
+    std::string_view name;  // empty for [site]
+    FixedList<std::string_view, limits::hosts_per_site> hosts;
+    std::string_view root;
+    FixedList<std::string_view, limits::index_names> index;
+    std::string_view front_controller;
+    std::string_view script_suffix = ".php";
+    std::string_view backend;   // name; empty: the first
+    size_t backend_number = 0;  // filled in by check()
+    bool has_backend = false;   // false when there is no [backend] at all: static files only
+    uint64_t max_body = uint64_t{8} * 1024 * 1024;
+    FixedList<Pair, limits::pairs_per_site> params;
+    FixedList<Pair, limits::pairs_per_site> headers;
+};
+
+struct ServerSettings {
+    FixedList<ListenSettings, limits::listeners> listen;
+    uint32_t threads = 1;
+    std::string_view user;
+    std::string_view group;
+    uint32_t max_connections = 64;
+    uint32_t max_connections_per_client = 16;
+    uint64_t connection_memory = 20 * 1024;
+    uint32_t exchanges = 32;                                     // requests in PHP or waiting for it, at most
+    uint64_t response_memory = uint64_t{1024} * 1024;            // pages shared by all exchanges
+    uint64_t response_buffer = uint64_t{64} * 1024;              // of them, for one exchange
+    int64_t header_timeout_ms = 10'000;
+    int64_t body_timeout_ms = 30'000;
+    int64_t send_timeout_ms = 30'000;
+    int64_t keepalive_timeout_ms = 15'000;
+    int64_t stop_timeout_ms = 4'000;
+    std::string_view error_log = "stderr";
+    LogLevel log_level = LogLevel::info;
+    std::string_view mime_types;
+};
+
+class Settings {
+  public:
+    Settings() = default;
+    Settings(const Settings&) = delete;  // the views point into text_
+    Settings& operator=(const Settings&) = delete;
+
+    // Sets one key. `section` is "server", "backend", "backend NAME", "site" or "site NAME"; a section that was not there
+    // is made. Keys that may be repeated are added to; an empty optional clears them. On failure nothing has changed and
+    // `error` says what would be right.
+    [[nodiscard]] Status set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error);
+    // The same with the name used on the command line and in the library: "site.root", "site:NAME.root".
+    [[nodiscard]] Status set(std::string_view name, std::string_view value, ConfigError& error);
+    // Takes all values of a key that may be repeated away, so that the command line can replace those of the file.
+    [[nodiscard]] Status clear(std::string_view name, ConfigError& error);
+    // Makes a section known even if no key follows.
+    [[nodiscard]] Status open_section(std::string_view section, ConfigError& error);
+
+    // Reads an INI file. not_found / denied / io when it cannot be read, else as set().
+    [[nodiscard]] Status load(const char* path, ConfigError& error);
+
+    // What only the whole can tell: a root in every site, known backend names, capacities that fit together. Resolves
+    // the names. To be called once everything is set.
+    [[nodiscard]] Status check(ConfigError& error);
+
+    // The effective configuration as a file that could be read again.
+    [[nodiscard]] Status print(TextBuffer& out) const;
+    // One value as print() shows it, e.g. "server.user"; not_found for an unknown name.
+    [[nodiscard]] Status get(std::string_view name, TextBuffer& out) const;
+
+    ServerSettings server;
+    FixedList<BackendSettings, limits::backends> backends;
+    FixedList<SiteSettings, limits::sites> sites;
+
+  private:
+    [[nodiscard]] Result<std::string_view> keep(std::string_view text);
+
+    size_t text_size_ = 0;
+    std::array<char, limits::settings_text> text_{};
+};
+
+}  // namespace fcgate
