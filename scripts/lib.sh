@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# What the scripts share. Source it, do not run it.
+
+project_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+apt_lists_are_fresh=no
+
+say() {
+    printf '==> %s\n' "$*"
+}
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        fail "'$*' needs root, and there is no sudo"
+    fi
+}
+
+package_is_installed() {
+    [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# Debian starts a server as soon as it is installed. The servers wanted here are started by whoever wants them, on ports
+# of their own, so nothing may start by itself meanwhile. A policy that stands already is the machine's own.
+install_without_starting() (
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
+)
+
+# need_packages PACKAGE...: installs those that are missing.
+need_packages() {
+    local package missing=()
+    if ! command -v dpkg-query >/dev/null; then
+        say "not Debian: these packages, or what they are called here, are taken as installed: $*"
+        return
+    fi
+    for package in "$@"; do
+        package_is_installed "$package" || missing+=("$package")
+    done
+    if [ "${#missing[@]}" -eq 0 ]; then
+        return
+    fi
+    say "installing ${missing[*]}"
+    if [ "$apt_lists_are_fresh" = no ]; then
+        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update
+        apt_lists_are_fresh=yes
+    fi
+    install_without_starting "${missing[@]}"
+}
+
+# Meson takes the dependencies' archives from here before it asks the internet. A folder beside the checkout may hold them
+# for machines without one.
+fetch_packagecache() {
+    local archive from=$project_root/../shared/packagecache to=$project_root/subprojects/packagecache
+    if [ ! -d "$from" ]; then
+        return
+    fi
+    mkdir -p "$to"
+    for archive in "$from"/*; do
+        if [ -f "$archive" ] && [ ! -e "$to/${archive##*/}" ]; then
+            say "taking ${archive##*/} from the archives beside the checkout"
+            cp "$archive" "$to/"
+        fi
+    done
+}
+
+# configure_tree TREE MESON-ARGUMENT...: sets the build tree up, or again if it was set up with other arguments.
+configure_tree() {
+    local tree=$1 log
+    shift
+    if [ -f "$tree/build.ninja" ] && [ "$(cat "$tree/setup-arguments" 2>/dev/null)" = "$*" ]; then
+        return
+    fi
+    say "configuring ${tree##*/}: $*"
+    rm -rf "$tree"
+    mkdir -p "$tree"
+    log=$tree/setup.log
+    if ! meson setup "$tree" "$project_root" "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        return 1
+    fi
+    # From the summary on: what was found, and what was chosen.
+    sed -n '/^  Dependencies$/,/^  Subprojects$/p' "$log" | sed '$d'
+    printf '%s\n' "$*" >"$tree/setup-arguments"
+}
+
+# shellcheck disable=SC2034 # used by those who source this
+build_packages=(g++ meson ninja-build pkg-config libcmocka-dev libinih-dev libmicrohttpd-dev)
