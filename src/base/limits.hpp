@@ -1,0 +1,42 @@
+// Owns: every compile-time capacity. What a user may set stands in config/settings.hpp, with its default.
+// Must not touch: anything; this header includes nothing of ours.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fcgate::limits {
+
+// HTTP
+inline constexpr size_t request_fields = 100;        // header fields of one request
+inline constexpr size_t reply_fields = 64;           // header fields of one reply
+inline constexpr size_t request_target = 8192;       // bytes; RFC 9112 section 3 asks for at least 8000
+inline constexpr size_t lingering_connections = 16;  // closed by us, still draining what the client sends
+inline constexpr size_t linger_bytes = size_t{1024} * 1024;
+inline constexpr int64_t linger_ms = 2000;
+
+// Configuration
+inline constexpr size_t listeners = 16;
+inline constexpr size_t sites = 16;
+inline constexpr size_t backends = 8;
+inline constexpr size_t hosts_per_site = 16;
+inline constexpr size_t index_names = 8;
+inline constexpr size_t pairs_per_site = 16;  // of `param`, of `header`, of `error_page`, each
+inline constexpr size_t settings_text = size_t{32} * 1024;
+inline constexpr size_t config_line = 2040;   // bytes of a line of the configuration file, without its end
+inline constexpr size_t config_value = 2000;  // leaves room for the key on that line
+inline constexpr size_t section_name = 32;    // inih silently cuts a section header of 50 bytes
+inline constexpr size_t threads = 16;
+inline constexpr size_t path = 4096;  // file system paths, with the final NUL
+
+// FastCGI
+inline constexpr size_t page = 4096;                       // of response pages
+inline constexpr size_t read_chunk = size_t{64} * 1024;    // most that is read from a backend at once
+inline constexpr size_t body_buffer = size_t{64} * 1024;   // of a request body before PHP is asked for
+inline constexpr int64_t body_wait_ms = 1000;              // ... or this long, whichever comes first
+inline constexpr size_t stderr_line = 1024;                // of one FCGI_STDERR line in the log
+
+// Log
+inline constexpr size_t log_line = 1024;
+
+}  // namespace fcgate::limits

@@ -1,0 +1,171 @@
+#include "base/text.hpp"
+
+#include <array>
+#include <charconv>
+
+namespace fcgate {
+
+namespace {
+
+constexpr std::array<bool, 256> token_characters() {
+    std::array<bool, 256> table{};
+    for (int c = 0; c < 256; ++c) {
+        const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        table[static_cast<size_t>(c)] = alphanumeric;
+    }
+    for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}
+
+constexpr std::array<bool, 256> is_token_character = token_characters();
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+    for (const char c : text) {
+        if (!is_token_character[static_cast<unsigned char>(c)]) {
+            return false;
+        }
+    }
+    return !text.empty();
+}
+
+bool has_control(std::string_view text) {
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool equals_ignore_case(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && starts_with_ignore_case(a, b);
+}
+
+bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
+    if (text.size() < prefix.size()) {
+        return false;
+    }
+    for (size_t i = 0; i < prefix.size(); ++i) {
+        if (to_lower(text[i]) != to_lower(prefix[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ends_with_ignore_case(std::string_view text, std::string_view suffix) {
+    return text.size() >= suffix.size() && equals_ignore_case(slice(text, text.size() - suffix.size()), suffix);
+}
+
+std::string_view trim(std::string_view text) {
+    const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+    while (!text.empty() && is_space(text.front())) {
+        text.remove_prefix(1);
+    }
+    while (!text.empty() && is_space(text.back())) {
+        text.remove_suffix(1);
+    }
+    return text;
+}
+
+std::string_view split_first(std::string_view text, char separator, std::string_view& rest) {
+    const size_t at = text.find(separator);
+    if (at == std::string_view::npos) {
+        rest = {};
+        return text;
+    }
+    const std::string_view first = slice(text, 0, at);
+    rest = slice(text, at + 1);
+    return first;
+}
+
+std::string_view next_word(std::string_view& text) {
+    text = trim(text);
+    size_t length = 0;
+    while (length < text.size() && text[length] != ' ' && text[length] != '\t') {
+        ++length;
+    }
+    const std::string_view word = slice(text, 0, length);
+    text.remove_prefix(length);
+    return word;
+}
+
+Result<uint64_t> parse_decimal(std::string_view text) {
+    if (text.empty() || !is_digit(text.front())) {
+        return Status::malformed;  // from_chars would take a sign
+    }
+    uint64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc::result_out_of_range) {
+        return Status::too_large;
+    }
+    if (error != std::errc() || end != text.data() + text.size()) {
+        return Status::malformed;
+    }
+    return value;
+}
+
+void TextBuffer::clear() {
+    size_ = 0;
+    status_ = Status::ok;
+    if (storage_.empty()) {
+        status_ = Status::too_large;
+    } else {
+        storage_[0] = '\0';
+    }
+}
+
+TextBuffer& TextBuffer::append(std::string_view text) {
+    if (status_ != Status::ok) {
+        return *this;
+    }
+    if (text.size() >= storage_.size() - size_) {
+        status_ = Status::too_large;
+        return *this;
+    }
+    if (!text.empty()) {
+        memcpy(storage_.data() + size_, text.data(), text.size());
+    }
+    size_ += text.size();
+    storage_[size_] = '\0';
+    return *this;
+}
+
+TextBuffer& TextBuffer::append_number(uint64_t value) {
+    return append_padded(value, 1);
+}
+
+TextBuffer& TextBuffer::append_padded(uint64_t value, unsigned digits) {
+    char text[20];  // UINT64_MAX has 20 digits
+    size_t at = sizeof text;
+    while (at > 0 && (value != 0 || sizeof text - at < digits)) {
+        text[--at] = static_cast<char>('0' + value % 10);
+        value /= 10;
+    }
+    return append(std::string_view(text + at, sizeof text - at));
+}
+
+TextBuffer& TextBuffer::append_escaped(std::string_view text, size_t limit) {
+    static constexpr char digits[] = "0123456789abcdef";
+    const std::string_view shown = slice(text, 0, limit);
+    for (const char c : shown) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte < 0x7f && c != '\\') {
+            append(c);
+        } else {
+            const char escaped[] = {'\\', 'x', digits[byte >> 4U], digits[byte & 0x0fU]};
+            append(std::string_view(escaped, sizeof escaped));
+        }
+    }
+    if (shown.size() < text.size()) {
+        append("...");
+    }
+    return *this;
+}
+
+}  // namespace fcgate
