@@ -1,0 +1,59 @@
+#include "http/message.hpp"
+
+namespace fcgate {
+
+namespace {
+
+// RFC 9110 section 7.6.1 and what precedes it: Keep-Alive and Proxy-Connection are of HTTP/1.0, HTTP2-Settings of RFC 7540.
+constexpr std::string_view hop_by_hop[] = {
+    "Connection",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authentication-Info",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "HTTP2-Settings",
+};
+
+}  // namespace
+
+bool is_hop_by_hop(std::string_view name) {
+    for (const std::string_view one : hop_by_hop) {
+        if (equals_ignore_case(name, one)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool list_has(std::string_view value, std::string_view element) {
+    while (!value.empty()) {
+        if (equals_ignore_case(trim(split_first(value, ',', value)), element)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string_view RequestHead::field(std::string_view name) const {
+    for (const Field& one : fields) {
+        if (equals_ignore_case(one.name, name)) {
+            return one.value;
+        }
+    }
+    return {};
+}
+
+bool Reply::add_field(std::string_view name, std::string_view value) {
+    if (field_count_ == fields_.size()) {
+        return false;
+    }
+    fields_[field_count_++] = {name, value};
+    return true;
+}
+
+}  // namespace fcgate

@@ -1,0 +1,85 @@
+// Owns: the vocabulary between the rooms: a request's head as a borrowed view, and a reply as a value.
+// Borrows: all text points into the HTTP connection's memory (requests) or into storage of whoever made the reply.
+// Must not touch: microhttpd.h, files, sockets. route/, files/ and fastcgi/ know HTTP through this header alone.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/endpoint.hpp"
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+namespace fcgate {
+
+struct Field {
+    std::string_view name;
+    std::string_view value;
+};
+
+// True for a field that concerns one connection alone and never goes on (RFC 9110 section 7.6.1).
+[[nodiscard]] bool is_hop_by_hop(std::string_view name);
+// True when the comma-separated list `value` has that element, compared without case (RFC 9110 section 5.6.1).
+[[nodiscard]] bool list_has(std::string_view value, std::string_view element);
+
+// A request's head. The views are valid until the next head is collected by the same worker; they can be had again
+// for as long as the request lives.
+struct RequestHead {
+    std::string_view method;
+    std::string_view target;  // raw, as it stood in the request line
+    std::string_view host;    // value of Host, or the authority of an absolute target; empty: none
+    std::span<const Field> fields;
+    uint64_t content_length = 0;
+    bool has_content_length = false;
+    bool is_chunked = false;
+    bool is_http_1_0 = false;
+    bool is_tls = false;
+    Endpoint client;
+    Endpoint local;
+
+    // The first field of that name, compared without case; empty when there is none.
+    [[nodiscard]] std::string_view field(std::string_view name) const;
+};
+
+// Produces the body of a streamed reply.
+struct BodyReader {
+    // Fills `room`. Returns the count; 0: nothing there yet, the reader calls for a wake-up itself;
+    // end / failed below.
+    static constexpr ptrdiff_t end = -1;
+    static constexpr ptrdiff_t failed = -2;  // the client must see that the body is cut off
+    ptrdiff_t (*read)(void* context, std::span<char> room) = nullptr;
+    void* context = nullptr;
+};
+
+// What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
+struct Reply {
+    enum class Body : uint8_t { none, memory, file, stream };
+
+    uint16_t status = 0;
+    Body body = Body::none;
+    bool close = false;         // end the connection after this reply
+    bool length_known = false;  // `length` holds; always true for memory and file
+    uint64_t length = 0;        // of the body; for HEAD and 304 the length a GET would have had
+    std::string_view memory;
+    int fd = -1;  // owned by the reply until it is queued, then by the HTTP side, which closes it
+    uint64_t offset = 0;
+    BodyReader reader;
+
+    [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), field_count_}; }
+    // Names and values must be valid already; false when there is no room for one more.
+    [[nodiscard]] bool add_field(std::string_view name, std::string_view value);
+
+  private:
+    std::array<Field, limits::reply_fields> fields_{};
+    size_t field_count_ = 0;
+};
+
+// True for a status whose reply has no body at all (RFC 9110 section 6.4.1).
+[[nodiscard]] constexpr bool status_has_no_body(unsigned status) {
+    return (status >= 100 && status < 200) || status == 204 || status == 304;
+}
+
+}  // namespace fcgate
