@@ -1,0 +1,159 @@
+#include "fastcgi/params.hpp"
+
+#include <cstring>
+
+namespace fcgate::fastcgi {
+
+namespace {
+
+constexpr size_t longest_short_length = 127;  // section 3.4: one byte up to here, else four with the top bit set
+constexpr std::string_view header_prefix = "HTTP_";
+
+size_t encoded_size(size_t length) {
+    return length <= longest_short_length ? 1 : 4;
+}
+
+}  // namespace
+
+ParamsWriter::ParamsWriter(std::span<uint8_t> storage, bool keep_connection) : storage_(storage) {
+    const auto begin = begin_request(keep_connection);
+    if (storage_.size() < begin.size()) {
+        fail(Status::too_large);
+        return;
+    }
+    memcpy(storage_.data(), begin.data(), begin.size());
+    size_ = begin.size();
+}
+
+void ParamsWriter::add(std::string_view name, std::string_view value) {
+    begin_value(name, false, value.size());
+    append_value(value);
+}
+
+void ParamsWriter::add(std::string_view name, std::string_view first, std::string_view second, std::string_view third) {
+    begin_value(name, false, first.size() + second.size() + third.size());
+    append_value(first);
+    append_value(second);
+    append_value(third);
+}
+
+void ParamsWriter::add_header(std::string_view name, std::string_view value) {
+    begin_value(name, true, value.size());
+    append_value(value);
+}
+
+void ParamsWriter::begin_value(std::string_view name, bool as_header, size_t value_length) {
+    const size_t name_length = name.size() + (as_header ? header_prefix.size() : 0);
+    if (value_left_ != 0) {
+        fail(Status::malformed);
+    }
+    if (!reserve(name_length, value_length)) {
+        return;
+    }
+    put_length(name_length);
+    put_length(value_length);
+    if (as_header) {
+        put(header_prefix);
+        for (const char c : name) {
+            storage_[size_++] = static_cast<uint8_t>(header_variable_character(c));
+        }
+    } else {
+        put(name);
+    }
+    value_left_ = value_length;
+}
+
+void ParamsWriter::append_value(std::string_view part) {
+    if (part.size() > value_left_) {
+        fail(Status::malformed);
+    }
+    if (status_ != Status::ok) {
+        return;
+    }
+    value_left_ -= part.size();
+    put(part);
+}
+
+Result<std::span<const uint8_t>> ParamsWriter::finish() {
+    if (value_left_ != 0) {
+        fail(Status::malformed);
+    }
+    close_record();
+    open_record();
+    close_record();
+    if (status_ != Status::ok) {
+        return status_;
+    }
+    return std::span<const uint8_t>(storage_.data(), size_);
+}
+
+// Makes sure that a whole pair fits behind size_, in one record. The specification lets a record end anywhere in the
+// stream, but PHP parses each PARAMS record by itself and hangs up on half a pair.
+bool ParamsWriter::reserve(size_t name_length, size_t value_length) {
+    if (name_length > max_content || value_length > max_content) {
+        fail(Status::too_large);
+        return false;
+    }
+    const size_t pair = encoded_size(name_length) + encoded_size(value_length) + name_length + value_length;
+    if (pair > max_content) {
+        fail(Status::too_large);
+        return false;
+    }
+    if (record_start_ != 0 && pair > max_content - (size_ - record_start_ - header_size)) {
+        close_record();
+    }
+    if (record_start_ == 0) {
+        open_record();
+    }
+    if (pair > storage_.size() - size_) {
+        fail(Status::too_large);
+    }
+    return status_ == Status::ok;
+}
+
+// The two below write into what reserve() has found.
+
+void ParamsWriter::put(std::string_view bytes) {
+    if (!bytes.empty()) {
+        memcpy(storage_.data() + size_, bytes.data(), bytes.size());
+    }
+    size_ += bytes.size();
+}
+
+void ParamsWriter::put_length(size_t length) {
+    if (encoded_size(length) == 1) {
+        storage_[size_] = static_cast<uint8_t>(length);
+    } else {
+        store_be32(storage_.data() + size_, static_cast<uint32_t>(length) | 0x80000000U);
+    }
+    size_ += encoded_size(length);
+}
+
+void ParamsWriter::open_record() {
+    if (status_ != Status::ok) {
+        return;
+    }
+    if (header_size > storage_.size() - size_) {
+        fail(Status::too_large);
+        return;
+    }
+    record_start_ = size_;
+    size_ += header_size;
+}
+
+void ParamsWriter::close_record() {
+    if (status_ != Status::ok || record_start_ == 0) {
+        return;
+    }
+    encode_header(storage_.data() + record_start_, RecordType::params, size_ - record_start_ - header_size);
+    record_start_ = 0;
+}
+
+void ParamsWriter::fail(Status why) {
+    if (status_ == Status::ok) {
+        status_ = why;
+        value_left_ = 0;
+    }
+}
+
+}  // namespace fcgate::fastcgi
