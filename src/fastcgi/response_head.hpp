@@ -1,0 +1,66 @@
+// Owns: the parsing of a CGI response's head (RFC 3875 section 6): collected in storage of the caller, then read in place.
+// Borrows: that storage until the fields are no longer used.
+// Must not touch: sockets, MHD, the event loop.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/limits.hpp"
+#include "base/status.hpp"
+#include "http/message.hpp"
+
+namespace fcgate::fastcgi {
+
+// Feed it STDOUT until complete(). It accepts CRLF and LF line ends, as php-fpm and old scripts send them.
+class ResponseHead {
+  public:
+    explicit ResponseHead(std::span<char> storage) : storage_(storage) {}
+
+    // Consumes head bytes from the front of `input`; what is left behind the empty line is body. Every byte is looked at
+    // once, however slowly they drip. What it has said other than again it says for ever, and consumes no more.
+    // ok: the head is complete and valid. again: more input is needed. too_large: it does not fit, or has more than
+    // limits::reply_fields fields. malformed: error() says what (bad field name or value, Status outside 200 to 999,
+    // differing Content-Lengths, no field at all, folded line, a status line of HTTP).
+    [[nodiscard]] Status feed(std::string_view& input);
+
+    // Valid after ok. Status without `Status:` is 200, or 302 when there is a Location (RFC 3875 section 6.2.3).
+    [[nodiscard]] uint16_t status() const { return status_; }
+    // Without Status, Content-Length, the hop-by-hop fields (is_hop_by_hop()) and what Connection names; repeated
+    // fields stay apart and in order. Empty values are dropped: the HTTP library refuses them.
+    [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), field_count_}; }
+    [[nodiscard]] bool has_content_length() const { return has_content_length_; }
+    [[nodiscard]] uint64_t content_length() const { return content_length_; }
+    [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream
+    [[nodiscard]] const char* error() const { return error_; }
+    [[nodiscard]] size_t size() const { return size_; }  // bytes collected, for the log
+
+    void reset() { *this = ResponseHead(storage_); }
+
+  private:
+    [[nodiscard]] Status take_line(std::string_view line);
+    [[nodiscard]] Status take_status(std::string_view value);
+    [[nodiscard]] Status take_content_length(std::string_view value);
+    [[nodiscard]] Status complete();
+    void drop_named_by_connection();
+    [[nodiscard]] Status fail(const char* why);
+
+    std::span<char> storage_;
+    size_t size_ = 0;
+    size_t line_start_ = 0;
+    const char* error_ = "";
+    uint64_t content_length_ = 0;
+    size_t field_count_ = 0;
+    uint16_t status_ = 0;
+    Status outcome_ = Status::again;
+    bool has_connection_ = false;
+    bool has_location_ = false;
+    bool has_content_length_ = false;
+    bool is_event_stream_ = false;
+    std::array<Field, limits::reply_fields> fields_{};
+};
+
+}  // namespace fcgate::fastcgi
