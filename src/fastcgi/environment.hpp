@@ -1,0 +1,44 @@
+// Owns: the CGI/1.1 environment of a request (RFC 3875 section 4.1), as php-fpm wants it.
+// Borrows: the request and the texts, for the call.
+// Must not touch: sockets, MHD, the event loop, the file system.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "config/settings.hpp"
+#include "fastcgi/params.hpp"
+#include "http/message.hpp"
+
+namespace fcgate::fastcgi {
+
+struct CgiRequest {
+    const RequestHead& head;
+    std::string_view document_root;    // absolute, without a trailing slash
+    std::string_view script_name;      // "/index.php"
+    std::string_view path_info;        // decoded; "/a/b", or empty
+    std::string_view query;            // still encoded, without '?'
+    std::string_view server_name;      // Host without port; empty: the local address stands in
+    std::string_view server_software;  // "fcgate/1.0"
+    std::span<const Pair> params;      // of the site; the last of one name holds
+    bool has_body = false;             // STDIN follows, with exactly body_length bytes
+    uint64_t body_length = 0;
+    bool https = false;
+};
+
+// Adds each variable once. A configured param replaces what the request would give, but for CONTENT_LENGTH: that one
+// frames STDIN.
+//
+// Header fields become HTTP_ variables, except
+// - names with anything but letters, digits and '-': PHP makes one variable of "X_Real_IP", "X.Real.IP" and "X-Real-IP", and the
+//   first two would slip past a proxy that guards the third;
+// - Proxy (httpoxy: HTTP_PROXY steers the HTTP clients of scripts) and Redirect-Status (CVE-2024-8927: php-cgi's guard);
+// - Content-Type and Content-Length, which have variables of their own;
+// - hop-by-hop fields. What Connection lists besides them stays: the message ends here and goes to no further hop, so
+//   nothing can go wrong with such a field kept, but a client could make one vanish that a proxy before us has set
+//   (X-Real-IP) or that a script's check needs (Origin, Cookie, Authorization).
+// A repeated field is joined at its first place with ", ", Cookie with "; " (RFC 3875 section 4.1.18, RFC 6265 section 5.4).
+void write_environment(const CgiRequest& request, ParamsWriter& writer);
+
+}  // namespace fcgate::fastcgi
