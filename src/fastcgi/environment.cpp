@@ -59,7 +59,7 @@ RequestUri request_uri(std::string_view target) {
 uint64_t name_bit(std::string_view name) {
     const auto first = static_cast<unsigned char>(to_lower(name.front()));
     const auto last = static_cast<unsigned char>(to_lower(name.back()));
-    return uint64_t{1} << ((name.size() * 7 + first * 5U + last) % 64);
+    return uint64_t{1} << ((name.size() * 7 + size_t{5} * first + last) % 64);
 }
 
 class Environment {
@@ -75,7 +75,7 @@ class Environment {
     void add_script();
     void add_headers();
     void add_header(std::string_view name, std::string_view value);
-    void add_joined(size_t first);
+    void add_joined(size_t at);
     void add_params();
     [[nodiscard]] bool is_configured(std::string_view name) const;
     [[nodiscard]] bool is_header_configured(std::string_view name) const;
