@@ -18,6 +18,7 @@ class FixedList {
         items_[count_++] = value;
         return true;
     }
+    void pop_back() { --count_; }  // not of an empty list
     void clear() { count_ = 0; }
 
     [[nodiscard]] size_t size() const { return count_; }

@@ -19,8 +19,10 @@ namespace fcgate {
 
 // One sentence for the user: what is wrong and what would be right.
 struct ConfigError {
+    static constexpr size_t capacity = 384;
+
     unsigned line = 0;  // in the configuration file; 0: not from a file
-    Text<384> text;
+    Text<capacity> text;
 };
 
 struct Pair {
@@ -41,6 +43,7 @@ struct ListenSettings {
 
 struct BackendSettings {
     enum class Kind : uint8_t { unset, spawn, automatic, local, tcp };
+    static constexpr int64_t default_idle_stop_ms = 300'000;
 
     std::string_view name;  // empty for [backend]
     Kind kind = Kind::unset;
@@ -54,7 +57,7 @@ struct BackendSettings {
     int64_t connect_timeout_ms = 2'000;
     int64_t response_timeout_ms = 60'000;
     std::string_view command;
-    int64_t idle_stop_ms = 300'000;
+    int64_t idle_stop_ms = default_idle_stop_ms;  // 0: never
     FixedList<Pair, limits::pairs_per_site> php;
 };
 
@@ -62,7 +65,8 @@ struct SiteSettings {
     std::string_view name;  // empty for [site]
     FixedList<std::string_view, limits::hosts_per_site> hosts;
     std::string_view root;
-    FixedList<std::string_view, limits::index_names> index;
+    FixedList<std::string_view, limits::index_names> index;  // of a section made by name: index.php index.html
+    bool index_is_default = false;                           // the first value set replaces them
     std::string_view front_controller;
     std::string_view script_suffix = ".php";
     std::string_view backend;   // name; empty: the first
@@ -81,9 +85,9 @@ struct ServerSettings {
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
     uint64_t connection_memory = 20 * 1024;
-    uint32_t exchanges = 32;                                     // requests in PHP or waiting for it, at most
-    uint64_t response_memory = uint64_t{1024} * 1024;            // pages shared by all exchanges
-    uint64_t response_buffer = uint64_t{64} * 1024;              // of them, for one exchange
+    uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most
+    uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges
+    uint64_t response_buffer = uint64_t{64} * 1024;    // of them, for one exchange
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;
@@ -100,18 +104,22 @@ class Settings {
     Settings(const Settings&) = delete;  // the views point into text_
     Settings& operator=(const Settings&) = delete;
 
-    // Sets one key. `section` is "server", "backend", "backend NAME", "site" or "site NAME"; a section that was not there
-    // is made. Keys that may be repeated are added to; an empty optional clears them. On failure nothing has changed and
-    // `error` says what would be right.
-    [[nodiscard]] Status set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error);
+    // Sets one key. `section` is "server", "backend", "backend NAME", "site" or "site NAME"; a section that was not
+    // there is made. Keys that may be repeated are added to; an empty value takes all their values away. On failure
+    // nothing has changed and `error` says what would be right: malformed (unknown name, wrong value), refused (not
+    // supported yet), too_large (a capacity).
+    [[nodiscard]] Status set(std::string_view section, std::string_view key, std::string_view value,
+                             ConfigError& error);
     // The same with the name used on the command line and in the library: "site.root", "site:NAME.root".
     [[nodiscard]] Status set(std::string_view name, std::string_view value, ConfigError& error);
     // Takes all values of a key that may be repeated away, so that the command line can replace those of the file.
+    // malformed for other keys.
     [[nodiscard]] Status clear(std::string_view name, ConfigError& error);
     // Makes a section known even if no key follows.
     [[nodiscard]] Status open_section(std::string_view section, ConfigError& error);
 
-    // Reads an INI file. not_found / denied / io when it cannot be read, else as set().
+    // Reads an INI file. not_found / denied / io when it cannot be read, else as set(); the text of `error` begins with
+    // the path and the line. What stood before a wrong line has been set.
     [[nodiscard]] Status load(const char* path, ConfigError& error);
 
     // What only the whole can tell: a root in every site, known backend names, capacities that fit together. Resolves
@@ -128,7 +136,13 @@ class Settings {
     FixedList<SiteSettings, limits::sites> sites;
 
   private:
+    struct Section;
+    struct Mark;
+
     [[nodiscard]] Result<std::string_view> keep(std::string_view text);
+    [[nodiscard]] Status open(std::string_view text, Section& section, ConfigError& error);
+    [[nodiscard]] Mark mark() const;
+    void go_back(const Mark& mark);
 
     size_t text_size_ = 0;
     std::array<char, limits::settings_text> text_{};

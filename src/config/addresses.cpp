@@ -1,0 +1,146 @@
+#include <sys/un.h>
+
+#include "config/values.hpp"
+
+namespace fcgate::config {
+
+namespace {
+
+struct HostPort {
+    std::string_view host;  // without brackets
+    uint16_t port = 0;
+};
+
+// "HOST:PORT" or "[HOST]:PORT"; the host may be empty.
+Status split_host_port(std::string_view text, HostPort& out) {
+    const size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        return Status::malformed;
+    }
+    const Result<uint64_t> port = parse_decimal(slice(text, colon + 1));
+    if (!port.ok() || port.value() > UINT16_MAX) {
+        return Status::malformed;
+    }
+    std::string_view host = slice(text, 0, colon);
+    if (host.starts_with('[')) {
+        if (!host.ends_with(']') || host.size() == 2) {
+            return Status::malformed;
+        }
+        host = slice(host, 1, host.size() - 2);
+        if (host.find(':') == std::string_view::npos) {
+            return Status::malformed;  // brackets are for IPv6
+        }
+    } else if (host.find(':') != std::string_view::npos) {
+        return Status::malformed;  // ::1:80 has two readings
+    }
+    out.host = host;
+    out.port = static_cast<uint16_t>(port.value());
+    return Status::ok;
+}
+
+Result<Endpoint> parse_endpoint(const HostPort& from) {
+    // The one name whose address needs no resolver.
+    return Endpoint::parse_ip(from.host == "localhost" ? "127.0.0.1" : from.host, from.port);
+}
+
+Status parse_socket_path(std::string_view text, std::string_view& path) {
+    text.remove_prefix(std::string_view("unix:").size());
+    if (!text.starts_with('/') || text.ends_with('/')) {
+        return Status::malformed;
+    }
+    if (text.size() >= sizeof(sockaddr_un::sun_path)) {
+        return Status::too_large;
+    }
+    path = text;
+    return Status::ok;
+}
+
+Status parse_listen_ip(std::string_view word, ListenSettings& out) {
+    HostPort parts;
+    const Status status = split_host_port(word, parts);
+    if (status != Status::ok) {
+        return status;
+    }
+    const bool any = parts.host.empty();
+    if (any) {
+        parts.host = "::";
+    }
+    const Result<Endpoint> endpoint = parse_endpoint(parts);
+    if (!endpoint.ok()) {
+        return endpoint.status();
+    }
+    out.kind = any ? ListenSettings::Kind::any : ListenSettings::Kind::tcp;
+    out.endpoint = endpoint.value();
+    return Status::ok;
+}
+
+}  // namespace
+
+Status parse_listen(std::string_view text, ListenSettings& out) {
+    ListenSettings result;
+    result.text = trim(text);
+    std::string_view rest = text;
+    const std::string_view word = next_word(rest);
+    const std::string_view second = next_word(rest);
+    result.tls = second == "tls";
+    if ((!second.empty() && !result.tls) || !next_word(rest).empty()) {
+        return Status::malformed;
+    }
+    Status status = Status::ok;
+    if (word.starts_with("unix:")) {
+        result.kind = ListenSettings::Kind::local;
+        status = parse_socket_path(word, result.path);
+    } else if (word.starts_with("fd:")) {
+        const Result<uint64_t> number = parse_decimal(slice(word, 3));
+        if (!number.ok() || number.value() > UINT16_MAX) {
+            return Status::malformed;
+        }
+        result.kind = ListenSettings::Kind::descriptor;
+        result.descriptor = static_cast<int>(number.value());
+    } else {
+        status = parse_listen_ip(word, result);
+    }
+    if (status == Status::ok) {
+        out = result;
+    }
+    return status;
+}
+
+Status parse_backend_address(std::string_view text, BackendSettings& out) {
+    BackendSettings::Kind kind = BackendSettings::Kind::unset;
+    std::string_view path;
+    Endpoint endpoint;
+    if (text == "spawn") {
+        kind = BackendSettings::Kind::spawn;
+    } else if (text == "auto") {
+        kind = BackendSettings::Kind::automatic;
+    } else if (text.starts_with("unix:")) {
+        kind = BackendSettings::Kind::local;
+        const Status status = parse_socket_path(text, path);
+        if (status != Status::ok) {
+            return status;
+        }
+    } else {
+        HostPort parts;
+        const Status status = split_host_port(text, parts);
+        if (status != Status::ok) {
+            return status;
+        }
+        if (parts.host.empty() || parts.port == 0) {
+            return Status::malformed;  // nothing can be reached there
+        }
+        const Result<Endpoint> parsed = parse_endpoint(parts);
+        if (!parsed.ok()) {
+            return parsed.status();
+        }
+        kind = BackendSettings::Kind::tcp;
+        endpoint = parsed.value();
+    }
+    out.kind = kind;
+    out.address = text;
+    out.path = path;
+    out.endpoint = endpoint;
+    return Status::ok;
+}
+
+}  // namespace fcgate::config

@@ -1,0 +1,149 @@
+// What only the whole configuration can tell.
+#include <algorithm>
+
+#include "config/settings.hpp"
+
+namespace fcgate {
+
+namespace {
+
+TextBuffer& begin(ConfigError& error, std::string_view kind, std::string_view name) {
+    error.text.append('[').append(kind);
+    if (!name.empty()) {
+        error.text.append(' ').append(name);
+    }
+    return error.text.append("] ");
+}
+
+// The whole of what stands between the configuration and PHP that fcgate starts itself.
+Status refuse_spawning(const BackendSettings& backend, ConfigError& error) {
+    std::string_view what;
+    if (backend.kind == BackendSettings::Kind::spawn || backend.kind == BackendSettings::Kind::automatic) {
+        what = "address = spawn and address = auto are";
+    } else if (!backend.command.empty()) {
+        what = "command is";
+    } else if (backend.idle_stop_ms != BackendSettings::default_idle_stop_ms) {
+        what = "idle_stop is";
+    } else if (!backend.php.empty()) {
+        what = "php is";
+    } else {
+        return Status::ok;
+    }
+    begin(error, "backend", backend.name).append(what).append(" not supported yet");
+    error.text.append("; write the address of a running php-fpm, for example unix:/run/php/php-fpm.sock");
+    return Status::refused;
+}
+
+Status check_capacities(const ServerSettings& server, ConfigError& error) {
+    if (server.threads > server.max_connections) {
+        begin(error, "server", {}).append("threads: more than max_connections (").append_number(server.max_connections);
+        error.text.append("); every thread needs one");
+        return Status::malformed;
+    }
+    if (server.exchanges < server.threads) {
+        begin(error, "server", {}).append("exchanges: fewer than threads (").append_number(server.threads);
+        error.text.append("); every thread needs one");
+        return Status::malformed;
+    }
+    // Every exchange must be able to hold a page, and one more keeps the fullest of them moving.
+    const uint64_t least = (uint64_t{server.exchanges} + 1) * limits::page;
+    if (server.response_memory < least) {
+        begin(error, "server", {}).append("response_memory: too little for ").append_number(server.exchanges);
+        error.text.append(" exchanges; write at least ").append_number((least + 1023) / 1024).append('k');
+        return Status::malformed;
+    }
+    if (server.response_buffer > server.response_memory) {
+        begin(error, "server", {}).append("response_buffer: one exchange cannot have more than all response_memory");
+        return Status::malformed;
+    }
+    return Status::ok;
+}
+
+Status resolve_backend(const Settings& settings, SiteSettings& site, ConfigError& error) {
+    site.backend_number = 0;
+    site.has_backend = !settings.backends.empty();
+    if (site.backend.empty()) {
+        return Status::ok;
+    }
+    for (size_t i = 0; i < settings.backends.size(); ++i) {
+        if (settings.backends[i].name == site.backend) {
+            site.backend_number = i;
+            return Status::ok;
+        }
+    }
+    begin(error, "site", site.name).append("backend: there is no [backend ").append(site.backend).append(']');
+    return Status::malformed;
+}
+
+Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
+    if (site.root.empty()) {
+        begin(error, "site", site.name).append("root: not set; write the folder that is served, for example /www");
+        return Status::malformed;
+    }
+    if (!is_first && site.hosts.empty()) {
+        begin(error, "site", site.name).append("host: not set; only the first site is found without one");
+        return Status::malformed;
+    }
+    return Status::ok;
+}
+
+// Two sites with one name: the second would never be found.
+Status check_hosts(const Settings& settings, ConfigError& error) {
+    for (const SiteSettings& site : settings.sites) {
+        for (const std::string_view host : site.hosts) {
+            for (const SiteSettings* other = settings.sites.begin(); other != &site; ++other) {
+                for (const std::string_view taken : other->hosts) {
+                    if (equals_ignore_case(host, taken)) {
+                        begin(error, "site", site.name).append("host: \"").append_escaped(host, 60);
+                        error.text.append("\" belongs to an earlier site already");
+                        return Status::malformed;
+                    }
+                }
+            }
+        }
+    }
+    return Status::ok;
+}
+
+}  // namespace
+
+Status Settings::check(ConfigError& error) {
+    error.line = 0;
+    error.text.clear();
+    if (server.listen.empty()) {
+        begin(error, "server", {}).append("listen: not set; write for example 0.0.0.0:80");
+        return Status::malformed;
+    }
+    Status status = check_capacities(server, error);
+    if (status != Status::ok) {
+        return status;
+    }
+    server.max_connections_per_client = std::min(server.max_connections_per_client, server.max_connections);
+    for (const BackendSettings& backend : backends) {
+        if (backend.kind == BackendSettings::Kind::unset) {
+            begin(error, "backend", backend.name)
+                .append("address: not set; write for example unix:/run/php/php-fpm.sock");
+            return Status::malformed;
+        }
+        status = refuse_spawning(backend, error);
+        if (status != Status::ok) {
+            return status;
+        }
+    }
+    if (sites.empty()) {
+        error.text.append("there is no [site]; set at least its root, the folder that is served");
+        return Status::malformed;
+    }
+    for (SiteSettings& site : sites) {
+        status = check_site(site, &site == sites.begin(), error);
+        if (status == Status::ok) {
+            status = resolve_backend(*this, site, error);
+        }
+        if (status != Status::ok) {
+            return status;
+        }
+    }
+    return check_hosts(*this, error);
+}
+
+}  // namespace fcgate

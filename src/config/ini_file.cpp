@@ -1,0 +1,222 @@
+// The configuration file. inih takes lines apart; the lines themselves are read here, so that their number is known with
+// every build of inih, none is cut or joined to the one above, and no byte goes unseen.
+#include <fcntl.h>
+#include <ini.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "config/settings.hpp"
+
+namespace fcgate {
+
+namespace {
+
+constexpr size_t section_header = 49;  // of which inih remembers no more, without a word
+
+class IniFile {
+  public:
+    IniFile(Settings& settings, ConfigError& error) : settings_(settings), error_(error) {}
+    ~IniFile() {
+        if (fd_ >= 0) {
+            close(fd_);
+        }
+    }
+    IniFile(const IniFile&) = delete;
+    IniFile& operator=(const IniFile&) = delete;
+
+    Status read(const char* path);
+
+  private:
+    static char* next_line(char* out, int size, void* file);
+    static int take(void* file, const char* section, const char* name, const char* value);
+#if INI_HANDLER_LINENO
+    static int take_with_line(void* file, const char* section, const char* name, const char* value, int /*line*/) {
+        return take(file, section, name, value);
+    }
+    static constexpr ini_handler handler = take_with_line;
+#else
+    static constexpr ini_handler handler = take;
+#endif
+
+    bool fill();
+    bool read_line(std::span<char> room, size_t& length);
+    Status check_line(std::string_view line);
+    Status open_section(std::string_view line);
+    Status fail(Status status, std::string_view what);
+
+    Settings& settings_;
+    ConfigError& error_;
+    int fd_ = -1;
+    unsigned line_ = 0;
+    Status status_ = Status::ok;
+    size_t at_ = 0;
+    size_t size_ = 0;
+    std::array<char, 1024> chunk_{};
+};
+
+Status IniFile::fail(Status status, std::string_view what) {
+    error_.text.clear();
+    error_.text.append(what);
+    return status;
+}
+
+// True when there is a byte at at_.
+bool IniFile::fill() {
+    if (at_ < size_) {
+        return true;
+    }
+    at_ = 0;
+    size_ = 0;
+    ssize_t count = 0;
+    do {
+        count = ::read(fd_, chunk_.data(), chunk_.size());
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        status_ = fail(Status::io, errno == EISDIR ? "this is a folder" : strerror(errno));
+        return false;
+    }
+    size_ = static_cast<size_t>(count);
+    return size_ > 0;
+}
+
+// The next line without its '\n', or what of it fits into `room`; `length` is its whole length. False at the end.
+bool IniFile::read_line(std::span<char> room, size_t& length) {
+    length = 0;
+    if (!fill()) {
+        return false;
+    }
+    while (fill()) {
+        const char c = chunk_[at_++];
+        if (c == '\n') {
+            break;
+        }
+        if (length < room.size()) {
+            room[length] = c;
+        }
+        ++length;
+    }
+    return status_ == Status::ok;
+}
+
+// Opens the section here: not every build of inih tells of one that has no keys, and none of what follows the ']'.
+Status IniFile::open_section(std::string_view line) {
+    const size_t end = line.find(']');
+    if (end == std::string_view::npos) {
+        return fail(Status::malformed, "the ] of the section is missing");
+    }
+    const std::string_view section = slice(line, 1, end - 1);
+    const std::string_view rest = trim(slice(line, end + 1));
+    if (!rest.empty() && !rest.starts_with(';')) {
+        return fail(Status::malformed, "nothing may follow the ] of a section; write keys on lines of their own");
+    }
+    if (section.size() > section_header) {
+        return fail(Status::malformed, "the name of the section is too long");
+    }
+    return settings_.open_section(section, error_);
+}
+
+Status IniFile::check_line(std::string_view line) {
+    if (has_control(line)) {
+        return fail(Status::malformed, "the line contains a control character");
+    }
+    return line.starts_with('[') ? open_section(line) : Status::ok;
+}
+
+// What fgets() would do, but for one line exactly each time; NULL at the end and after a failure.
+char* IniFile::next_line(char* out, int size, void* file) {
+    auto& self = *static_cast<IniFile*>(file);
+    // inih takes a line that fills its buffer for one cut off; it also wants a '\n' and a NUL.
+    const size_t room = std::min(static_cast<size_t>(size) - 3, limits::config_line);
+    size_t length = 0;
+    if (self.status_ != Status::ok || !self.read_line({out, room}, length)) {
+        return nullptr;
+    }
+    ++self.line_;
+    std::string_view line(out, std::min(length, room));
+    if (length > room) {
+        self.error_.text.clear();
+        self.error_.text.append("the line is longer than ").append_number(room).append(" bytes");
+        self.status_ = Status::malformed;
+        return nullptr;
+    }
+    if (self.line_ == 1 && line.starts_with("\xef\xbb\xbf")) {
+        line.remove_prefix(3);  // a byte order mark
+    }
+    if (line.ends_with('\r')) {
+        line.remove_suffix(1);
+    }
+    line = trim(line);  // an indented line is a line, not more of the one above
+    self.status_ = self.check_line(line);
+    if (self.status_ != Status::ok) {
+        return nullptr;
+    }
+    memmove(out, line.data(), line.size());
+    out[line.size()] = '\n';
+    out[line.size() + 1] = '\0';
+    return out;
+}
+
+int IniFile::take(void* file, const char* section, const char* name, const char* value) {
+    auto& self = *static_cast<IniFile*>(file);
+    if (self.status_ != Status::ok) {
+        return 0;
+    }
+    if (name == nullptr) {
+        return 1;  // a section begins: known already
+    }
+    if (*section == '\0') {
+        self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]");
+    } else {
+        self.status_ = self.settings_.set(section, name, value, self.error_);
+    }
+    return self.status_ == Status::ok ? 1 : 0;
+}
+
+Status IniFile::read(const char* path) {
+    fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd_ < 0) {
+        const int reason = errno;
+        const bool is_missing = reason == ENOENT || reason == ENOTDIR;
+        const bool is_denied = reason == EACCES || reason == EPERM;
+        return fail(is_missing ? Status::not_found : is_denied ? Status::denied : Status::io, strerror(reason));
+    }
+    const int first = ini_parse_stream(next_line, this, handler, this);
+    // A line without '=' is known to inih alone, and not every build stops there: the earliest error is the one to tell.
+    if (first > 0 && (status_ == Status::ok || static_cast<unsigned>(first) < line_)) {
+        line_ = static_cast<unsigned>(first);
+        status_ = fail(Status::malformed, "a line is KEY = VALUE, [SECTION], or begins with ; as a comment");
+    }
+    error_.line = status_ == Status::ok || status_ == Status::io ? 0 : line_;
+    return status_;
+}
+
+}  // namespace
+
+Status Settings::load(const char* path, ConfigError& error) {
+    ConfigError reason;
+    const Status status = IniFile(*this, reason).read(path);
+    if (status == Status::ok) {
+        return status;
+    }
+    error.line = reason.line;
+    error.text.clear();
+    // The end of a long path tells more than its beginning.
+    constexpr size_t shown = 100;
+    Text<4 * limits::path> whole;
+    whole.append_escaped(path, limits::path - 1);
+    error.text.append(whole.size() > shown ? slice(whole.view(), whole.size() - shown) : whole.view());
+    if (reason.line > 0) {
+        error.text.append(':').append_number(reason.line);
+    }
+    error.text.append(": ");
+    const size_t room = ConfigError::capacity - 1 - error.text.size();
+    error.text.append(slice(reason.text.view(), 0, room));
+    return status;
+}
+
+}  // namespace fcgate

@@ -1,0 +1,323 @@
+// What a key does with its values: the other half of keys.hpp.
+#include "config/keys.hpp"
+#include "config/settings.hpp"
+#include "config/values.hpp"
+
+namespace fcgate::config {
+
+namespace {
+
+using Type = Key::Type;
+using Pairs = FixedList<Pair, limits::pairs_per_site>;
+using Hosts = FixedList<std::string_view, limits::hosts_per_site>;
+using Listeners = FixedList<ListenSettings, limits::listeners>;
+
+constexpr size_t shown = 40;  // bytes of a wrong value in a message
+
+template <typename Value>
+Value& value_of(const Key& key, void* section) {
+    return *static_cast<Value*>(key.at(section));
+}
+
+template <typename Value>
+const Value& value_of(const Key& key, const void* section) {
+    // One accessor a key serves both; it only computes an address.
+    return *static_cast<const Value*>(key.at(const_cast<void*>(section)));
+}
+
+Status wrong(const Key& key, std::string_view value, std::string_view what, TextBuffer& message) {
+    message.append('"').append_escaped(value, shown).append("\" ").append(what);
+    message.append("; write ").append(key.hint);
+    return Status::malformed;
+}
+
+Status no_room(size_t capacity, TextBuffer& message) {
+    message.append("more than ").append_number(capacity).append(" values");
+    return Status::too_large;
+}
+
+void print_quantity(Type type, uint64_t value, TextBuffer& out) {
+    if (type == Type::size) {
+        print_size(value, out);
+    } else if (type == Type::time) {
+        print_time(value, out);
+    } else {
+        out.append_number(value);
+    }
+}
+
+Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuffer& message) {
+    Result<uint64_t> parsed = Status::malformed;
+    std::string_view what;
+    std::string_view how;
+    if (key.type == Type::size) {
+        parsed = parse_size(value);
+        what = "size";
+        how = "bytes, or k or m behind the number,";
+    } else if (key.type == Type::time) {
+        parsed = parse_time(value);
+        what = "time";
+        how = "ms, s or m behind the number,";
+    } else {
+        parsed = parse_decimal(value);
+        what = "whole number";
+        how = "one";
+    }
+    if (parsed.ok() && parsed.value() >= key.least && parsed.value() <= key.most) {
+        return parsed;
+    }
+    const bool is_quantity = parsed.ok() || parsed.status() == Status::too_large;
+    message.append('"').append_escaped(value, shown);
+    if (is_quantity) {
+        message.append("\" is out of range; write ").append(key.type == Type::number ? "a number" : "a ");
+        message.append(key.type == Type::number ? "" : what);
+    } else {
+        message.append("\" is not a ").append(what).append("; write ").append(how);
+    }
+    message.append(" from ");
+    print_quantity(key.type, key.least, message);
+    message.append(" to ");
+    print_quantity(key.type, key.most, message);
+    return Status::malformed;
+}
+
+Status set_quantity(const Key& key, void* section, std::string_view value, TextBuffer& message) {
+    const Result<uint64_t> parsed = parse_quantity(key, value, message);
+    if (!parsed.ok()) {
+        return parsed.status();
+    }
+    if (key.type == Type::size) {
+        value_of<uint64_t>(key, section) = parsed.value();
+    } else if (key.type == Type::time) {
+        value_of<int64_t>(key, section) = static_cast<int64_t>(parsed.value());
+    } else {
+        value_of<uint32_t>(key, section) = static_cast<uint32_t>(parsed.value());
+    }
+    return Status::ok;
+}
+
+// Says why an address is not taken: for some reasons the example alone would not help.
+Status wrong_address(const Key& key, Status reason, std::string_view value, TextBuffer& message) {
+    if (reason == Status::too_large) {
+        return wrong(key, value, "is too long for a socket (107 bytes)", message);
+    }
+    if (reason == Status::not_found) {
+        return wrong(key, value, "names no network interface behind the %", message);
+    }
+    return wrong(key, value, "is not an address", message);
+}
+
+Status add_listener(const Key& key, void* section, std::string_view value, TextBuffer& message) {
+    auto& list = value_of<Listeners>(key, section);
+    ListenSettings listener;
+    const Status status = parse_listen(value, listener);
+    if (status != Status::ok) {
+        return wrong_address(key, status, value, message);
+    }
+    for (const ListenSettings& other : list) {
+        if (other.text == listener.text) {
+            message.append('"').append_escaped(value, shown).append("\" is listed twice");
+            return Status::malformed;
+        }
+    }
+    return list.push_back(listener) ? Status::ok : no_room(list.capacity(), message);
+}
+
+template <typename List>
+Status add_words(const Key& key, List& list, std::string_view value, TextBuffer& message) {
+    size_t count = 0;
+    std::string_view rest = value;
+    for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+        if (!key.accepts(word)) {
+            return wrong(key, word, "is not right", message);
+        }
+        ++count;
+    }
+    if (count > list.capacity() - list.size()) {
+        return no_room(list.capacity(), message);
+    }
+    rest = value;
+    while (count > 0 && list.push_back(next_word(rest))) {
+        --count;
+    }
+    return Status::ok;
+}
+
+Status add_index(const Key& key, SiteSettings& site, std::string_view value, TextBuffer& message) {
+    auto list = site.index_is_default ? decltype(site.index){} : site.index;
+    const Status status = add_words(key, list, value, message);
+    if (status == Status::ok) {
+        site.index = list;
+        site.index_is_default = false;
+    }
+    return status;
+}
+
+Status add_pair(const Key& key, void* section, std::string_view value, TextBuffer& message) {
+    auto& list = value_of<Pairs>(key, section);
+    std::string_view rest = value;
+    const std::string_view name = next_word(rest);
+    rest = trim(rest);
+    if (!key.accepts(name)) {
+        return wrong(key, name, "cannot be set", message);
+    }
+    if (rest.empty()) {
+        return wrong(key, name, "has no value", message);
+    }
+    return list.push_back({name, rest}) ? Status::ok : no_room(list.capacity(), message);
+}
+
+Status check_support(const Key& key, std::string_view value, TextBuffer& message) {
+    if (key.only != nullptr && value != key.only) {
+        message.append("not supported yet; leave it ").append(*key.only == '\0' ? "out" : key.only);
+        return Status::refused;
+    }
+    if (key.not_yet != nullptr) {
+        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+            if (word == key.not_yet) {
+                message.append('"').append(word).append("\" is not supported yet");
+                return Status::refused;
+            }
+        }
+    }
+    return Status::ok;
+}
+
+template <typename Parsed, typename Value>
+Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::string_view text, TextBuffer& message) {
+    if (!parsed.ok()) {
+        return wrong(key, text, "is neither", message);
+    }
+    place = parsed.value();
+    return Status::ok;
+}
+
+}  // namespace
+
+bool is_repeatable(const Key& key) {
+    return key.type == Type::listen || key.type == Type::hosts || key.type == Type::index || key.type == Type::pairs;
+}
+
+bool keeps_text(const Key& key) {
+    return key.type == Type::text || key.type == Type::address || is_repeatable(key);
+}
+
+Status set_value(const Key& key, void* section, std::string_view value, TextBuffer& message) {
+    if (value.empty() && is_repeatable(key)) {
+        clear_values(key, section);
+        return Status::ok;
+    }
+    const Status support = check_support(key, value, message);
+    if (support != Status::ok) {
+        return support;
+    }
+    switch (key.type) {
+        case Type::number:
+        case Type::size:
+        case Type::time:
+            return set_quantity(key, section, value, message);
+        case Type::flag:
+            return store(key, parse_flag(value), value_of<bool>(key, section), value, message);
+        case Type::log_level:
+            return store(key, parse_log_level(value), value_of<LogLevel>(key, section), value, message);
+        case Type::text:
+            if (key.accepts != nullptr && !key.accepts(value)) {
+                return wrong(key, value, "is not right", message);
+            }
+            value_of<std::string_view>(key, section) = value;
+            return Status::ok;
+        case Type::address: {
+            const Status status = parse_backend_address(value, value_of<BackendSettings>(key, section));
+            return status == Status::ok ? status : wrong_address(key, status, value, message);
+        }
+        case Type::listen:
+            return add_listener(key, section, value, message);
+        case Type::hosts:
+            return add_words(key, value_of<Hosts>(key, section), value, message);
+        case Type::index:
+            return add_index(key, value_of<SiteSettings>(key, section), value, message);
+        case Type::pairs:
+            return add_pair(key, section, value, message);
+        case Type::unbuilt:
+            return Status::ok;  // the one value that says it is off
+    }
+    return Status::refused;
+}
+
+void clear_values(const Key& key, void* section) {
+    if (key.type == Type::listen) {
+        value_of<Listeners>(key, section).clear();
+    } else if (key.type == Type::hosts) {
+        value_of<Hosts>(key, section).clear();
+    } else if (key.type == Type::pairs) {
+        value_of<Pairs>(key, section).clear();
+    } else if (key.type == Type::index) {
+        auto& site = value_of<SiteSettings>(key, section);
+        site.index.clear();
+        site.index_is_default = false;
+    }
+}
+
+size_t count_values(const Key& key, const void* section) {
+    if (key.type == Type::listen) {
+        return value_of<Listeners>(key, section).size();
+    }
+    if (key.type == Type::hosts) {
+        return value_of<Hosts>(key, section).size();
+    }
+    if (key.type == Type::pairs) {
+        return value_of<Pairs>(key, section).size();
+    }
+    if (key.type == Type::index) {
+        return value_of<SiteSettings>(key, section).index.size();
+    }
+    if (key.type == Type::address) {
+        return value_of<BackendSettings>(key, section).kind == BackendSettings::Kind::unset ? 0 : 1;
+    }
+    return 1;
+}
+
+void print_value(const Key& key, const void* section, size_t number, TextBuffer& out) {
+    switch (key.type) {
+        case Type::number:
+            out.append_number(value_of<uint32_t>(key, section));
+            return;
+        case Type::size:
+            print_size(value_of<uint64_t>(key, section), out);
+            return;
+        case Type::time:
+            print_time(static_cast<uint64_t>(value_of<int64_t>(key, section)), out);
+            return;
+        case Type::flag:
+            out.append(value_of<bool>(key, section) ? "yes" : "no");
+            return;
+        case Type::log_level:
+            out.append(log_level_name(value_of<LogLevel>(key, section)));
+            return;
+        case Type::text:
+            out.append(value_of<std::string_view>(key, section));
+            return;
+        case Type::address:
+            out.append(value_of<BackendSettings>(key, section).address);
+            return;
+        case Type::listen:
+            out.append(value_of<Listeners>(key, section)[number].text);
+            return;
+        case Type::hosts:
+            out.append(value_of<Hosts>(key, section)[number]);
+            return;
+        case Type::index:
+            out.append(value_of<SiteSettings>(key, section).index[number]);
+            return;
+        case Type::pairs: {
+            const Pair& pair = value_of<Pairs>(key, section)[number];
+            out.append(pair.name).append(' ').append(pair.value);
+            return;
+        }
+        case Type::unbuilt:
+            out.append(key.only);
+            return;
+    }
+}
+
+}  // namespace fcgate::config

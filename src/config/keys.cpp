@@ -1,0 +1,265 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <array>
+#include <type_traits>
+
+#include "config/settings.hpp"
+#include "config/values.hpp"
+
+namespace fcgate::config {
+
+namespace {
+
+using Type = Key::Type;
+using Pairs = FixedList<Pair, limits::pairs_per_site>;
+
+constexpr uint64_t kib = 1024;
+constexpr uint64_t mib = 1024 * kib;
+constexpr uint64_t hour_ms = uint64_t{60} * 60 * 1000;
+constexpr uint64_t day_ms = 24 * hour_ms;
+
+template <auto Member>
+struct MemberOf;
+
+template <typename Section, typename Value, Value Section::*Member>
+struct MemberOf<Member> {
+    using Type = Value;
+    static void* at(void* section) { return &(static_cast<Section*>(section)->*Member); }
+};
+
+template <auto Member, typename Value>
+constexpr void expect() {
+    static_assert(std::is_same_v<typename MemberOf<Member>::Type, Value>,
+                  "the member does not hold this type of value");
+}
+
+template <auto Member>
+constexpr Key number(std::string_view name, uint64_t least, uint64_t most) {
+    expect<Member, uint32_t>();
+    return {.name = name, .type = Type::number, .at = MemberOf<Member>::at, .least = least, .most = most};
+}
+
+template <auto Member>
+constexpr Key size(std::string_view name, uint64_t least, uint64_t most) {
+    expect<Member, uint64_t>();
+    return {.name = name, .type = Type::size, .at = MemberOf<Member>::at, .least = least, .most = most};
+}
+
+template <auto Member>
+constexpr Key time(std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
+    expect<Member, int64_t>();
+    return {.name = name, .type = Type::time, .at = MemberOf<Member>::at, .least = least, .most = most};
+}
+
+template <auto Member>
+constexpr Key flag(std::string_view name) {
+    expect<Member, bool>();
+    return {.name = name, .type = Type::flag, .at = MemberOf<Member>::at, .hint = "yes or no"};
+}
+
+template <auto Member>
+constexpr Key text(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
+    expect<Member, std::string_view>();
+    return {.name = name, .type = Type::text, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+}
+
+template <auto Member>
+constexpr Key pairs(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
+    expect<Member, Pairs>();
+    return {.name = name, .type = Type::pairs, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+}
+
+// A key whose feature is not built yet; it has no place in the settings. To build it, give it one and another row here.
+constexpr Key unbuilt(std::string_view name, const char* only = "") {
+    return {.name = name, .type = Type::unbuilt, .only = only};
+}
+
+constexpr Key log_level_key() {
+    expect<&ServerSettings::log_level, LogLevel>();
+    return {.name = "log_level",
+            .type = Type::log_level,
+            .at = MemberOf<&ServerSettings::log_level>::at,
+            .hint = "error, warning, info or debug"};
+}
+
+constexpr Key without(Key key, const char* not_yet) {
+    key.not_yet = not_yet;
+    return key;
+}
+
+constexpr Key server_keys[] = {
+    without({.name = "listen",
+             .type = Type::listen,
+             .at = MemberOf<&ServerSettings::listen>::at,
+             .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"},
+            "tls"),
+    number<&ServerSettings::threads>("threads", 1, limits::threads),
+    text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data"),
+    text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data"),
+    unbuilt("runtime_dir"),
+    number<&ServerSettings::max_connections>("max_connections", 1, 4096),
+    number<&ServerSettings::max_connections_per_client>("max_connections_per_client", 1, 4096),
+    size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib),
+    number<&ServerSettings::exchanges>("exchanges", 1, 1024),
+    size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib),
+    size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib),
+    time<&ServerSettings::header_timeout_ms>("header_timeout"),
+    time<&ServerSettings::body_timeout_ms>("body_timeout"),
+    time<&ServerSettings::send_timeout_ms>("send_timeout"),
+    time<&ServerSettings::keepalive_timeout_ms>("keepalive_timeout"),
+    time<&ServerSettings::stop_timeout_ms>("stop_timeout"),
+    without(
+        text<&ServerSettings::error_log>("error_log", is_log_target, "stderr, or a path such as /var/log/fcgate.log"),
+        "syslog"),
+    log_level_key(),
+    unbuilt("access_log", "off"),
+    unbuilt("status_path", "off"),
+    unbuilt("mime_types"),
+    unbuilt("tls_certificate"),
+    unbuilt("tls_key"),
+};
+
+// Those of spawned PHP are refused by Settings::check(), not here.
+constexpr Key backend_keys[] = {
+    {.name = "address",
+     .type = Type::address,
+     .at = [](void* section) { return section; },
+     .hint = "for example unix:/run/php/php-fpm.sock or 127.0.0.1:9000"},
+    number<&BackendSettings::workers>("workers", 1, 1000),
+    flag<&BackendSettings::keep_alive>("keep_alive"),
+    number<&BackendSettings::queue>("queue", 0, 4096),
+    time<&BackendSettings::queue_timeout_ms>("queue_timeout"),
+    time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
+    time<&BackendSettings::response_timeout_ms>("response_timeout"),
+    text<&BackendSettings::command>("command", nullptr, ""),
+    time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms),
+    pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M"),
+};
+
+constexpr Key site_keys[] = {
+    {.name = "host",
+     .type = Type::hosts,
+     .at = MemberOf<&SiteSettings::hosts>::at,
+     .accepts = is_host_pattern,
+     .hint = "names without a port, for example router.lan *.local"},
+    text<&SiteSettings::root>("root", is_file_path, "the folder that is served, for example /www"),
+    {.name = "index",
+     .type = Type::index,
+     .at = [](void* section) { return section; },
+     .accepts = is_index_name,
+     .hint = "names of files, for example index.php index.html"},
+    text<&SiteSettings::front_controller>("front_controller", is_front_controller,
+                                          "a path below root, for example /index.php"),
+    text<&SiteSettings::script_suffix>("script_suffix", is_script_suffix,
+                                       "the end of PHP's file names, for example .php"),
+    text<&SiteSettings::backend>(
+        "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
+        "the NAME of a [backend NAME]"),
+    size<&SiteSettings::max_body>("max_body", 0, 4096 * mib),
+    unbuilt("spool"),
+    unbuilt("allow"),
+    unbuilt("trusted_proxy"),
+    pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
+    pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
+    unbuilt("error_page"),
+    unbuilt("sendfile_root"),
+    unbuilt("internal"),
+};
+
+constexpr SectionKind all_kinds[] = {SectionKind::server, SectionKind::backend, SectionKind::site};
+
+// How many single-character changes part two names (Levenshtein), `most` and more alike.
+size_t distance(std::string_view a, std::string_view b, size_t most) {
+    constexpr size_t longest = 40;
+    if (a.size() > longest || b.size() > longest) {
+        return most;
+    }
+    std::array<size_t, longest + 1> row{};
+    for (size_t j = 0; j <= b.size(); ++j) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= a.size(); ++i) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= b.size(); ++j) {
+            const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min(replaced, std::min(row[j], row[j - 1]) + 1);
+        }
+    }
+    return std::min(row[b.size()], most);
+}
+
+// The distance from which a suggestion would be a guess.
+size_t too_far(std::string_view name) {
+    return name.size() < 4 ? 2 : 4;
+}
+
+}  // namespace
+
+std::string_view kind_name(SectionKind kind) {
+    switch (kind) {
+        case SectionKind::server:
+            return "server";
+        case SectionKind::backend:
+            return "backend";
+        case SectionKind::site:
+            return "site";
+    }
+    return {};
+}
+
+std::span<const Key> keys_of(SectionKind kind) {
+    switch (kind) {
+        case SectionKind::server:
+            return server_keys;
+        case SectionKind::backend:
+            return backend_keys;
+        case SectionKind::site:
+            return site_keys;
+    }
+    return {};
+}
+
+const Key* find_key(SectionKind kind, std::string_view name) {
+    for (const Key& key : keys_of(kind)) {
+        if (key.name == name) {
+            return &key;
+        }
+    }
+    return nullptr;
+}
+
+void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
+    for (const SectionKind other : all_kinds) {
+        if (find_key(other, name) != nullptr) {
+            message.append("; it belongs to [").append(kind_name(other)).append(']');
+            return;
+        }
+    }
+    size_t nearest = too_far(name);
+    const Key* best = nullptr;
+    for (const Key& key : keys_of(kind)) {
+        const size_t apart = distance(name, key.name, nearest);
+        if (apart < nearest) {
+            nearest = apart;
+            best = &key;
+        }
+    }
+    if (best != nullptr) {
+        message.append("; did you mean \"").append(best->name).append("\"?");
+    }
+}
+
+void suggest_kind(std::string_view name, TextBuffer& message) {
+    for (const SectionKind kind : all_kinds) {
+        if (distance(name, kind_name(kind), too_far(name)) < too_far(name)) {
+            message.append("; did you mean [").append(kind_name(kind)).append("]?");
+            return;
+        }
+    }
+    message.append("; there are [server], [backend], [backend NAME], [site] and [site NAME]");
+}
+
+}  // namespace fcgate::config

@@ -1,0 +1,328 @@
+#include "config/settings.hpp"
+
+#include <cstring>
+
+#include "config/keys.hpp"
+#include "config/values.hpp"
+
+namespace fcgate {
+
+using config::Key;
+using config::SectionKind;
+
+// A section by its name, and where its values are.
+struct Settings::Section {
+    SectionKind kind = SectionKind::server;
+    std::string_view name;  // empty for [server], [backend], [site]
+    void* values = nullptr;
+};
+
+// How full everything is, to undo what a failed call has added.
+struct Settings::Mark {
+    size_t backends;
+    size_t sites;
+    size_t text;
+};
+
+namespace {
+
+struct SectionName {
+    std::string_view kind;
+    std::string_view name;
+};
+
+// "site NAME"; false for more than two words.
+bool split_section(std::string_view text, SectionName& out) {
+    out.kind = next_word(text);
+    out.name = next_word(text);
+    return next_word(text).empty();
+}
+
+// "site:NAME.key" becomes "site NAME" and "key". Keys have no dots, names may.
+bool split_name(std::string_view text, TextBuffer& section, std::string_view& key) {
+    const size_t dot = text.rfind('.');
+    if (dot == std::string_view::npos) {
+        return false;
+    }
+    key = slice(text, dot + 1);
+    std::string_view name;
+    const std::string_view kind = split_first(slice(text, 0, dot), ':', name);
+    section.append(kind).append(' ').append(name);
+    return section.ok();
+}
+
+bool find_kind(std::string_view text, SectionKind& kind) {
+    for (const SectionKind candidate : {SectionKind::server, SectionKind::backend, SectionKind::site}) {
+        if (text == config::kind_name(candidate)) {
+            kind = candidate;
+            return true;
+        }
+    }
+    return false;
+}
+
+template <typename List>
+auto* find_by_name(List& list, std::string_view name) {
+    for (auto& entry : list) {
+        if (entry.name == name) {
+            return &entry;
+        }
+    }
+    return static_cast<decltype(&list[0])>(nullptr);
+}
+
+const void* find_values(const Settings& settings, SectionKind kind, std::string_view name) {
+    switch (kind) {
+        case SectionKind::server:
+            return &settings.server;
+        case SectionKind::backend:
+            return find_by_name(settings.backends, name);
+        case SectionKind::site:
+            return find_by_name(settings.sites, name);
+    }
+    return nullptr;
+}
+
+void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
+    out.append('[').append(config::kind_name(kind));
+    if (!name.empty()) {
+        out.append(' ').append(name);
+    }
+    out.append(']');
+}
+
+void print_section(SectionKind kind, std::string_view name, const void* values, TextBuffer& out) {
+    print_heading(kind, name, out);
+    out.append('\n');
+    for (const Key& key : config::keys_of(kind)) {
+        if (key.type == Key::Type::unbuilt) {
+            continue;
+        }
+        const size_t count = config::count_values(key, values);
+        if (count == 0 && config::is_repeatable(key)) {
+            out.append(key.name).append(" =\n");
+        }
+        for (size_t i = 0; i < count; ++i) {
+            Text<limits::config_value + 1> value;
+            config::print_value(key, values, i, value);
+            out.append(key.name).append(value.size() == 0 ? " =" : " = ").append(value.view()).append('\n');
+        }
+    }
+}
+
+Status unusable_name(std::string_view name, ConfigError& error) {
+    error.text.append("unknown name \"").append_escaped(name, 60);
+    error.text.append("\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root");
+    return Status::malformed;
+}
+
+// What the configuration file cannot carry is not taken from elsewhere either: print() must be readable again.
+Status check_characters(std::string_view value, ConfigError& error) {
+    if (value.size() > limits::config_value) {
+        error.text.append("the value is longer than ").append_number(limits::config_value).append(" bytes");
+        return Status::too_large;
+    }
+    if (has_control(value)) {
+        error.text.append("the value contains a control character");
+        return Status::malformed;
+    }
+    if (value.starts_with(';') || value.find(" ;") != std::string_view::npos ||
+        value.find("\t;") != std::string_view::npos) {
+        error.text.append("a semicolon behind a space begins a comment; leave the space out");
+        return Status::malformed;
+    }
+    return Status::ok;
+}
+
+}  // namespace
+
+Result<std::string_view> Settings::keep(std::string_view text) {
+    if (text.size() > text_.size() - text_size_) {
+        return Status::too_large;
+    }
+    char* place = text_.data() + text_size_;
+    if (!text.empty()) {
+        memcpy(place, text.data(), text.size());
+    }
+    text_size_ += text.size();
+    return std::string_view(place, text.size());
+}
+
+Settings::Mark Settings::mark() const {
+    return {backends.size(), sites.size(), text_size_};
+}
+
+void Settings::go_back(const Mark& mark) {
+    while (backends.size() > mark.backends) {
+        backends.pop_back();
+    }
+    while (sites.size() > mark.sites) {
+        sites.pop_back();
+    }
+    text_size_ = mark.text;
+}
+
+Status Settings::open(std::string_view text, Section& section, ConfigError& error) {
+    SectionName parts;
+    if (!split_section(text, parts) || !find_kind(parts.kind, section.kind) ||
+        (section.kind == SectionKind::server && !parts.name.empty())) {
+        error.text.append("unknown section [").append_escaped(trim(text), 60).append(']');
+        config::suggest_kind(parts.kind, error.text);
+        return Status::malformed;
+    }
+    section.name = parts.name;
+    // One accessor for reading and writing; *this is not const here.
+    section.values = const_cast<void*>(find_values(*this, section.kind, section.name));
+    if (section.values != nullptr) {
+        return Status::ok;
+    }
+    if (!section.name.empty() && !config::is_section_name(section.name)) {
+        error.text.append('"').append_escaped(section.name, 40).append("\" cannot name a section; write at most ");
+        error.text.append_number(limits::section_name).append(" letters, digits, dots, dashes and underscores");
+        return Status::malformed;
+    }
+    const Result<std::string_view> kept = keep(section.name);
+    if (!kept.ok()) {
+        error.text.append("the configuration is too large: more than ").append_number(text_.size()).append(" bytes");
+        return kept.status();
+    }
+    bool has_room = false;
+    if (section.kind == SectionKind::backend) {
+        BackendSettings backend;
+        backend.name = kept.value();
+        has_room = backends.push_back(backend);
+        section.values = has_room ? &backends[backends.size() - 1] : nullptr;
+    } else {
+        SiteSettings site;
+        site.name = kept.value();
+        site.index_is_default = site.index.push_back("index.php") && site.index.push_back("index.html");
+        has_room = sites.push_back(site);
+        section.values = has_room ? &sites[sites.size() - 1] : nullptr;
+    }
+    if (!has_room) {
+        const size_t capacity = section.kind == SectionKind::backend ? backends.capacity() : sites.capacity();
+        error.text.append("more than ").append_number(capacity).append(" sections [").append(parts.kind).append(']');
+        return Status::too_large;
+    }
+    return Status::ok;
+}
+
+Status Settings::open_section(std::string_view section, ConfigError& error) {
+    error.text.clear();
+    const Mark before = mark();
+    Section opened;
+    const Status status = open(section, opened, error);
+    if (status != Status::ok) {
+        go_back(before);
+    }
+    return status;
+}
+
+Status Settings::set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error) {
+    error.text.clear();
+    const Mark before = mark();
+    Section opened;
+    Status status = open(section, opened, error);
+    if (status != Status::ok) {
+        go_back(before);
+        return status;
+    }
+    const Key* known = config::find_key(opened.kind, key);
+    if (known == nullptr) {
+        error.text.append("unknown key \"").append_escaped(key, 40).append("\" in ");
+        print_heading(opened.kind, opened.name, error.text);
+        config::suggest_key(opened.kind, key, error.text);
+        go_back(before);
+        return Status::malformed;
+    }
+    print_heading(opened.kind, opened.name, error.text);
+    error.text.append(' ').append(known->name).append(": ");
+
+    value = trim(value);
+    const size_t text_before = text_size_;
+    status = check_characters(value, error);
+    if (status == Status::ok) {
+        const Result<std::string_view> kept = keep(value);
+        if (kept.ok()) {
+            status = config::set_value(*known, opened.values, kept.value(), error.text);
+        } else {
+            error.text.append("the configuration is too large: more than ")
+                .append_number(text_.size())
+                .append(" bytes");
+            status = kept.status();
+        }
+    }
+    if (status != Status::ok) {
+        go_back(before);
+        return status;
+    }
+    if (value.empty() || !config::keeps_text(*known)) {
+        text_size_ = text_before;
+    }
+    error.text.clear();
+    return Status::ok;
+}
+
+Status Settings::set(std::string_view name, std::string_view value, ConfigError& error) {
+    Text<128> section;
+    std::string_view key;
+    error.text.clear();
+    if (!split_name(name, section, key)) {
+        return unusable_name(name, error);
+    }
+    return set(section.view(), key, value, error);
+}
+
+Status Settings::clear(std::string_view name, ConfigError& error) {
+    Text<128> section;
+    std::string_view key;
+    SectionName parts;
+    SectionKind kind = SectionKind::server;
+    error.text.clear();
+    if (!split_name(name, section, key) || !split_section(section.view(), parts) || !find_kind(parts.kind, kind)) {
+        return unusable_name(name, error);
+    }
+    if (const Key* known = config::find_key(kind, key); known != nullptr && !config::is_repeatable(*known)) {
+        error.text.append_escaped(name, 60).append(" has one value, which can only be replaced");
+        return Status::malformed;
+    }
+    return set(section.view(), key, {}, error);
+}
+
+Status Settings::print(TextBuffer& out) const {
+    print_section(SectionKind::server, {}, &server, out);
+    for (const BackendSettings& backend : backends) {
+        out.append('\n');
+        print_section(SectionKind::backend, backend.name, &backend, out);
+    }
+    for (const SiteSettings& site : sites) {
+        out.append('\n');
+        print_section(SectionKind::site, site.name, &site, out);
+    }
+    return out.status();
+}
+
+Status Settings::get(std::string_view name, TextBuffer& out) const {
+    Text<128> section;
+    std::string_view key;
+    SectionName parts;
+    SectionKind kind = SectionKind::server;
+    if (!split_name(name, section, key) || !split_section(section.view(), parts) || !find_kind(parts.kind, kind)) {
+        return Status::not_found;
+    }
+    const void* values = find_values(*this, kind, parts.name);
+    const Key* known = config::find_key(kind, key);
+    if (values == nullptr || known == nullptr) {
+        return Status::not_found;
+    }
+    const size_t count = config::count_values(*known, values);
+    for (size_t i = 0; i < count; ++i) {
+        if (i > 0) {
+            out.append('\n');
+        }
+        config::print_value(*known, values, i, out);
+    }
+    return out.status();
+}
+
+}  // namespace fcgate

@@ -1,0 +1,191 @@
+#include "config/values.hpp"
+
+namespace fcgate::config {
+
+namespace {
+
+constexpr uint64_t kib = 1024;
+constexpr uint64_t mib = kib * 1024;
+constexpr uint64_t second_ms = 1000;
+constexpr uint64_t minute_ms = 60 * second_ms;
+
+constexpr bool is_letter(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// Letters, digits and `others`, at least one.
+bool consists_of(std::string_view text, std::string_view others) {
+    for (const char c : text) {
+        if (!is_letter(c) && !is_digit(c) && others.find(c) == std::string_view::npos) {
+            return false;
+        }
+    }
+    return !text.empty();
+}
+
+Result<uint64_t> parse_scaled(std::string_view digits, uint64_t unit) {
+    const Result<uint64_t> number = parse_decimal(digits);
+    if (!number.ok()) {
+        return number;
+    }
+    if (number.value() > UINT64_MAX / unit) {
+        return Status::too_large;
+    }
+    return number.value() * unit;
+}
+
+}  // namespace
+
+Result<uint64_t> parse_size(std::string_view text) {
+    if (text.empty()) {
+        return Status::malformed;
+    }
+    const std::string_view digits = slice(text, 0, text.size() - 1);
+    switch (to_lower(text.back())) {
+        case 'k':
+            return parse_scaled(digits, kib);
+        case 'm':
+            return parse_scaled(digits, mib);
+        default:
+            return parse_decimal(text);
+    }
+}
+
+void print_size(uint64_t size, TextBuffer& out) {
+    if (size != 0 && size % mib == 0) {
+        out.append_number(size / mib).append('m');
+    } else if (size != 0 && size % kib == 0) {
+        out.append_number(size / kib).append('k');
+    } else {
+        out.append_number(size);
+    }
+}
+
+Result<uint64_t> parse_time(std::string_view text) {
+    if (text == "0") {
+        return uint64_t{0};
+    }
+    if (text.ends_with("ms")) {
+        return parse_decimal(slice(text, 0, text.size() - 2));
+    }
+    if (text.ends_with('s')) {
+        return parse_scaled(slice(text, 0, text.size() - 1), second_ms);
+    }
+    if (text.ends_with('m')) {
+        return parse_scaled(slice(text, 0, text.size() - 1), minute_ms);
+    }
+    return Status::malformed;  // 10 could mean anything
+}
+
+void print_time(uint64_t time_ms, TextBuffer& out) {
+    if (time_ms == 0) {
+        out.append('0');
+    } else if (time_ms % minute_ms == 0) {
+        out.append_number(time_ms / minute_ms).append('m');
+    } else if (time_ms % second_ms == 0) {
+        out.append_number(time_ms / second_ms).append('s');
+    } else {
+        out.append_number(time_ms).append("ms");
+    }
+}
+
+Result<bool> parse_flag(std::string_view text) {
+    if (text == "yes") {
+        return true;
+    }
+    if (text == "no") {
+        return false;
+    }
+    return Status::malformed;
+}
+
+Result<LogLevel> parse_log_level(std::string_view text) {
+    if (text == "warn") {
+        return LogLevel::warning;
+    }
+    for (const LogLevel level : {LogLevel::error, LogLevel::warning, LogLevel::info, LogLevel::debug}) {
+        if (text == log_level_name(level)) {
+            return level;
+        }
+    }
+    return Status::malformed;
+}
+
+std::string_view log_level_name(LogLevel level) {
+    switch (level) {
+        case LogLevel::error:
+            return "error";
+        case LogLevel::warning:
+            return "warning";
+        case LogLevel::info:
+            return "info";
+        case LogLevel::debug:
+            return "debug";
+    }
+    return {};
+}
+
+bool is_section_name(std::string_view text) {
+    return consists_of(text, "-_.") && text.size() <= limits::section_name;
+}
+
+bool is_user_name(std::string_view text) {
+    return text.empty() || (consists_of(text, "-_.") && text.front() != '-');
+}
+
+bool is_host_pattern(std::string_view text) {
+    if (text == "*") {
+        return true;
+    }
+    if (text.starts_with("*.")) {
+        text.remove_prefix(2);
+    }
+    return consists_of(text, "-_.") && text.front() != '.' && text.back() != '.' &&
+           text.find("..") == std::string_view::npos;
+}
+
+bool is_index_name(std::string_view text) {
+    // A file below the folder asked for, and none that would be hidden there.
+    return !text.empty() && text.front() != '.' && text.find('/') == std::string_view::npos;
+}
+
+bool is_script_suffix(std::string_view text) {
+    // An empty one would make every file a script or, worse, none: PHP's source would be served.
+    return text.size() >= 2 && text.front() == '.' && text.find('/') == std::string_view::npos && text != "..";
+}
+
+bool is_front_controller(std::string_view text) {
+    return text.empty() || (text.size() >= 2 && text.front() == '/' && text.back() != '/');
+}
+
+bool is_log_target(std::string_view text) {
+    return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
+}
+
+bool is_file_path(std::string_view text) {
+    return !text.empty() && text.size() < limits::path;
+}
+
+bool is_param_name(std::string_view text) {
+    for (const char c : text) {
+        if (!(c >= 'A' && c <= 'Z') && !is_digit(c) && c != '_') {
+            return false;
+        }
+    }
+    return !text.empty() && !is_digit(text.front());
+}
+
+bool is_header_name(std::string_view text) {
+    for (const std::string_view framing : {"Content-Length", "Transfer-Encoding", "Connection"}) {
+        if (equals_ignore_case(text, framing)) {
+            return false;  // how a message ends is not for a configuration to say
+        }
+    }
+    return is_token(text);
+}
+
+bool is_php_key(std::string_view text) {
+    return consists_of(text, "_.");
+}
+
+}  // namespace fcgate::config

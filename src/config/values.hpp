@@ -1,0 +1,49 @@
+// Owns: the notation of single values: sizes, times, names, addresses, in both directions.
+// Borrows: the text given to it; results point into that text.
+// Must not touch: files, sockets, name resolution.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/log_level.hpp"
+#include "base/status.hpp"
+#include "base/text.hpp"
+#include "config/settings.hpp"
+
+namespace fcgate::config {
+
+// Bytes: "512", "20k", "8m". malformed or, past 64 bits, too_large.
+[[nodiscard]] Result<uint64_t> parse_size(std::string_view text);
+void print_size(uint64_t size, TextBuffer& out);
+
+// Milliseconds: "500ms", "10s", "5m"; a unit is needed but for "0". malformed or, past any range, too_large.
+[[nodiscard]] Result<uint64_t> parse_time(std::string_view text);
+void print_time(uint64_t time_ms, TextBuffer& out);
+
+[[nodiscard]] Result<bool> parse_flag(std::string_view text);  // "yes", "no"
+
+[[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
+[[nodiscard]] std::string_view log_level_name(LogLevel level);
+
+// "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "fd:N", perhaps with a second word "tls". not_found: the
+// scope names no interface. too_large: the path does not fit into a socket address. `out` is filled only on success.
+[[nodiscard]] Status parse_listen(std::string_view text, ListenSettings& out);
+
+// "spawn", "auto", "unix:/path", "ADDR:PORT". As parse_listen(); changes kind, address, path and endpoint.
+[[nodiscard]] Status parse_backend_address(std::string_view text, BackendSettings& out);
+
+// What a section, a host, an index file, ... may be called.
+[[nodiscard]] bool is_section_name(std::string_view text);
+[[nodiscard]] bool is_user_name(std::string_view text);     // empty: the default
+[[nodiscard]] bool is_host_pattern(std::string_view text);  // "router.lan", "*.local", "*"
+[[nodiscard]] bool is_index_name(std::string_view text);
+[[nodiscard]] bool is_script_suffix(std::string_view text);
+[[nodiscard]] bool is_front_controller(std::string_view text);  // empty: none
+[[nodiscard]] bool is_log_target(std::string_view text);
+[[nodiscard]] bool is_file_path(std::string_view text);
+[[nodiscard]] bool is_param_name(std::string_view text);
+[[nodiscard]] bool is_header_name(std::string_view text);  // of those a configuration may add
+[[nodiscard]] bool is_php_key(std::string_view text);
+
+}  // namespace fcgate::config

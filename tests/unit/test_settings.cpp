@@ -1,0 +1,405 @@
+#include "config/settings.hpp"
+#include "test_support.hpp"
+
+using namespace fcgate;
+
+namespace {
+
+void must_set(Settings& settings, std::string_view name, std::string_view value, const char* file = __builtin_FILE(),
+              int line = __builtin_LINE()) {
+    ConfigError error;
+    const Status status = settings.set(name, value, error);
+    if (status != Status::ok) {
+        print_error("%s\n", error.text.c_str());
+        _fail(file, line);
+    }
+}
+
+// The text after a failed set().
+void must_refuse(Settings& settings, std::string_view name, std::string_view value, Status expected,
+                 std::string_view text, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    ConfigError error;
+    test::check_status(settings.set(name, value, error), expected, file, line);
+    test::check_text(error.text.view(), text, file, line);
+    assert_int_equal(error.line, 0);
+}
+
+void must_get(const Settings& settings, std::string_view name, std::string_view expected,
+              const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    Text<512> out;
+    test::check_status(settings.get(name, out), Status::ok, file, line);
+    test::check_text(out.view(), expected, file, line);
+}
+
+// The least that can be served.
+void make_servable(Settings& settings) {
+    must_set(settings, "server.listen", ":80");
+    must_set(settings, "site.root", "/www");
+    must_set(settings, "backend.address", "unix:/run/php.sock");
+}
+
+void defaults_stand_before_anything_is_set(void** /*state*/) {
+    const Settings settings;
+    constexpr struct {
+        const char* name;
+        const char* value;
+    } all[] = {
+        {"server.listen", ""},
+        {"server.threads", "1"},
+        {"server.user", ""},
+        {"server.max_connections", "64"},
+        {"server.max_connections_per_client", "16"},
+        {"server.connection_memory", "20k"},
+        {"server.exchanges", "32"},
+        {"server.response_memory", "1m"},
+        {"server.response_buffer", "64k"},
+        {"server.header_timeout", "10s"},
+        {"server.stop_timeout", "4s"},
+        {"server.error_log", "stderr"},
+        {"server.log_level", "info"},
+        {"server.access_log", "off"},
+        {"server.status_path", "off"},
+        {"server.mime_types", ""},
+    };
+    for (const auto& each : all) {
+        must_get(settings, each.name, each.value);
+    }
+}
+
+void values_are_set_by_name(void** /*state*/) {
+    Settings settings;
+    must_set(settings, "server.threads", " 4\t");
+    must_set(settings, "server.connection_memory", "32k");
+    must_set(settings, "server.header_timeout", "1500ms");
+    must_set(settings, "server.log_level", "warn");
+    must_set(settings, "backend.keep_alive", "no");
+    must_set(settings, "backend:slow.response_timeout", "5m");
+    must_set(settings, "site:panel.lan.root", "/www/panel");
+    assert_int_equal(settings.server.threads, 4);
+    assert_int_equal(settings.server.connection_memory, 32768);
+    assert_int_equal(settings.server.header_timeout_ms, 1500);
+    assert_true(settings.server.log_level == LogLevel::warning);
+    assert_int_equal(settings.backends.size(), 2);
+    assert_false(settings.backends[0].keep_alive);
+    test::check_text(settings.backends[1].name, "slow");
+    assert_int_equal(settings.backends[1].response_timeout_ms, 300000);
+    test::check_text(settings.sites[0].name, "panel.lan");
+    test::check_text(settings.sites[0].root, "/www/panel");
+    must_get(settings, "server.log_level", "warning");
+    must_get(settings, "site:panel.lan.root", "/www/panel");
+}
+
+void a_value_does_not_depend_on_the_text_it_came_from(void** /*state*/) {
+    Settings settings;
+    char text[] = "/www";
+    must_set(settings, "site.root", text);
+    text[1] = 'X';
+    test::check_text(settings.sites[0].root, "/www");
+}
+
+void repeated_keys_add_and_an_empty_value_clears(void** /*state*/) {
+    Settings settings;
+    must_set(settings, "server.listen", ":80");
+    must_set(settings, "server.listen", "unix:/run/x");
+    must_get(settings, "server.listen", ":80\nunix:/run/x");
+    must_set(settings, "site.host", "router.lan *.local");
+    must_set(settings, "site.host", "192.168.1.1");
+    must_get(settings, "site.host", "router.lan\n*.local\n192.168.1.1");
+    must_set(settings, "site.param", "APP_ENV   production mode");
+    must_get(settings, "site.param", "APP_ENV production mode");
+    must_set(settings, "site.header", "X-Frame-Options DENY");
+    ConfigError error;
+    test::check_status(settings.clear("server.listen", error), Status::ok);
+    assert_true(settings.server.listen.empty());
+    must_set(settings, "site.host", "");
+    assert_true(settings.sites[0].hosts.empty());
+    test::check_status(settings.clear("site.param", error), Status::ok);
+    test::check_status(settings.clear("site.header", error), Status::ok);
+    assert_true(settings.sites[0].params.empty() && settings.sites[0].headers.empty());
+}
+
+void only_repeatable_keys_can_be_cleared(void** /*state*/) {
+    Settings settings;
+    ConfigError error;
+    test::check_status(settings.clear("server.threads", error), Status::malformed);
+    test::check_text(error.text.view(), "server.threads has one value, which can only be replaced");
+    test::check_status(settings.clear("server.nothing", error), Status::malformed);
+    test::check_text(error.text.view(), "unknown key \"nothing\" in [server]");
+}
+
+void the_first_index_replaces_the_default(void** /*state*/) {
+    Settings settings;
+    ConfigError error;
+    test::check_status(settings.open_section("site", error), Status::ok);
+    must_get(settings, "site.index", "index.php\nindex.html");
+    must_set(settings, "site.index", "home.php home.html");
+    must_set(settings, "site.index", "index.txt");
+    must_get(settings, "site.index", "home.php\nhome.html\nindex.txt");
+    must_set(settings, "site.index", "");
+    must_get(settings, "site.index", "");
+    must_set(settings, "site.index", "a");
+    must_get(settings, "site.index", "a");
+}
+
+void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
+    Settings settings;
+    constexpr struct {
+        const char* name;
+        const char* text;
+    } all[] = {
+        {"server.listn", "unknown key \"listn\" in [server]; did you mean \"listen\"?"},
+        {"server.thread", "unknown key \"thread\" in [server]; did you mean \"threads\"?"},
+        {"server.maxconnections", "unknown key \"maxconnections\" in [server]; did you mean \"max_connections\"?"},
+        {"server.root", "unknown key \"root\" in [server]; it belongs to [site]"},
+        {"site:a.workers", "unknown key \"workers\" in [site a]; it belongs to [backend]"},
+        {"server.zzz", "unknown key \"zzz\" in [server]"},
+        {"server.", "unknown key \"\" in [server]"},
+        {"sever.listen", "unknown section [sever]; did you mean [server]?"},
+        {"server:x.listen", "unknown section [server x]; did you mean [server]?"},
+        {"proxy.listen",
+         "unknown section [proxy]; there are [server], [backend], [backend NAME], [site] and [site NAME]"},
+        {"site:a b c.root", "unknown section [site a b c]; did you mean [site]?"},
+        {"site:a/b.root",
+         "\"a/b\" cannot name a section; write at most 32 letters, digits, dots, dashes and underscores"},
+        {"root", "unknown name \"root\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root"},
+    };
+    for (const auto& each : all) {
+        must_refuse(settings, each.name, "1", Status::malformed, each.text);
+    }
+    assert_true(settings.sites.empty() && settings.backends.empty());
+}
+
+void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
+    Settings settings;
+    constexpr struct {
+        const char* name;
+        const char* value;
+        const char* text;
+    } all[] = {
+        {"server.threads", "many", "[server] threads: \"many\" is not a whole number; write one from 1 to 16"},
+        {"server.threads", "17", "[server] threads: \"17\" is out of range; write a number from 1 to 16"},
+        {"server.threads", "0", "[server] threads: \"0\" is out of range; write a number from 1 to 16"},
+        {"server.threads", "99999999999999999999999",
+         "[server] threads: \"99999999999999999999999\" is out of range; write a number from 1 to 16"},
+        {"server.connection_memory", "4k",
+         "[server] connection_memory: \"4k\" is out of range; write a size from 8k to 1m"},
+        {"server.connection_memory", "big",
+         "[server] connection_memory: \"big\" is not a size; write bytes, or k or m behind the number, from 8k to 1m"},
+        {"server.stop_timeout", "10",
+         "[server] stop_timeout: \"10\" is not a time; write ms, s or m behind the number, from 1ms to 60m"},
+        {"server.stop_timeout", "0", "[server] stop_timeout: \"0\" is out of range; write a time from 1ms to 60m"},
+        {"server.listen", "80",
+         "[server] listen: \"80\" is not an address; write for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, "
+         "unix:/run/fcgate.sock or fd:3"},
+        {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
+        {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
+        {"backend:b.address", "fpm",
+         "[backend b] address: \"fpm\" is not an address; write for example unix:/run/php/php-fpm.sock or "
+         "127.0.0.1:9000"},
+        {"site.front_controller", "index.php",
+         "[site] front_controller: \"index.php\" is not right; write a path below root, for example /index.php"},
+        {"site.host", "a.lan b.lan:80",
+         "[site] host: \"b.lan:80\" is not right; write names without a port, for example router.lan *.local"},
+        {"site.param", "app_env x",
+         "[site] param: \"app_env\" cannot be set; write NAME VALUE, for example APP_ENV production"},
+        {"site.param", "APP_ENV",
+         "[site] param: \"APP_ENV\" has no value; write NAME VALUE, for example APP_ENV production"},
+        {"site.header", "Content-Length 3",
+         "[site] header: \"Content-Length\" cannot be set; write NAME VALUE, for example X-Frame-Options DENY"},
+        {"site.root", "", "[site] root: \"\" is not right; write the folder that is served, for example /www"},
+        {"site.root", "/w\x01w", "[site] root: the value contains a control character"},
+        {"site.root", "/www ;x", "[site] root: a semicolon behind a space begins a comment; leave the space out"},
+    };
+    for (const auto& each : all) {
+        must_refuse(settings, each.name, each.value, Status::malformed, each.text);
+    }
+    assert_true(settings.sites.empty() && settings.backends.empty() && settings.server.listen.empty());
+}
+
+void a_nul_byte_is_a_control_character(void** /*state*/) {
+    Settings settings;
+    must_refuse(settings, "site.root", std::string_view("/www\0x", 6), Status::malformed,
+                "[site] root: the value contains a control character");
+}
+
+void what_is_not_built_yet_is_refused(void** /*state*/) {
+    Settings settings;
+    constexpr struct {
+        const char* name;
+        const char* value;
+        const char* text;
+    } all[] = {
+        {"server.runtime_dir", "/run/fcgate", "[server] runtime_dir: not supported yet; leave it out"},
+        {"server.access_log", "/var/log/a", "[server] access_log: not supported yet; leave it off"},
+        {"server.status_path", "/status", "[server] status_path: not supported yet; leave it off"},
+        {"server.mime_types", "/etc/mime.types", "[server] mime_types: not supported yet; leave it out"},
+        {"server.tls_key", "/k", "[server] tls_key: not supported yet; leave it out"},
+        {"server.listen", ":443 tls", "[server] listen: \"tls\" is not supported yet"},
+        {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
+        {"site.spool", "/tmp", "[site] spool: not supported yet; leave it out"},
+        {"site.allow", "private", "[site] allow: not supported yet; leave it out"},
+        {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
+        {"site.internal", "/p/", "[site] internal: not supported yet; leave it out"},
+    };
+    for (const auto& each : all) {
+        must_refuse(settings, each.name, each.value, Status::refused, each.text);
+    }
+    must_set(settings, "server.access_log", "off");
+    must_set(settings, "server.status_path", "off");
+    must_set(settings, "server.mime_types", "");
+}
+
+void full_lists_refuse_more_and_lose_nothing(void** /*state*/) {
+    Settings settings;
+    Text<64> name;
+    for (size_t i = 0; i < limits::sites; ++i) {
+        name.clear();
+        name.append("site:s").append_number(i).append(".root");
+        must_set(settings, name.view(), "/www");
+    }
+    must_refuse(settings, "site:more.root", "/www", Status::too_large, "more than 16 sections [site]");
+    assert_int_equal(settings.sites.size(), limits::sites);
+    for (size_t i = 0; i < limits::listeners; ++i) {
+        name.clear();
+        name.append(':').append_number(8000 + i);
+        must_set(settings, "server.listen", name.view());
+    }
+    must_refuse(settings, "server.listen", ":9", Status::too_large, "[server] listen: more than 16 values");
+    must_refuse(settings, "server.listen", ":8001", Status::malformed, "[server] listen: \":8001\" is listed twice");
+    must_set(settings, "site:s3.index", "a b c d e f");
+    must_refuse(settings, "site:s3.index", "g h i", Status::too_large, "[site s3] index: more than 8 values");
+    must_get(settings, "site:s3.index", "a\nb\nc\nd\ne\nf");
+    must_set(settings, "site:s3.index", "g h");
+    test::check_text(settings.sites[15].root, "/www");
+    test::check_text(settings.sites[15].name, "s15");
+}
+
+void a_full_text_pool_is_an_error_and_loses_nothing(void** /*state*/) {
+    Settings settings;
+    Text<1024> root("/");
+    while (root.size() < 1000) {
+        root.append('r');
+    }
+    ConfigError error;
+    Status status = Status::ok;
+    int count = 0;
+    while (status == Status::ok && count < 1000) {
+        must_get(settings, "server.threads", "1");
+        status = settings.set("site.root", root.view(), error);
+        ++count;
+    }
+    test::check_status(status, Status::too_large);
+    assert_int_equal(count, 33);
+    test::check_text(error.text.view(), "[site] root: the configuration is too large: more than 32768 bytes");
+    test::check_text(settings.sites[0].root, root.view());
+    must_set(settings, "server.threads", "2");
+    must_set(settings, "server.listen", ":80");
+}
+
+void numbers_take_no_room_in_the_text_pool(void** /*state*/) {
+    Settings settings;
+    for (int i = 0; i < 20000; ++i) {
+        must_set(settings, "server.threads", "12");
+    }
+}
+
+void an_over_long_value_is_refused(void** /*state*/) {
+    Settings settings;
+    Text<4096> value("/");
+    while (value.size() <= limits::config_value) {
+        value.append('x');
+    }
+    must_refuse(settings, "site.root", value.view(), Status::too_large,
+                "[site] root: the value is longer than 2000 bytes");
+}
+
+void unknown_names_have_no_value(void** /*state*/) {
+    const Settings settings;
+    Text<64> out;
+    for (const char* name : {"", ".", "server", "server.", "server.x", "site.root", "backend:x.workers", "x.y"}) {
+        test::check_status(settings.get(name, out), Status::not_found);
+    }
+}
+
+void get_says_when_the_room_is_too_small(void** /*state*/) {
+    Settings settings;
+    must_set(settings, "site.root", "/www");
+    Text<4> out;
+    test::check_status(settings.get("site.root", out), Status::too_large);
+}
+
+void print_shows_every_key_with_its_value(void** /*state*/) {
+    Settings settings;
+    make_servable(settings);
+    must_set(settings, "site.param", "A b c");
+    Text<4096> out;
+    test::check_status(settings.print(out), Status::ok);
+    test::check_text(out.view(), R"([server]
+listen = :80
+threads = 1
+user =
+group =
+max_connections = 64
+max_connections_per_client = 16
+connection_memory = 20k
+exchanges = 32
+response_memory = 1m
+response_buffer = 64k
+header_timeout = 10s
+body_timeout = 30s
+send_timeout = 30s
+keepalive_timeout = 15s
+stop_timeout = 4s
+error_log = stderr
+log_level = info
+
+[backend]
+address = unix:/run/php.sock
+workers = 4
+keep_alive = yes
+queue = 32
+queue_timeout = 10s
+connect_timeout = 2s
+response_timeout = 1m
+command =
+idle_stop = 5m
+php =
+
+[site]
+host =
+root = /www
+index = index.php
+index = index.html
+front_controller =
+script_suffix = .php
+backend =
+max_body = 8m
+param = A b c
+header =
+)");
+}
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_stand_before_anything_is_set),
+        cmocka_unit_test(values_are_set_by_name),
+        cmocka_unit_test(a_value_does_not_depend_on_the_text_it_came_from),
+        cmocka_unit_test(repeated_keys_add_and_an_empty_value_clears),
+        cmocka_unit_test(only_repeatable_keys_can_be_cleared),
+        cmocka_unit_test(the_first_index_replaces_the_default),
+        cmocka_unit_test(a_wrong_name_is_answered_with_the_nearest_one),
+        cmocka_unit_test(a_wrong_value_is_answered_with_a_right_one),
+        cmocka_unit_test(a_nul_byte_is_a_control_character),
+        cmocka_unit_test(what_is_not_built_yet_is_refused),
+        cmocka_unit_test(full_lists_refuse_more_and_lose_nothing),
+        cmocka_unit_test(a_full_text_pool_is_an_error_and_loses_nothing),
+        cmocka_unit_test(numbers_take_no_room_in_the_text_pool),
+        cmocka_unit_test(an_over_long_value_is_refused),
+        cmocka_unit_test(unknown_names_have_no_value),
+        cmocka_unit_test(get_says_when_the_room_is_too_small),
+        cmocka_unit_test(print_shows_every_key_with_its_value),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
