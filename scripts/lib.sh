@@ -98,4 +98,4 @@ configure_tree() {
 }
 
 # shellcheck disable=SC2034 # used by those who source this
-build_packages=(g++ meson ninja-build pkg-config libcmocka-dev libinih-dev libmicrohttpd-dev)
+build_packages=(ca-certificates g++ meson ninja-build pkg-config libcmocka-dev libinih-dev libmicrohttpd-dev)
