@@ -1,0 +1,1 @@
+<svg class="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false"><rect class="logo-ground" width="32" height="32" rx="8"/><path class="logo-arch" d="M7 25V15a9 9 0 0 1 18 0v10"/><path class="logo-door" d="M12 25.2V15a4 4 0 0 1 8 0v10.2z"/></svg>
