@@ -1,0 +1,183 @@
+#include "route/path.hpp"
+
+#include <cstddef>
+
+namespace fcgate::route {
+
+namespace {
+
+constexpr bool is_control(unsigned char byte) {
+    return byte < 0x20 || byte == 0x7f;
+}
+
+// RFC 3986 section 3.3: what a path may show unencoded. '\'' and a few more are legal too, but encoded they are safe in
+// every place a Location may be copied to.
+constexpr bool is_plain_in_path(char c) {
+    const bool alphanumeric = is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'z');
+    return alphanumeric || std::string_view("-._~/!$&()*+,;=:@").find(c) != std::string_view::npos;
+}
+
+// Splits "authority/path?query" as it stands behind "http://".
+Status split_absolute(std::string_view text, Target& out) {
+    const size_t end = text.find_first_of("/?");
+    out.authority = slice(text, 0, end);
+    // RFC 9110 section 4.2.4: userinfo in a request is an error, and a trap for whoever reads the log.
+    if (out.authority.empty() || out.authority.find('@') != std::string_view::npos) {
+        return Status::malformed;
+    }
+    out.path = end == std::string_view::npos ? std::string_view() : slice(text, end);
+    return Status::ok;
+}
+
+// A path under construction: `size` bytes of `out`, the last segment open.
+struct Builder {
+    std::span<char> out;
+    size_t size = 0;
+    size_t segment = 0;  // where the open segment starts, behind a slash
+
+    [[nodiscard]] Status append(char c) {
+        if (size == out.size()) {
+            return Status::too_large;
+        }
+        out[size++] = c;
+        return Status::ok;
+    }
+
+    // Ends the open segment. A slash follows only if the segment stays: "." and "" leave the slash before them
+    // standing.
+    [[nodiscard]] Status close_segment(bool with_slash) {
+        const std::string_view name(out.data() + segment, size - segment);
+        if (name == "..") {
+            if (segment == 1) {
+                return Status::refused;
+            }
+            size = segment - 1;
+            while (out[size - 1] != '/') {
+                --size;
+            }
+        } else if (name.empty() || name == ".") {
+            size = segment;
+        } else if (with_slash) {
+            if (const Status status = append('/'); status != Status::ok) {
+                return status;
+            }
+        }
+        segment = size;
+        return Status::ok;
+    }
+};
+
+// Decodes the byte at `at` and moves `at` behind it.
+Status decode_byte(std::string_view encoded, size_t& at, char& out) {
+    out = encoded[at++];
+    if (out == '%') {
+        const int high = at < encoded.size() ? hex_value(encoded[at]) : -1;
+        const int low = at + 1 < encoded.size() ? hex_value(encoded[at + 1]) : -1;
+        if (high < 0 || low < 0) {
+            return Status::malformed;
+        }
+        at += 2;
+        out = static_cast<char>(high * 16 + low);
+        if (out == '/') {
+            return Status::refused;
+        }
+    }
+    return is_control(static_cast<unsigned char>(out)) || out == '\\' ? Status::malformed : Status::ok;
+}
+
+}  // namespace
+
+Status split_target(std::string_view target, Target& out) {
+    out = Target();
+    for (const char c : target) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= 0x20 || byte > 0x7e || c == '#') {
+            return Status::malformed;
+        }
+    }
+    if (target == "*") {
+        out.path = target;
+        out.is_asterisk = true;
+        return Status::ok;
+    }
+    out.path = target;
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (starts_with_ignore_case(target, scheme)) {
+            if (const Status status = split_absolute(slice(target, scheme.size()), out); status != Status::ok) {
+                return status;
+            }
+            break;
+        }
+    }
+    const size_t query = out.path.find('?');
+    if (query != std::string_view::npos) {
+        out.has_query = true;
+        out.query = slice(out.path, query + 1);
+        out.path = slice(out.path, 0, query);
+    }
+    if (out.path.empty() && !out.authority.empty()) {
+        out.path = "/";  // RFC 9110 section 4.2.3: "http://host" and "http://host/" name the same
+    }
+    return out.path.starts_with('/') ? Status::ok : Status::malformed;
+}
+
+Result<std::string_view> normalise_path(std::string_view encoded, std::span<char> out) {
+    if (!encoded.starts_with('/')) {
+        return Status::malformed;
+    }
+    Builder path{.out = out};
+    if (const Status status = path.append('/'); status != Status::ok) {
+        return status;
+    }
+    path.segment = 1;
+    size_t at = 1;
+    while (at < encoded.size()) {
+        Status status = Status::ok;
+        if (encoded[at] == '/') {
+            ++at;
+            status = path.close_segment(true);
+        } else {
+            char c = '\0';
+            status = decode_byte(encoded, at, c);
+            if (status == Status::ok) {
+                status = path.append(c);
+            }
+        }
+        if (status != Status::ok) {
+            return status;
+        }
+    }
+    if (const Status status = path.close_segment(false); status != Status::ok) {
+        return status;
+    }
+    return std::string_view(out.data(), path.size);
+}
+
+bool has_hidden_segment(std::string_view path) {
+    for (size_t slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
+        const std::string_view rest = slice(path, slash + 1);
+        if (!rest.starts_with('.')) {
+            continue;
+        }
+        const bool is_well_known = slash == 0 && slice(rest, 0, rest.find('/')) == ".well-known";
+        if (!is_well_known) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void append_encoded_path(TextBuffer& out, std::string_view path) {
+    static constexpr char digits[] = "0123456789ABCDEF";
+    for (const char c : path) {
+        if (is_plain_in_path(c)) {
+            out.append(c);
+        } else {
+            const auto byte = static_cast<unsigned char>(c);
+            const char escaped[] = {'%', digits[byte >> 4U], digits[byte & 0x0fU]};
+            out.append(std::string_view(escaped, sizeof escaped));
+        }
+    }
+}
+
+}  // namespace fcgate::route

@@ -1,0 +1,287 @@
+#include "route/router.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/text.hpp"
+#include "route/source_guard.hpp"
+
+namespace fcgate::route {
+
+namespace {
+
+Decision refusal(uint16_t status, const char* reason) {
+    Decision decision;
+    decision.kind = Decision::Kind::refuse;
+    decision.status = status;
+    decision.reason = reason;
+    return decision;
+}
+
+Decision refusal_of_path(Status status) {
+    switch (status) {
+        case Status::too_large:
+            return refusal(414, "the path is too long");
+        case Status::refused:
+            return refusal(400, "the path leaves the root or hides a slash");
+        case Status::malformed:
+            return refusal(400, "the path holds a bad escape, a control byte or a backslash");
+        case Status::ok:
+        case Status::again:
+        case Status::not_found:
+        case Status::denied:
+        case Status::exhausted:
+        case Status::io:
+        case Status::timed_out:
+        case Status::gone:
+            break;
+    }
+    return refusal(400, "the path is not usable");
+}
+
+// One request on its way through the file system. The path lies at the start of `buffer`, with a NUL behind it; what
+// else has to be looked at is written behind the path.
+class Search {
+  public:
+    Search(const SiteRoot& site, std::span<char> buffer, std::string_view path)
+        : site_(site), buffer_(buffer), path_(path) {}
+
+    [[nodiscard]] Decision run();
+
+  private:
+    enum class Found : uint8_t {
+        file,
+        folder,
+        other,      // a FIFO, a socket, a device
+        nothing,    // no such name
+        not_below,  // something before the last slash is no folder, or the name is too long to tell
+        denied,
+        failed,
+    };
+
+    // `path` starts with '/' and is followed by a NUL.
+    [[nodiscard]] Found look(const char* path) const;
+
+    // Each returns true once `decision_` is made.
+    bool at_path();
+    bool at_index();
+    bool at_path_info();
+    bool at_front_controller();
+
+    bool decide_failure(Found found);
+    bool decide_file(std::string_view name);
+
+    bool refuse(uint16_t status, const char* reason) {
+        decision_ = refusal(status, reason);
+        return true;
+    }
+
+    const SiteRoot& site_;
+    std::span<char> buffer_;
+    std::string_view path_;
+    Decision decision_;
+    bool may_have_path_info_ = false;
+};
+
+Search::Found Search::look(const char* path) const {
+    const char* relative = path[1] == '\0' ? "." : path + 1;
+    struct stat status;
+    if (fstatat(site_.fd, relative, &status, 0) == 0) {
+        if (S_ISREG(status.st_mode)) {
+            return Found::file;
+        }
+        return S_ISDIR(status.st_mode) ? Found::folder : Found::other;
+    }
+    switch (errno) {
+        case ENOENT:
+        case ELOOP:
+            return Found::nothing;
+        case ENOTDIR:
+        case ENAMETOOLONG:
+            return Found::not_below;
+        case EACCES:
+        case EPERM:
+            return Found::denied;
+        default:
+            return Found::failed;
+    }
+}
+
+bool Search::decide_failure(Found found) {
+    switch (found) {
+        case Found::denied:
+            return refuse(403, "a folder on the way may not be entered");
+        case Found::failed:
+            return refuse(500, "the file system failed");
+        case Found::other:
+            return refuse(403, "neither a regular file nor a folder");
+        case Found::file:
+        case Found::folder:
+        case Found::nothing:
+        case Found::not_below:
+            break;
+    }
+    return false;
+}
+
+// `name` is an existing regular file.
+bool Search::decide_file(std::string_view name) {
+    if (is_script(*site_.settings, name)) {
+        decision_.kind = Decision::Kind::script;
+        decision_.script_name = name;
+        return true;
+    }
+    if (shows_source(*site_.settings, name)) {
+        return refuse(404, "the name would show a script's source");
+    }
+    decision_.kind = Decision::Kind::file;
+    path_ = name;
+    return true;
+}
+
+bool Search::at_path() {
+    const Found found = look(path_.data());
+    if (found == Found::file) {
+        return decide_file(path_);
+    }
+    if (found == Found::folder && !path_.ends_with('/')) {
+        decision_.kind = Decision::Kind::redirect;
+        return true;
+    }
+    may_have_path_info_ = found == Found::not_below;
+    return decide_failure(found);
+}
+
+// The path ends in a slash. Its folder itself is not looked at: an index file below it says enough.
+bool Search::at_index() {
+    char* const end = buffer_.data() + path_.size();
+    const size_t room = buffer_.size() - path_.size();
+    bool done = false;
+    for (const std::string_view name : site_.settings->index) {
+        if (name.size() >= room) {
+            return refuse(500, "no room for an index name");
+        }
+        memcpy(end, name.data(), name.size());
+        end[name.size()] = '\0';
+        const Found found = look(buffer_.data());
+        if (found == Found::file) {
+            return decide_file({buffer_.data(), path_.size() + name.size()});
+        }
+        if (found == Found::not_below) {
+            may_have_path_info_ = true;
+            break;
+        }
+        if (found == Found::denied || found == Found::failed) {
+            done = decide_failure(found);
+            break;
+        }
+    }
+    *end = '\0';
+    return done;
+}
+
+// Only where the path ran into something that is no folder: were SCRIPT.php a file, nothing else could have come of it.
+bool Search::at_path_info() {
+    if (!may_have_path_info_) {
+        return false;
+    }
+    for (size_t slash = path_.find('/', 1); slash != std::string_view::npos; slash = path_.find('/', slash + 1)) {
+        const std::string_view script = slice(path_, 0, slash);
+        if (!is_script(*site_.settings, script)) {
+            continue;
+        }
+        buffer_[slash] = '\0';
+        const Found found = look(buffer_.data());
+        buffer_[slash] = '/';
+        if (found == Found::file) {
+            decision_.kind = Decision::Kind::script;
+            decision_.script_name = script;
+            decision_.path_info = slice(path_, slash);
+            return true;
+        }
+        if (found != Found::folder) {
+            return decide_failure(found);
+        }
+    }
+    return false;
+}
+
+bool Search::at_front_controller() {
+    const std::string_view name = site_.settings->front_controller;
+    if (name.empty()) {
+        return false;
+    }
+    const std::span<char> room = buffer_.subspan(path_.size() + 1);
+    if (name.size() >= room.size()) {
+        return refuse(500, "no room for the front controller");
+    }
+    memcpy(room.data(), name.data(), name.size());
+    room[name.size()] = '\0';
+    const Found found = look(room.data());
+    if (found != Found::file) {
+        return decide_failure(found);
+    }
+    decision_.kind = Decision::Kind::script;
+    decision_.script_name = name;
+    return true;
+}
+
+Decision Search::run() {
+    const bool has_index = !site_.settings->index.empty();
+    const bool decided = (path_.ends_with('/') && has_index ? at_index() : at_path()) || at_path_info() ||
+                         at_front_controller() || refuse(404, "no such file");
+    static_cast<void>(decided);
+    decision_.path = path_;
+    return decision_;
+}
+
+}  // namespace
+
+bool refuses_method(std::string_view method, Decision& decision) {
+    if (method == "CONNECT") {
+        decision = refusal(501, "CONNECT is for proxies");
+        return true;
+    }
+    if (method == "TRACE") {
+        decision = refusal(405, "TRACE would show the client's cookies to scripts");
+        return true;
+    }
+    return false;
+}
+
+Decision decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer) {
+    Decision decision;
+    if (refuses_method(method, decision)) {
+        return decision;
+    }
+    if (target.is_asterisk) {
+        if (method != "OPTIONS") {
+            return refusal(400, "only OPTIONS may ask for *");
+        }
+        decision.kind = Decision::Kind::file;
+        decision.path = target.path;
+        return decision;
+    }
+    if (buffer.empty()) {
+        return refusal_of_path(Status::too_large);
+    }
+    const Result<std::string_view> path = normalise_path(target.path, buffer.first(buffer.size() - 1));
+    if (!path.ok()) {
+        return refusal_of_path(path.status());
+    }
+    buffer[path.value().size()] = '\0';
+    if (has_hidden_segment(path.value())) {
+        decision = refusal(404, "a name that starts with a dot");
+        decision.path = path.value();
+    } else {
+        decision = Search(site, buffer, path.value()).run();
+    }
+    decision.query = target.query;
+    decision.has_query = target.has_query;
+    return decision;
+}
+
+}  // namespace fcgate::route

@@ -1,0 +1,69 @@
+// Owns: the decision what answers a request: a file, a script, a redirect, a refusal.
+// Borrows: the path buffer given to decide() and the configuration; a Decision points into both.
+// Must not touch: sockets and file contents; it looks at the file system with stat alone, below the site's root.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/limits.hpp"
+#include "config/settings.hpp"
+#include "route/path.hpp"
+
+namespace fcgate::route {
+
+struct Decision {
+    enum class Kind : uint8_t {
+        file,      // `path` is an existing regular file below the root, or "*" for OPTIONS *
+        script,    // script_name is an existing regular file; path_info the rest
+        redirect,  // to `path` + "/" (encoded again, query kept): a folder asked for without its slash
+        refuse,    // status, reason
+    };
+
+    Kind kind = Kind::refuse;
+    uint16_t status = 500;         // refuse
+    const char* reason = "";       // refuse: a static text for the log
+    std::string_view path;         // decoded and normalised, starts with '/'; empty if the target broke a rule
+    std::string_view script_name;  // script: e.g. "/index.php"
+    std::string_view path_info;    // script: e.g. "/a/b", or empty
+    std::string_view query;        // still encoded
+    bool has_query = false;
+};
+
+// Where a site's files are: its root, opened once (O_PATH | O_DIRECTORY).
+struct SiteRoot {
+    const SiteSettings* settings = nullptr;
+    int fd = -1;
+};
+
+// Room for decide(): the decoded path, and behind it an index name or the front controller, each with its NUL.
+inline constexpr size_t decision_buffer = limits::request_target + limits::path + 2;
+
+// Decides. `buffer` holds the decoded path (decision_buffer suffices).
+// Rules, in this order:
+// - methods: CONNECT 501, TRACE 405. (CONNECT's target is no Target: ask refuses_method() before split_target().)
+// - the target's and the path's rules: 400, also for a ".." that escapes. `OPTIONS *` is `file` with the path "*",
+//   which files/ answers without looking.
+// - hidden segments: 404.
+// - an existing regular file that ends in script_suffix, or is the front controller, is a script; any other is a file,
+//   unless its name would show source (see below): 404. What is neither file nor folder: 403.
+// - a folder: with its slash the first existing index file (script or file), without it a redirect.
+// - SCRIPT.php/rest, where SCRIPT.php is an existing regular file: a script with path_info.
+// - the front controller, if one is configured and exists: script_name = front_controller, path_info empty, for
+//   applications read REQUEST_URI.
+// - else 404. A stat that fails with EACCES is 403.
+// A file with other methods than GET and HEAD is still `file`; files/ answers 405.
+//
+// A name shows source when, without case and without trailing '.', ' ', '~' and '#' (editors' backups; VFAT opens
+// "x.php." as x.php), it ends in script_suffix or the front controller's own suffix, or in one of them and '.bak',
+// '.old', '.orig', '.save', '.swp', '.swo', '.inc', 's' or one digit. With neither configured ".php" is guarded all the
+// same.
+[[nodiscard]] Decision decide(const SiteRoot& site, std::string_view method, const Target& target,
+                              std::span<char> buffer);
+
+// True, with the refusal, for a method that is refused whatever its target.
+[[nodiscard]] bool refuses_method(std::string_view method, Decision& decision);
+
+}  // namespace fcgate::route
