@@ -1,0 +1,138 @@
+#include "files/open_beneath.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <span>
+
+#include "base/limits.hpp"
+#include "base/text.hpp"
+
+namespace fcgate::files {
+
+namespace {
+
+// O_NONBLOCK: a FIFO's open() would wait for a writer. O_NOCTTY: a terminal must not become ours.
+constexpr int read_flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+using Name = Text<limits::path>;
+
+Status status_of_errno() {
+    switch (errno) {
+        case ENOENT:
+        case ENOTDIR:
+        case ELOOP:
+            return Status::not_found;
+        case EACCES:
+        case EPERM:
+        case ENXIO:  // a socket, or a device without a driver
+        case ENODEV:
+            return Status::denied;
+        case ENAMETOOLONG:
+            return Status::too_large;
+        case EMFILE:
+        case ENFILE:
+        case ENOMEM:
+            return Status::exhausted;
+        default:
+            return Status::io;
+    }
+}
+
+const char* relative_name(const Name& name) {
+    return name.size() < 2 ? "." : name.c_str() + 1;
+}
+
+// A descriptor's name as /proc shows it; empty when it cannot be had, or is longer than `room`.
+std::string_view name_of(int fd, std::span<char> room) {
+    Text<32> link;
+    link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(fd));
+    const ssize_t size = readlink(link.c_str(), room.data(), room.size());
+    const bool is_whole = size > 0 && static_cast<size_t>(size) < room.size();
+    return is_whole ? std::string_view(room.data(), static_cast<size_t>(size)) : std::string_view();
+}
+
+bool is_beneath(int root, int fd) {
+    char folder_room[limits::path];
+    char file_room[limits::path];
+    const std::string_view folder = name_of(root, folder_room);
+    const std::string_view file = name_of(fd, file_room);
+    if (folder.empty() || !file.starts_with(folder)) {
+        return false;
+    }
+    return folder == "/" || slice(file, folder.size()).starts_with('/');
+}
+
+#ifdef SYS_openat2
+// linux/openat2.h, which older toolchains lack.
+struct OpenHow {
+    uint64_t flags;
+    uint64_t mode;
+    uint64_t resolve;
+};
+constexpr uint64_t resolve_no_magiclinks = 0x02;
+constexpr uint64_t resolve_beneath = 0x08;
+
+int open_by_kernel(int root, const char* relative) {
+    // The call is raw: nobody adds O_LARGEFILE for us on 32-bit machines.
+    const OpenHow how{.flags = static_cast<uint64_t>(read_flags | O_LARGEFILE),
+                      .mode = 0,
+                      .resolve = resolve_beneath | resolve_no_magiclinks};
+    return static_cast<int>(syscall(SYS_openat2, root, relative, &how, sizeof how));
+}
+#else
+int open_by_kernel(int, const char*) {
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+// What another way may still open: no such call, one a seccomp filter forbids, a link out of the root or an absolute
+// one, a race with a rename.
+bool is_undecided(int error) {
+    return error == ENOSYS || error == EPERM || error == EXDEV || error == EAGAIN;
+}
+
+}  // namespace
+
+Result<int> open_beneath(int root, std::string_view path) {
+    const Name name(path);
+    if (!name.ok()) {
+        return Status::too_large;
+    }
+    const int fd = open_by_kernel(root, relative_name(name));
+    if (fd >= 0) {
+        return fd;
+    }
+    return is_undecided(errno) ? open_beneath_by_name(root, path) : Result<int>(status_of_errno());
+}
+
+// First a mere reference, which opens nothing: a link may lead to a device that does something when opened.
+Result<int> open_beneath_by_name(int root, std::string_view path) {
+    const Name name(path);
+    if (!name.ok()) {
+        return Status::too_large;
+    }
+    const int reference = openat(root, relative_name(name), O_PATH | O_CLOEXEC);
+    if (reference < 0) {
+        return status_of_errno();
+    }
+    struct stat status;
+    Result<int> result = Status::denied;
+    if (fstat(reference, &status) != 0) {
+        result = status_of_errno();
+    } else if (S_ISREG(status.st_mode) && is_beneath(root, reference)) {
+        Text<32> link;
+        link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(reference));
+        const int fd = open(link.c_str(), read_flags);
+        result = fd >= 0 ? Result<int>(fd) : Result<int>(status_of_errno());
+    }
+    close(reference);
+    return result;
+}
+
+}  // namespace fcgate::files

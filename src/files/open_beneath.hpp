@@ -1,0 +1,21 @@
+// Owns: opening a file for reading without leaving a folder, and without ever waiting for a FIFO or waking a device.
+// Borrows: the folder's descriptor.
+// Must not touch: HTTP.
+#pragma once
+
+#include <string_view>
+
+#include "base/status.hpp"
+
+namespace fcgate::files {
+
+// Opens `path` (starts with '/', no ".." segments) below `root` and returns a descriptor of the caller's, of whatever
+// kind of file it is: fstat() it before it is read. Symbolic links are followed as long as they end below `root`.
+// not_found; denied: no permission, or outside, or a socket; too_large: the name; exhausted: no descriptor left; io
+// otherwise.
+[[nodiscard]] Result<int> open_beneath(int root, std::string_view path);
+
+// The same without openat2(), for kernels before 5.6.
+[[nodiscard]] Result<int> open_beneath_by_name(int root, std::string_view path);
+
+}  // namespace fcgate::files

@@ -1,0 +1,70 @@
+#include "files/mime.hpp"
+#include "test_support.hpp"
+
+namespace fcgate::files {
+namespace {
+
+using test::check_text;
+using test::GuardedBytes;
+
+constexpr std::string_view unknown = "application/octet-stream";
+
+std::string_view lookup(std::string_view path) {
+    GuardedBytes input(path);
+    return MimeTable().lookup(input.view());
+}
+
+void panels_types_are_known(void**) {
+    check_text(lookup("/index.html"), "text/html; charset=utf-8");
+    check_text(lookup("/a/b.css"), "text/css; charset=utf-8");
+    check_text(lookup("/a.js"), "text/javascript; charset=utf-8");
+    check_text(lookup("/a.mjs"), "text/javascript; charset=utf-8");
+    check_text(lookup("/a.json"), "application/json");
+    check_text(lookup("/a.css.map"), "application/json");
+    check_text(lookup("/a.svg"), "image/svg+xml");
+    check_text(lookup("/a.png"), "image/png");
+    check_text(lookup("/a.jpeg"), "image/jpeg");
+    check_text(lookup("/a.webp"), "image/webp");
+    check_text(lookup("/a.avif"), "image/avif");
+    check_text(lookup("/favicon.ico"), "image/x-icon");
+    check_text(lookup("/a.woff"), "font/woff");
+    check_text(lookup("/a.woff2"), "font/woff2");
+    check_text(lookup("/a.wasm"), "application/wasm");
+    check_text(lookup("/a.webmanifest"), "application/manifest+json");
+    check_text(lookup("/a.tar.gz"), "application/gzip");
+    check_text(lookup("/firmware.bin"), unknown);
+    check_text(lookup("/a.7z"), "application/x-7z-compressed");
+    check_text(lookup("/a.zst"), "application/zstd");
+}
+
+void case_does_not_matter(void**) {
+    check_text(lookup("/LOGO.PNG"), "image/png");
+    check_text(lookup("/a.Html"), "text/html; charset=utf-8");
+}
+
+void what_is_unknown_is_bytes(void**) {
+    for (const std::string_view path :
+         {"", "/", "/a", "/a.", "/a.unknown", "/html", "/.html", "/a/.html", "/a.html/b", "/a.html/", "/a.html ",
+          "/a.htmlx", "/a.ht", "/a.h", "/a.extremelylongextension", "/a.seventeenletters", "/a.zzz", "/a.0"}) {
+        check_text(lookup(path), unknown);
+    }
+}
+
+void a_name_without_folder_will_do(void**) {
+    check_text(lookup("a.txt"), "text/plain; charset=utf-8");
+    check_text(lookup(".txt"), unknown);
+}
+
+}  // namespace
+}  // namespace fcgate::files
+
+int main() {
+    using namespace fcgate::files;
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(panels_types_are_known),
+        cmocka_unit_test(case_does_not_matter),
+        cmocka_unit_test(what_is_unknown_is_bytes),
+        cmocka_unit_test(a_name_without_folder_will_do),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
