@@ -1,5 +1,5 @@
-// The configuration file. inih takes lines apart; the lines themselves are read here, so that their number is known with
-// every build of inih, none is cut or joined to the one above, and no byte goes unseen.
+// The configuration file. inih takes lines apart; the lines themselves are read here, so that their number is known
+// with every build of inih, none is cut or joined to the one above, and no byte goes unseen.
 #include <fcntl.h>
 #include <ini.h>
 #include <unistd.h>
@@ -186,7 +186,7 @@ Status IniFile::read(const char* path) {
         return fail(is_missing ? Status::not_found : is_denied ? Status::denied : Status::io, strerror(reason));
     }
     const int first = ini_parse_stream(next_line, this, handler, this);
-    // A line without '=' is known to inih alone, and not every build stops there: the earliest error is the one to tell.
+    // Of a line without '=' only inih knows, and not every build stops there: the earliest error is the one to tell.
     if (first > 0 && (status_ == Status::ok || static_cast<unsigned>(first) < line_)) {
         line_ = static_cast<unsigned>(first);
         status_ = fail(Status::malformed, "a line is KEY = VALUE, [SECTION], or begins with ; as a comment");

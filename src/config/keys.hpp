@@ -61,8 +61,8 @@ void suggest_kind(std::string_view name, TextBuffer& message);
 [[nodiscard]] bool keeps_text(const Key& key);
 
 // Sets one value; `section` is the settings object of the key's kind. On failure the section has not changed and
-// `message` says what is wrong and what would be right: malformed, too_large (no room in a list), refused (not supported
-// yet).
+// `message` says what is wrong and what would be right: malformed, too_large (no room in a list), refused (not
+// supported yet).
 [[nodiscard]] Status set_value(const Key& key, void* section, std::string_view value, TextBuffer& message);
 void clear_values(const Key& key, void* section);
 
