@@ -167,8 +167,8 @@ FCGATE_EXPORT int fcgate_start(fcgate_server* server, fcgate_error* error);
 FCGATE_EXPORT int fcgate_run(fcgate_server* server, fcgate_error* error);
 
 /* 3. The one descriptor to watch for reading (poll, level-triggered epoll, libevent, uloop, sd-event). It belongs to
- * the server; neither read nor close it. The first call begins serving, later ones give the same descriptor; server.threads
- * must be 1. A failure returns the negative fcgate_result. One thread makes all calls of fcgate_fd(),
+ * the server; neither read nor close it. The first call begins serving, later ones give the same descriptor;
+ * server.threads must be 1. A failure returns the negative fcgate_result. One thread makes all calls of fcgate_fd(),
  * fcgate_timeout_ms() and fcgate_dispatch(). */
 FCGATE_EXPORT int fcgate_fd(fcgate_server* server, fcgate_error* error);
 
