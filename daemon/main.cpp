@@ -1,0 +1,197 @@
+// The fcgate daemon: arguments, privileges and signals around the library's public interface. It stays in the
+// foreground.
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "exit_code.hpp"
+#include "options.hpp"
+#include "privileges.hpp"
+#include "report.hpp"
+
+namespace fcgate::daemon {
+
+namespace {
+
+// Far more than a user or group name can have.
+constexpr size_t name_size = 256;
+
+constexpr int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
+
+// Started with stdin, stdout or stderr closed, a socket would take its number, and the log would go to a client.
+bool have_standard_descriptors() {
+    for (int fd = 0; fd <= 2; ++fd) {
+        if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) != fd) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Our signals arrive through a descriptor. Threads inherit the mask, so it is set before there are any.
+int open_signals() {
+    sigset_t mask;
+    sigemptyset(&mask);
+    for (const int number : handled_signals) {
+        sigaddset(&mask, number);
+    }
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &mask, nullptr) != 0) {
+        return -1;
+    }
+    return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void take_signals(int signals, fcgate_server* server, bool& is_stopping) {
+    signalfd_siginfo info{};
+    while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+        switch (info.ssi_signo) {
+            case SIGHUP:
+                say("SIGHUP: reload is not supported yet; restart instead");
+                break;
+            case SIGUSR1:
+                fcgate_reopen_logs(server);
+                break;
+            default:
+                fcgate_stop(server, is_stopping ? 0 : -1);
+                is_stopping = true;
+                break;
+        }
+    }
+}
+
+// Sleeps until a signal comes or the server has ended; returns the exit code.
+int wait_for_end(int signals, fcgate_server* server) {
+    pollfd watched[] = {
+        {.fd = signals, .events = POLLIN, .revents = 0},
+        {.fd = fcgate_ended_fd(server), .events = POLLIN, .revents = 0},
+    };
+    if (watched[1].fd < 0) {
+        say("the server cannot be watched");
+        return exit_failure;
+    }
+    bool is_stopping = false;
+    while (watched[1].revents == 0) {
+        if (poll(watched, 2, -1) < 0 && errno != EINTR) {
+            say("poll: %s", strerror(errno));
+            return exit_failure;
+        }
+        take_signals(signals, server, is_stopping);
+    }
+    fcgate_error error{};
+    const int result = fcgate_wait(server, -1, &error);
+    return result == FCGATE_OK ? exit_ok : complain(result, error);
+}
+
+int start_and_serve(int signals, fcgate_server* server, const Identity& identity) {
+    const int code = become(identity);
+    if (code != exit_ok) {
+        return code;
+    }
+    fcgate_error error{};
+    const int result = fcgate_start(server, &error);
+    return result == FCGATE_OK ? wait_for_end(signals, server) : complain(result, error);
+}
+
+// Takes `settings` over.
+int serve(fcgate_settings*& settings) {
+    char user[name_size];
+    char group[name_size];
+    Identity identity;
+    if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
+        fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK) {
+        say("server.user and server.group: at most %zu characters", name_size - 1);
+        return exit_configuration;
+    }
+    int code = choose_identity(user, group, identity);
+    if (code != exit_ok) {
+        return code;
+    }
+    const int signals = open_signals();
+    if (signals < 0) {
+        say("cannot receive signals: %s", strerror(errno));
+        return exit_failure;
+    }
+    fcgate_error error{};
+    fcgate_server* server = fcgate_create(settings, &error);
+    if (server == nullptr) {
+        code = complain(error.code, error);
+    } else {
+        settings = nullptr;
+        code = start_and_serve(signals, server, identity);
+        fcgate_destroy(server);
+    }
+    close(signals);
+    return code;
+}
+
+int print_settings(const fcgate_settings* settings) {
+    static char printed[FCGATE_PRINTED_MAX];
+    const bool is_whole = fcgate_print(settings, printed, sizeof printed) == FCGATE_OK;
+    if (!is_whole || fputs(printed, stdout) == EOF || fflush(stdout) == EOF) {
+        say("the configuration could not be printed");
+        return exit_failure;
+    }
+    return exit_ok;
+}
+
+int run(const Options& options, fcgate_settings*& settings) {
+    const int code = apply_options(options, settings);
+    if (code != exit_ok) {
+        return code;
+    }
+    fcgate_error error{};
+    const int result = fcgate_check(settings, &error);
+    if (result != FCGATE_OK) {
+        return complain(result, error);
+    }
+    if (options.action == Options::Action::print) {
+        return print_settings(settings);
+    }
+    if (options.action == Options::Action::test) {
+        printf("fcgate: configuration %s%sis good\n", options.config == nullptr ? "" : options.config,
+               options.config == nullptr ? "" : " ");
+        return exit_ok;
+    }
+    return serve(settings);
+}
+
+int run_with_arguments(int argc, char** argv) {
+    if (!have_standard_descriptors()) {
+        return exit_failure;
+    }
+    Options options;
+    int code = parse_options(argc, argv, options);
+    if (code != exit_ok) {
+        return code;
+    }
+    if (options.action == Options::Action::help) {
+        print_help();
+        return exit_ok;
+    }
+    if (options.action == Options::Action::version) {
+        print_version();
+        return exit_ok;
+    }
+    fcgate_settings* settings = fcgate_settings_create();
+    if (settings == nullptr) {
+        say("out of memory");
+        return exit_failure;
+    }
+    code = run(options, settings);
+    fcgate_settings_destroy(settings);
+    return code;
+}
+
+}  // namespace
+
+}  // namespace fcgate::daemon
+
+int main(int argc, char** argv) {
+    return fcgate::daemon::run_with_arguments(argc, argv);
+}

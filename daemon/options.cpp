@@ -1,0 +1,243 @@
+#include "options.hpp"
+
+#include <getopt.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <cstring>
+
+#include "exit_code.hpp"
+#include "report.hpp"
+
+namespace fcgate::daemon {
+
+namespace {
+
+constexpr int option_budget = 256;  // beyond every short option
+
+constexpr option long_options[] = {
+    {"config", required_argument, nullptr, 'c'},
+    {"listen", required_argument, nullptr, 'l'},
+    {"root", required_argument, nullptr, 'r'},
+    {"backend", required_argument, nullptr, 'b'},
+    {"front-controller", required_argument, nullptr, 'i'},
+    {"threads", required_argument, nullptr, 'j'},
+    {"option", required_argument, nullptr, 'o'},
+    {"budget", no_argument, nullptr, option_budget},
+    {"version", no_argument, nullptr, 'V'},
+    {"help", no_argument, nullptr, 'h'},
+    {nullptr, 0, nullptr, 0},
+};
+
+int see_help() {
+    fputs("fcgate: see fcgate --help\n", stderr);
+    return exit_usage;
+}
+
+template <size_t N>
+int append(const char* (&list)[N], size_t& count, const char* value, const char* flag) {
+    if (count == N) {
+        say("%s can be given %zu times", flag, N);
+        return exit_usage;
+    }
+    list[count++] = value;
+    return exit_ok;
+}
+
+int take_option(int letter, const char* value, Options& options) {
+    switch (letter) {
+        case 'c':
+            options.config = value;
+            return exit_ok;
+        case 'l':
+            return append(options.listeners, options.listener_count, value, "-l");
+        case 'r':
+            options.root = value;
+            return exit_ok;
+        case 'b':
+            options.backend = value;
+            return exit_ok;
+        case 'i':
+            options.front_controller = value;
+            return exit_ok;
+        case 'j':
+            options.threads = value;
+            return exit_ok;
+        case 'o':
+            return append(options.assignments, options.assignment_count, value, "-o");
+        case 't':
+            options.action = Options::Action::test;
+            return exit_ok;
+        case 'T':
+            options.action = Options::Action::print;
+            return exit_ok;
+        case 'V':
+            options.action = Options::Action::version;
+            return exit_ok;
+        case 'h':
+            options.action = Options::Action::help;
+            return exit_ok;
+        case option_budget:
+            say("--budget is not built yet");
+            return exit_usage;
+        default:
+            return see_help();  // getopt has said what is wrong
+    }
+}
+
+// One value of the command line; NULL leaves the setting alone.
+int set(fcgate_settings* settings, const char* flag, const char* name, const char* value) {
+    fcgate_error error{};
+    if (value == nullptr || fcgate_set(settings, name, value, &error) == FCGATE_OK) {
+        return exit_ok;
+    }
+    say("%s: %s", flag, error.text);
+    return exit_usage;
+}
+
+int replace_listeners(const Options& options, fcgate_settings* settings) {
+    if (options.listener_count == 0) {
+        return exit_ok;
+    }
+    fcgate_error error{};
+    if (fcgate_set(settings, "server.listen", nullptr, &error) != FCGATE_OK) {
+        say("-l: %s", error.text);
+        return exit_failure;
+    }
+    for (size_t i = 0; i < options.listener_count; ++i) {
+        const int code = set(settings, "-l", "server.listen", options.listeners[i]);
+        if (code != exit_ok) {
+            return code;
+        }
+    }
+    return exit_ok;
+}
+
+int assign(const char* assignment, fcgate_settings* settings) {
+    char name[128];
+    const char* equals = strchr(assignment, '=');
+    const size_t length = equals == nullptr ? 0 : static_cast<size_t>(equals - assignment);
+    if (length == 0 || length >= sizeof name) {
+        say("-o: write SECTION.KEY=VALUE, for example site.max_body=64m");
+        return exit_usage;
+    }
+    memcpy(name, assignment, length);
+    name[length] = '\0';
+    return set(settings, "-o", name, equals + 1);
+}
+
+// What stands for a configuration file that is not given.
+int set_defaults(const Options& options, fcgate_settings* settings) {
+    int code = set(settings, "-l", "server.listen", "127.0.0.1:8080");
+    if (code == exit_ok) {
+        code = set(settings, "-b", "backend.address", "auto");
+    }
+    if (code == exit_ok && options.root == nullptr) {
+        code = set(settings, "-r", "site.root", ".");
+    }
+    return code;
+}
+
+// Nobody wants to serve a whole device because of where the shell happened to stand.
+int refuse_whole_file_system(const Options& options, const fcgate_settings* settings) {
+    char root[8];
+    struct stat here {};
+    struct stat top {};
+    const bool is_default = options.config == nullptr && options.root == nullptr &&
+                            fcgate_get(settings, "site.root", root, sizeof root) == FCGATE_OK && strcmp(root, ".") == 0;
+    if (is_default && stat(".", &here) == 0 && stat("/", &top) == 0 && here.st_dev == top.st_dev &&
+        here.st_ino == top.st_ino) {
+        say("the current directory is /, and all of it would be served; choose a folder with -r");
+        return exit_usage;
+    }
+    return exit_ok;
+}
+
+}  // namespace
+
+int parse_options(int argc, char** argv, Options& options) {
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+        say("doctor is not built yet");
+        return exit_usage;
+    }
+    for (;;) {
+        const int letter = getopt_long(argc, argv, "c:l:r:b:i:j:o:tTVh", long_options, nullptr);
+        if (letter == -1) {
+            break;
+        }
+        const int code = take_option(letter, optarg, options);
+        if (code != exit_ok) {
+            return code;
+        }
+    }
+    if (optind < argc) {
+        say("what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c", argv[optind]);
+        return see_help();
+    }
+    return exit_ok;
+}
+
+int apply_options(const Options& options, fcgate_settings* settings) {
+    int code = exit_ok;
+    if (options.config != nullptr) {
+        fcgate_error error{};
+        const int result = fcgate_load(settings, options.config, &error);
+        if (result != FCGATE_OK) {
+            return complain(result, error);
+        }
+    } else {
+        code = set_defaults(options, settings);
+    }
+    if (code == exit_ok) {
+        code = replace_listeners(options, settings);
+    }
+    if (code == exit_ok) {
+        code = set(settings, "-r", "site.root", options.root);
+    }
+    if (code == exit_ok) {
+        code = set(settings, "-b", "backend.address", options.backend);
+    }
+    if (code == exit_ok) {
+        code = set(settings, "-i", "site.front_controller", options.front_controller);
+    }
+    if (code == exit_ok) {
+        code = set(settings, "-j", "server.threads", options.threads);
+    }
+    for (size_t i = 0; code == exit_ok && i < options.assignment_count; ++i) {
+        code = assign(options.assignments[i], settings);
+    }
+    return code == exit_ok ? refuse_whole_file_system(options, settings) : code;
+}
+
+void print_help() {
+    fputs(
+        "Usage: fcgate [OPTION]...    an HTTP server for PHP and files on small devices\n"
+        "\n"
+        "  -c, --config FILE            read FILE; else serve the current folder\n"
+        "  -l, --listen ADDR            ADDR:PORT, [ADDR6]:PORT, :PORT, unix:/PATH, fd:N;\n"
+        "                               may be repeated (127.0.0.1:8080)\n"
+        "  -r, --root DIR               the folder to serve\n"
+        "  -b, --backend ADDR           where PHP listens: unix:/PATH or ADDR:PORT\n"
+        "  -i, --front-controller PATH  the script for every path that is no file\n"
+        "  -j, --threads N              threads that serve (1)\n"
+        "  -o, --option KEY=VALUE       set any key of the file: site.max_body=64m,\n"
+        "                               site:NAME.root=/www; may be repeated\n"
+        "  -t                           test the configuration and exit\n"
+        "  -T                           print the configuration in effect and exit\n"
+        "  -V, --version                print versions and exit\n"
+        "  -h, --help                   print this and exit\n"
+        "\n"
+        "Examples:\n"
+        "  fcgate -r public -b unix:/run/php/php-fpm.sock -i /index.php\n"
+        "  fcgate -c /etc/fcgate.conf -t\n"
+        "  fcgate -c /etc/fcgate.conf -l :8080 -o server.log_level=debug\n"
+        "\n"
+        "TERM stops gracefully, a second one at once; USR1 opens the logs again.\n",
+        stdout);
+}
+
+void print_version() {
+    printf("fcgate %s (libmicrohttpd %s)\n", fcgate_version(), fcgate_libmicrohttpd_version());
+}
+
+}  // namespace fcgate::daemon

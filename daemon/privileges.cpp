@@ -1,0 +1,187 @@
+#include "privileges.hpp"
+
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "exit_code.hpp"
+#include "report.hpp"
+
+namespace fcgate::daemon {
+
+namespace {
+
+constexpr const char* default_users[] = {"fcgate", "www-data", "nobody"};
+
+// A number that can be a user or group; -1 means "unchanged" to the kernel.
+bool parse_id(const char* text, unsigned& id) {
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    char* end = nullptr;
+    errno = 0;
+    const unsigned long value = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value >= UINT32_MAX) {
+        return false;
+    }
+    id = static_cast<unsigned>(value);
+    return true;
+}
+
+const passwd* find_user(const char* user) {
+    const passwd* entry = getpwnam(user);
+    unsigned id = 0;
+    if (entry == nullptr && parse_id(user, id)) {
+        entry = getpwuid(id);
+    }
+    return entry;
+}
+
+int find_group(const char* group, gid_t& gid) {
+    if (const struct group* entry = getgrnam(group); entry != nullptr) {
+        gid = entry->gr_gid;
+        return exit_ok;
+    }
+    if (parse_id(group, gid)) {
+        return exit_ok;
+    }
+    say("server.group: there is no group %s", group);
+    return exit_configuration;
+}
+
+int find_identity(const char* user, const char* group, Identity& identity) {
+    const passwd* entry = find_user(user);
+    if (entry != nullptr) {
+        identity.uid = entry->pw_uid;
+        identity.gid = entry->pw_gid;
+        snprintf(identity.name, sizeof identity.name, "%s", entry->pw_name);
+    } else if (!parse_id(user, identity.uid)) {
+        say("server.user: there is no user %s", user);
+        return exit_configuration;
+    } else if (*group == '\0') {
+        say("server.user: no user has the number %s, so set server.group too", user);
+        return exit_configuration;
+    }
+    return *group == '\0' ? exit_ok : find_group(group, identity.gid);
+}
+
+const char* default_user() {
+    for (const char* user : default_users) {
+        if (getpwnam(user) != nullptr) {
+            return user;
+        }
+    }
+    return nullptr;
+}
+
+// Without root there is nothing to choose; a configuration that asks for someone else would be a false promise.
+int confirm_identity(const char* user, const char* group) {
+    Identity wanted;
+    wanted.uid = geteuid();
+    wanted.gid = getegid();
+    if (*user != '\0') {
+        const int code = find_identity(user, group, wanted);
+        if (code != exit_ok) {
+            return code;
+        }
+        if (*group == '\0') {
+            wanted.gid = getegid();
+        }
+    } else if (*group != '\0') {
+        const int code = find_group(group, wanted.gid);
+        if (code != exit_ok) {
+            return code;
+        }
+    }
+    if (wanted.uid != geteuid()) {
+        say("server.user: only root can become %s; start as root or as %s, or leave server.user out", user, user);
+        return exit_permission;
+    }
+    if (wanted.gid != getegid()) {
+        say("server.group: only root can change to %s; start as root, or leave server.group out", group);
+        return exit_permission;
+    }
+    return exit_ok;
+}
+
+int denied(const char* what) {
+    say("cannot %s: %s", what, strerror(errno));
+    return exit_permission;
+}
+
+// Looks at what the kernel says now, and that there is no way back.
+bool is_final(const Identity& identity) {
+    uid_t uids[3] = {};
+    gid_t gids[3] = {};
+    if (getresuid(&uids[0], &uids[1], &uids[2]) != 0 || getresgid(&gids[0], &gids[1], &gids[2]) != 0) {
+        return false;
+    }
+    for (int i = 0; i < 3; ++i) {
+        if (uids[i] != identity.uid || gids[i] != identity.gid) {
+            return false;
+        }
+    }
+    return setuid(0) != 0 && seteuid(0) != 0 && (identity.gid == 0 || setgid(0) != 0);
+}
+
+}  // namespace
+
+int choose_identity(const char* user, const char* group, Identity& identity) {
+    identity = {};
+    if (geteuid() != 0) {
+        return confirm_identity(user, group);
+    }
+    if (*user == '\0') {
+        user = default_user();
+        if (user == nullptr) {
+            say("server.user: started as root, and there is no user fcgate, www-data or nobody to become; set it");
+            return exit_configuration;
+        }
+    }
+    const int code = find_identity(user, group, identity);
+    if (code != exit_ok) {
+        return code;
+    }
+    identity.changes = identity.uid != 0;
+    if (!identity.changes && *group != '\0') {
+        say("server.group: it has no use while server.user is root; set another user, or leave server.group out");
+        return exit_configuration;
+    }
+    if (!identity.changes) {
+        say("warning: serving as root, as server.user says; whoever gets into this process owns the device");
+    }
+    return exit_ok;
+}
+
+int become(const Identity& identity) {
+    if (identity.changes) {
+        const bool is_named = *identity.name != '\0';
+        if ((is_named ? initgroups(identity.name, identity.gid) : setgroups(1, &identity.gid)) != 0) {
+            return denied("set the groups of server.user");
+        }
+        if (setresgid(identity.gid, identity.gid, identity.gid) != 0) {
+            return denied("change to server.group");
+        }
+        if (setresuid(identity.uid, identity.uid, identity.uid) != 0) {
+            return denied("change to server.user");
+        }
+        if (!is_final(identity)) {
+            say("giving up root did not work; not serving");
+            return exit_permission;
+        }
+    }
+    // EINVAL: a kernel before 3.5, which does not know it.
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 && errno != EINVAL) {
+        return denied("give up gaining privileges");
+    }
+    return exit_ok;
+}
+
+}  // namespace fcgate::daemon

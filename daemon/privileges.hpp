@@ -1,0 +1,24 @@
+// Owns: as whom the process serves.
+// Must not touch: threads; all of it happens before the server starts them.
+#pragma once
+
+#include <sys/types.h>
+
+namespace fcgate::daemon {
+
+struct Identity {
+    bool changes = false;  // false: stay who we are
+    uid_t uid = 0;
+    gid_t gid = 0;
+    char name[64] = "";  // of the user, for its further groups; empty: a number no user has
+};
+
+// Decides from server.user and server.group ("" for the default): as root another user, by default the first of fcgate,
+// www-data and nobody that exists; without root nobody else. Returns exit_ok, or what to exit with; then it has been
+// said why.
+[[nodiscard]] int choose_identity(const char* user, const char* group, Identity& identity);
+
+// Becomes the identity for good, and gives up all ways to gain privileges. Returns as choose_identity().
+[[nodiscard]] int become(const Identity& identity);
+
+}  // namespace fcgate::daemon
