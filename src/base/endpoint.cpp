@@ -73,6 +73,28 @@ Endpoint::Endpoint(const sockaddr_storage& address, socklen_t length) {
     }
 }
 
+socklen_t Endpoint::to_sockaddr(sockaddr_storage& out) const {
+    out = sockaddr_storage{};
+    if (kind_ == Kind::ipv4) {
+        sockaddr_in ipv4{};
+        ipv4.sin_family = AF_INET;
+        ipv4.sin_port = htons(port_);
+        memcpy(&ipv4.sin_addr, address_.data(), sizeof ipv4.sin_addr);
+        memcpy(&out, &ipv4, sizeof ipv4);
+        return sizeof ipv4;
+    }
+    if (kind_ == Kind::ipv6) {
+        sockaddr_in6 ipv6{};
+        ipv6.sin6_family = AF_INET6;
+        ipv6.sin6_port = htons(port_);
+        ipv6.sin6_scope_id = scope_;
+        memcpy(&ipv6.sin6_addr, address_.data(), sizeof ipv6.sin6_addr);
+        memcpy(&out, &ipv6, sizeof ipv6);
+        return sizeof ipv6;
+    }
+    return 0;
+}
+
 void Endpoint::set_ipv6(uint32_t scope) {
     if (!is_mapped(address_)) {
         kind_ = Kind::ipv6;

@@ -1,0 +1,19 @@
+// Owns: the reading of the monotonic clock. Deadlines never follow the wall clock: devices boot in 1970 and jump.
+#pragma once
+
+#include <ctime>
+
+#include <cstdint>
+
+namespace fcgate {
+
+inline constexpr int64_t never = INT64_MAX;
+
+// Milliseconds since some fixed point in the past.
+[[nodiscard]] inline int64_t monotonic_ms() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+}  // namespace fcgate

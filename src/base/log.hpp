@@ -1,0 +1,74 @@
+// Owns: where log lines of one server go: a callback of the host, standard error, or a file.
+// Borrows: the callback's context, as long as the server lives.
+// Must not touch: the heap. Lines are built on the stack and written whole, so threads do not mix them.
+#pragma once
+
+#include <string_view>
+
+#include "base/descriptor.hpp"
+#include "base/limits.hpp"
+#include "base/log_level.hpp"
+#include "base/status.hpp"
+#include "base/text.hpp"
+
+namespace fcgate {
+
+using LogSink = void (*)(void* context, LogLevel level, const char* message);
+
+class Log {
+  public:
+    void set_level(LogLevel level) { level_ = level; }
+    void set_sink(LogSink sink, void* context) {
+        sink_ = sink;
+        context_ = context;
+    }
+    // Opens `path` (kept, not copied) for appending; lines go there from now on.
+    [[nodiscard]] Status open(const char* path);
+    // Opens it again by name, after rotation. Threads that write meanwhile hit the old or the new file.
+    [[nodiscard]] Status reopen();
+
+    [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
+    void write(LogLevel level, const TextBuffer& message) const;
+    void write(LogLevel level, std::string_view message) const;
+
+  private:
+    LogSink sink_ = nullptr;
+    void* context_ = nullptr;
+    const char* path_ = nullptr;
+    Descriptor file_;
+    LogLevel level_ = LogLevel::info;
+};
+
+// The system's words for an error number. `words` may or may not hold them: use what is returned.
+[[nodiscard]] std::string_view describe_error(int error_number, std::span<char> words);
+
+// One line in the making: `LogLine(log, LogLevel::error).add("listen ").add(address).send();`
+class LogLine {
+  public:
+    LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
+
+    LogLine& add(std::string_view text) {
+        text_.append(text);
+        return *this;
+    }
+    LogLine& add_number(uint64_t value) {
+        text_.append_number(value);
+        return *this;
+    }
+    LogLine& add_escaped(std::string_view text) {
+        text_.append_escaped(text);
+        return *this;
+    }
+    LogLine& add_error(int error_number);  // ": " and the system's words for it
+    [[nodiscard]] TextBuffer& text() { return text_; }
+    void send() { log_.write(level_, text_.view()); }
+
+  private:
+    const Log& log_;
+    LogLevel level_;
+    Text<limits::log_line> text_;
+};
+
+[[nodiscard]] std::string_view log_level_name(LogLevel level);
+
+}  // namespace fcgate
