@@ -1,0 +1,78 @@
+// Owns: one request's way through a backend: where it stands, its streams, its place at the gate.
+// Borrows: its owner's context until Upstream::close(); pages and head storage of the worker.
+// Must not touch: MHD. Only Upstream changes an exchange; the HTTP side asks and feeds through Upstream.
+#pragma once
+
+#include <cstdint>
+
+#include "base/slots.hpp"
+#include "base/timers.hpp"
+#include "fastcgi/params.hpp"
+#include "fastcgi/request_stream.hpp"
+#include "fastcgi/response_stream.hpp"
+
+namespace fcgate::fastcgi {
+
+// The HTTP side of a request, seen from here.
+struct ExchangeOwner {
+    void* handler = nullptr;  // of the worker
+    void* context = nullptr;  // of the request
+    // Something has changed: the reply can be made, output can be read, body can be fed, or the exchange has failed.
+    void (*wake)(void* context) = nullptr;
+    // Writes the CGI environment. May be called again for a second try or after a short write, with the same outcome.
+    void (*write_params)(void* handler, void* context, ParamsWriter& out) = nullptr;
+    // For the log: "GET /path".
+    void (*describe)(void* handler, void* context, TextBuffer& out) = nullptr;
+};
+
+struct ExchangeStart {
+    ExchangeOwner owner;
+    uint32_t site = 0;  // for the owner
+    uint32_t backend = 0;
+    uint64_t client_key = 0;
+    uint64_t body_length = 0;
+    bool is_safe = false;       // of the method (RFC 9110 section 9.2.1): may be sent again
+    bool is_head = false;
+    bool wants_stream = false;  // Accept: text/event-stream
+};
+
+class Upstream;
+
+struct Exchange {
+    enum class Phase : uint8_t {
+        collecting,  // the request body is not there yet, PHP is not asked for
+        queued,      // at the gate
+        retrying,    // holds a place; the backend's backlog is full
+        opening,     // holds a place; connect() is under way
+        active,      // holds a place and a connection
+        ended,       // END_REQUEST has come, place and connection are given back
+        failed,
+    };
+
+    // The pool's
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t next_free;
+    bool live;
+
+    Phase phase = Phase::collecting;
+    Upstream* upstream = nullptr;  // whose it is
+    ExchangeStart start;
+    RequestStream request;
+    ResponseStream response;
+    Timer timer;
+    int64_t opening_deadline = 0;
+    Handle ticket;                // while queued
+    uint32_t link = no_slot;      // while opening and active
+    uint16_t failure_status = 0;  // failed: 502, 503, 504
+    bool is_stream = false;       // counted as an event stream at the gate
+    bool retried = false;
+    bool reply_begun = false;     // the client has got the head: too late for an error of ours
+    bool read_blocked = false;    // output was full: bytes may wait in the backend's socket
+    bool write_blocked = false;   // the backend's socket was full
+    bool in_worklist = false;
+    size_t error_line_size = 0;   // of FCGI_STDERR
+    std::array<char, limits::stderr_line> error_line;
+};
+
+}  // namespace fcgate::fastcgi

@@ -1,0 +1,226 @@
+#include "fastcgi/gate.hpp"
+
+#include <algorithm>
+
+namespace fcgate::fastcgi {
+
+namespace {
+
+class Lock {
+  public:
+    explicit Lock(pthread_mutex_t* mutex) : mutex_(mutex) {
+        if (mutex_ != nullptr) {
+            pthread_mutex_lock(mutex_);
+        }
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+    ~Lock() {
+        if (mutex_ != nullptr) {
+            pthread_mutex_unlock(mutex_);
+        }
+    }
+
+  private:
+    pthread_mutex_t* mutex_;
+};
+
+}  // namespace
+
+void Gate::init(uint32_t workers, std::span<Place> queue, std::span<uint32_t> parked) {
+    capacity_ = workers;
+    queue_.init(queue);
+    parked_ = parked;
+}
+
+void Gate::finish() {
+    pthread_mutex_destroy(&mutex_);
+}
+
+pthread_mutex_t* Gate::mutex() {
+    return parked_.size() > 1 ? &mutex_ : nullptr;
+}
+
+uint32_t Gate::parked_total() const {
+    uint32_t total = 0;
+    for (const uint32_t count : parked_) {
+        total += count;
+    }
+    return total;
+}
+
+bool Gate::stream_fits() const {
+    return streams_ + 1 < capacity_;
+}
+
+Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
+    const Lock lock(mutex());
+    Answer answer{};
+    if (waiter.is_stream) {
+        // Waiting streams count as well: a queue of them would hold the places one after the other.
+        if (!stream_fits()) {
+            answer.entry = Entry::no_stream;
+            return answer;
+        }
+        ++streams_;
+    }
+    const uint32_t parked = parked_total();
+    // While others wait nobody overtakes them, even if a place is free for a moment.
+    if (first_ == no_slot && parked_[waiter.worker] > 0) {
+        --parked_[waiter.worker];
+        ++in_use_;
+        answer.entry = Entry::granted_parked;
+        return answer;
+    }
+    if (first_ == no_slot && in_use_ + parked < capacity_) {
+        ++in_use_;
+        answer.entry = Entry::granted;
+        return answer;
+    }
+    const Place* place = enqueue(waiter, client_key);
+    if (place == nullptr && make_room(client_key, answer.evicted)) {
+        place = enqueue(waiter, client_key);
+    }
+    if (place == nullptr) {
+        if (waiter.is_stream) {
+            --streams_;
+        }
+        answer.entry = Entry::full;
+        return answer;
+    }
+    answer.entry = Entry::queued;
+    answer.ticket = SlotPool<Place>::handle(*place);
+    if (in_use_ + parked >= capacity_ && parked > 0) {
+        answer.yield_worker = static_cast<uint32_t>(
+            std::max_element(parked_.begin(), parked_.end()) - parked_.begin());
+    }
+    return answer;
+}
+
+// A client's first waiter gets the turn being served next, its second the turn after, and so on; the queue is ordered by turn.
+Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
+    uint64_t turn = turn_;
+    for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
+        const Place& other = queue_.all()[at];
+        if (other.client_key == client_key) {
+            turn = other.turn + 1;
+        }
+    }
+    Place* const place = queue_.take();
+    if (place == nullptr) {
+        return nullptr;
+    }
+    place->waiter = waiter;
+    place->client_key = client_key;
+    place->turn = turn;
+    uint32_t before = last_;
+    while (before != no_slot && queue_.all()[before].turn > turn) {
+        before = queue_.all()[before].previous;
+    }
+    place->previous = before;
+    place->next = before == no_slot ? first_ : queue_.all()[before].next;
+    (place->previous == no_slot ? first_ : queue_.all()[place->previous].next) = place->slot;
+    (place->next == no_slot ? last_ : queue_.all()[place->next].previous) = place->slot;
+    return place;
+}
+
+// The last in order belongs to a client that holds at least as much of the queue as any other. It leaves only when the newcomer's
+// client would hold less even with the newcomer.
+bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
+    if (last_ == no_slot) {
+        return false;
+    }
+    Place& last = queue_.all()[last_];
+    size_t held_by_last = 0;
+    size_t held_by_newcomer = 0;
+    for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
+        const Place& place = queue_.all()[at];
+        held_by_last += place.client_key == last.client_key ? 1 : 0;
+        held_by_newcomer += place.client_key == client_key ? 1 : 0;
+    }
+    if (held_by_last <= held_by_newcomer + 1) {
+        return false;
+    }
+    evicted = last.waiter;
+    if (last.waiter.is_stream) {
+        --streams_;
+    }
+    unlink(last);
+    return true;
+}
+
+void Gate::unlink(Place& place) {
+    (place.previous == no_slot ? first_ : queue_.all()[place.previous].next) = place.next;
+    (place.next == no_slot ? last_ : queue_.all()[place.next].previous) = place.previous;
+    queue_.give_back(place);
+}
+
+bool Gate::cancel(Handle ticket) {
+    const Lock lock(mutex());
+    Place* const place = queue_.find(ticket);
+    if (place == nullptr) {
+        return false;
+    }
+    if (place->waiter.is_stream) {
+        --streams_;
+    }
+    unlink(*place);
+    return true;
+}
+
+bool Gate::grant_next(Waiter& next) {
+    if (first_ == no_slot) {
+        return false;
+    }
+    Place& place = queue_.all()[first_];
+    next = place.waiter;
+    turn_ = place.turn;
+    unlink(place);
+    return true;
+}
+
+Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
+    const Lock lock(mutex());
+    Released released;
+    if (is_stream) {
+        --streams_;
+    }
+    released.passed_on = grant_next(released.next);
+    if (released.passed_on) {
+        return released;
+    }
+    --in_use_;
+    // One PHP worker is always left to other clients of the same pool.
+    if (may_park && parked_total() + 1 < capacity_) {
+        ++parked_[worker];
+        released.parked = true;
+    }
+    return released;
+}
+
+Gate::Released Gate::unpark(uint32_t worker) {
+    const Lock lock(mutex());
+    Released released;
+    --parked_[worker];
+    released.passed_on = grant_next(released.next);
+    if (released.passed_on) {
+        ++in_use_;
+    }
+    return released;
+}
+
+bool Gate::become_stream() {
+    const Lock lock(mutex());
+    if (!stream_fits()) {
+        return false;
+    }
+    ++streams_;
+    return true;
+}
+
+Gate::Counts Gate::counts() {
+    const Lock lock(mutex());
+    return {capacity_, in_use_, parked_total(), streams_, static_cast<uint32_t>(queue_.live())};
+}
+
+}  // namespace fcgate::fastcgi

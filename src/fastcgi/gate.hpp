@@ -1,0 +1,112 @@
+// Owns: how many requests of a backend may hold a connection, and who is next.
+// Borrows: nothing; workers and exchanges are named by number and handle.
+// Must not touch: sockets, exchanges. It is the one thing of the request path that worker threads share; every public
+// function takes its lock, which is left out when there is one worker.
+#pragma once
+
+#include <pthread.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/slots.hpp"
+#include "base/status.hpp"
+
+namespace fcgate::fastcgi {
+
+// Who waits, and where it is to be woken.
+struct Waiter {
+    Handle exchange;
+    uint32_t worker = 0;
+    bool is_stream = false;
+};
+
+// php-fpm gives one connection to one PHP worker, and a kept connection pins that worker. So a request holds a *place* as long as it
+// holds a connection; a parked connection holds one too, but yields it to whoever comes. Waiters are served in turns: the
+// first of every client, then the second of every client, so that one client cannot take the queue from the others.
+class Gate {
+  public:
+    enum class Entry : uint8_t {
+        granted,         // a place is held; open a fresh connection
+        granted_parked,  // a place is held, together with a connection parked by this worker
+        queued,          // on_grant comes later, or cancel()
+        full,            // the queue is full: 503
+        no_stream,       // an event stream would take the last place: 503
+    };
+
+    struct Place {
+        uint32_t next;
+        uint32_t previous;
+        uint64_t turn;
+        uint64_t client_key;
+        Waiter waiter;
+        uint32_t slot;
+        uint32_t generation;
+        uint32_t next_free;
+        bool live;
+    };
+
+    // `queue` are the places of those who wait, `parked` one count for each worker.
+    void init(uint32_t workers, std::span<Place> queue, std::span<uint32_t> parked);
+    void finish();
+
+    // Asks for a place. `evicted` names a waiter that had to leave a full queue for this one, because its client holds more of it;
+    // its exchange is to be answered 503. For `queued`, `ticket` serves cancel(). `yield_worker` names a worker whose parked
+    // connection should be given up for the waiters, or no_slot.
+    struct Answer {
+        Entry entry;
+        Handle ticket;
+        Waiter evicted;
+        uint32_t yield_worker = no_slot;
+    };
+    [[nodiscard]] Answer enter(Waiter waiter, uint64_t client_key);
+
+    // Leaves the queue. False when the place has been granted meanwhile: it is on its way and must be given back.
+    [[nodiscard]] bool cancel(Handle ticket);
+
+    // A place is given back. When somebody waits it passes on: `next` is to be woken with it. Otherwise, if `may_park`, the caller
+    // may keep its connection (`parked` says so); else it closes it.
+    struct Released {
+        bool passed_on = false;
+        bool parked = false;
+        Waiter next;
+    };
+    [[nodiscard]] Released leave(uint32_t worker, bool is_stream, bool may_park);
+
+    // The worker has closed one of its parked connections: by time, or because it was asked to yield. The freed place goes to a waiter.
+    [[nodiscard]] Released unpark(uint32_t worker);
+
+    // A request turned out to be an event stream: false when the limit is reached, then it must not go on.
+    [[nodiscard]] bool become_stream();
+
+    struct Counts {
+        uint32_t capacity;
+        uint32_t in_use;
+        uint32_t parked;
+        uint32_t streams;
+        uint32_t waiting;
+    };
+    [[nodiscard]] Counts counts();
+
+  private:
+    [[nodiscard]] pthread_mutex_t* mutex();
+    [[nodiscard]] uint32_t parked_total() const;
+    [[nodiscard]] bool stream_fits() const;
+    [[nodiscard]] Place* enqueue(Waiter waiter, uint64_t client_key);
+    [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
+    void unlink(Place& place);
+    [[nodiscard]] bool grant_next(Waiter& next);
+
+    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+    SlotPool<Place> queue_;
+    std::span<uint32_t> parked_;
+    uint32_t first_ = no_slot;
+    uint32_t last_ = no_slot;
+    uint32_t capacity_ = 0;
+    uint32_t in_use_ = 0;
+    uint32_t streams_ = 0;
+    uint64_t turn_ = 0;  // of the waiter served last
+};
+
+}  // namespace fcgate::fastcgi

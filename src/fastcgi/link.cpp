@@ -1,0 +1,115 @@
+#include "fastcgi/link.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace fcgate::fastcgi {
+
+namespace {
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t length = 0;
+};
+
+[[nodiscard]] SocketAddress address_of(const BackendSettings& backend) {
+    SocketAddress out;
+    if (backend.kind == BackendSettings::Kind::tcp) {
+        out.length = backend.endpoint.to_sockaddr(out.storage);
+        return out;
+    }
+    auto& local = reinterpret_cast<sockaddr_un&>(out.storage);
+    if (backend.path.size() >= sizeof local.sun_path) {
+        return out;
+    }
+    local.sun_family = AF_UNIX;
+    memcpy(local.sun_path, backend.path.data(), backend.path.size());
+    out.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + backend.path.size() + 1);
+    return out;
+}
+
+[[nodiscard]] Status status_of(int error_number) {
+    switch (error_number) {
+        case 0:
+            return Status::ok;
+        case EINPROGRESS:
+            return Status::again;
+        case EAGAIN:
+            return Status::exhausted;
+        case EACCES:
+        case EPERM:
+            return Status::denied;
+        case ENOENT:
+            return Status::not_found;
+        case ECONNREFUSED:
+            return Status::refused;
+        default:
+            return Status::io;
+    }
+}
+
+}  // namespace
+
+Status open_link(const BackendSettings& backend, Link& link) {
+    const SocketAddress address = address_of(backend);
+    if (address.length == 0) {
+        errno = ENAMETOOLONG;
+        return Status::io;
+    }
+    const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return Status::io;
+    }
+    if (backend.kind == BackendSettings::Kind::tcp) {
+        const int on = 1;
+        // A request goes out in one piece; Nagle would only hold its tail back.
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    int result = 0;
+    do {
+        result = connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length);
+    } while (result < 0 && errno == EINTR);
+    const Status status = status_of(result == 0 ? 0 : errno);
+    if (status != Status::ok && status != Status::again) {
+        const int error_number = errno;
+        close(fd);
+        errno = error_number;
+        return status;
+    }
+    link.fd = fd;
+    link.opening = status == Status::again;
+    link.reused = false;
+    link.hung_up = false;
+    return status;
+}
+
+Status finish_open(Link& link) {
+    int error_number = 0;
+    socklen_t length = sizeof error_number;
+    if (getsockopt(link.fd, SOL_SOCKET, SO_ERROR, &error_number, &length) < 0) {
+        return Status::io;
+    }
+    errno = error_number;
+    if (error_number == 0) {
+        link.opening = false;
+    }
+    return status_of(error_number);
+}
+
+bool is_alive(const Link& link) {
+    char byte = 0;
+    return recv(link.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+void close_link(Link& link) {
+    close(link.fd);
+    link.fd = -1;
+}
+
+}  // namespace fcgate::fastcgi

@@ -1,0 +1,44 @@
+// Owns: one connection to a backend: its descriptor and whether it is opening, carries an exchange, or is parked.
+// Must not touch: records, gates, the event loop (who opens it registers it).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/slots.hpp"
+#include "base/status.hpp"
+#include "base/timers.hpp"
+#include "config/settings.hpp"
+
+namespace fcgate::fastcgi {
+
+struct Link {
+    // The pool's
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t next_free;
+    bool live;
+
+    bool opening = false;   // connect() is under way
+    bool reused = false;    // has carried an exchange before: PHP may have closed it unnoticed
+    bool hung_up = false;   // the other side has closed; read on to the end
+    int fd = -1;
+    uint32_t backend = 0;
+    uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked
+    uint32_t next_parked = no_slot;
+    Timer timer;  // of a parked link
+};
+
+// Starts to connect without blocking. ok: connected; again: under way, writable when done; exhausted: the backlog of a unix
+// socket is full, there will be no event: try later; denied, not_found, refused, io: errno tells.
+[[nodiscard]] Status open_link(const BackendSettings& backend, Link& link);
+
+// What became of a connect() that was under way; errno tells.
+[[nodiscard]] Status finish_open(Link& link);
+
+// False when a parked connection has been closed by PHP, or has bytes nobody asked for.
+[[nodiscard]] bool is_alive(const Link& link);
+
+void close_link(Link& link);
+
+}  // namespace fcgate::fastcgi

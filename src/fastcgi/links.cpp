@@ -1,0 +1,201 @@
+// The part of Upstream that opens, hands on, parks and closes connections.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fastcgi/upstream.hpp"
+
+namespace fcgate::fastcgi {
+
+namespace {
+
+// A kept connection pins a PHP worker: other clients of the same pool get it within this time.
+constexpr int64_t park_ms = 2000;
+// Between two tries to get into a full backlog.
+constexpr int64_t retry_ms = 10;
+
+}  // namespace
+
+// Registered once for its whole life, edge-triggered: a request on a kept connection costs no epoll_ctl.
+Status Upstream::watch(Link& link) {
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = EventTag{EventKind::link, SlotPool<Link>::handle(link)}.pack();
+    return epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, link.fd, &event) == 0 ? Status::ok : Status::exhausted;
+}
+
+void Upstream::open_connection(Exchange& exchange) {
+    Link* const link = links_.take();
+    if (link == nullptr) {
+        fail(exchange, 503, "no slot for a connection");  // cannot be: there are more links than exchanges
+        return;
+    }
+    Status status = open_link(backend_of(exchange), *link);
+    if (status == Status::exhausted) {
+        links_.give_back(*link);
+        exchange.phase = Exchange::Phase::retrying;
+        const int64_t now = monotonic_ms();
+        setup_.timers->set(exchange.timer, std::min(now + retry_ms, std::max(exchange.opening_deadline, now)));
+        return;
+    }
+    int error_number = errno;
+    if (status == Status::ok || status == Status::again) {
+        link->backend = exchange.start.backend;
+        link->exchange = exchange.slot;
+        link->next_parked = no_slot;
+        exchange.link = link->slot;
+        exchange.phase = Exchange::Phase::opening;
+        const Status watched = watch(*link);
+        if (watched == Status::ok) {
+            if (status == Status::ok) {
+                connected(exchange, *link);
+            } else {
+                setup_.timers->set(exchange.timer, exchange.opening_deadline);
+            }
+            return;
+        }
+        error_number = errno;
+        status = watched;
+    } else {
+        links_.give_back(*link);
+        exchange.phase = Exchange::Phase::opening;
+    }
+    fail_opening(exchange, status, error_number);
+}
+
+void Upstream::connected(Exchange& exchange, Link& link) {
+    link.opening = false;
+    exchange.phase = Exchange::Phase::active;
+    exchange.write_blocked = false;
+    exchange.read_blocked = false;
+    (void)send(exchange, {});
+    if (exchange.phase == Exchange::Phase::active && exchange.request.is_starved()) {
+        wake(exchange);
+    }
+}
+
+void Upstream::on_link(Handle handle, uint32_t events) {
+    Link* const link = links_.find(handle);
+    if (link == nullptr) {
+        return;
+    }
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        link->hung_up = true;
+    }
+    if (link->exchange == no_slot) {
+        // A parked connection: its only news can be that PHP has closed it.
+        if (link->hung_up || (events & EPOLLIN) != 0) {
+            unpark(*link);
+        }
+        return;
+    }
+    Exchange& exchange = exchanges_.all()[link->exchange];
+    if (link->opening) {
+        if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) {
+            return;
+        }
+        const Status status = finish_open(*link);
+        if (status != Status::ok) {
+            fail_opening(exchange, status, errno);
+            return;
+        }
+        connected(exchange, *link);
+    } else if ((events & EPOLLOUT) != 0 && exchange.write_blocked) {
+        exchange.write_blocked = false;
+        (void)send(exchange, {});
+        if (exchange.phase == Exchange::Phase::active && exchange.request.is_starved()) {
+            wake(exchange);
+        }
+    }
+    if (exchange.phase == Exchange::Phase::active && exchange.link == handle.slot &&
+        (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        receive(exchange);
+    }
+}
+
+uint32_t Upstream::take_parked(uint32_t backend) {
+    const uint32_t slot = first_parked_[backend];
+    if (slot == no_slot) {
+        return no_slot;
+    }
+    Link& link = links_.all()[slot];
+    first_parked_[backend] = link.next_parked;
+    link.next_parked = no_slot;
+    --parked_;
+    Timers::cancel(link.timer);
+    if (!is_alive(link)) {
+        drop_link(link);
+        return no_slot;
+    }
+    return slot;
+}
+
+void Upstream::park(Link& link) {
+    link.exchange = no_slot;
+    link.next_parked = first_parked_[link.backend];
+    first_parked_[link.backend] = link.slot;
+    ++parked_;
+    setup_.timers->set(link.timer, monotonic_ms() + park_ms);
+}
+
+void Upstream::unpark(Link& link) {
+    uint32_t* at = &first_parked_[link.backend];
+    while (*at != no_slot && *at != link.slot) {
+        at = &links_.all()[*at].next_parked;
+    }
+    if (*at == no_slot) {
+        return;
+    }
+    *at = link.next_parked;
+    --parked_;
+    Timers::cancel(link.timer);
+    const uint32_t backend = link.backend;
+    drop_link(link);
+    pass_on(setup_.gates[backend].unpark(setup_.worker), backend, no_slot);
+}
+
+void Upstream::on_link_timer(uint32_t slot) {
+    Link& link = links_.all()[slot];
+    if (link.live && link.exchange == no_slot) {
+        unpark(link);
+    }
+}
+
+void Upstream::on_yield(uint32_t backend) {
+    const uint32_t slot = first_parked_[backend];
+    if (slot != no_slot) {
+        unpark(links_.all()[slot]);
+    }
+}
+
+Link* Upstream::adopt(int fd, uint32_t backend) {
+    Link* const link = links_.take();
+    if (link == nullptr) {
+        ::close(fd);
+        return nullptr;
+    }
+    link->fd = fd;
+    link->backend = backend;
+    link->exchange = no_slot;
+    link->next_parked = no_slot;
+    link->opening = false;
+    link->hung_up = false;
+    link->reused = true;
+    if (watch(*link) != Status::ok) {
+        drop_link(*link);
+        return nullptr;
+    }
+    return link;
+}
+
+void Upstream::drop_link(Link& link) {
+    close_link(link);
+    links_.give_back(link);
+}
+
+void Upstream::forget(const Link& link) {
+    (void)epoll_ctl(setup_.epoll_fd, EPOLL_CTL_DEL, link.fd, nullptr);
+}
+
+}  // namespace fcgate::fastcgi

@@ -1,0 +1,215 @@
+// The part of Upstream that moves bytes between an exchange and its connection.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fastcgi/upstream.hpp"
+
+namespace fcgate::fastcgi {
+
+namespace {
+
+[[nodiscard]] size_t total_size(const RequestStream::Pieces& pieces) {
+    size_t total = 0;
+    for (const iovec& piece : pieces) {
+        total += piece.iov_len;
+    }
+    return total;
+}
+
+// sendmsg rather than writev: a backend that has gone must not raise SIGPIPE in a host that did not expect it.
+[[nodiscard]] ssize_t send_pieces(int fd, RequestStream::Pieces& pieces) {
+    msghdr message{};
+    message.msg_iov = pieces.begin();
+    message.msg_iovlen = pieces.size();
+    ssize_t count = 0;
+    do {
+        count = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+}  // namespace
+
+// Writes until the request is through, the client has nothing more, or the socket is full. Returns how many of the direct body
+// bytes have gone.
+size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
+    size_t consumed = 0;
+    while (!exchange.write_blocked && !exchange.request.is_finished()) {
+        std::span<const uint8_t> head;
+        if (!exchange.request.head_sent()) {
+            ParamsWriter params(setup_.params_scratch, backend_of(exchange).keep_alive);
+            exchange.start.owner.write_params(exchange.start.owner.handler, exchange.start.owner.context, params);
+            const Result<std::span<const uint8_t>> encoded = params.finish();
+            if (!encoded.ok()) {
+                fail(exchange, 431, "the CGI variables do not fit (see `connection_memory`)");
+                return consumed;
+            }
+            head = encoded.value();
+        }
+        const std::span<const char> rest = direct.subspan(consumed);
+        RequestStream::Pieces pieces;
+        exchange.request.gather(head, rest, pieces);
+        if (pieces.empty()) {
+            break;
+        }
+        const ssize_t count = send_pieces(links_.all()[exchange.link].fd, pieces);
+        if (count < 0) {
+            if (errno == EAGAIN) {
+                exchange.write_blocked = true;
+                break;
+            }
+            broken(exchange, "write", errno);
+            return consumed;
+        }
+        const auto written = static_cast<size_t>(count);
+        exchange.write_blocked = written < total_size(pieces);
+        consumed += exchange.request.advance(written, head.size(), rest.size());
+    }
+    restart_clock(exchange);
+    return consumed;
+}
+
+void Upstream::receive(Exchange& exchange) {
+    const Link& link = links_.all()[exchange.link];
+    exchange.read_blocked = false;
+    for (;;) {
+        const size_t wanted = std::min(exchange.response.room(), setup_.read_scratch.size());
+        if (wanted == 0) {
+            // The client is slow and the buffer is full: PHP waits in its write(), as it would without us.
+            exchange.read_blocked = true;
+            break;
+        }
+        const ssize_t count = recv(link.fd, setup_.read_scratch.data(), wanted, 0);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count < 0 && errno == EAGAIN) {
+            break;
+        }
+        if (count <= 0) {
+            broken(exchange, "read", count == 0 ? 0 : errno);
+            return;
+        }
+        if (!take(exchange, setup_.read_scratch.first(static_cast<size_t>(count)))) {
+            return;
+        }
+        // A short read has emptied the socket (epoll(7), edge-triggered), unless its end is behind.
+        if (static_cast<size_t>(count) < wanted && !link.hung_up) {
+            break;
+        }
+    }
+    restart_clock(exchange);
+    if (exchange.response.head_done()) {
+        wake(exchange);
+    }
+}
+
+// False when the exchange is over, one way or the other.
+bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
+    struct Context {
+        Upstream* upstream;
+        Exchange* exchange;
+    } context{this, &exchange};
+    const ErrorSink sink{&context, [](void* opaque, std::string_view text) {
+                             const auto* const to = static_cast<Context*>(opaque);
+                             to->upstream->write_error_output(*to->exchange, text);
+                         }};
+    ResponseStream& response = exchange.response;
+    const bool had_head = response.head_done();
+    const Status status = response.feed(bytes, sink);
+    if (status == Status::too_large) {
+        fail(exchange, 502, response.head_done() ? response.error() : "its response head is too large (see `connection_memory`)");
+        return false;
+    }
+    if (status != Status::ok) {
+        fail(exchange, 502, response.error());
+        return false;
+    }
+    if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
+        !response.ended()) {
+        if (!setup_.gates[exchange.start.backend].become_stream()) {
+            fail(exchange, 503, "event streams may hold all PHP workers but one (see `workers`)");
+            return false;
+        }
+        exchange.is_stream = true;
+    }
+    if (!response.ended()) {
+        return true;
+    }
+    if (response.protocol_status() == static_cast<uint8_t>(ProtocolStatus::overloaded)) {
+        fail(exchange, 503, "it says that it is overloaded");
+    } else if (response.protocol_status() != static_cast<uint8_t>(ProtocolStatus::request_complete)) {
+        fail(exchange, 502, "it refused the request (FastCGI protocol status)");
+    } else if (!response.head_done()) {
+        fail(exchange, 502, "the script ended without a response head");
+    } else {
+        end(exchange);
+        wake(exchange);
+    }
+    return false;
+}
+
+// The clock runs while PHP has all that we can give and owes us bytes: a slow client must not look like a slow script.
+void Upstream::restart_clock(Exchange& exchange) {
+    if (exchange.phase != Exchange::Phase::active) {
+        return;
+    }
+    const bool owes_us = exchange.request.is_finished() || exchange.write_blocked;
+    if (owes_us && !exchange.read_blocked) {
+        setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
+    } else {
+        Timers::cancel(exchange.timer);
+    }
+}
+
+// A kept connection may have been closed by PHP a moment before we wrote: then the request goes once more, on a fresh one, if it
+// cannot have run: nothing was sent, or the method is safe. A POST never runs twice.
+bool Upstream::try_again(Exchange& exchange) {
+    Link& link = links_.all()[exchange.link];
+    const bool replayable =
+        exchange.request.nothing_sent() || (exchange.start.is_safe && exchange.request.can_rewind());
+    if (!link.reused || exchange.retried || !exchange.response.nothing_received() || !replayable) {
+        return false;
+    }
+    exchange.retried = true;
+    exchange.link = no_slot;
+    drop_link(link);
+    exchange.request.rewind();
+    use_place(exchange, no_slot);
+    return true;
+}
+
+void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
+    if (try_again(exchange)) {
+        return;
+    }
+    if (error_number != 0) {
+        fail(exchange, 502, where, error_number);
+    } else {
+        fail(exchange, 502,
+             "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or ran into "
+             "request_terminate_timeout)");
+    }
+}
+
+// Hands output to the client's side. What it takes makes room for more.
+ptrdiff_t Upstream::read(Exchange& exchange, std::span<char> room) {
+    const size_t count = exchange.response.read(room);
+    if (exchange.read_blocked && exchange.response.room() > 0) {
+        put_on_worklist(exchange);
+    }
+    if (count > 0) {
+        return static_cast<ptrdiff_t>(count);
+    }
+    if (exchange.phase == Exchange::Phase::failed) {
+        return BodyReader::failed;
+    }
+    if (exchange.phase == Exchange::Phase::ended) {
+        return exchange.response.is_cut_short() ? BodyReader::failed : BodyReader::end;
+    }
+    return 0;
+}
+
+}  // namespace fcgate::fastcgi

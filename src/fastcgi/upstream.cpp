@@ -1,0 +1,319 @@
+#include "fastcgi/upstream.hpp"
+
+namespace fcgate::fastcgi {
+
+void Upstream::init(const Setup& setup) {
+    setup_ = setup;
+    exchanges_.init(setup.exchanges);
+    links_.init(setup.links);
+    first_parked_.fill(no_slot);
+    for (Exchange& exchange : exchanges_.all()) {
+        exchange.upstream = this;
+        exchange.timer.owner = exchange.slot;
+        exchange.timer.kind = static_cast<uint8_t>(TimerKind::exchange);
+    }
+    for (Link& link : links_.all()) {
+        link.timer.owner = link.slot;
+        link.timer.kind = static_cast<uint8_t>(TimerKind::link);
+    }
+}
+
+Exchange* Upstream::open(const ExchangeStart& start) {
+    Exchange* const exchange = exchanges_.take();
+    if (exchange == nullptr) {
+        return nullptr;
+    }
+    exchange->phase = Exchange::Phase::collecting;
+    exchange->start = start;
+    exchange->request.init(*setup_.pages, start.body_length);
+    exchange->response.init(*setup_.pages, setup_.settings->server.response_buffer,
+                            setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
+                            start.is_head);
+    exchange->link = no_slot;
+    exchange->failure_status = 0;
+    exchange->is_stream = start.wants_stream;
+    exchange->retried = false;
+    exchange->reply_begun = false;
+    exchange->read_blocked = false;
+    exchange->write_blocked = false;
+    exchange->in_worklist = false;
+    exchange->error_line_size = 0;
+    return exchange;
+}
+
+void Upstream::begin(Exchange& exchange) {
+    if (exchange.request.has_whole_body()) {
+        ask_for_place(exchange);
+    } else {
+        setup_.timers->set(exchange.timer, monotonic_ms() + limits::body_wait_ms);
+    }
+}
+
+size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
+    switch (exchange.phase) {
+        case Exchange::Phase::active:
+            return send(exchange, bytes);
+        case Exchange::Phase::ended:
+        case Exchange::Phase::failed:
+            // The answer stands. The rest of the body is taken and dropped, for MHD queues a reply only behind it.
+            return bytes.size();
+        case Exchange::Phase::collecting:
+        case Exchange::Phase::queued:
+        case Exchange::Phase::retrying:
+        case Exchange::Phase::opening:
+            break;
+    }
+    const size_t taken = exchange.request.put_by(bytes);
+    // A slow uploader holds no PHP worker for nothing: it is asked for when there is work for it.
+    if (exchange.phase == Exchange::Phase::collecting &&
+        (exchange.request.has_whole_body() || exchange.request.is_full())) {
+        ask_for_place(exchange);
+    }
+    return taken;
+}
+
+void Upstream::ask_for_place(Exchange& exchange) {
+    const uint32_t number = exchange.start.backend;
+    const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.is_stream};
+    const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
+    if (answer.evicted.exchange.slot != no_slot) {
+        evict(answer.evicted);
+    }
+    switch (answer.entry) {
+        case Gate::Entry::granted:
+            use_place(exchange, no_slot);
+            return;
+        case Gate::Entry::granted_parked:
+            use_place(exchange, take_parked(number));
+            return;
+        case Gate::Entry::queued:
+            exchange.phase = Exchange::Phase::queued;
+            exchange.ticket = answer.ticket;
+            setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).queue_timeout_ms);
+            if (answer.yield_worker != no_slot) {
+                setup_.post.yield(setup_.post.context, answer.yield_worker, number);
+            }
+            return;
+        case Gate::Entry::full:
+            exchange.is_stream = false;
+            fail(exchange, 503, "all PHP workers are busy and the queue is full (see `workers` and `queue`)");
+            return;
+        case Gate::Entry::no_stream:
+            exchange.is_stream = false;
+            fail(exchange, 503, "event streams may hold all PHP workers but one (see `workers`)");
+            return;
+    }
+}
+
+void Upstream::evict(const Waiter& waiter) {
+    Grant notice;
+    notice.waiter = waiter;
+    notice.backend = no_slot;
+    setup_.post.grant(setup_.post.context, notice);
+}
+
+void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
+    if (link_slot == no_slot) {
+        exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
+        open_connection(exchange);
+        return;
+    }
+    Link& link = links_.all()[link_slot];
+    link.exchange = exchange.slot;
+    link.reused = true;
+    exchange.link = link_slot;
+    connected(exchange, link);
+}
+
+void Upstream::put_on_worklist(Exchange& exchange) {
+    if (!exchange.in_worklist) {
+        exchange.in_worklist = true;
+        setup_.worklist[work_count_++] = &exchange;
+    }
+}
+
+bool Upstream::run_worklist() {
+    if (grant_count_ == 0 && work_count_ == 0) {
+        return false;
+    }
+    while (grant_count_ > 0) {
+        const Grant grant = setup_.grants[--grant_count_];
+        on_grant(grant);
+    }
+    while (work_count_ > 0) {
+        Exchange& exchange = *setup_.worklist[--work_count_];
+        exchange.in_worklist = false;
+        if (exchange.live && exchange.phase == Exchange::Phase::active) {
+            receive(exchange);
+        }
+    }
+    return true;
+}
+
+void Upstream::on_grant(const Grant& grant) {
+    Exchange* const exchange = exchanges_.find(grant.waiter.exchange);
+    if (grant.backend == no_slot) {
+        if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
+            exchange->is_stream = false;
+            fail(*exchange, 503, "made room in the full queue for a client that holds less of it");
+        }
+        return;
+    }
+    uint32_t link = grant.link;
+    if (grant.fd >= 0) {
+        const Link* const adopted = adopt(grant.fd, grant.backend);
+        link = adopted != nullptr ? adopted->slot : no_slot;
+    }
+    if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
+        use_place(*exchange, link);
+        return;
+    }
+    // Whoever it was meant for has gone: the place goes on to the next.
+    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.is_stream, link != no_slot), grant.backend, link);
+}
+
+void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_t link_slot) {
+    Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
+    if (!released.passed_on) {
+        if (link != nullptr) {
+            if (released.parked) {
+                park(*link);
+            } else {
+                drop_link(*link);
+            }
+        }
+        return;
+    }
+    Grant grant{released.next, backend, -1, no_slot};
+    if (released.next.worker == setup_.worker) {
+        grant.link = link_slot;
+        setup_.grants[grant_count_++] = grant;
+        return;
+    }
+    if (link != nullptr) {
+        forget(*link);
+        grant.fd = link->fd;
+        link->fd = -1;
+        links_.give_back(*link);
+    }
+    setup_.post.grant(setup_.post.context, grant);
+}
+
+void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
+    Gate& gate = setup_.gates[exchange.start.backend];
+    const bool is_stream = exchange.is_stream;
+    exchange.is_stream = false;
+    uint32_t link_slot = exchange.link;
+    exchange.link = no_slot;
+    if (link_slot != no_slot) {
+        Link& link = links_.all()[link_slot];
+        link.exchange = no_slot;
+        if (!keep_link) {
+            drop_link(link);
+            link_slot = no_slot;
+        }
+    }
+    // A link that is parked must leave enough slots for every exchange to have one.
+    const bool may_park = link_slot != no_slot && parked_ < links_.capacity() - exchanges_.capacity();
+    pass_on(gate.leave(setup_.worker, is_stream, may_park), exchange.start.backend, link_slot);
+}
+
+// Leaves gate, connection and clock, wherever the exchange stands.
+void Upstream::detach(Exchange& exchange, bool keep_link) {
+    Timers::cancel(exchange.timer);
+    switch (exchange.phase) {
+        case Exchange::Phase::queued:
+            // When cancel() comes too late the grant finds the exchange gone from the queue and passes it on.
+            (void)setup_.gates[exchange.start.backend].cancel(exchange.ticket);
+            exchange.is_stream = false;
+            break;
+        case Exchange::Phase::retrying:
+        case Exchange::Phase::opening:
+        case Exchange::Phase::active:
+            give_up_place(exchange, keep_link);
+            break;
+        case Exchange::Phase::collecting:
+        case Exchange::Phase::ended:
+        case Exchange::Phase::failed:
+            break;
+    }
+}
+
+void Upstream::end(Exchange& exchange) {
+    const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
+                           exchange.request.is_finished() && exchange.link != no_slot &&
+                           !links_.all()[exchange.link].hung_up;
+    flush_error_line(exchange);
+    detach(exchange, keep_link);
+    exchange.phase = Exchange::Phase::ended;
+}
+
+void Upstream::close(Exchange& exchange) {
+    flush_error_line(exchange);
+    detach(exchange, false);
+    exchange.request.finish();
+    exchange.response.finish();
+    if (exchange.in_worklist) {
+        for (size_t i = 0; i < work_count_; ++i) {
+            if (setup_.worklist[i] == &exchange) {
+                setup_.worklist[i] = setup_.worklist[--work_count_];
+                break;
+            }
+        }
+        exchange.in_worklist = false;
+    }
+    exchanges_.give_back(exchange);
+}
+
+void Upstream::end_streams() {
+    for (Exchange& exchange : exchanges_.all()) {
+        const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
+        if (exchange.live && exchange.is_stream && !is_over) {
+            detach(exchange, false);
+            exchange.phase = Exchange::Phase::failed;
+            exchange.failure_status = 503;
+            wake(exchange);
+        }
+    }
+}
+
+void Upstream::finish() {
+    for (Link& link : links_.all()) {
+        if (link.live) {
+            drop_link(link);
+        }
+    }
+}
+
+void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
+    Exchange& exchange = exchanges_.all()[slot];
+    if (!exchange.live) {
+        return;
+    }
+    switch (exchange.phase) {
+        case Exchange::Phase::collecting:
+            ask_for_place(exchange);
+            break;
+        case Exchange::Phase::queued:
+            fail(exchange, 503, "no PHP worker became free in time (see `queue_timeout`)");
+            break;
+        case Exchange::Phase::retrying:
+            if (now >= exchange.opening_deadline) {
+                fail(exchange, 503, "connect: the backlog of its socket is full");
+            } else {
+                open_connection(exchange);
+            }
+            break;
+        case Exchange::Phase::opening:
+            fail(exchange, 504, "connect: no answer in time (see `connect_timeout`)");
+            break;
+        case Exchange::Phase::active:
+            fail(exchange, 504, "the script was silent for too long (see `response_timeout`)");
+            break;
+        case Exchange::Phase::ended:
+        case Exchange::Phase::failed:
+            break;
+    }
+}
+
+}  // namespace fcgate::fastcgi

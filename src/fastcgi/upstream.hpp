@@ -1,0 +1,140 @@
+// Owns: one worker's exchanges and its connections to backends: opening, handing on, parking, closing; what happens when a backend fails.
+// Borrows: the gates (shared by all workers), timers, pages, scratch memory and log of the worker, as long as it lives.
+// Must not touch: MHD; HTTP is on the other side of ExchangeOwner.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/event.hpp"
+#include "base/log.hpp"
+#include "base/pages.hpp"
+#include "base/slots.hpp"
+#include "base/timers.hpp"
+#include "config/settings.hpp"
+#include "fastcgi/exchange.hpp"
+#include "fastcgi/gate.hpp"
+#include "fastcgi/link.hpp"
+
+namespace fcgate::fastcgi {
+
+// A place that passes from one exchange to the next, with its connection if that can go on.
+struct Grant {
+    Waiter waiter;
+    uint32_t backend = 0;
+    int fd = -1;               // from another worker
+    uint32_t link = no_slot;   // of this worker
+};
+
+// How a worker reaches the others.
+struct Post {
+    void* context = nullptr;
+    void (*grant)(void* context, const Grant& grant) = nullptr;  // to grant.waiter.worker
+    void (*yield)(void* context, uint32_t worker, uint32_t backend) = nullptr;
+};
+
+class Upstream {
+  public:
+    struct Setup {
+        const Settings* settings = nullptr;
+        const Log* log = nullptr;
+        Timers* timers = nullptr;
+        PagePool* pages = nullptr;
+        std::span<Gate> gates;  // one for each backend
+        uint32_t worker = 0;
+        int epoll_fd = -1;
+        std::span<Exchange> exchanges;
+        std::span<Link> links;           // more than exchanges: the rest may be parked
+        std::span<Grant> grants;         // one for each exchange
+        std::span<Exchange*> worklist;   // one for each exchange
+        std::span<char> head_storage;    // head_size for each exchange
+        size_t head_size = 0;
+        std::span<char> read_scratch;
+        std::span<uint8_t> params_scratch;
+        Post post;
+    };
+    void init(const Setup& setup);
+
+    // ---- for the HTTP side ----
+
+    // nullptr: every slot is in use, to be answered 503.
+    [[nodiscard]] Exchange* open(const ExchangeStart& start);
+    // To be called once the owner can be woken; asks for PHP at once when there is no body to wait for.
+    void begin(Exchange& exchange);
+    // Takes bytes of the request body; what is not taken is to be offered again after a wake.
+    [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
+    // The owner is done with it: whatever it holds is given back, a running script is cut off.
+    void close(Exchange& exchange);
+
+    // BodyReader::read of the reply's body.
+    [[nodiscard]] ptrdiff_t read(Exchange& exchange, std::span<char> room);
+
+    // ---- for the worker ----
+
+    void on_link(Handle handle, uint32_t events);
+    void on_exchange_timer(uint32_t slot, int64_t now);
+    void on_link_timer(uint32_t slot);
+    void on_grant(const Grant& grant);
+    void on_yield(uint32_t backend);
+    // Cuts event streams off: they would hold a stop until its deadline, and browsers come back by themselves.
+    void end_streams();
+    // Closes every connection; no exchange is live any more.
+    void finish();
+    // Does what was put off to keep call chains flat. True when there was something.
+    bool run_worklist();
+
+    [[nodiscard]] size_t live() const { return exchanges_.live(); }
+    [[nodiscard]] Exchange* find(Handle handle) { return exchanges_.find(handle); }
+
+  private:
+    // upstream.cpp: exchanges, places
+    void ask_for_place(Exchange& exchange);
+    void evict(const Waiter& waiter);
+    void use_place(Exchange& exchange, uint32_t link);
+    void give_up_place(Exchange& exchange, bool keep_link);
+    void pass_on(const Gate::Released& released, uint32_t backend, uint32_t link);
+    void end(Exchange& exchange);
+    void detach(Exchange& exchange, bool keep_link);
+    void put_on_worklist(Exchange& exchange);
+    [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
+        return setup_.settings->backends[exchange.start.backend];
+    }
+    void wake(Exchange& exchange) { exchange.start.owner.wake(exchange.start.owner.context); }
+
+    // links.cpp: connections
+    void open_connection(Exchange& exchange);
+    void connected(Exchange& exchange, Link& link);
+    [[nodiscard]] uint32_t take_parked(uint32_t backend);
+    void park(Link& link);
+    void unpark(Link& link);
+    [[nodiscard]] Status watch(Link& link);
+    [[nodiscard]] Link* adopt(int fd, uint32_t backend);
+    void drop_link(Link& link);
+    void forget(const Link& link);
+
+    // transfer.cpp: bytes
+    [[nodiscard]] size_t send(Exchange& exchange, std::span<const char> direct);
+    void receive(Exchange& exchange);
+    [[nodiscard]] bool take(Exchange& exchange, std::span<const char> bytes);
+    void restart_clock(Exchange& exchange);
+    void broken(Exchange& exchange, const char* where, int error_number);
+    [[nodiscard]] bool try_again(Exchange& exchange);
+
+    // failure.cpp: statuses and words
+    void fail(Exchange& exchange, uint16_t status, std::string_view what, int error_number = 0);
+    void fail_opening(Exchange& exchange, Status status, int error_number);
+    void log_failure(const Exchange& exchange, uint16_t status, std::string_view what, int error_number);
+    void write_error_output(Exchange& exchange, std::string_view text);
+    void flush_error_line(Exchange& exchange);
+
+    Setup setup_;
+    SlotPool<Exchange> exchanges_;
+    SlotPool<Link> links_;
+    std::array<uint32_t, limits::backends> first_parked_{};
+    size_t parked_ = 0;
+    size_t grant_count_ = 0;
+    size_t work_count_ = 0;
+};
+
+}  // namespace fcgate::fastcgi
