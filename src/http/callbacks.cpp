@@ -1,0 +1,136 @@
+#include "http/callbacks.hpp"
+
+#include <sys/epoll.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+namespace fcgate::http {
+
+namespace {
+
+// Far beyond all deadlines of ours: should one of them ever be missed, the connection still ends.
+constexpr unsigned backstop_seconds = 3600;
+// Our own cap comes first; the room above it is for connections libmicrohttpd has closed but not cleaned up yet.
+constexpr unsigned spare_connections = 16;
+
+// What fcgate forwards is the raw target: nothing is to be decoded behind its back.
+size_t keep_escaped(void* /*context*/, MHD_Connection* /*mhd*/, char* text) {
+    return strlen(text);
+}
+
+void log_message(void* context, const char* format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+void log_message(void* context, const char* format, va_list arguments) {
+    const auto* const log = static_cast<const Log*>(context);
+    if (!log->wants(LogLevel::debug)) {
+        return;
+    }
+    char message[256];
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    LogLine(*log, LogLevel::debug).add("libmicrohttpd: ").add_escaped(trim(message)).send();
+}
+
+}  // namespace
+
+MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine) {
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+#if MHD_VERSION >= 0x01000000
+    // One thread alone uses a daemon; with it connections are taken in at once, as 0.9.x does without threads of its own.
+    flags |= MHD_USE_NO_THREAD_SAFETY;
+#endif
+    const ServerSettings& server = engine.setup_.settings->server;
+    void* const log = const_cast<Log*>(engine.setup_.log);
+    return MHD_start_daemon(
+        flags, 0, nullptr, nullptr, &on_access, &engine,                                                //
+        MHD_OPTION_EXTERNAL_LOGGER, &log_message, log,                                                  //
+        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, &engine,                                          //
+        MHD_OPTION_NOTIFY_COMPLETED, &on_completed, &engine,                                            //
+        MHD_OPTION_URI_LOG_CALLBACK, &on_target, &engine,                                               //
+        MHD_OPTION_UNESCAPE_CALLBACK, &keep_escaped, nullptr,                                           //
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<size_t>(server.connection_memory),              //
+        MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(engine.connections_.capacity()) + spare_connections,  //
+        MHD_OPTION_CONNECTION_TIMEOUT, backstop_seconds,                                                //
+        MHD_OPTION_STRICT_FOR_CLIENT, 1,                                                                //
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                                           //
+        MHD_OPTION_END);
+}
+
+Connection* Engine::Callbacks::connection_of(MHD_Connection* mhd) {
+    const MHD_ConnectionInfo* const info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info != nullptr ? static_cast<Connection*>(info->socket_context) : nullptr;
+}
+
+// Called before libmicrohttpd takes the target apart in place: the only sight of it as it came.
+void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connection* mhd) {
+    auto* const engine = static_cast<Engine*>(context);
+    Connection* const connection = connection_of(mhd);
+    if (connection == nullptr) {
+        return nullptr;
+    }
+    const size_t size = strnlen(target, connection->target_storage.size() + 1);
+    if (size <= connection->target_storage.size()) {
+        memcpy(connection->target_storage.data(), target, size);
+    }
+    connection->target_size = static_cast<uint32_t>(size);
+    if (connection->stage == Connection::Stage::idle) {
+        // The request came with the one before it: no event has told.
+        connection->stage = Connection::Stage::head;
+        engine->arm(*connection, monotonic_ms() + engine->setup_.settings->server.header_timeout_ms);
+    }
+    return connection;
+}
+
+MHD_Result Engine::Callbacks::on_access(void* context, MHD_Connection* /*mhd*/, const char* /*url*/, const char* method,
+                                        const char* version, const char* upload, size_t* upload_size, void** request) {
+    auto* const engine = static_cast<Engine*>(context);
+    auto* const connection = static_cast<Connection*>(*request);
+    if (connection == nullptr || engine->aborting_) {
+        return MHD_NO;
+    }
+    if (connection->stage == Connection::Stage::idle || connection->stage == Connection::Stage::head) {
+        return engine->receive_head(*connection, method, version) ? MHD_YES : MHD_NO;
+    }
+    if (*upload_size > 0) {
+        size_t taken = 0;
+        const bool go_on = engine->receive_body(*connection, {upload, *upload_size}, taken);
+        *upload_size -= taken;
+        return go_on ? MHD_YES : MHD_NO;
+    }
+    return engine->finish_request(*connection) ? MHD_YES : MHD_NO;
+}
+
+void Engine::Callbacks::on_completed(void* context, MHD_Connection* /*mhd*/, void** request,
+                                     MHD_RequestTerminationCode /*code*/) {
+    auto* const connection = static_cast<Connection*>(*request);
+    if (connection != nullptr) {
+        static_cast<Engine*>(context)->complete(*connection);
+    }
+}
+
+void Engine::Callbacks::on_connection(void* context, MHD_Connection* mhd, void** socket_context,
+                                      MHD_ConnectionNotificationCode code) {
+    auto* const engine = static_cast<Engine*>(context);
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = engine->adding_;
+        engine->adding_->mhd = mhd;
+        return;
+    }
+    auto* const connection = static_cast<Connection*>(*socket_context);
+    *socket_context = nullptr;
+    if (connection != nullptr) {
+        engine->closed(*connection);
+    }
+}
+
+ssize_t Engine::Callbacks::on_read(void* context, uint64_t /*position*/, char* buffer, size_t size) {
+    auto* const connection = static_cast<Connection*>(context);
+    const ptrdiff_t count = connection->engine->read_body(*connection, {buffer, size});
+    if (count == BodyReader::end) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    return count == BodyReader::failed ? MHD_CONTENT_READER_END_WITH_ERROR : count;
+}
+
+}  // namespace fcgate::http

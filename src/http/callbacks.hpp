@@ -1,0 +1,25 @@
+// Owns: the functions that libmicrohttpd calls, and the options it is started with.
+// Must not touch: anything but the engine it belongs to. Only http/*.cpp may include it: it brings microhttpd.h along.
+#pragma once
+
+#include <microhttpd.h>
+
+#include "http/engine.hpp"
+
+namespace fcgate::http {
+
+struct Engine::Callbacks {
+    [[nodiscard]] static MHD_Daemon* start_daemon(Engine& engine);
+
+    static void* on_target(void* context, const char* target, MHD_Connection* mhd);
+    static MHD_Result on_access(void* context, MHD_Connection* mhd, const char* url, const char* method, const char* version,
+                                const char* upload, size_t* upload_size, void** request);
+    static void on_completed(void* context, MHD_Connection* mhd, void** request, MHD_RequestTerminationCode code);
+    static void on_connection(void* context, MHD_Connection* mhd, void** socket_context,
+                              MHD_ConnectionNotificationCode code);
+    static ssize_t on_read(void* context, uint64_t position, char* buffer, size_t size);
+
+    [[nodiscard]] static Connection* connection_of(MHD_Connection* mhd);
+};
+
+}  // namespace fcgate::http

@@ -1,0 +1,68 @@
+// Owns: what we know of one client connection beside libmicrohttpd: where it stands, its clock, its raw request target.
+// Borrows: target storage of the worker. The descriptor belongs to libmicrohttpd: it may be shut down, never closed.
+// Must not touch: microhttpd.h, the rooms that make replies.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/endpoint.hpp"
+#include "base/slots.hpp"
+#include "base/timers.hpp"
+#include "http/message.hpp"
+
+struct MHD_Connection;
+
+namespace fcgate::http {
+
+class Engine;
+
+struct Connection {
+    enum class Stage : uint8_t {
+        idle,      // between requests, or none yet
+        head,      // bytes of a request's head have come, or are due
+        body,      // the head is there and the body comes
+        waiting,   // the request is there and its reply is not
+        replying,  // the reply is queued
+    };
+
+    // The pool's
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t next_free;
+    bool live;
+
+    Stage stage = Stage::idle;
+    bool suspended = false;
+    bool woken = false;        // a wake came while it was not suspended: look again before suspending
+    bool hung_up = false;      // the client has closed, or half-closed
+    bool begun = false;        // the request has been handed on
+    bool refused = false;      // a reply was given before the body was read: linger on close
+    bool served = false;       // a request has been completed on it
+    bool is_head = false;      // of the present request
+    bool is_http_1_0 = false;
+    int fd = -1;
+    MHD_Connection* mhd = nullptr;
+    Engine* engine = nullptr;  // whose it is
+    Endpoint client;
+    Endpoint local;
+    uint64_t client_key = 0;
+    Timer timer;
+    uint64_t body_expected = 0;
+    uint64_t body_seen = 0;
+    uint64_t body_mark = 0;       // body_seen when the rate was looked at last
+    uint64_t sent_mark = 0;       // what the kernel said when it was looked at last
+    int64_t sent_mark_time = 0;
+    int64_t idle_since = 0;
+    std::string_view method;      // of the present request, in libmicrohttpd's memory
+    std::span<char> target_storage;
+    uint32_t target_size = 0;     // above the storage's size: too long
+    BodyReader reader;            // of the reply being sent
+    Handle exchange;              // of whoever makes the reply; meaning is theirs
+
+    [[nodiscard]] std::string_view target() const { return {target_storage.data(), target_size}; }
+};
+
+}  // namespace fcgate::http

@@ -1,0 +1,310 @@
+#include "http/engine.hpp"
+
+#include <microhttpd.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "http/callbacks.hpp"
+#include "http/progress.hpp"
+
+namespace fcgate::http {
+
+namespace {
+
+// Rounds of libmicrohttpd before the loop looks at other events again.
+constexpr int run_rounds = 8;
+// How long a connection that has not asked anything yet may take to do so while the server stops.
+constexpr int64_t stop_grace_ms = 500;
+constexpr int64_t sending_tick_ms = 1000;
+// A body must come at this rate at least, whatever bytes trickle in.
+constexpr uint64_t minimum_bytes_per_second = 256;
+
+}  // namespace
+
+const char* libmicrohttpd_version() {
+    return MHD_get_version();
+}
+
+Status Engine::init(const Setup& setup) {
+    setup_ = setup;
+    connections_.init(setup.connections);
+    for (Connection& connection : connections_.all()) {
+        connection.timer.owner = connection.slot;
+        connection.timer.kind = static_cast<uint8_t>(TimerKind::connection);
+        connection.engine = this;
+        connection.target_storage = setup.targets.subspan(connection.slot * limits::request_target, limits::request_target);
+    }
+    sending_timer_.kind = static_cast<uint8_t>(TimerKind::sending);
+    lingering_.init(setup.epoll_fd, *setup.timers);
+    mhd_ = Callbacks::start_daemon(*this);
+    if (mhd_ == nullptr) {
+        return Status::exhausted;
+    }
+    const MHD_DaemonInfo* const info = MHD_get_daemon_info(mhd_, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == nullptr || info->listen_fd < 0) {
+        return Status::io;
+    }
+    mhd_epoll_fd_ = info->listen_fd;
+    return Status::ok;
+}
+
+void Engine::finish() {
+    if (mhd_ == nullptr) {
+        return;
+    }
+    abort_all();
+    // libmicrohttpd aborts the process when it is stopped with a suspended connection.
+    while (connections_.live() > 0) {
+        MHD_run(mhd_);
+    }
+    MHD_stop_daemon(mhd_);
+    mhd_ = nullptr;
+    lingering_.finish();
+}
+
+void Engine::add(int fd, const Endpoint& client, const Endpoint& local) {
+    Connection* const connection = connections_.take();
+    if (connection == nullptr) {
+        close(fd);
+        return;
+    }
+    const Handle handle = SlotPool<Connection>::handle(*connection);
+    connection->stage = Connection::Stage::idle;
+    connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
+    connection->refused = connection->served = false;
+    connection->fd = fd;
+    connection->mhd = nullptr;
+    connection->client = client;
+    connection->local = local;
+    connection->client_key = client.client_key();
+    connection->target_size = 0;
+    connection->exchange = Handle();
+
+    const int64_t now = monotonic_ms();
+    connection->idle_since = now;
+    adding_ = connection;
+    const bool added = MHD_add_connection(mhd_, fd, nullptr, 0) == MHD_YES;
+    adding_ = nullptr;
+    if (!added) {
+        // The descriptor is libmicrohttpd's even when it refuses it. If it got as far as the notification, the slot is free.
+        if (connections_.find(handle) != nullptr) {
+            connections_.give_back(*connection);
+        }
+        LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection").add_error(errno).send();
+        return;
+    }
+    run_needed_ = true;
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = EventTag{EventKind::client, handle}.pack();
+    if (epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        LogLine(*setup_.log, LogLevel::warning).add("a connection cannot be watched").add_error(errno).send();
+        kill(*connection);
+        return;
+    }
+    arm(*connection, now + setup_.settings->server.header_timeout_ms);
+}
+
+void Engine::turn_away(int fd) {
+    static constexpr std::string_view answer =
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+    close(fd);
+}
+
+size_t Engine::count_of_client(uint64_t client_key) {
+    size_t count = 0;
+    for (const Connection& connection : connections_.all()) {
+        count += connection.live && connection.client_key == client_key ? 1 : 0;
+    }
+    return count;
+}
+
+bool Engine::evict_idle() {
+    Connection* oldest = nullptr;
+    for (Connection& connection : connections_.all()) {
+        const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
+        if (idle && !connection.hung_up && (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
+            oldest = &connection;
+        }
+    }
+    if (oldest == nullptr) {
+        return false;
+    }
+    kill(*oldest);
+    run(true);
+    return !connections_.full();
+}
+
+void Engine::wake(Connection& connection) {
+    connection.woken = true;
+    if (connection.suspended) {
+        connection.suspended = false;
+        MHD_resume_connection(connection.mhd);
+        run_needed_ = true;
+    }
+}
+
+void Engine::suspend(Connection& connection) {
+    connection.suspended = true;
+    MHD_suspend_connection(connection.mhd);
+}
+
+// Works on idle, slow and suspended connections alike; closing the descriptor is libmicrohttpd's business.
+void Engine::kill(Connection& connection) {
+    connection.hung_up = true;
+    (void)shutdown(connection.fd, SHUT_RDWR);
+    if (connection.suspended) {
+        wake(connection);
+    }
+    run_needed_ = true;
+}
+
+void Engine::on_client_event(Handle handle, uint32_t events) {
+    Connection* const connection = connections_.find(handle);
+    if (connection == nullptr) {
+        return;
+    }
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+        connection->hung_up = true;
+        if (connection->suspended) {
+            wake(*connection);
+        }
+    }
+    if ((events & EPOLLIN) != 0 && connection->stage == Connection::Stage::idle) {
+        connection->stage = Connection::Stage::head;
+        arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);
+    }
+}
+
+// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole.
+void Engine::send_canned(Connection& connection, uint16_t status) {
+    Text<512> text;
+    text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status));
+    text.append("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
+    (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void Engine::on_connection_timer(uint32_t slot, int64_t now) {
+    Connection& connection = connections_.all()[slot];
+    if (!connection.live) {
+        return;
+    }
+    switch (connection.stage) {
+        case Connection::Stage::idle:
+            kill(connection);
+            break;
+        case Connection::Stage::head:
+            log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)");
+            send_canned(connection, 408);
+            kill(connection);
+            break;
+        case Connection::Stage::body:
+            check_body_rate(connection, now);
+            break;
+        case Connection::Stage::waiting:
+        case Connection::Stage::replying:
+            break;
+    }
+}
+
+void Engine::check_body_rate(Connection& connection, int64_t now) {
+    const int64_t period = setup_.settings->server.body_timeout_ms;
+    const uint64_t wanted = std::max<uint64_t>(1, minimum_bytes_per_second * static_cast<uint64_t>(period) / 1000);
+    // While we hold the client back, its pace says nothing.
+    if (connection.suspended || connection.body_seen - connection.body_mark >= wanted) {
+        connection.body_mark = connection.body_seen;
+        arm(connection, now + period);
+        return;
+    }
+    log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
+    send_canned(connection, 408);
+    kill(connection);
+}
+
+void Engine::on_sending_timer(int64_t now) {
+    bool any = false;
+    for (Connection& connection : connections_.all()) {
+        if (!connection.live || connection.stage != Connection::Stage::replying || connection.suspended) {
+            continue;
+        }
+        any = true;
+        const uint64_t progress = send_progress(connection.fd);
+        if (progress != connection.sent_mark) {
+            connection.sent_mark = progress;
+            connection.sent_mark_time = now;
+        } else if (now - connection.sent_mark_time >= setup_.settings->server.send_timeout_ms) {
+            log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)");
+            kill(connection);
+        }
+    }
+    if (any) {
+        setup_.timers->set(sending_timer_, now + sending_tick_ms);
+    }
+}
+
+void Engine::start_sending_clock(Connection& connection) {
+    const int64_t now = monotonic_ms();
+    connection.sent_mark = UINT64_MAX;
+    connection.sent_mark_time = now;
+    if (sending_timer_.due == never) {
+        setup_.timers->set(sending_timer_, now + sending_tick_ms);
+    }
+}
+
+void Engine::run(bool ready) {
+    for (int round = 0; round < run_rounds && (ready || run_needed_ || timeout_ms() == 0); ++round) {
+        ready = false;
+        run_needed_ = false;
+        MHD_run(mhd_);
+    }
+}
+
+int Engine::timeout_ms() const {
+    if (run_needed_) {
+        return 0;
+    }
+    MHD_UNSIGNED_LONG_LONG timeout = 0;
+    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES) {
+        return -1;
+    }
+    return static_cast<int>(std::min<unsigned long long>(timeout, INT32_MAX));
+}
+
+void Engine::begin_stop(int64_t now) {
+    stopping_ = true;
+    for (Connection& connection : connections_.all()) {
+        if (connection.live && connection.stage == Connection::Stage::idle) {
+            shut_idle(connection, now);
+        }
+    }
+}
+
+// A request that is on its way is still served: one whose bytes are here already, or the first of a connection just accepted.
+void Engine::shut_idle(Connection& connection, int64_t now) {
+    if (has_unread(connection.fd)) {
+        return;
+    }
+    if (connection.served) {
+        kill(connection);
+    } else {
+        arm(connection, now + stop_grace_ms);
+    }
+}
+
+void Engine::abort_all() {
+    stopping_ = aborting_ = true;
+    for (Connection& connection : connections_.all()) {
+        if (connection.live) {
+            kill(connection);
+        }
+    }
+}
+
+}  // namespace fcgate::http

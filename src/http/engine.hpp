@@ -1,0 +1,153 @@
+// Owns: one worker's libmicrohttpd daemon and its table of connections: taking them in, suspending and resuming, queueing
+// replies, and the deadlines of the HTTP side.
+// Borrows: timers, log and settings of the worker; a handler that makes the replies.
+// Must not touch: routes, files, FastCGI. It and its neighbours in http/ are the only ones that include microhttpd.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/event.hpp"
+#include "base/log.hpp"
+#include "base/slots.hpp"
+#include "base/timers.hpp"
+#include "config/settings.hpp"
+#include "http/connection.hpp"
+#include "http/linger.hpp"
+#include "http/message.hpp"
+
+struct MHD_Daemon;
+struct MHD_Response;
+
+namespace fcgate::http {
+
+// As the library in use tells it: "1.0.10".
+[[nodiscard]] const char* libmicrohttpd_version();
+
+enum class Outcome : uint8_t {
+    reply,  // the reply is filled in
+    wait,   // it comes later: Engine::wake() when there is something to look at
+};
+
+// Who makes the replies. All calls come from the worker's own thread.
+struct RequestHandler {
+    void* context = nullptr;
+    // A head has come. With a body announced, a reply now refuses it unread.
+    Outcome (*begin)(void* context, Connection& connection, RequestHead& head, Reply& reply) = nullptr;
+    // Bytes of the body; returns how many were taken. What was not is offered again after a wake.
+    size_t (*body)(void* context, Connection& connection, std::span<const char> bytes) = nullptr;
+    // The whole request is there: is the reply ready?
+    Outcome (*poll)(void* context, Connection& connection, Reply& reply) = nullptr;
+    // The request is over, answered or not; whatever was held for it can go. Comes once for each begin().
+    void (*done)(void* context, Connection& connection) = nullptr;
+};
+
+class Engine {
+  public:
+    struct Setup {
+        const Settings* settings = nullptr;
+        const Log* log = nullptr;
+        Timers* timers = nullptr;
+        int epoll_fd = -1;
+        RequestHandler handler;
+        std::span<Connection> connections;
+        std::span<char> targets;        // limits::request_target for each connection
+        std::span<Field> fields;        // limits::request_fields
+        std::span<char> field_scratch;  // for a reply's fields on their way: connection_memory
+    };
+    // exhausted or io when libmicrohttpd cannot be started.
+    [[nodiscard]] Status init(const Setup& setup);
+    // Ends every connection at once; nothing of it is used afterwards.
+    void finish();
+
+    [[nodiscard]] int epoll_fd() const { return mhd_epoll_fd_; }
+
+    // ---- connections ----
+
+    // Takes a fresh socket over, which is closed in any case of failure.
+    void add(int fd, const Endpoint& client, const Endpoint& local);
+    // Answers 503 to a fresh socket and closes it.
+    static void turn_away(int fd);
+    [[nodiscard]] bool is_full() const { return connections_.full(); }
+    [[nodiscard]] size_t live() const { return connections_.live(); }
+    [[nodiscard]] size_t count_of_client(uint64_t client_key);
+    // Ends the connection that has been idle for longest, to make room. False when none is idle.
+    [[nodiscard]] bool evict_idle();
+
+    // ---- requests ----
+
+    // The head of the connection's present request, collected again if another was meanwhile.
+    [[nodiscard]] RequestHead& head(Connection& connection);
+    void wake(Connection& connection);
+
+    // ---- the worker's loop ----
+
+    void on_client_event(Handle handle, uint32_t events);
+    void on_linger_event(Handle handle) { lingering_.on_event(handle); }
+    void on_linger_timer(uint32_t slot) { lingering_.on_timer(slot); }
+    void on_connection_timer(uint32_t slot, int64_t now);
+    void on_sending_timer(int64_t now);
+    // Lets libmicrohttpd work as long as it has something to do. `ready`: its epoll set has events.
+    void run(bool ready);
+    // How long the loop may wait on libmicrohttpd's behalf, in milliseconds; negative: for ever.
+    [[nodiscard]] int timeout_ms() const;
+
+    // ---- stopping ----
+
+    // No request is begun on idle connections any more; those under way get their replies with Connection: close.
+    void begin_stop(int64_t now);
+    // Cuts everything off.
+    void abort_all();
+
+  private:
+    struct Callbacks;  // what libmicrohttpd calls; see callbacks.cpp
+    friend struct Callbacks;
+
+    // engine.cpp
+    void arm(Connection& connection, int64_t due) { setup_.timers->set(connection.timer, due); }
+    void suspend(Connection& connection);
+    void kill(Connection& connection);
+    static void send_canned(Connection& connection, uint16_t status);
+    void start_sending_clock(Connection& connection);
+    void check_body_rate(Connection& connection, int64_t now);
+    void shut_idle(Connection& connection, int64_t now);
+
+    // request.cpp: what happens to a request
+    [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
+    void collect_head(Connection& connection);
+    [[nodiscard]] bool receive_body(Connection& connection, std::span<const char> bytes, size_t& taken);
+    [[nodiscard]] bool finish_request(Connection& connection);
+    [[nodiscard]] bool begin_request(Connection& connection);
+    [[nodiscard]] bool wait_for_reply(Connection& connection);
+    void complete(Connection& connection);
+    void closed(Connection& connection);
+    [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
+    void log_refusal(const Connection& connection, uint16_t status, std::string_view reason);
+
+    // reply.cpp
+    [[nodiscard]] bool queue(Connection& connection, Reply& reply);
+    [[nodiscard]] bool fits(const Reply& reply) const;
+    [[nodiscard]] bool add_field(MHD_Response* response, const Field& field);
+    [[nodiscard]] ptrdiff_t read_body(Connection& connection, std::span<char> room);
+
+    Setup setup_;
+    MHD_Daemon* mhd_ = nullptr;
+    int mhd_epoll_fd_ = -1;
+    bool run_needed_ = false;
+    bool stopping_ = false;
+    bool aborting_ = false;
+    Connection* adding_ = nullptr;     // being handed to libmicrohttpd
+    Connection* collected_ = nullptr;  // whose head is in head_
+    RequestHead head_;
+    size_t parts_size_ = 0;       // of the fields, as libmicrohttpd told them
+    bool head_overflow_ = false;  // there were more of them than we take
+    bool head_torn_ = false;      // a value lay before its name
+    Reply reply_;
+    SlotPool<Connection> connections_;
+    Lingering lingering_;
+    Timer sending_timer_;
+};
+
+}  // namespace fcgate::http

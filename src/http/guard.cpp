@@ -1,0 +1,70 @@
+#include "http/guard.hpp"
+
+#include "base/text.hpp"
+
+namespace fcgate::http {
+
+namespace {
+
+[[nodiscard]] Refusal check_fields(RequestHead& head, size_t& hosts, size_t& codings) {
+    for (const Field& field : head.fields) {
+        if (!is_token(field.name)) {
+            return {400, "a field name is no token"};
+        }
+        if (has_control(field.value)) {
+            return {400, "a control byte in a field value"};
+        }
+        if (equals_ignore_case(field.name, "Host")) {
+            ++hosts;
+            head.host = trim(field.value);
+        } else if (equals_ignore_case(field.name, "Content-Length")) {
+            const Result<uint64_t> length = parse_decimal(trim(field.value));
+            if (!length.ok() || head.has_content_length) {
+                return {400, "Content-Length is not one plain number"};
+            }
+            head.has_content_length = true;
+            head.content_length = length.value();
+        } else if (equals_ignore_case(field.name, "Transfer-Encoding")) {
+            ++codings;
+            if (!equals_ignore_case(trim(field.value), "chunked")) {
+                return {501, "a transfer coding other than chunked"};
+            }
+            head.is_chunked = true;
+        } else if (equals_ignore_case(field.name, "Expect")) {
+            if (!equals_ignore_case(trim(field.value), "100-continue")) {
+                return {417, "an expectation other than 100-continue"};
+            }
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Refusal check_head(RequestHead& head, std::string_view version) {
+    if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+        return {505, "neither HTTP/1.0 nor HTTP/1.1"};
+    }
+    head.is_http_1_0 = version == "HTTP/1.0";
+    if (!is_token(head.method)) {
+        return {400, "the method is no token"};
+    }
+    size_t hosts = 0;
+    size_t codings = 0;
+    const Refusal refusal = check_fields(head, hosts, codings);
+    if (refusal.status != 0) {
+        return refusal;
+    }
+    if (hosts > 1 || (hosts == 0 && !head.is_http_1_0)) {
+        return {400, "not exactly one Host"};
+    }
+    if (codings > 1 || (head.is_chunked && head.has_content_length)) {
+        return {400, "two ways to tell the body's length"};
+    }
+    if (head.is_chunked && head.is_http_1_0) {
+        return {400, "Transfer-Encoding in HTTP/1.0"};
+    }
+    return {};
+}
+
+}  // namespace fcgate::http

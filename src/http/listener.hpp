@@ -1,0 +1,29 @@
+// Owns: how a listening socket is made, and how connections are taken from it.
+// Must not touch: libmicrohttpd: fcgate accepts itself, so that one table of connections serves all listeners.
+#pragma once
+
+#include "base/endpoint.hpp"
+#include "base/status.hpp"
+#include "base/text.hpp"
+#include "config/settings.hpp"
+
+namespace fcgate::http {
+
+// Returns a non-blocking listening descriptor, the caller's to close. On failure `why` says what is wrong and what to do, and
+// the status is denied, io or refused (in use).
+[[nodiscard]] Result<int> open_listener(const ListenSettings& listen, TextBuffer& why);
+
+// Removes the path of a unix socket that we made.
+void remove_socket_path(const ListenSettings& listen);
+
+struct Accepted {
+    int fd = -1;
+    Endpoint client;
+    Endpoint local;
+};
+
+// again: nobody waits. exhausted: no descriptor or memory is left for one who does. Other failures concern that client alone and
+// are passed over.
+[[nodiscard]] Status accept_client(int listener, Accepted& out);
+
+}  // namespace fcgate::http

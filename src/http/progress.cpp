@@ -1,0 +1,26 @@
+#include "http/progress.hpp"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>  // for tcpi_bytes_acked, which the C libraries' own headers lack
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace fcgate::http {
+
+uint64_t send_progress(int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+        return info.tcpi_bytes_acked;
+    }
+    int queued = 0;
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? static_cast<uint64_t>(queued) : 0;
+}
+
+bool has_unread(int fd) {
+    int unread = 0;
+    return ioctl(fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+}  // namespace fcgate::http

@@ -1,0 +1,142 @@
+// The part of Engine that turns a reply into a response of libmicrohttpd.
+#include <microhttpd.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "http/callbacks.hpp"
+#include "http/status_page.hpp"
+
+namespace fcgate::http {
+
+namespace {
+
+// What libmicrohttpd reads of a stream at once when the length is known; without it takes the connection's own memory.
+constexpr size_t stream_block = size_t{16} * 1024;
+// Status line, Date, Content-Length, Transfer-Encoding, Connection.
+constexpr size_t automatic_fields = 256;
+
+ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/, size_t /*size*/) {
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+// A head that tells the length of a body which is not sent.
+[[nodiscard]] MHD_Response* make_bodiless(const Reply& reply) {
+    if (reply.length_known) {
+        return MHD_create_response_from_callback(reply.length, 1, &read_nothing, nullptr, nullptr);
+    }
+#if MHD_VERSION >= 0x01000000
+    MHD_Response* const response = MHD_create_response_from_buffer(0, nullptr, MHD_RESPMEM_PERSISTENT);
+    if (response != nullptr) {
+        (void)MHD_set_response_options(response, MHD_RF_HEAD_ONLY_RESPONSE, MHD_RO_END);
+    }
+    return response;
+#else
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &read_nothing, nullptr, nullptr);
+#endif
+}
+
+[[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection, MHD_ContentReaderCallback reader) {
+    switch (reply.body) {
+        case Reply::Body::none:
+            break;
+        case Reply::Body::memory:
+            return MHD_create_response_from_buffer(reply.memory.size(), const_cast<char*>(reply.memory.data()),
+                                                   MHD_RESPMEM_PERSISTENT);
+        case Reply::Body::file:
+            return MHD_create_response_from_fd_at_offset64(reply.length, reply.fd, reply.offset);
+        case Reply::Body::stream:
+            return MHD_create_response_from_callback(reply.length_known ? reply.length : MHD_SIZE_UNKNOWN, stream_block,
+                                                     reader, &connection, nullptr);
+    }
+    return MHD_create_response_from_buffer(0, nullptr, MHD_RESPMEM_PERSISTENT);
+}
+
+}  // namespace
+
+bool Engine::fits(const Reply& reply) const {
+    size_t size = automatic_fields;
+    for (const Field& field : reply.fields()) {
+        size += field.name.size() + field.value.size() + 4;
+    }
+    return size <= setup_.settings->server.connection_memory / 2;
+}
+
+bool Engine::queue(Connection& connection, Reply& reply) {
+    if (!fits(reply)) {
+        // libmicrohttpd would close the connection without a word.
+        log_refusal(connection, 502, "the reply's head is larger than half of `connection_memory`");
+        if (reply.fd >= 0) {
+            close(reply.fd);
+        }
+        reply_with_status(reply, 502);
+    }
+    const bool bodiless = connection.is_head || reply.status == 304;
+    if (bodiless && reply.fd >= 0) {
+        close(reply.fd);
+        reply.fd = -1;
+    }
+    const bool unknown = bodiless && !reply.length_known;
+    MHD_Response* const response =
+        bodiless ? make_bodiless(reply) : make_response(reply, connection, &Callbacks::on_read);
+    if (response == nullptr) {
+        log_refusal(connection, 0, "no memory for its reply");
+        if (reply.fd >= 0) {
+            close(reply.fd);
+        }
+        return false;
+    }
+    bool good = true;
+    // 0.9.x would send the end of a chunked body behind a head that has no body.
+    const bool must_close = reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000);
+    if (must_close) {
+        good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
+    }
+    for (const Field& field : reply.fields()) {
+        good = good && add_field(response, field);
+    }
+    connection.reader = reply.reader;
+    connection.stage = Connection::Stage::replying;
+    good = good && MHD_queue_response(connection.mhd, reply.status, response) == MHD_YES;
+    MHD_destroy_response(response);
+    if (!good) {
+        log_refusal(connection, 0, "libmicrohttpd refused its reply");
+        return false;
+    }
+    start_sending_clock(connection);
+    return true;
+}
+
+bool Engine::add_field(MHD_Response* response, const Field& field) {
+    const size_t needed = field.name.size() + field.value.size() + 2;
+    if (needed > setup_.field_scratch.size()) {
+        return false;
+    }
+    char* const name = setup_.field_scratch.data();
+    char* const value = name + field.name.size() + 1;
+    memcpy(name, field.name.data(), field.name.size());
+    name[field.name.size()] = '\0';
+    memcpy(value, field.value.data(), field.value.size());
+    value[field.value.size()] = '\0';
+    return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
+    if (aborting_) {
+        return BodyReader::failed;
+    }
+    for (;;) {
+        connection.woken = false;
+        const ptrdiff_t count = connection.reader.read(connection.reader.context, room);
+        if (count != 0 || connection.hung_up) {
+            return count != 0 ? count : BodyReader::failed;
+        }
+        if (!connection.woken) {
+            // A reader that returns nothing without suspending would spin.
+            suspend(connection);
+            return 0;
+        }
+    }
+}
+
+}  // namespace fcgate::http

@@ -1,0 +1,225 @@
+// The part of Engine that follows a request from its head to its end.
+#include <microhttpd.h>
+#include <sys/epoll.h>
+
+#include <cstring>
+
+#include "http/engine.hpp"
+#include "http/guard.hpp"
+#include "http/status_page.hpp"
+
+namespace fcgate::http {
+
+namespace {
+
+// What libmicrohttpd keeps of each field in the connection's memory beside its bytes.
+constexpr size_t field_overhead = 64;
+// Parts of a request line that are no part: two spaces and CRLF, and the CRLF that ends the head.
+constexpr size_t head_overhead = 6;
+
+struct Collector {
+    std::span<Field> fields;
+    size_t count = 0;
+    size_t size = 0;
+    bool overflow = false;
+    bool torn = false;
+};
+
+MHD_Result collect_field(void* context, MHD_ValueKind /*kind*/, const char* name, size_t name_size, const char* value,
+                         size_t value_size) {
+    auto* const collector = static_cast<Collector*>(context);
+    if (collector->count == collector->fields.size()) {
+        collector->overflow = true;
+        return MHD_NO;
+    }
+    const std::string_view value_text = value != nullptr ? std::string_view(value, value_size) : std::string_view();
+    collector->fields[collector->count++] = {{name, name_size}, value_text};
+    // Name and value lie in the head as it came: between them are the colon and white space.
+    const ptrdiff_t gap = value != nullptr ? value - (name + name_size) : 1;
+    collector->torn = collector->torn || gap < 1;
+    collector->size += name_size + static_cast<size_t>(gap > 0 ? gap : 0) + value_size + 2;
+    return MHD_YES;
+}
+
+}  // namespace
+
+RequestHead& Engine::head(Connection& connection) {
+    if (collected_ != &connection) {
+        collect_head(connection);
+        // It was checked when it came; this only fills in the framing again.
+        (void)check_head(head_, connection.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1");
+    }
+    return head_;
+}
+
+void Engine::collect_head(Connection& connection) {
+    Collector collector{setup_.fields};
+    (void)MHD_get_connection_values_n(connection.mhd, MHD_HEADER_KIND, &collect_field, &collector);
+    head_ = RequestHead();
+    head_.method = connection.method;
+    head_.target = connection.target();
+    head_.fields = setup_.fields.first(collector.count);
+    head_.client = connection.client;
+    head_.local = connection.local;
+    collected_ = &connection;
+    parts_size_ = collector.size;
+    head_overflow_ = collector.overflow;
+    head_torn_ = collector.torn;
+}
+
+// The first call for a request: its head is there, its body is not.
+bool Engine::receive_head(Connection& connection, std::string_view method, std::string_view version) {
+    Timers::cancel(connection.timer);
+    connection.stage = Connection::Stage::waiting;
+    connection.method = method;
+    connection.is_head = method == "HEAD";
+    connection.is_http_1_0 = version == "HTTP/1.0";
+    connection.body_expected = connection.body_seen = connection.body_mark = 0;
+    if (connection.target_size > connection.target_storage.size()) {
+        connection.target_size = 0;
+        return refuse(connection, 414, "the request target is longer than 8192 bytes");
+    }
+    collect_head(connection);
+    const MHD_ConnectionInfo* const info =
+        MHD_get_connection_info(connection.mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const size_t size = info != nullptr ? info->header_size : 0;
+    // The reply's head must fit into what the request leaves of the connection's memory.
+    if (head_overflow_ || size + head_.fields.size() * field_overhead > setup_.settings->server.connection_memory / 2) {
+        return refuse(connection, 431, "the request head is too large (see `connection_memory`)");
+    }
+    const Refusal refusal = check_head(head_, version);
+    if (refusal.status != 0) {
+        return refuse(connection, refusal.status, refusal.reason);
+    }
+#if MHD_VERSION < 0x01000000
+    // 0.9.x joins continued lines, skips fields with a space before the colon and takes bare CR, LF and NUL: bytes
+    // that vanish between what came and what it tells are bytes another server may read otherwise.
+    const size_t seen = parts_size_ + method.size() + connection.target_size + version.size() + head_overhead;
+    if (head_torn_ || size != seen) {
+        return refuse(connection, 400, "the head holds bytes that are no part of it");
+    }
+#endif
+    const bool has_body = head_.is_chunked || head_.content_length > 0;
+    if (!has_body) {
+        // The reply is queued at the second call, which follows at once: after one at the first the connection would end.
+        return true;
+    }
+    connection.stage = Connection::Stage::body;
+    connection.body_expected = head_.content_length;
+    return begin_request(connection);
+}
+
+bool Engine::begin_request(Connection& connection) {
+    RequestHead& request = head(connection);
+    reply_ = Reply();
+    connection.begun = true;
+    const Outcome outcome = setup_.handler.begin(setup_.handler.context, connection, request, reply_);
+    if (outcome == Outcome::reply) {
+        connection.refused = connection.stage == Connection::Stage::body;
+        return queue(connection, reply_);
+    }
+    if (connection.stage == Connection::Stage::body) {
+        arm(connection, monotonic_ms() + setup_.settings->server.body_timeout_ms);
+        return true;
+    }
+    return wait_for_reply(connection);
+}
+
+bool Engine::receive_body(Connection& connection, std::span<const char> bytes, size_t& taken) {
+    while (taken < bytes.size()) {
+        connection.woken = false;
+        const size_t count = setup_.handler.body(setup_.handler.context, connection, bytes.subspan(taken));
+        taken += count;
+        connection.body_seen += count;
+        if (taken < bytes.size() && !connection.woken) {
+            if (connection.hung_up) {
+                return false;
+            }
+            // The bytes stay with libmicrohttpd, and through it in the client's send buffer.
+            suspend(connection);
+            break;
+        }
+    }
+    return true;
+}
+
+// The whole request is there. Also called again after every wake until there is a reply.
+bool Engine::finish_request(Connection& connection) {
+    if (connection.stage == Connection::Stage::body) {
+        connection.stage = Connection::Stage::waiting;
+        Timers::cancel(connection.timer);
+    }
+    if (!connection.begun) {
+        return begin_request(connection);
+    }
+    reply_ = Reply();
+    connection.woken = false;
+    if (setup_.handler.poll(setup_.handler.context, connection, reply_) == Outcome::reply) {
+        return queue(connection, reply_);
+    }
+    return wait_for_reply(connection);
+}
+
+bool Engine::wait_for_reply(Connection& connection) {
+    if (connection.hung_up) {
+        return false;
+    }
+    if (connection.woken) {
+        return finish_request(connection);
+    }
+    suspend(connection);
+    return true;
+}
+
+bool Engine::refuse(Connection& connection, uint16_t status, const char* reason) {
+    log_refusal(connection, status, reason);
+    reply_with_status(reply_, status);
+    reply_.close = true;
+    connection.refused = true;
+    return queue(connection, reply_);
+}
+
+void Engine::complete(Connection& connection) {
+    if (connection.begun) {
+        setup_.handler.done(setup_.handler.context, connection);
+    }
+    if (collected_ == &connection) {
+        collected_ = nullptr;
+    }
+    const int64_t now = monotonic_ms();
+    connection.begun = false;
+    connection.served = true;
+    connection.stage = Connection::Stage::idle;
+    connection.idle_since = now;
+    connection.reader = BodyReader();
+    arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
+}
+
+void Engine::closed(Connection& connection) {
+    const bool unheard = connection.stage == Connection::Stage::head && !connection.hung_up;
+    if (unheard) {
+        log_refusal(connection, 0, "refused by the HTTP parser");
+    }
+    if (connection.refused && !aborting_) {
+        // The duplicate keeps the socket alive, and with it our registration under the old number.
+        (void)epoll_ctl(setup_.epoll_fd, EPOLL_CTL_DEL, connection.fd, nullptr);
+        lingering_.take(connection.fd);
+    }
+    Timers::cancel(connection.timer);
+    connections_.give_back(connection);
+}
+
+void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view reason) {
+    LogLine line(*setup_.log, LogLevel::info);
+    connection.client.print_address(line.text());
+    line.add(": ");
+    if (connection.stage != Connection::Stage::idle && connection.stage != Connection::Stage::head) {
+        line.add_escaped(connection.method).add(" ").add_escaped(connection.target()).add(": ");
+    }
+    if (status != 0) {
+        line.add_number(status).add(": ");
+    }
+    line.add(reason).send();
+}
+
+}  // namespace fcgate::http
