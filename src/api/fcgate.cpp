@@ -1,0 +1,340 @@
+// Owns: the C ABI over the server: argument checks, error texts, the order in which things may be called.
+// Borrows: nothing beyond a call.
+// Must not touch: signals, other processes, standard output.
+#include "fcgate/fcgate.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/clock.hpp"
+#include "config/settings.hpp"
+#include "http/engine.hpp"
+#include "server/server.hpp"
+
+using fcgate::ConfigError;
+using fcgate::LogLevel;
+using fcgate::Settings;
+using fcgate::Status;
+using fcgate::TextBuffer;
+using fcgate::server::Server;
+using fcgate::server::ServerError;
+
+struct fcgate_settings {
+    Settings values;
+    fcgate_log_callback log;
+    void* log_context;
+};
+
+struct fcgate_server {
+    enum class Mode : unsigned char { created, threads, borrowed, loop };
+
+    Server server;
+    fcgate_settings* settings;
+    Mode mode;
+};
+
+namespace {
+
+// operator new would need the C++ runtime.
+template <typename T>
+[[nodiscard]] T* create() {
+    void* const memory = calloc(1, sizeof(T));
+    return memory != nullptr ? new (memory) T() : nullptr;
+}
+
+template <typename T>
+void destroy(T* object) {
+    if (object != nullptr) {
+        object->~T();
+        free(object);
+    }
+}
+
+[[nodiscard]] int result_of(Status status) {
+    switch (status) {
+        case Status::ok:
+            return FCGATE_OK;
+        case Status::again:
+            return FCGATE_AGAIN;
+        case Status::too_large:
+            return FCGATE_TOO_LARGE;
+        case Status::malformed:
+        case Status::not_found:
+            return FCGATE_INVALID;
+        case Status::denied:
+            return FCGATE_DENIED;
+        case Status::exhausted:
+            return FCGATE_NO_MEMORY;
+        case Status::gone:
+            return FCGATE_GONE;
+        case Status::refused:
+        case Status::io:
+        case Status::timed_out:
+            return FCGATE_ERROR;
+    }
+    return FCGATE_ERROR;
+}
+
+int report(fcgate_error* error, int code, unsigned line, std::string_view text) {
+    if (error != nullptr) {
+        error->code = code;
+        error->line = line;
+        TextBuffer out(error->text);
+        out.append(fcgate::slice(text, 0, sizeof error->text - 1));
+    }
+    return code;
+}
+
+int report(fcgate_error* error, Status status, const ConfigError& why) {
+    return report(error, result_of(status), why.line, why.text.view());
+}
+
+int report(fcgate_error* error, Status status, const ServerError& why) {
+    return report(error, result_of(status), 0, why.view());
+}
+
+int misuse(fcgate_error* error, const char* text) {
+    return report(error, FCGATE_INVALID, 0, text);
+}
+
+// The host's callback speaks C's levels; the numbers are the same.
+void pass_on(void* context, LogLevel level, const char* message) {
+    const auto* const settings = static_cast<const fcgate_settings*>(context);
+    settings->log(settings->log_context, static_cast<fcgate_log_level>(level), message);
+}
+
+// The last step before serving: opens the roots and makes the workers, once.
+[[nodiscard]] int prepare(fcgate_server* server, fcgate_server::Mode mode, fcgate_error* error) {
+    if (server->mode != fcgate_server::Mode::created) {
+        return misuse(error, "this server has been started already");
+    }
+    ServerError why;
+    const Status status = server->server.prepare(why);
+    if (status != Status::ok) {
+        return report(error, status, why);
+    }
+    server->mode = mode;
+    return FCGATE_OK;
+}
+
+}  // namespace
+
+const char* fcgate_version(void) {
+    return FCGATE_BUILD_VERSION;
+}
+
+const char* fcgate_libmicrohttpd_version(void) {
+    return fcgate::http::libmicrohttpd_version();
+}
+
+fcgate_settings* fcgate_settings_create(void) {
+    return create<fcgate_settings>();
+}
+
+void fcgate_settings_destroy(fcgate_settings* settings) {
+    destroy(settings);
+}
+
+int fcgate_set(fcgate_settings* settings, const char* name, const char* value, fcgate_error* error) {
+    if (settings == nullptr || name == nullptr) {
+        return misuse(error, "fcgate_set: settings and name may not be NULL");
+    }
+    ConfigError why;
+    const Status status =
+        value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
+    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+int fcgate_load(fcgate_settings* settings, const char* path, fcgate_error* error) {
+    if (settings == nullptr || path == nullptr) {
+        return misuse(error, "fcgate_load: settings and path may not be NULL");
+    }
+    ConfigError why;
+    const Status status = settings->values.load(path, why);
+    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+int fcgate_check(fcgate_settings* settings, fcgate_error* error) {
+    if (settings == nullptr) {
+        return misuse(error, "fcgate_check: settings may not be NULL");
+    }
+    ConfigError why;
+    const Status status = settings->values.check(why);
+    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, size_t size) {
+    if (settings == nullptr || name == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    TextBuffer out({buffer, size});
+    const Status status = settings->values.get(name, out);
+    if (status != Status::ok || !out.ok()) {
+        *buffer = '\0';
+        return status != Status::ok ? result_of(status) : FCGATE_TOO_LARGE;
+    }
+    return FCGATE_OK;
+}
+
+int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size) {
+    if (settings == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    TextBuffer out({buffer, size});
+    const Status status = settings->values.print(out);
+    if (status != Status::ok || !out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return FCGATE_OK;
+}
+
+void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log_callback callback, void* context) {
+    if (settings != nullptr) {
+        settings->log = callback;
+        settings->log_context = context;
+    }
+}
+
+fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
+    if (settings == nullptr) {
+        (void)misuse(error, "fcgate_create: settings may not be NULL");
+        return nullptr;
+    }
+    ConfigError wrong;
+    const Status checked = settings->values.check(wrong);
+    if (checked != Status::ok) {
+        (void)report(error, checked, wrong);
+        return nullptr;
+    }
+    auto* const server = create<fcgate_server>();
+    if (server == nullptr) {
+        (void)report(error, FCGATE_NO_MEMORY, 0, "not enough memory for a server");
+        return nullptr;
+    }
+    ServerError why;
+    const Status status =
+        server->server.init(settings->values, settings->log != nullptr ? &pass_on : nullptr, settings, why);
+    if (status != Status::ok) {
+        (void)report(error, status, why);
+        server->server.finish();
+        destroy(server);
+        return nullptr;
+    }
+    server->settings = settings;
+    return server;
+}
+
+void fcgate_destroy(fcgate_server* server) {
+    if (server == nullptr) {
+        return;
+    }
+    server->server.finish();
+    fcgate_settings_destroy(server->settings);
+    destroy(server);
+}
+
+int fcgate_start(fcgate_server* server, fcgate_error* error) {
+    if (server == nullptr) {
+        return misuse(error, "fcgate_start: server may not be NULL");
+    }
+    const int prepared = prepare(server, fcgate_server::Mode::threads, error);
+    if (prepared != FCGATE_OK) {
+        return prepared;
+    }
+    ServerError why;
+    const Status status = server->server.start_threads(0, why);
+    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+int fcgate_run(fcgate_server* server, fcgate_error* error) {
+    if (server == nullptr) {
+        return misuse(error, "fcgate_run: server may not be NULL");
+    }
+    const int prepared = prepare(server, fcgate_server::Mode::borrowed, error);
+    if (prepared != FCGATE_OK) {
+        return prepared;
+    }
+    ServerError why;
+    const Status started = server->server.start_threads(1, why);
+    if (started != Status::ok) {
+        return report(error, started, why);
+    }
+    const Status status = server->server.run_worker(0);
+    server->server.stop(0);
+    server->server.join_threads();
+    if (status != Status::gone || server->server.is_broken()) {
+        return report(error, FCGATE_ERROR, 0, "the event loop could not go on; the log says why");
+    }
+    return FCGATE_OK;
+}
+
+int fcgate_fd(fcgate_server* server, fcgate_error* error) {
+    if (server == nullptr) {
+        return misuse(error, "fcgate_fd: server may not be NULL");
+    }
+    if (server->mode != fcgate_server::Mode::loop) {
+        if (server->settings->values.server.threads != 1) {
+            return misuse(error, "server.threads must be 1 in an event loop of the host's");
+        }
+        const int prepared = prepare(server, fcgate_server::Mode::loop, error);
+        if (prepared != FCGATE_OK) {
+            return prepared;
+        }
+    }
+    return server->server.worker(0).epoll_fd();
+}
+
+int fcgate_timeout_ms(const fcgate_server* server) {
+    if (server == nullptr || server->mode != fcgate_server::Mode::loop) {
+        return -1;
+    }
+    return server->server.worker(0).timeout_ms();
+}
+
+int fcgate_dispatch(fcgate_server* server, fcgate_error* error) {
+    if (server == nullptr || server->mode != fcgate_server::Mode::loop) {
+        return misuse(error, "fcgate_dispatch: call fcgate_fd() first");
+    }
+    const Status status = server->server.worker(0).turn(0);
+    if (status == Status::ok) {
+        return FCGATE_OK;
+    }
+    return status == Status::gone ? report(error, FCGATE_GONE, 0, "the server has stopped")
+                                  : report(error, FCGATE_ERROR, 0, "the event loop could not go on; the log says why");
+}
+
+void fcgate_stop(fcgate_server* server, int deadline_ms) {
+    if (server == nullptr) {
+        return;
+    }
+    const int64_t wait = deadline_ms >= 0 ? deadline_ms : server->settings->values.server.stop_timeout_ms;
+    server->server.stop(fcgate::monotonic_ms() + wait);
+}
+
+int fcgate_wait(fcgate_server* server, int timeout_ms, fcgate_error* error) {
+    if (server == nullptr || server->mode != fcgate_server::Mode::threads) {
+        return misuse(error, "fcgate_wait: the server was not started by fcgate_start()");
+    }
+    const Status status = server->server.wait(timeout_ms);
+    if (status == Status::gone) {
+        return FCGATE_OK;
+    }
+    return status == Status::again ? report(error, FCGATE_AGAIN, 0, "still running")
+                                   : report(error, FCGATE_ERROR, 0, "a thread could not go on; the log says why");
+}
+
+int fcgate_ended_fd(const fcgate_server* server) {
+    if (server == nullptr || server->mode != fcgate_server::Mode::threads) {
+        return FCGATE_INVALID;
+    }
+    return server->server.ended_fd();
+}
+
+void fcgate_reopen_logs(fcgate_server* server) {
+    if (server != nullptr) {
+        server->server.reopen_logs();
+    }
+}

@@ -1,0 +1,73 @@
+// Owns: the way from a request to what answers it: host, route, then a file, a script or a refusal.
+// Borrows: configuration, roots, engine and upstream of the worker, as long as it lives.
+// Must not touch: microhttpd.h, records, sockets. It joins the rooms and holds no state of its own beyond scratch.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/log.hpp"
+#include "base/text.hpp"
+#include "config/settings.hpp"
+#include "fastcgi/upstream.hpp"
+#include "files/mime.hpp"
+#include "http/engine.hpp"
+#include "route/host.hpp"
+#include "route/router.hpp"
+
+namespace fcgate::server {
+
+// A site as it was found at start.
+struct Site {
+    route::SiteRoot root;
+    std::string_view document_root;  // absolute
+};
+
+class Dispatcher {
+  public:
+    struct Setup {
+        const Settings* settings = nullptr;
+        const Log* log = nullptr;
+        http::Engine* engine = nullptr;
+        fastcgi::Upstream* upstream = nullptr;
+        const files::MimeTable* mime = nullptr;
+        std::span<const Site> sites;
+        std::string_view machine_name;
+        std::span<char> path_scratch;  // path_scratch_size
+        std::span<char> text_scratch;  // text_scratch_size
+    };
+    static constexpr size_t path_scratch_size = route::decision_buffer;
+    static constexpr size_t text_scratch_size = 4 * limits::request_target;
+
+    void init(const Setup& setup) { setup_ = setup; }
+    [[nodiscard]] http::RequestHandler handler();
+
+  private:
+    // Where a request leads. Valid in routed_for_ until another request is routed; then it is worked out again.
+    struct Route {
+        size_t site = 0;
+        route::HostPort host;
+        route::Decision decision;
+    };
+
+    [[nodiscard]] http::Outcome begin(http::Connection& connection, RequestHead& head, Reply& reply);
+    [[nodiscard]] size_t body(http::Connection& connection, std::span<const char> bytes);
+    [[nodiscard]] http::Outcome poll(http::Connection& connection, Reply& reply);
+    void done(http::Connection& connection);
+
+    [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] bool route(const http::Connection& connection, const RequestHead& head, Reply& reply);
+    void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
+    void redirect(Reply& reply);
+    static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
+    void add_site_fields(size_t site, Reply& reply);
+    void write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
+    void describe(const http::Connection& connection, TextBuffer& out) const;
+    [[nodiscard]] const SiteSettings& site_settings() const { return setup_.settings->sites[route_.site]; }
+
+    Setup setup_;
+    const http::Connection* routed_for_ = nullptr;
+    Route route_;
+};
+
+}  // namespace fcgate::server

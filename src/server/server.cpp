@@ -1,0 +1,297 @@
+#include "server/server.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "http/listener.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+// A worker's deepest stack is a reply's page and a log line or two; the rest is room.
+constexpr size_t thread_stack = size_t{128} * 1024;
+
+[[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about, int number) {
+    char words[96] = "";
+    error.clear();
+    error.append(what).append(about);
+    if (number != 0) {
+        error.append(": ").append(describe_error(number, words));
+    }
+    return status;
+}
+
+}  // namespace
+
+Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
+    settings_ = &settings;
+    log_.set_level(settings.server.log_level);
+    log_.set_sink(sink, sink_context);
+    listeners_.fill(-1);
+    char name[128] = "";
+    (void)gethostname(name, sizeof name - 1);
+    machine_name_.append(name);
+    ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!ended_.valid()) {
+        return explain(error, Status::exhausted, "eventfd", "", errno);
+    }
+    const Status log = open_log(error);
+    return log != Status::ok ? log : open_listeners(error);
+}
+
+Status Server::open_log(ServerError& error) {
+    const std::string_view target = settings_->server.error_log;
+    if (target == "stderr" || target.empty()) {
+        return Status::ok;
+    }
+    log_path_.append(target);
+    const Status status = log_path_.ok() ? log_.open(log_path_.c_str()) : Status::too_large;
+    return status == Status::ok ? status : explain(error, status, "error_log: cannot open ", target, errno);
+}
+
+Status Server::open_listeners(ServerError& error) {
+    for (const ListenSettings& listen : settings_->server.listen) {
+        error.clear();
+        const Result<int> fd = http::open_listener(listen, error);
+        if (!fd.ok()) {
+            return fd.status();
+        }
+        listeners_[listener_count_++] = fd.value();
+    }
+    return Status::ok;
+}
+
+Status Server::prepare(ServerError& error) {
+    size_t size = workers_size();
+    for (const BackendSettings& backend : settings_->backends) {
+        size += backend.queue * sizeof(fastcgi::Gate::Place) + settings_->server.threads * sizeof(uint32_t) + 64;
+    }
+    if (arena_.init(size) != Status::ok) {
+        return explain(error, Status::exhausted, "not enough memory for the configured capacities", "", errno);
+    }
+    const Status roots = open_roots(error);
+    if (roots != Status::ok) {
+        return roots;
+    }
+    if (make_gates() != Status::ok) {
+        return explain(error, Status::exhausted, "the arena is too small", "", 0);
+    }
+    return make_workers(error);
+}
+
+size_t Server::workers_size() const {
+    return settings_->server.threads * (sizeof(Worker) + alignof(Worker) + Worker::arena_size(*settings_)) +
+           settings_->sites.size() * limits::path;
+}
+
+Status Server::open_roots(ServerError& error) {
+    for (const SiteSettings& settings : settings_->sites) {
+        Site& site = sites_[site_count_];
+        Text<limits::path> configured(settings.root);
+        char absolute[PATH_MAX];
+        if (!configured.ok() || realpath(configured.c_str(), absolute) == nullptr) {
+            const Status status = errno == EACCES ? Status::denied : Status::not_found;
+            return explain(error, status, "root: ", settings.root, errno);
+        }
+        const int fd = open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) {
+            return explain(error, errno == EACCES ? Status::denied : Status::not_found, "root: ", settings.root, errno);
+        }
+        site.root = {&settings, fd};
+        ++site_count_;
+        const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
+        const std::span<char> kept = arena_.take_text(length + 1);
+        if (kept.empty()) {
+            return explain(error, Status::exhausted, "the arena is too small", "", 0);
+        }
+        memcpy(kept.data(), absolute, length);
+        site.document_root = {kept.data(), length};
+    }
+    return Status::ok;
+}
+
+Status Server::make_gates() {
+    for (const BackendSettings& backend : settings_->backends) {
+        const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(backend.queue);
+        const std::span<uint32_t> parked = arena_.take_array<uint32_t>(settings_->server.threads);
+        if (parked.empty()) {
+            return Status::exhausted;
+        }
+        gates_[gate_count_++].init(backend.workers, queue, parked);
+    }
+    return Status::ok;
+}
+
+Status Server::make_workers(ServerError& error) {
+    const uint32_t count = settings_->server.threads;
+    const std::span<uint8_t> storage = arena_.take(count * sizeof(Worker), alignof(Worker));
+    if (storage.empty()) {
+        return explain(error, Status::exhausted, "the arena is too small", "", 0);
+    }
+    auto* const workers = reinterpret_cast<Worker*>(storage.data());
+    for (uint32_t number = 0; number < count; ++number) {
+        new (workers + number) Worker();
+        workers_ = {workers, number + 1};
+        const Worker::Setup setup{.settings = settings_,
+                                  .log = &log_,
+                                  .gates = {gates_.data(), gate_count_},
+                                  .listeners = {listeners_.data(), listener_count_},
+                                  .sites = {sites_.data(), site_count_},
+                                  .mime = &mime_,
+                                  .machine_name = machine_name_.view(),
+                                  .order = &order_,
+                                  .post = post(),
+                                  .number = number,
+                                  .count = count};
+        const Status status = workers[number].init(setup, arena_);
+        if (status != Status::ok) {
+            return explain(error, status, "a worker cannot be made (descriptors or memory are used up)", "", errno);
+        }
+    }
+    announce();
+    return Status::ok;
+}
+
+fastcgi::Post Server::post() {
+    fastcgi::Post post;
+    post.context = this;
+    post.grant = [](void* context, const fastcgi::Grant& grant) {
+        static_cast<Server*>(context)->workers_[grant.waiter.worker].mailbox().post(grant);
+    };
+    post.yield = [](void* context, uint32_t worker, uint32_t backend) {
+        static_cast<Server*>(context)->workers_[worker].mailbox().post_yield(backend);
+    };
+    return post;
+}
+
+void Server::announce() const {
+    for (const ListenSettings& listen : settings_->server.listen) {
+        LogLine(log_, LogLevel::info).add("listening on ").add(listen.text).send();
+    }
+    for (size_t i = 0; i < site_count_; ++i) {
+        const SiteSettings& site = settings_->sites[i];
+        LogLine line(log_, LogLevel::info);
+        line.add("site ").add(site.name.empty() ? "(default)" : site.name).add(": ").add(sites_[i].document_root);
+        if (site.has_backend) {
+            line.add(", PHP at ").add(settings_->backends[site.backend_number].address);
+        }
+        line.send();
+    }
+}
+
+Status Server::run_worker(uint32_t number) {
+    Status status = Status::ok;
+    while (status == Status::ok) {
+        status = workers_[number].turn(-1);
+    }
+    return status;
+}
+
+Status Server::start_threads(uint32_t first, ServerError& error) {
+    // Threads inherit the mask: no signal of the host is to be handled by one of ours.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, thread_stack);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = 0;
+    for (uint32_t number = first; number < workers_.size() && failure == 0; ++number) {
+        starts_[number] = {this, number};
+        running_.fetch_add(1);
+        failure = pthread_create(&threads_[thread_count_], &attributes, &Server::thread_main, &starts_[number]);
+        if (failure == 0) {
+            ++thread_count_;
+        } else {
+            running_.fetch_sub(1);
+        }
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    if (failure != 0) {
+        return explain(error, Status::exhausted, "a thread cannot be started", "", failure);
+    }
+    return Status::ok;
+}
+
+void* Server::thread_main(void* argument) {
+    const auto* const start = static_cast<const ThreadStart*>(argument);
+    Server& server = *start->server;
+    if (server.run_worker(start->number) != Status::gone) {
+        server.broken_ = true;
+        server.stop(0);
+    }
+    if (server.running_.fetch_sub(1) == 1) {
+        const uint64_t one = 1;
+        (void)!write(server.ended_.get(), &one, sizeof one);
+    }
+    return nullptr;
+}
+
+void Server::stop(int64_t deadline) {
+    int64_t before = order_.deadline.load();
+    while (deadline < before && !order_.deadline.compare_exchange_weak(before, deadline)) {
+    }
+    for (Worker& worker : workers_) {
+        worker.mailbox().ring();
+    }
+}
+
+void Server::reopen_logs() {
+    order_.reopen_logs = true;
+    if (!workers_.empty()) {
+        workers_[0].mailbox().ring();
+    }
+}
+
+Status Server::wait(int timeout_ms) const {
+    pollfd ended{ended_.get(), POLLIN, 0};
+    int count = 0;
+    do {
+        count = poll(&ended, 1, timeout_ms);
+    } while (count < 0 && errno == EINTR);
+    if (count == 0) {
+        return Status::again;
+    }
+    return broken_ ? Status::io : Status::gone;
+}
+
+void Server::join_threads() {
+    for (size_t i = 0; i < thread_count_; ++i) {
+        pthread_join(threads_[i], nullptr);
+    }
+    thread_count_ = 0;
+}
+
+void Server::finish() {
+    stop(0);
+    join_threads();
+    for (Worker& worker : workers_) {
+        worker.finish();
+        worker.~Worker();
+    }
+    for (size_t i = 0; i < gate_count_; ++i) {
+        gates_[i].finish();
+    }
+    for (size_t i = 0; i < site_count_; ++i) {
+        close(sites_[i].root.fd);
+    }
+    for (size_t i = 0; i < listener_count_; ++i) {
+        close(listeners_[i]);
+        http::remove_socket_path(settings_->server.listen[i]);
+    }
+    arena_.finish();
+}
+
+}  // namespace fcgate::server

@@ -1,0 +1,332 @@
+#include "server/worker.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "http/listener.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+constexpr int max_events = 64;
+constexpr int accepts_per_turn = 16;
+constexpr int64_t accept_pause_ms = 200;
+// Parked connections beyond one for each exchange.
+constexpr size_t spare_links = 16;
+
+[[nodiscard]] size_t share(size_t total, size_t threads) {
+    return (total + threads - 1) / threads;
+}
+
+}  // namespace
+
+Worker::Shares Worker::shares_of(const Settings& settings) {
+    const ServerSettings& server = settings.server;
+    Shares shares{};
+    shares.connections = share(server.max_connections, server.threads);
+    shares.exchanges = share(server.exchanges, server.threads);
+    shares.links = shares.exchanges + spare_links;
+    shares.pages = std::max(share(server.response_memory / sizeof(Page), server.threads), shares.exchanges + 1);
+    shares.head_size = server.connection_memory / 2;
+    // Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
+    shares.params_size = 2 * server.connection_memory + 5 * limits::request_target + 2 * limits::path;
+    shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 4;
+    return shares;
+}
+
+size_t Worker::arena_size(const Settings& settings) {
+    const Shares shares = shares_of(settings);
+    constexpr size_t alignment_slack = 4096;
+    return shares.connections * (sizeof(http::Connection) + limits::request_target) +
+           shares.exchanges * (sizeof(fastcgi::Exchange) + 3 * sizeof(fastcgi::Grant) + sizeof(void*) + shares.head_size) +
+           shares.links * sizeof(fastcgi::Link) + shares.pages * sizeof(Page) + shares.timers * sizeof(void*) +
+           limits::request_fields * sizeof(Field) + settings.server.connection_memory + shares.params_size +
+           limits::read_chunk + Dispatcher::path_scratch_size + Dispatcher::text_scratch_size + alignment_slack;
+}
+
+Status Worker::init(const Setup& setup, Arena& arena) {
+    setup_ = setup;
+    shares_ = shares_of(*setup.settings);
+    accept_timer_.kind = static_cast<uint8_t>(TimerKind::accept);
+    stop_timer_.kind = static_cast<uint8_t>(TimerKind::stop);
+    epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
+    if (!epoll_.valid()) {
+        return Status::exhausted;
+    }
+    const Status carved = carve(arena);
+    if (carved != Status::ok) {
+        return carved;
+    }
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = EventTag{EventKind::mailbox, {0, 0}}.pack();
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.fd(), &event) != 0) {
+        return Status::exhausted;
+    }
+    event.data.u64 = EventTag{EventKind::http, {0, 0}}.pack();
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
+        return Status::exhausted;
+    }
+    arm_listeners(true);
+    // The order to stop may have come before there was a mailbox to announce it.
+    mailbox_.ring();
+    return Status::ok;
+}
+
+Status Worker::carve(Arena& arena) {
+    const std::span<Timer*> timers = arena.take_array<Timer*>(shares_.timers);
+    const std::span<http::Connection> connections = arena.take_array<http::Connection>(shares_.connections);
+    const std::span<fastcgi::Exchange> exchanges = arena.take_array<fastcgi::Exchange>(shares_.exchanges);
+    const std::span<fastcgi::Link> links = arena.take_array<fastcgi::Link>(shares_.links);
+    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(3 * shares_.exchanges);
+    const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(shares_.exchanges);
+    const std::span<Field> fields = arena.take_array<Field>(limits::request_fields);
+    const std::span<uint8_t> params = arena.take(shares_.params_size, 16);
+    // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
+    const std::span<uint8_t> pages = arena.take(shares_.pages * sizeof(Page), alignof(Page));
+    const std::span<char> targets = arena.take_text(shares_.connections * limits::request_target);
+    const std::span<char> heads = arena.take_text(shares_.exchanges * shares_.head_size);
+    const std::span<char> read_scratch = arena.take_text(limits::read_chunk);
+    const std::span<char> field_scratch = arena.take_text(setup_.settings->server.connection_memory);
+    const std::span<char> path_scratch = arena.take_text(Dispatcher::path_scratch_size);
+    const std::span<char> text_scratch = arena.take_text(Dispatcher::text_scratch_size);
+    if (text_scratch.empty()) {
+        return Status::exhausted;
+    }
+    timers_.init(timers);
+    pages_.init({reinterpret_cast<Page*>(pages.data()), shares_.pages}, shares_.exchanges);
+    const Status mailbox = mailbox_.init(grants.subspan(shares_.exchanges));
+    if (mailbox != Status::ok) {
+        return mailbox;
+    }
+    const Dispatcher::Setup dispatcher{.settings = setup_.settings,
+                                       .log = setup_.log,
+                                       .engine = &engine_,
+                                       .upstream = &upstream_,
+                                       .mime = setup_.mime,
+                                       .sites = setup_.sites,
+                                       .machine_name = setup_.machine_name,
+                                       .path_scratch = path_scratch,
+                                       .text_scratch = text_scratch};
+    dispatcher_.init(dispatcher);
+    const fastcgi::Upstream::Setup upstream{.settings = setup_.settings,
+                                            .log = setup_.log,
+                                            .timers = &timers_,
+                                            .pages = &pages_,
+                                            .gates = setup_.gates,
+                                            .worker = setup_.number,
+                                            .epoll_fd = epoll_.get(),
+                                            .exchanges = exchanges,
+                                            .links = links,
+                                            .grants = grants.first(shares_.exchanges),
+                                            .worklist = worklist,
+                                            .head_storage = heads,
+                                            .head_size = shares_.head_size,
+                                            .read_scratch = read_scratch,
+                                            .params_scratch = params,
+                                            .post = setup_.post};
+    upstream_.init(upstream);
+    return engine_.init({.settings = setup_.settings,
+                         .log = setup_.log,
+                         .timers = &timers_,
+                         .epoll_fd = epoll_.get(),
+                         .handler = dispatcher_.handler(),
+                         .connections = connections,
+                         .targets = targets,
+                         .fields = fields,
+                         .field_scratch = field_scratch});
+}
+
+void Worker::finish() {
+    engine_.finish();
+    upstream_.finish();
+    mailbox_.finish();
+    epoll_.reset();
+}
+
+int Worker::timeout_ms() const {
+    const int http = engine_.timeout_ms();
+    const int64_t due = timers_.next();
+    if (http == 0 || due == never) {
+        return http;
+    }
+    const int64_t left = std::clamp<int64_t>(due - monotonic_ms(), 0, INT32_MAX);
+    return http < 0 ? static_cast<int>(left) : std::min(http, static_cast<int>(left));
+}
+
+Status Worker::turn(int wait_ms) {
+    const int due_ms = timeout_ms();
+    const int timeout = wait_ms < 0 ? due_ms : (due_ms < 0 ? wait_ms : std::min(wait_ms, due_ms));
+    epoll_event events[max_events];
+    const int count = epoll_wait(epoll_.get(), events, max_events, timeout);
+    if (count < 0 && errno != EINTR) {
+        LogLine(*setup_.log, LogLevel::error).add("epoll_wait").add_error(errno).send();
+        return Status::io;
+    }
+    mhd_ready_ = false;
+    for (int i = 0; i < count; ++i) {
+        handle(events[i].data.u64, events[i].events);
+    }
+    if (timers_.next() != never) {
+        handle_timers(monotonic_ms());
+    }
+    engine_.run(mhd_ready_);
+    // What PHP is given room for, or what a freed place lets go on, is done before the next wait.
+    while (upstream_.run_worklist()) {
+        engine_.run(false);
+    }
+    if (!listening_ && !stopping_ && !accepting_paused_ && !engine_.is_full()) {
+        arm_listeners(true);
+    }
+    return stopping_ && engine_.live() == 0 ? Status::gone : Status::ok;
+}
+
+void Worker::handle(uint64_t packed, uint32_t events) {
+    const EventTag tag = EventTag::unpack(packed);
+    switch (tag.kind) {
+        case EventKind::mailbox:
+            handle_mailbox();
+            break;
+        case EventKind::http:
+            mhd_ready_ = true;
+            break;
+        case EventKind::listener:
+            accept_from(setup_.listeners[tag.handle.slot]);
+            break;
+        case EventKind::client:
+            engine_.on_client_event(tag.handle, events);
+            break;
+        case EventKind::link:
+            upstream_.on_link(tag.handle, events);
+            break;
+        case EventKind::linger:
+            engine_.on_linger_event(tag.handle);
+            break;
+    }
+}
+
+void Worker::handle_timers(int64_t now) {
+    for (Timer* timer = timers_.pop(now); timer != nullptr; timer = timers_.pop(now)) {
+        switch (static_cast<TimerKind>(timer->kind)) {
+            case TimerKind::connection:
+                engine_.on_connection_timer(timer->owner, now);
+                break;
+            case TimerKind::exchange:
+                upstream_.on_exchange_timer(timer->owner, now);
+                break;
+            case TimerKind::link:
+                upstream_.on_link_timer(timer->owner);
+                break;
+            case TimerKind::linger:
+                engine_.on_linger_timer(timer->owner);
+                break;
+            case TimerKind::sending:
+                engine_.on_sending_timer(now);
+                break;
+            case TimerKind::accept:
+                accepting_paused_ = false;
+                break;
+            case TimerKind::stop:
+                LogLine(*setup_.log, LogLevel::warning).add("stop_timeout is over: cutting off ").add_number(engine_.live()).add(" connections").send();
+                engine_.abort_all();
+                break;
+        }
+    }
+}
+
+void Worker::handle_mailbox() {
+    mailbox_.acknowledge();
+    fastcgi::Grant grant;
+    while (mailbox_.take(grant)) {
+        upstream_.on_grant(grant);
+    }
+    for (uint32_t backend = 0; backend < setup_.settings->backends.size(); ++backend) {
+        for (uint32_t yields = mailbox_.take_yields(backend); yields > 0; --yields) {
+            upstream_.on_yield(backend);
+        }
+    }
+    follow_order(monotonic_ms());
+}
+
+void Worker::follow_order(int64_t now) {
+    if (setup_.number == 0 && setup_.order->reopen_logs.exchange(false)) {
+        (void)setup_.log->reopen();
+    }
+    const int64_t deadline = setup_.order->deadline.load();
+    if (deadline == never || deadline >= stop_deadline_) {
+        return;
+    }
+    stop_deadline_ = deadline;
+    if (!stopping_) {
+        stopping_ = true;
+        // Whoever is in the backlog has been accepted as far as he can tell.
+        for (const int listener : setup_.listeners) {
+            accept_from(listener);
+        }
+        arm_listeners(false);
+        upstream_.end_streams();
+        engine_.begin_stop(now);
+    }
+    if (deadline <= now) {
+        engine_.abort_all();
+    } else {
+        timers_.set(stop_timer_, deadline);
+    }
+}
+
+void Worker::accept_from(int listener) {
+    const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
+    for (int round = 0; round < rounds; ++round) {
+        if (engine_.is_full() && !engine_.evict_idle()) {
+            // Who comes now waits in the backlog until a slot is free.
+            arm_listeners(false);
+            return;
+        }
+        http::Accepted accepted;
+        const Status status = http::accept_client(listener, accepted);
+        if (status == Status::ok) {
+            admit(accepted.fd, accepted.client, accepted.local);
+            continue;
+        }
+        if (status == Status::exhausted && !stopping_) {
+            LogLine(*setup_.log, LogLevel::error).add("no connection can be accepted").add_error(errno).send();
+            arm_listeners(false);
+            accepting_paused_ = true;
+            timers_.set(accept_timer_, monotonic_ms() + accept_pause_ms);
+        }
+        return;
+    }
+}
+
+void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
+    const uint32_t cap = setup_.settings->server.max_connections_per_client;
+    if (client.is_ip() && !client.is_loopback() && engine_.count_of_client(client.client_key()) >= cap) {
+        LogLine line(*setup_.log, LogLevel::info);
+        client.print_address(line.text());
+        line.add(": refused: it has ").add_number(cap).add(" connections already (see `max_connections_per_client`)").send();
+        http::Engine::turn_away(fd);
+        return;
+    }
+    engine_.add(fd, client, local);
+}
+
+void Worker::arm_listeners(bool armed) {
+    if (armed == listening_) {
+        return;
+    }
+    listening_ = armed;
+    for (uint32_t i = 0; i < setup_.listeners.size(); ++i) {
+        epoll_event event{};
+        event.events = EPOLLIN | (setup_.count > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
+        event.data.u64 = EventTag{EventKind::listener, {i, 0}}.pack();
+        const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
+        if (epoll_ctl(epoll_.get(), operation, setup_.listeners[i], &event) != 0 && armed) {
+            LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched").add_error(errno).send();
+        }
+    }
+}
+
+}  // namespace fcgate::server

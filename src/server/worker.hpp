@@ -1,0 +1,98 @@
+// Owns: one thread's share of the server: an epoll set, timers, pages, an HTTP engine, an upstream, a mailbox; and the loop over them.
+// Borrows: configuration, gates, listeners and log of the server, as long as it lives.
+// Must not touch: other workers, but through their mailboxes.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "base/arena.hpp"
+#include "base/descriptor.hpp"
+#include "base/pages.hpp"
+#include "base/timers.hpp"
+#include "fastcgi/upstream.hpp"
+#include "http/engine.hpp"
+#include "server/dispatcher.hpp"
+#include "server/mailbox.hpp"
+
+namespace fcgate::server {
+
+// The word to stop, for all workers: written by any thread, also from signal handlers.
+struct StopOrder {
+    std::atomic<int64_t> deadline{never};  // monotonic; never: go on serving
+    std::atomic<bool> reopen_logs{false};
+};
+
+class Worker {
+  public:
+    struct Setup {
+        const Settings* settings = nullptr;
+        Log* log = nullptr;
+        std::span<fastcgi::Gate> gates;
+        std::span<const int> listeners;
+        std::span<const Site> sites;
+        const files::MimeTable* mime = nullptr;
+        std::string_view machine_name;
+        StopOrder* order = nullptr;
+        fastcgi::Post post;
+        uint32_t number = 0;
+        uint32_t count = 1;
+    };
+
+    // What one worker takes of the arena, at most.
+    [[nodiscard]] static size_t arena_size(const Settings& settings);
+
+    [[nodiscard]] Status init(const Setup& setup, Arena& arena);
+    void finish();
+
+    [[nodiscard]] int epoll_fd() const { return epoll_.get(); }
+    [[nodiscard]] Mailbox& mailbox() { return mailbox_; }
+
+    // Waits for events for at most `wait_ms` (negative: as long as nothing is due) and handles them. ok: go on; gone: it has stopped as
+    // ordered; io: it cannot go on.
+    [[nodiscard]] Status turn(int wait_ms);
+    // How long turn() may wait until something is due; negative: for ever.
+    [[nodiscard]] int timeout_ms() const;
+
+  private:
+    // Of capacities that are divided between workers.
+    struct Shares {
+        size_t connections;
+        size_t exchanges;
+        size_t links;
+        size_t pages;
+        size_t head_size;
+        size_t params_size;
+        size_t timers;
+    };
+    [[nodiscard]] static Shares shares_of(const Settings& settings);
+
+    [[nodiscard]] Status carve(Arena& arena);
+    void handle(uint64_t tag, uint32_t events);
+    void handle_timers(int64_t now);
+    void handle_mailbox();
+    void follow_order(int64_t now);
+    void accept_from(int listener);
+    void admit(int fd, const Endpoint& client, const Endpoint& local);
+    void arm_listeners(bool armed);
+
+    Setup setup_;
+    Shares shares_{};
+    Descriptor epoll_;
+    Timers timers_;
+    PagePool pages_;
+    http::Engine engine_;
+    fastcgi::Upstream upstream_;
+    Dispatcher dispatcher_;
+    Mailbox mailbox_;
+    Timer accept_timer_;
+    Timer stop_timer_;
+    bool mhd_ready_ = false;
+    bool listening_ = false;
+    bool accepting_paused_ = false;  // the machine has no descriptors left: try again in a while
+    bool stopping_ = false;
+    int64_t stop_deadline_ = never;
+};
+
+}  // namespace fcgate::server
