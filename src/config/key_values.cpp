@@ -120,7 +120,7 @@ Status add_listener(const Key& key, void* section, std::string_view value, TextB
             return Status::malformed;
         }
     }
-    return list.push_back(listener) ? Status::ok : no_room(list.capacity(), message);
+    return list.push_back(listener) ? Status::ok : no_room(Listeners::capacity(), message);
 }
 
 template <typename List>
@@ -164,7 +164,7 @@ Status add_pair(const Key& key, void* section, std::string_view value, TextBuffe
     if (rest.empty()) {
         return wrong(key, name, "has no value", message);
     }
-    return list.push_back({name, rest}) ? Status::ok : no_room(list.capacity(), message);
+    return list.push_back({name, rest}) ? Status::ok : no_room(Pairs::capacity(), message);
 }
 
 Status check_support(const Key& key, std::string_view value, TextBuffer& message) {

@@ -200,7 +200,8 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
         section.values = has_room ? &sites[sites.size() - 1] : nullptr;
     }
     if (!has_room) {
-        const size_t capacity = section.kind == SectionKind::backend ? backends.capacity() : sites.capacity();
+        const size_t capacity =
+            section.kind == SectionKind::backend ? decltype(backends)::capacity() : decltype(sites)::capacity();
         error.text.append("more than ").append_number(capacity).append(" sections [").append(parts.kind).append(']');
         return Status::too_large;
     }

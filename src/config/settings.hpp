@@ -84,7 +84,7 @@ struct ServerSettings {
     std::string_view group;
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
-    uint64_t connection_memory = 20 * 1024;
+    uint64_t connection_memory = uint64_t{20} * 1024;
     uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most
     uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;    // of them, for one exchange
