@@ -62,6 +62,7 @@ void destroy(T* object) {
             return FCGATE_TOO_LARGE;
         case Status::malformed:
         case Status::not_found:
+        case Status::refused:
             return FCGATE_INVALID;
         case Status::denied:
             return FCGATE_DENIED;
@@ -69,7 +70,6 @@ void destroy(T* object) {
             return FCGATE_NO_MEMORY;
         case Status::gone:
             return FCGATE_GONE;
-        case Status::refused:
         case Status::io:
         case Status::timed_out:
             return FCGATE_ERROR;

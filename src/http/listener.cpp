@@ -28,7 +28,7 @@ constexpr int accept_tries = 16;
     why.append(": ").append(describe_error(error_number, words));
     if (error_number == EADDRINUSE) {
         why.append("; another program listens there");
-        return Status::refused;
+        return Status::io;
     }
     if (error_number == EACCES || error_number == EPERM) {
         why.append("; ports below 1024 need root or CAP_NET_BIND_SERVICE");

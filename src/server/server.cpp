@@ -37,7 +37,6 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     settings_ = &settings;
     log_.set_level(settings.server.log_level);
     log_.set_sink(sink, sink_context);
-    listeners_.fill(-1);
     char name[128] = "";
     (void)gethostname(name, sizeof name - 1);
     machine_name_.append(name);
@@ -66,7 +65,8 @@ Status Server::open_listeners(ServerError& error) {
         if (!fd.ok()) {
             return fd.status();
         }
-        listeners_[listener_count_++] = fd.value();
+        listeners_.fds[listeners_.count++] = fd.value();
+        ++socket_paths_;
     }
     return Status::ok;
 }
@@ -134,6 +134,7 @@ Status Server::make_gates() {
 
 Status Server::make_workers(ServerError& error) {
     const uint32_t count = settings_->server.threads;
+    listeners_.users = count;
     const std::span<uint8_t> storage = arena_.take(count * sizeof(Worker), alignof(Worker));
     if (storage.empty()) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
@@ -145,7 +146,7 @@ Status Server::make_workers(ServerError& error) {
         const Worker::Setup setup{.settings = settings_,
                                   .log = &log_,
                                   .gates = {gates_.data(), gate_count_},
-                                  .listeners = {listeners_.data(), listener_count_},
+                                  .listeners = &listeners_,
                                   .sites = {sites_.data(), site_count_},
                                   .mime = &mime_,
                                   .machine_name = machine_name_.view(),
@@ -287,8 +288,8 @@ void Server::finish() {
     for (size_t i = 0; i < site_count_; ++i) {
         close(sites_[i].root.fd);
     }
-    for (size_t i = 0; i < listener_count_; ++i) {
-        close(listeners_[i]);
+    listeners_.close_all();
+    for (size_t i = 0; i < socket_paths_; ++i) {
         http::remove_socket_path(settings_->server.listen[i]);
     }
     arena_.finish();

@@ -80,8 +80,8 @@ class Server {
     Arena arena_;
     StopOrder order_;
     files::MimeTable mime_;
-    std::array<int, limits::listeners> listeners_{};
-    size_t listener_count_ = 0;
+    Listeners listeners_;
+    size_t socket_paths_ = 0;  // of the first so many listeners a unix socket's path is ours to remove
     std::array<Site, limits::sites> sites_{};
     std::array<fastcgi::Gate, limits::backends> gates_{};
     size_t site_count_ = 0;

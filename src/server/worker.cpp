@@ -1,6 +1,7 @@
 #include "server/worker.hpp"
 
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,6 +46,13 @@ size_t Worker::arena_size(const Settings& settings) {
            shares.links * sizeof(fastcgi::Link) + shares.pages * sizeof(Page) + shares.timers * sizeof(void*) +
            limits::request_fields * sizeof(Field) + settings.server.connection_memory + shares.params_size +
            limits::read_chunk + Dispatcher::path_scratch_size + Dispatcher::text_scratch_size + alignment_slack;
+}
+
+void Listeners::close_all() {
+    for (size_t i = 0; i < count; ++i) {
+        close(fds[i]);
+    }
+    count = 0;
 }
 
 Status Worker::init(const Setup& setup, Arena& arena) {
@@ -194,7 +202,7 @@ void Worker::handle(uint64_t packed, uint32_t events) {
             mhd_ready_ = true;
             break;
         case EventKind::listener:
-            accept_from(setup_.listeners[tag.handle.slot]);
+            accept_from(setup_.listeners->fds[tag.handle.slot]);
             break;
         case EventKind::client:
             engine_.on_client_event(tag.handle, events);
@@ -262,11 +270,7 @@ void Worker::follow_order(int64_t now) {
     stop_deadline_ = deadline;
     if (!stopping_) {
         stopping_ = true;
-        // Whoever is in the backlog has been accepted as far as he can tell.
-        for (const int listener : setup_.listeners) {
-            accept_from(listener);
-        }
-        arm_listeners(false);
+        leave_listeners();
         upstream_.end_streams();
         engine_.begin_stop(now);
     }
@@ -274,6 +278,22 @@ void Worker::follow_order(int64_t now) {
         engine_.abort_all();
     } else {
         timers_.set(stop_timer_, deadline);
+    }
+}
+
+void Worker::leave_listeners() {
+    // Whoever is in the backlog has been accepted as far as he can tell.
+    accept_from_all();
+    arm_listeners(false);
+    if (setup_.listeners->users.fetch_sub(1) == 1) {
+        accept_from_all();
+        setup_.listeners->close_all();
+    }
+}
+
+void Worker::accept_from_all() {
+    for (size_t i = 0; i < setup_.listeners->count; ++i) {
+        accept_from(setup_.listeners->fds[i]);
     }
 }
 
@@ -318,12 +338,12 @@ void Worker::arm_listeners(bool armed) {
         return;
     }
     listening_ = armed;
-    for (uint32_t i = 0; i < setup_.listeners.size(); ++i) {
+    for (uint32_t i = 0; i < setup_.listeners->count; ++i) {
         epoll_event event{};
         event.events = EPOLLIN | (setup_.count > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
         event.data.u64 = EventTag{EventKind::listener, {i, 0}}.pack();
         const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-        if (epoll_ctl(epoll_.get(), operation, setup_.listeners[i], &event) != 0 && armed) {
+        if (epoll_ctl(epoll_.get(), operation, setup_.listeners->fds[i], &event) != 0 && armed) {
             LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched").add_error(errno).send();
         }
     }

@@ -24,13 +24,23 @@ struct StopOrder {
     std::atomic<bool> reopen_logs{false};
 };
 
+// The listening sockets, which all workers accept from. Owned by the server; closed by the last worker that stops accepting, so that
+// nobody waits in a backlog that is never looked at again.
+struct Listeners {
+    std::array<int, limits::listeners> fds{};
+    size_t count = 0;
+    std::atomic<uint32_t> users{0};
+
+    void close_all();
+};
+
 class Worker {
   public:
     struct Setup {
         const Settings* settings = nullptr;
         Log* log = nullptr;
         std::span<fastcgi::Gate> gates;
-        std::span<const int> listeners;
+        Listeners* listeners = nullptr;
         std::span<const Site> sites;
         const files::MimeTable* mime = nullptr;
         std::string_view machine_name;
@@ -76,6 +86,8 @@ class Worker {
     void accept_from(int listener);
     void admit(int fd, const Endpoint& client, const Endpoint& local);
     void arm_listeners(bool armed);
+    void accept_from_all();
+    void leave_listeners();
 
     Setup setup_;
     Shares shares_{};
