@@ -1,0 +1,111 @@
+"""What the cases stand on: a class has a php-fpm pool, a copy of the site and one fcgate for all its cases."""
+
+import pathlib
+import shutil
+import unittest
+
+import processes
+import wire
+
+here = pathlib.Path(__file__).parent
+
+
+class Pool:
+    """What a class runs against: so many workers on a unix socket, or on TCP."""
+
+    def __init__(self, workers, tcp=False):
+        self.workers = workers
+        self.tcp = tcp
+
+    def __str__(self):
+        return f'{self.workers} worker{"s" if self.workers > 1 else ""}{", TCP" if self.tcp else ""}'
+
+
+ONE, TWO, FOUR, TCP = Pool(1), Pool(2), Pool(4), Pool(2, tcp=True)
+EVERY_POOL = [ONE, TWO, FOUR, TCP]
+
+
+class ServedCase(unittest.TestCase):
+    """Cases that share php-fpm and fcgate. Subclasses say what their configuration adds to the common one."""
+
+    pools = [TWO]
+    server = ()
+    backend = ()
+    site = ()
+    more = ()
+    max_requests = 0
+    with_php = True
+
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.php = cls.fcgate = None
+        cls.folder = processes.new_folder('case')
+        cls.addClassCleanup(cls.end)
+        cls.root = cls.make_site()
+        if cls.with_php:
+            cls.php = processes.PhpFpm(cls.folder, cls.pool.workers, cls.pool.tcp, cls.max_requests).start()
+        cls.port = processes.free_port()
+        site = list(cls.site)
+        if cls.php:
+            site.append(f'param = SCRATCH {cls.php.scratch}')
+        text = processes.configuration(cls.port, cls.root, cls.php, cls.server, cls.backend, site, cls.more_lines())
+        cls.fcgate = processes.Fcgate(cls.folder, text, cls.port).start()
+
+    @classmethod
+    def make_site(cls):
+        root = cls.folder / 'site'
+        shutil.copytree(here / 'site', root)
+        root.chmod(0o755)
+        return root
+
+    @classmethod
+    def more_lines(cls):
+        """Lines behind the first site; further sites, for example."""
+        return cls.more
+
+    @classmethod
+    def end(cls):
+        """Every fcgate has to go when it is asked to, with status 0: a crash in a case before shows here."""
+        try:
+            if cls.fcgate and cls.fcgate.child:
+                cls.fcgate.child.terminate()
+                status = cls.fcgate.wait()
+                if status != 0:
+                    raise AssertionError(f'fcgate has ended with status {status}:\n{cls.fcgate.log()}')
+        finally:
+            for process in (cls.fcgate, cls.php):
+                if process:
+                    process.end()
+
+    @classmethod
+    def logs(cls):
+        parts = []
+        for process in (cls.fcgate, cls.php):
+            if process:
+                parts += [f'  | {process.name}: {line}' for line in process.log().splitlines()[-25:]]
+        return '\n'.join(parts)
+
+    def get(self, target, fields=(), **options):
+        return wire.ask(self.port, 'GET', target, fields, **options)
+
+    def post(self, target, body, fields=(), **options):
+        return wire.ask(self.port, 'POST', target, fields, body, **options)
+
+    def client(self):
+        client = wire.Client(self.port)
+        self.addCleanup(client.close)
+        return client
+
+    def assert_status(self, response, status):
+        self.assertEqual(response.status, status, response)
+
+    def log_size(self):
+        return len(self.fcgate.log())
+
+    def marker(self, name):
+        """A file that scripts write to tell how far they are."""
+        path = self.php.scratch / name
+        path.unlink(missing_ok=True)
+        return path

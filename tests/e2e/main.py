@@ -1,0 +1,94 @@
+"""Finds the cases, runs each with every php-fpm pool it asks for, and counts."""
+
+import argparse
+import importlib
+import pathlib
+import sys
+import time
+import unittest
+
+import processes
+
+
+class Result(unittest.TestResult):
+    """Shows a failure as soon as it is there, with the logs of the case's processes."""
+
+    def __init__(self, verbose):
+        super().__init__()
+        self.verbose = verbose
+        self.failed = set()
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started = time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if self.verbose and test.id() not in self.failed:
+            print(f'    {time.monotonic() - self.started:5.2f} s  {test.id().rsplit(".", 1)[-1]}', flush=True)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.show(test, self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.show(test, self.errors[-1][1])
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            text = (self.failures if issubclass(err[0], test.failureException) else self.errors)[-1][1]
+            self.show(test, text, str(subtest))
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        print(f'  SKIPPED {test}: {reason}', flush=True)
+
+    def show(self, test, text, title=None):
+        self.failed.add(test.id())
+        print(f'  FAILED  {title or test}\n{text}', flush=True)
+        logs = getattr(test, 'logs', None)
+        print(logs() if logs else '', flush=True)
+
+
+def classes_of(name):
+    """The module's cases, once for every pool they name."""
+    module = importlib.import_module(name)
+    for value in list(vars(module).values()):
+        if not (isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == name):
+            continue
+        for pool in getattr(value, 'pools', [None]):
+            title = f'{value.__name__} [{pool}]' if pool else value.__name__
+            yield type(title, (value,), {'__module__': name, 'pool': pool})
+
+
+def main():
+    parser = argparse.ArgumentParser(prog='tests/e2e/run')
+    parser.add_argument('-v', '--verbose', action='store_true')
+    parser.add_argument('-l', '--list', action='store_true')
+    parser.add_argument('words', nargs='*')
+    options = parser.parse_args()
+
+    modules = sorted(path.stem for path in pathlib.Path(__file__).parent.glob('test_*.py'))
+    result = Result(options.verbose)
+    with processes.scratch():
+        for group in (group for module in modules for group in classes_of(module)):
+            cases = [case for case in unittest.defaultTestLoader.loadTestsFromTestCase(group)
+                     if not options.words or any(word in case.id() for word in options.words)]
+            if not cases:
+                continue
+            print(f'{group.__module__}.{group.__name__}: {len(cases)} cases', flush=True)
+            if options.list:
+                print(''.join(f'    {case.id().rsplit(".", 1)[-1]}\n' for case in cases), end='')
+                continue
+            unittest.TestSuite(cases).run(result)
+    failed = len(result.failed)
+    if result.skipped:
+        print(f'{len(result.skipped)} skipped')
+    print(f'{result.testsRun - len(result.skipped) - failed} passed, {failed} failed')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

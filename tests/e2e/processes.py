@@ -1,0 +1,276 @@
+"""The processes under test: php-fpm pools and fcgate, on free loopback ports, with folders of their own.
+
+Whatever is started here is ended by its pid when the run ends, on every way out.
+"""
+
+import atexit
+import contextlib
+import glob
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from wire import PATIENCE
+
+is_root = os.geteuid() == 0
+fcgate_path = os.environ.get('FCGATE', 'build/daemon/fcgate')
+
+_running = []
+_folder = None
+_ports = set()
+
+
+class NotReady(AssertionError):
+    """Something has not happened before its deadline."""
+
+
+@contextlib.contextmanager
+def scratch():
+    """The folder of the whole run. Everything that was started is ended, and all of it removed, when it is left."""
+    global _folder
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    atexit.register(end_all)
+    _folder = pathlib.Path(tempfile.mkdtemp(prefix='fcgate-e2e-'))
+    _folder.chmod(0o755)  # PHP's user has to enter it
+    try:
+        yield
+    finally:
+        end_all()
+        shutil.rmtree(_folder, ignore_errors=True)
+
+
+def end_all():
+    while _running:
+        _running[-1].end()
+
+
+def new_folder(name):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix=f'{name}-', dir=_folder))
+    folder.chmod(0o755)
+    return folder
+
+
+def account():
+    """The user that serves when the tests run as root."""
+    for name in ('www-data', 'nobody'):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError('there is neither a user www-data nor nobody')
+
+
+def give(path):
+    """Hands a folder to the user that serves."""
+    if is_root:
+        os.chown(path, account().pw_uid, account().pw_gid)
+    return path
+
+
+def free_port():
+    while True:
+        with socket.socket() as probe:
+            probe.bind(('127.0.0.1', 0))
+            port = probe.getsockname()[1]
+        if port not in _ports:
+            _ports.add(port)
+            return port
+
+
+def wait_until(condition, what, seconds=PATIENCE):
+    """Waits for the thing itself; returns what `condition` gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise NotReady(f'after {seconds:g} s: {what}')
+        time.sleep(0.01)
+
+
+def accepts(address):
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(address) == 0
+
+
+class Process:
+    """A child in a process group of its own, with its output in a file."""
+
+    def __init__(self, name, folder):
+        self.name = name
+        self.log_path = folder / f'{name}.log'
+        self.child = None
+
+    def spawn(self, arguments, **options):
+        with open(self.log_path, 'ab') as log:
+            self.child = subprocess.Popen([str(argument) for argument in arguments], stdin=subprocess.DEVNULL,
+                                          stdout=log, stderr=log, start_new_session=True, **options)
+        _running.append(self)
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def is_alive(self):
+        return self.child is not None and self.child.poll() is None
+
+    def signal(self, number):
+        """To the process alone."""
+        self.child.send_signal(number)
+
+    def signal_group(self, number):
+        """To the process and its children."""
+        os.killpg(self.pid, number)
+
+    def wait(self, seconds=PATIENCE):
+        """The exit status."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise NotReady(f'{self.name} has not ended after {seconds:g} s') from None
+
+    def end(self):
+        """Ends it, whatever state it is in."""
+        if self in _running:
+            _running.remove(self)
+        if self.child is not None and self.child.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.signal_group(signal.SIGCONT)
+            self.child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.child.wait(5)
+        if self.child is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                self.signal_group(signal.SIGKILL)
+            self.child.wait()
+
+    def log(self):
+        return self.log_path.read_text(errors='replace') if self.log_path.exists() else ''
+
+    def wait_for_log(self, pattern, seconds=PATIENCE, since=0):
+        """The match of a regular expression in the log behind `since` characters."""
+        try:
+            return wait_until(lambda: re.search(pattern, self.log()[since:], re.MULTILINE), pattern, seconds)
+        except NotReady:
+            raise NotReady(f'{self.name} has not logged /{pattern}/ but:\n{self.log()[since:]}') from None
+
+    def wait_for_accept(self, address):
+        def ready():
+            if not self.is_alive():
+                raise NotReady(f'{self.name} has ended with {self.child.returncode}:\n{self.log()}')
+            return accepts(address)
+        wait_until(ready, f'{self.name} does not accept at {address}:\n{self.log()}')
+
+
+def php_fpm_path():
+    names = ['php-fpm', *sorted((os.path.basename(path) for folder in ('/usr/sbin', '/usr/bin', '/usr/local/sbin')
+                                 for path in glob.glob(f'{folder}/php-fpm*')), reverse=True)]
+    search = os.pathsep.join([os.environ.get('PATH', ''), '/usr/sbin', '/usr/local/sbin'])
+    found = [os.environ.get('PHP_FPM')] + [shutil.which(name, path=search) for name in names]
+    for path in found:
+        if path:
+            return path
+    raise RuntimeError('there is no php-fpm; say where it is: PHP_FPM=...')
+
+
+class PhpFpm(Process):
+    """A pool of `workers` processes, on a unix socket or TCP."""
+
+    def __init__(self, folder, workers=2, tcp=False, max_requests=0, values=()):
+        super().__init__('php-fpm', folder)
+        self.folder = folder
+        self.workers = workers
+        self.scratch = give(self.made('scratch'))
+        port = free_port() if tcp else 0
+        self.address = ('127.0.0.1', port) if tcp else str(folder / 'php-fpm.sock')
+        self.listen = f'127.0.0.1:{port}' if tcp else self.address
+        self.fcgate_address = self.listen if tcp else f'unix:{self.listen}'
+        self.write_configuration(max_requests, values)
+
+    def made(self, name):
+        path = self.folder / name
+        path.mkdir()
+        return path
+
+    def write_configuration(self, max_requests, values):
+        user = account().pw_name if is_root else None
+        pool = ['[global]', 'daemonize = no', f'error_log = {self.folder}/php-fpm-errors.log', '[e2e]',
+                f'listen = {self.listen}', 'pm = static', f'pm.max_children = {self.workers}',
+                f'pm.max_requests = {max_requests}', 'catch_workers_output = yes']
+        if user:
+            pool += [f'user = {user}', f'listen.owner = {user}', 'listen.mode = 0600']
+        # A php.ini of our own, so that the system's does not matter.
+        ini = ['log_errors = 1', 'display_errors = 0', 'html_errors = 0', 'post_max_size = 64M',
+               'upload_max_filesize = 64M', 'memory_limit = 128M', 'variables_order = "GPCS"',
+               f'upload_tmp_dir = "{give(self.made("uploads"))}"',
+               f'session.save_path = "{give(self.made("sessions"))}"', *values]
+        (self.folder / 'php-fpm.conf').write_text('\n'.join(pool) + '\n')
+        (self.folder / 'php.ini').write_text('\n'.join(ini) + '\n')
+
+    def start(self):
+        self.spawn([php_fpm_path(), '--nodaemonize', '--fpm-config', self.folder / 'php-fpm.conf',
+                    '-c', self.folder / 'php.ini'])
+        self.wait_for_accept(self.address)
+        return self
+
+    def log(self):
+        errors = self.folder / 'php-fpm-errors.log'
+        return super().log() + (errors.read_text(errors='replace') if errors.exists() else '')
+
+
+class Fcgate(Process):
+    """The daemon with a generated configuration."""
+
+    def __init__(self, folder, configuration, port, name='fcgate', options=()):
+        super().__init__(name, folder)
+        self.port = port
+        self.options = options
+        self.configuration = folder / f'{name}.conf'
+        self.configuration.write_text(configuration)
+
+    def start(self):
+        self.spawn([fcgate_path, '-c', self.configuration, *self.options])
+        self.wait_for_accept(('127.0.0.1', self.port))
+        return self
+
+    def status(self, name, task='status'):
+        """A line of /proc/PID/status."""
+        text = pathlib.Path(f'/proc/{self.pid}/{task}').read_text()
+        return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
+
+    def cpu_ticks(self):
+        fields = pathlib.Path(f'/proc/{self.pid}/stat').read_text().rsplit(')', 1)[1].split()
+        return int(fields[11]) + int(fields[12])
+
+    def voluntary_switches(self):
+        tasks = os.listdir(f'/proc/{self.pid}/task')
+        return sum(int(self.status('voluntary_ctxt_switches', f'task/{task}/status')[0]) for task in tasks)
+
+    def private_dirty_kib(self):
+        text = pathlib.Path(f'/proc/{self.pid}/smaps_rollup').read_text()
+        return int(re.search(r'^Private_Dirty:\s*(\d+) kB$', text, re.MULTILINE)[1])
+
+    def is_instrumented(self):
+        return 'libasan' in pathlib.Path(f'/proc/{self.pid}/maps').read_text()
+
+
+def configuration(port, root, php=None, server=(), backend=(), site=(), more=()):
+    """A configuration file; the sequences add lines to its sections."""
+    lines = ['[server]', f'listen = 127.0.0.1:{port}']
+    if is_root:
+        lines.append(f'user = {account().pw_name}')
+    lines += server
+    if php is not None:
+        lines += ['[backend]', f'address = {php.fcgate_address}', f'workers = {php.workers}', *backend]
+    lines += ['[site]', f'root = {root}', *site, *more]
+    return '\n'.join(lines) + '\n'

@@ -1,0 +1,3 @@
+<?php
+header('Content-Type: text/plain');
+nobody_has_written_this();

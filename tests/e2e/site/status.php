@@ -1,0 +1,7 @@
+<?php
+http_response_code((int)$_GET['code']);
+header('X-Script: was here');
+header('Content-Type: text/plain');
+if (!isset($_GET['empty'])) {
+    echo 'status ', $_GET['code'], "\n";
+}

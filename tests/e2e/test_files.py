@@ -1,0 +1,156 @@
+"""Static files, and what must never be one."""
+
+import os
+import pathlib
+import unittest
+
+import processes
+import wire
+from cases import ServedCase
+
+
+class Files(ServedCase):
+    site = ('max_body = 1m',)
+
+    @classmethod
+    def make_site(cls):
+        root = super().make_site()
+        cls.large = os.urandom(3 * 1024 * 1024 + 5)
+        (root / 'files' / 'large.bin').write_bytes(cls.large)
+        (root / 'files' / 'with space & ümläut.txt').write_text('a file with a name\n')
+        (root / 'files' / 'empty.txt').touch()
+        (root / 'folder' / 'inner').mkdir()
+        for name in ('.env', 'hello.php.bak', 'hello.php~', 'folder/.htaccess'):
+            (root / name).write_text('<?php secret\n')
+        (cls.folder / 'outside.txt').write_text('outside\n')
+        return root
+
+    def test_types(self):
+        for name, kind in (('page.html', 'text/html; charset=utf-8'), ('style.css', 'text/css; charset=utf-8'),
+                           ('script.js', 'text/javascript; charset=utf-8'), ('data.json', 'application/json'),
+                           ('picture.svg', 'image/svg+xml'), ('plain.txt', 'text/plain; charset=utf-8'),
+                           ('large.bin', 'application/octet-stream'), ('unknown.zzz', 'application/octet-stream')):
+            with self.subTest(name=name):
+                response = self.get(f'/files/{name}')
+                self.assert_status(response, 200)
+                self.assertEqual(response.field('Content-Type'), kind)
+                self.assertEqual(response.body, (self.root / 'files' / name).read_bytes())
+                self.assertEqual(response.field('Content-Length'), str(len(response.body)))
+
+    def test_large_and_empty(self):
+        self.assertEqual(self.get('/files/large.bin').body, self.large)
+        with self.client() as client:
+            self.assertEqual(client.ask('GET', '/files/empty.txt').body, b'')
+            self.assertEqual(client.ask('GET', '/files/plain.txt').text, 'plain text\n')
+
+    def test_encoded_names(self):
+        self.assertEqual(self.get('/files/with%20space%20&%20%C3%BCml%c3%a4ut.txt?ignored').text, 'a file with a name\n')
+
+    def test_head(self):
+        with self.client() as client:
+            response = client.ask('HEAD', '/files/large.bin')
+            self.assertEqual(response.field('Content-Length'), str(len(self.large)))
+            self.assertEqual(client.ask('GET', '/files/plain.txt').text, 'plain text\n')
+
+    def test_ranges(self):
+        size = len(self.large)
+        for asked, first, last in (('0-0', 0, 0), ('100-1099', 100, 1099), (f'{size - 1}-', size - 1, size - 1),
+                                   ('-5', size - 5, size - 1), (f'5-{size * 2}', 5, size - 1)):
+            with self.subTest(asked=asked):
+                response = self.get('/files/large.bin', [('Range', f'bytes={asked}')])
+                self.assert_status(response, 206)
+                self.assertEqual(response.field('Content-Range'), f'bytes {first}-{last}/{size}')
+                self.assertEqual(response.body, self.large[first:last + 1])
+
+    def test_range_beyond_the_end(self):
+        with self.client() as client:
+            response = client.ask('GET', '/files/large.bin', [('Range', f'bytes={len(self.large)}-')])
+            self.assert_status(response, 416)
+            self.assertEqual(response.field('Content-Range'), f'bytes */{len(self.large)}')
+            self.assertEqual(client.ask('GET', '/files/plain.txt').text, 'plain text\n')
+
+    def test_revalidation(self):
+        with self.client() as client:
+            first = client.ask('GET', '/files/style.css')
+            tag, modified = first.field('ETag'), first.field('Last-Modified')
+            for condition, status in ((('If-None-Match', tag), 304), (('If-None-Match', f'"other", {tag}'), 304),
+                                      (('If-None-Match', '*'), 304), (('If-None-Match', '"other"'), 200),
+                                      (('If-Modified-Since', modified), 304),
+                                      (('If-Modified-Since', 'Thu, 01 Jan 1970 00:00:00 GMT'), 200),
+                                      (('If-Match', '"other"'), 412)):
+                with self.subTest(condition=condition):
+                    response = client.ask('GET', '/files/style.css', [condition])
+                    self.assert_status(response, status)
+                    if status == 304:
+                        self.assertEqual(response.field('ETag'), tag)
+                    self.assertEqual(client.ask('GET', '/files/plain.txt').text, 'plain text\n')
+
+    def test_file_that_changes_gets_another_tag(self):
+        path = self.root / 'files' / 'changing.txt'
+        path.write_text('one\n')
+        first = self.get('/files/changing.txt')
+        path.write_text('three\n')
+        second = self.get('/files/changing.txt', [('If-None-Match', first.field('ETag'))])
+        self.assert_status(second, 200)
+        self.assertEqual(second.text, 'three\n')
+
+    def test_folders(self):
+        response = self.get('/folder?a=b&c=%20')
+        self.assert_status(response, 308)
+        self.assertEqual(response.field('Location'), '/folder/?a=b&c=%20')
+        self.assertIn('A folder', self.get('/folder/').text)
+        self.assert_status(self.get('/folder/inner/'), 404)
+        self.assert_status(self.get('//folder//'), 200)
+
+    def test_redirect_of_a_folder_stays_on_this_site(self):
+        (self.root / 'evil.example').mkdir(exist_ok=True)
+        for target in ('//evil.example', '/%2e/evil.example', '///evil.example', '/folder/..//evil.example'):
+            with self.subTest(target=target):
+                location = self.get(target).field('Location') or '/'
+                self.assertRegex(location, r'^/([^/\\]|$)')
+
+    @unittest.skipUnless(processes.is_root, 'modes bind fcgate only when it serves as another user')
+    def test_unreadable_file(self):
+        path = self.root / 'files' / 'secret.txt'
+        path.write_text('secret')
+        path.chmod(0o600)
+        response = self.get('/files/secret.txt')
+        self.assert_status(response, 403)
+        self.assertNotIn('secret', response.text)
+
+    def test_other_methods(self):
+        response = self.post('/files/plain.txt', b'body')
+        self.assert_status(response, 405)
+        self.assertEqual(response.field('Allow'), 'GET, HEAD')
+        self.assert_status(wire.ask(self.port, 'DELETE', '/files/plain.txt'), 405)
+        self.assert_status(wire.ask(self.port, 'TRACE', '/files/plain.txt'), 405)
+        self.assert_status(wire.ask(self.port, 'OPTIONS', '/files/plain.txt'), 204)
+
+    def test_sources_and_hidden_files_are_never_shown(self):
+        for target in ('/.env', '/hello.php.bak', '/hello.php~', '/folder/.htaccess', '/%2eenv', '/hello.PHP', '/hello.php%20',
+                       '/hello.php.', '/hello.php%00.txt', '/files/../.env', '/./.env', '/hello.php::$DATA', '/hello%2ephp'):
+            with self.subTest(target=target):
+                response = self.get(target)
+                self.assertNotIn('<?php', response.text)
+                self.assertNotIn('secret', response.text)
+
+    def test_no_way_out_of_the_root(self):
+        for target in ('/../outside.txt', '/..%2foutside.txt', '/%2e%2e/outside.txt', '/files/../../outside.txt',
+                       '/files/%2e%2e/%2e%2e/outside.txt', '/..\\outside.txt', '/..%5coutside.txt', '/%252e%252e/outside.txt',
+                       '/files/..;/..;/outside.txt', '/hello.php/../../outside.txt'):
+            with self.subTest(target=target):
+                response = self.get(target)
+                self.assertIn(response.status, (200, 400, 404))
+                self.assertNotIn('outside', response.text)
+
+    def test_links(self):
+        """Links are the administrator's; what they point at is served as it is."""
+        link = pathlib.Path(self.root / 'files' / 'link.txt')
+        link.symlink_to('plain.txt')
+        self.assertEqual(self.get('/files/link.txt').text, 'plain text\n')
+        (self.root / 'files' / 'dangling.txt').symlink_to('nowhere')
+        self.assert_status(self.get('/files/dangling.txt'), 404)
+
+    def test_neither_file_nor_folder(self):
+        os.mkfifo(self.root / 'files' / 'fifo')
+        self.assert_status(self.get('/files/fifo'), 403)

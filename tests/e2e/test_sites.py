@@ -1,0 +1,107 @@
+"""Which site answers, and where the daemon listens."""
+
+import contextlib
+import shutil
+import socket
+
+import processes
+import wire
+from cases import ServedCase
+
+
+class Sites(ServedCase):
+    """Several sites by Host, several addresses."""
+
+    site = ('host = first.example *.first.example',)
+
+    @classmethod
+    def setUpClass(cls):
+        cls.second_port = processes.free_port()
+        cls.server = [f'listen = [::1]:{cls.second_port}', f'listen = 127.0.0.1:{cls.second_port}']
+        super().setUpClass()
+
+    @classmethod
+    def make_site(cls):
+        root = super().make_site()
+        for name in ('second', 'third'):
+            shutil.copytree(root, cls.folder / name)
+            (cls.folder / name / 'files' / 'plain.txt').write_text(f'{name}\n')
+        # The folder is that of the user that serves, so that the socket can lie in it.
+        cls.socket_path = str(processes.give(processes.new_folder('socket')) / 'http.sock')
+        cls.server = [*cls.server, f'listen = unix:{cls.socket_path}']
+        return root
+
+    @classmethod
+    def more_lines(cls):
+        lines = []
+        for name in ('second', 'third'):
+            lines += [f'[site {name}]', f'host = {name}.example', f'root = {cls.folder}/{name}',
+                      f'param = SITE {name}']
+        return lines
+
+    def test_site_by_name(self):
+        for host, text in (('first.example', 'plain text\n'), ('second.example', 'second\n'), ('THIRD.Example:99', 'third\n'),
+                           ('www.first.example', 'plain text\n'), ('second.example.', 'second\n')):
+            with self.subTest(host=host):
+                self.assertEqual(self.get('/files/plain.txt', host=host).text, text)
+
+    def test_scripts_run_below_their_own_root(self):
+        response = self.get('/variables.php', host='second.example')
+        self.assert_status(response, 200)
+        from test_variables import variables_of
+        found = variables_of(response)
+        self.assertEqual(found['DOCUMENT_ROOT'].decode(), str(self.folder / 'second'))
+        self.assertEqual(found['SCRIPT_FILENAME'].decode(), str(self.folder / 'second' / 'variables.php'))
+        self.assertEqual(found['SERVER_NAME'], b'second.example')
+        self.assertEqual(found['SITE'], b'second')
+
+    def test_unknown_name_is_misdirected(self):
+        for host in ('evil.example', 'first.example.evil.example', 'notfirst.example', 'xfirst.example'):
+            with self.subTest(host=host):
+                response = self.get('/hello.php', host=host)
+                self.assert_status(response, 421)
+                self.assertNotIn('Hello', response.text)
+
+    def test_addresses_and_localhost_are_known(self):
+        for host in ('127.0.0.1', '192.168.1.1:8080', '[::1]', 'localhost', 'LOCALHOST:80', socket.gethostname()):
+            with self.subTest(host=host):
+                self.assertEqual(self.get('/files/plain.txt', host=host).text, 'plain text\n')
+
+    def test_malformed_hosts(self):
+        for host in ('a b', 'first.example:port', '[::1', 'first.example/x', 'first..example', 'x@first.example'):
+            with self.subTest(host=host):
+                self.assert_status(self.get('/hello.php', host=host), 400)
+
+    def test_every_address_answers(self):
+        addresses = [self.port, self.second_port, self.socket_path]
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET6) as probe:
+            probe.bind(('::1', 0))
+            addresses.append(('::1', self.second_port))
+        for address in addresses:
+            with self.subTest(address=address):
+                response = wire.ask(address, 'GET', '/hello.php?name=here')
+                self.assert_status(response, 200)
+                self.assertEqual(response.text, 'Hello, here\n')
+
+    def test_client_of_a_unix_socket_has_a_name(self):
+        from test_variables import variables_of
+        found = variables_of(wire.ask(self.socket_path, 'GET', '/variables.php'))
+        self.assertEqual(found['REMOTE_ADDR'], b'unix')
+        self.assertNotIn('REMOTE_PORT', found)
+
+
+class OneSite(ServedCase):
+    """A single site that lists no names answers to any."""
+
+    with_php = False
+
+    def test_any_name(self):
+        for host in ('anything.example', '10.0.0.1', 'a-b_c'):
+            self.assert_status(self.get('/files/plain.txt', host=host), 200)
+
+    def test_script_without_php(self):
+        since = self.log_size()
+        response = self.get('/hello.php')
+        self.assert_status(response, 503)
+        self.assertNotIn('<?php', response.text)
+        self.fcgate.wait_for_log('no backend is configured', since=since)
