@@ -248,6 +248,22 @@ class Fcgate(Process):
         text = pathlib.Path(f'/proc/{self.pid}/{task}').read_text()
         return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
 
+    def descriptors(self):
+        """What each open descriptor is: 'socket:[123]', a path, ..."""
+        folder = f'/proc/{self.pid}/fd'
+        found = []
+        for number in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(f'{folder}/{number}'))
+        return found
+
+    def connections(self):
+        """How many TCP connections it has at its port, those included whose client is gone."""
+        inodes = {link[8:-1] for link in self.descriptors() if link.startswith('socket:[')}
+        rows = [line.split() for line in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]]
+        # local address, state (0A listens), inode
+        return sum(row[1].endswith(f':{self.port:04X}') and row[3] != '0A' and row[9] in inodes for row in rows)
+
     def cpu_ticks(self):
         fields = pathlib.Path(f'/proc/{self.pid}/stat').read_text().rsplit(')', 1)[1].split()
         return int(fields[11]) + int(fields[12])

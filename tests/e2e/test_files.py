@@ -121,7 +121,7 @@ class Files(ServedCase):
     def test_other_methods(self):
         response = self.post('/files/plain.txt', b'body')
         self.assert_status(response, 405)
-        self.assertEqual(response.field('Allow'), 'GET, HEAD')
+        self.assertEqual(response.field('Allow'), 'GET, HEAD, OPTIONS')
         self.assert_status(wire.ask(self.port, 'DELETE', '/files/plain.txt'), 405)
         self.assert_status(wire.ask(self.port, 'TRACE', '/files/plain.txt'), 405)
         self.assert_status(wire.ask(self.port, 'OPTIONS', '/files/plain.txt'), 204)

@@ -1,7 +1,9 @@
 """Requests that are too much, or no requests at all."""
 
+import socket
 import time
 
+import processes
 import wire
 from cases import ServedCase
 
@@ -84,6 +86,7 @@ class Heads(ServedCase):
             'length and coding': start + host + b'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
             'not a version': b'GET /count.php HTTP/x.1\r\n' + host + b'\r\n',
             'space in the target': b'GET /count.php /x HTTP/1.1\r\n' + host + b'\r\n',
+            'byte beyond ASCII in the target': b'GET /count.php?a=\xc3\xa4 HTTP/1.1\r\n' + host + b'\r\n',
             'target without a slash': b'GET count.php HTTP/1.1\r\n' + host + b'\r\n',
             'authority is not the Host': b'GET http://other.example/count.php HTTP/1.1\r\n' + host + b'\r\n',
         }.items():
@@ -128,6 +131,45 @@ class Heads(ServedCase):
         with self.client() as client:
             client.send(b'CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n')
             self.assertIn(client.response().status, (400, 501))
+
+
+class Leavers(ServedCase):
+    """Clients that go in the middle of what they say, which comes in one packet with their farewell or shortly before."""
+
+    def assert_forgotten(self, *parts):
+        self.get('/hello.php')
+        processes.wait_until(lambda: self.fcgate.connections() == 0, 'connections of before')
+        for _ in range(40):
+            with self.client() as client:
+                for part in parts:
+                    client.send(part)
+        processes.wait_until(lambda: self.fcgate.connections() == 0, 'connections are left without a client', 3)
+        self.assert_status(self.get('/hello.php'), 200)
+
+    def test_without_a_word(self):
+        self.assert_forgotten()
+
+    def test_in_the_head(self):
+        self.assert_forgotten(b'GET /hel')
+
+    def test_in_the_body(self):
+        self.assert_forgotten(b'POST /post.php HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345')
+
+    def test_between_head_and_body(self):
+        self.assert_forgotten(b'POST /post.php HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n', b'12345')
+
+    def test_in_a_large_body(self):
+        self.assert_forgotten(b'POST /post.php HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n', b'x' * 100000)
+
+    def test_in_the_second_request(self):
+        self.assert_forgotten(b'GET /files/plain.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /fil')
+
+    def test_half_closed_client_gets_its_file(self):
+        """`printf ... | nc -N`: it has said all and listens still."""
+        with self.client() as client:
+            client.send(b'GET /files/plain.txt HTTP/1.0\r\n\r\n')
+            client.socket.shutdown(socket.SHUT_WR)
+            self.assertEqual(client.response().text, 'plain text\n')
 
 
 class Slow(ServedCase):

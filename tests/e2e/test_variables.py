@@ -54,7 +54,7 @@ class Variables(VariablesCase):
         self.assertRegex(found['SERVER_SOFTWARE'], rb'^fcgate/\d+\.\d+\.\d+$')
 
     def test_request_uri_and_query_string_are_raw(self):
-        for query in (b'', b'?', b'?a=b', b'?a=1?b=2', b'??', b'?a=%20+%C3%A4&b[]=%5B%5d&c', b'?%zz%', b'?a=\xc3\xa4',
+        for query in (b'', b'?', b'?a=b', b'?a=1?b=2', b'??', b'?a=%20+%C3%A4&b[]=%5B%5d&c', b'?%zz%',
                       b'?x="<>|^`{}\\', b'?a=;b,c:d@e/f/../g', b"?quote='&&==&", b'?' + b'q' * 4000):
             with self.subTest(query=query[:40]):
                 found = self.variables((b'/variables.php' + query).decode('latin-1'))

@@ -47,7 +47,7 @@ class Client:
             address = ('127.0.0.1', address)
         is_path = isinstance(address, (str, bytes))
         family = socket.AF_UNIX if is_path else socket.AF_INET6 if ':' in address[0] else socket.AF_INET
-        self.host = 'localhost' if is_path else f'{address[0]}:{address[1]}'
+        self.host = 'localhost' if is_path else ('[{}]:{}' if ':' in address[0] else '{}:{}').format(*address)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
         self.socket.connect(address)

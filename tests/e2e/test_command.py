@@ -1,0 +1,172 @@
+"""The command line: exit codes, and one sentence that says what to do."""
+
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import unittest
+
+import processes
+
+OK, FAILURE, USAGE, PERMISSION, CONFIGURATION = 0, 1, 2, 4, 6
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.folder = processes.new_folder('command')
+        self.port = processes.free_port()
+
+    def run_fcgate(self, *arguments, code=OK, folder=None, **options):
+        """Standard output and error of a call that ends by itself."""
+        done = subprocess.run([processes.fcgate_path, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=20, cwd=folder or self.folder, **options)
+        self.assertEqual(done.returncode, code, f'{arguments}: {done.stdout}{done.stderr}')
+        return done.stdout, done.stderr
+
+    def complaint(self, *arguments, code):
+        """The one sentence."""
+        output, error = self.run_fcgate(*arguments, code=code)
+        self.assertEqual(output, '')
+        lines = error.splitlines()
+        self.assertEqual(len(lines), 1, error)
+        self.assertTrue(lines[0].startswith('fcgate: '), lines[0])
+        return lines[0]
+
+    def configuration(self, *site, **more):
+        path = self.folder / 'fcgate.conf'
+        path.write_text(processes.configuration(self.port, self.folder, site=site, **more))
+        return path
+
+    def test_version(self):
+        output, error = self.run_fcgate('--version')
+        self.assertRegex(output, r'^fcgate \d+\.\d+\.\d+ \(libmicrohttpd \d+\.\d+\.\d+\)\n$')
+        self.assertEqual(error, '')
+        self.assertEqual(self.run_fcgate('-V')[0], output)
+
+    def test_help_fits_a_terminal(self):
+        output, error = self.run_fcgate('--help')
+        self.assertEqual(error, '')
+        self.assertEqual(self.run_fcgate('-h')[0], output)
+        lines = output.splitlines()
+        self.assertLessEqual(len(lines), 24)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        for flag in ('-c', '-l', '-r', '-b', '-i', '-j', '-o', '-t', '-T', '-V', '-h'):
+            self.assertRegex(output, rf'(?m)^\s+{flag}\b')
+
+    def test_bad_flags(self):
+        for arguments in (['--no-such-flag'], ['-z'], ['-c'], ['folder'], ['-o', 'nonsense'], ['-j', 'many', '-r', '.'],
+                          ['-o', 'site.colour=red'], ['-l', 'nowhere:at:all']):
+            with self.subTest(arguments=arguments):
+                output, error = self.run_fcgate(*arguments, code=USAGE)
+                self.assertEqual(output, '')
+                self.assertLessEqual(len(error.splitlines()), 2)
+                self.assertIn('fcgate', error)
+
+    def test_no_such_configuration_file(self):
+        path = self.folder / 'missing.conf'
+        line = self.complaint('-c', path, code=CONFIGURATION)
+        self.assertIn(str(path), line)
+        self.assertIn('No such file', line)
+
+    def test_configuration_file_that_is_a_folder(self):
+        self.assertIn(str(self.folder), self.complaint('-c', self.folder, '-t', code=CONFIGURATION))
+
+    def test_unknown_key(self):
+        path = self.configuration('max_bodi = 3m')
+        number = path.read_text().splitlines().index('max_bodi = 3m') + 1
+        line = self.complaint('-c', path, '-t', code=CONFIGURATION)
+        self.assertTrue(line.startswith(f'fcgate: {path}:{number}: '), line)
+        self.assertIn('max_bodi', line)
+        self.assertIn('did you mean "max_body"?', line)
+
+    def test_key_of_another_section(self):
+        self.assertIn('it belongs to [server]', self.complaint('-c', self.configuration('threads = 2'), '-t', code=CONFIGURATION))
+
+    def test_unknown_section(self):
+        path = self.configuration(more=['[sites]', 'root = /'])
+        self.assertRegex(self.complaint('-c', path, '-t', code=CONFIGURATION), r':\d+: .*did you mean \[site\]\?')
+
+    def test_bad_values(self):
+        for line in ('max_body = much', 'max_body = 8x', 'root =', 'host = "', 'header = X', 'front_controller = index.php'):
+            with self.subTest(line=line):
+                path = self.configuration(line)
+                self.assertRegex(self.complaint('-c', path, '-t', code=CONFIGURATION),
+                                 rf'^fcgate: {re.escape(str(path))}:\d+: ')
+
+    def test_nothing_to_serve(self):
+        path = self.folder / 'empty.conf'
+        path.write_text('[server]\nlisten = 127.0.0.1:1\n')
+        self.assertIn('[site]', self.complaint('-c', path, '-t', code=CONFIGURATION))
+
+    def test_port_in_use(self):
+        with socket.socket() as holder:
+            holder.bind(('127.0.0.1', self.port))
+            holder.listen()
+            line = self.complaint('-c', self.configuration(), code=FAILURE)
+        self.assertIn(f'127.0.0.1:{self.port}', line)
+        self.assertIn('in use', line)
+
+    def test_address_of_another_machine(self):
+        line = self.complaint('-c', self.configuration(), '-l', f'192.0.2.1:{self.port}', code=FAILURE)
+        self.assertIn(f'192.0.2.1:{self.port}', line)
+
+    def test_root_that_does_not_exist(self):
+        path = self.folder / 'nowhere'
+        line = self.complaint('-c', self.configuration(), '-r', path, code=CONFIGURATION)
+        self.assertIn(str(path), line)
+        self.assertIn('No such file', line)
+
+    def test_root_that_is_a_file(self):
+        path = self.folder / 'file'
+        path.touch()
+        self.assertIn('Not a directory', self.complaint('-c', self.configuration(), '-r', path, code=CONFIGURATION))
+
+    def test_user_that_does_not_exist(self):
+        path = self.configuration()
+        line = self.complaint('-c', path, '-o', 'server.user=nobody-of-that-name', code=CONFIGURATION)
+        self.assertIn('there is no user nobody-of-that-name', line)
+
+    @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
+    def test_port_below_1024_without_root(self):
+        user = processes.account()
+        start = pathlib.Path('/proc/sys/net/ipv4/ip_unprivileged_port_start')
+        if start.exists() and int(start.read_text()) <= 1:
+            self.skipTest('every port is free for everybody here')
+        path = self.folder / 'low.conf'
+        path.write_text(f'[server]\nlisten = 127.0.0.1:7\n[site]\nroot = {self.folder}\n')
+        copy = self.folder / 'fcgate'
+        # The build tree may be root's alone.
+        if os.stat(os.path.dirname(processes.fcgate_path)).st_mode & 0o005 != 0o005:
+            self.skipTest(f'{copy} cannot be run by {user.pw_name}')
+        _, error = self.run_fcgate('-c', path, code=PERMISSION, user=user.pw_uid, group=user.pw_gid, extra_groups=[])
+        self.assertIn('127.0.0.1:7', error)
+
+    def test_whole_device_is_not_served_by_accident(self):
+        _, error = self.run_fcgate('-l', f'127.0.0.1:{self.port}', '-b', '127.0.0.1:1', folder='/', code=USAGE)
+        self.assertIn('-r', error)
+
+    def test_good_configuration(self):
+        path = self.configuration()
+        output, error = self.run_fcgate('-c', path, '-t')
+        self.assertEqual((output, error), (f'fcgate: configuration {path} is good\n', ''))
+
+    def test_test_binds_nothing(self):
+        with socket.socket() as holder:
+            holder.bind(('127.0.0.1', self.port))
+            holder.listen()
+            self.run_fcgate('-c', self.configuration(), '-t')
+
+    def test_printed_configuration_is_a_configuration(self):
+        path = self.configuration('host = a.example', 'param = X y z')
+        printed, error = self.run_fcgate('-c', path, '-T', '-o', 'site.max_body=64m', '-j', 3)
+        self.assertEqual(error, '')
+        for line in ('max_body = 64m', 'threads = 3', 'host = a.example', f'root = {self.folder}', 'param = X y z'):
+            self.assertRegex(printed, rf'(?m)^{re.escape(line)}$')
+        again = self.folder / 'again.conf'
+        again.write_text(printed)
+        self.assertEqual(self.run_fcgate('-c', again, '-T')[0], printed)
+
+    def test_listeners_of_the_command_line_replace_those_of_the_file(self):
+        printed, _ = self.run_fcgate('-c', self.configuration(), '-T', '-l', '127.0.0.1:1111', '-l', '[::1]:2222')
+        self.assertEqual(re.findall(r'(?m)^listen = (.*)$', printed), ['127.0.0.1:1111', '[::1]:2222'])
