@@ -28,7 +28,7 @@ struct fcgate_settings {
 };
 
 struct fcgate_server {
-    enum class Mode : unsigned char { created, threads, borrowed, loop };
+    enum class Mode : unsigned char { created, threads, borrowed, loop, failed };
 
     Server server;
     fcgate_settings* settings;
@@ -108,8 +108,10 @@ void pass_on(void* context, LogLevel level, const char* message) {
 // The last step before serving: opens the roots and makes the workers, once.
 [[nodiscard]] int prepare(fcgate_server* server, fcgate_server::Mode mode, fcgate_error* error) {
     if (server->mode != fcgate_server::Mode::created) {
-        return misuse(error, "this server has been started already");
+        return misuse(error, "this server has been started already, or has failed to start");
     }
+    // A second try would find the half of the first.
+    server->mode = fcgate_server::Mode::failed;
     ServerError why;
     const Status status = server->server.prepare(why);
     if (status != Status::ok) {
@@ -142,8 +144,7 @@ int fcgate_set(fcgate_settings* settings, const char* name, const char* value, f
         return misuse(error, "fcgate_set: settings and name may not be NULL");
     }
     ConfigError why;
-    const Status status =
-        value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
+    const Status status = value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
     return status == Status::ok ? FCGATE_OK : report(error, status, why);
 }
 

@@ -1,9 +1,8 @@
 // Owns: the reading of the monotonic clock. Deadlines never follow the wall clock: devices boot in 1970 and jump.
 #pragma once
 
-#include <ctime>
-
 #include <cstdint>
+#include <ctime>
 
 namespace fcgate {
 

@@ -86,7 +86,8 @@ std::string_view describe_error(int error_number, std::span<char> words) {
 #if defined(__GLIBC__)
     return strerror_r(error_number, words.data(), words.size());
 #else
-    return strerror_r(error_number, words.data(), words.size()) == 0 ? std::string_view(words.data()) : std::string_view();
+    return strerror_r(error_number, words.data(), words.size()) == 0 ? std::string_view(words.data())
+                                                                     : std::string_view();
 #endif
 }
 

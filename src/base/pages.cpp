@@ -91,10 +91,8 @@ size_t PageChain::append(std::span<const char> bytes) {
 }
 
 size_t PageChain::room() const {
-    size_t pages = std::min(limit_pages_ - std::min(pages_, limit_pages_), pool_->shared_left());
-    if (pages == 0 && guaranteed_ && !holds_guaranteed_) {
-        pages = 1;
-    }
+    const size_t guaranteed = guaranteed_ && !holds_guaranteed_ ? 1 : 0;
+    const size_t pages = std::min(limit_pages_ - pages_, pool_->shared_left() + guaranteed);
     const size_t in_tail = tail_ != nullptr ? sizeof tail_->bytes - tail_->end : 0;
     return pages * sizeof(Page::bytes) + in_tail;
 }

@@ -63,7 +63,7 @@ class SlotPool {
     }
     [[nodiscard]] static Handle handle(const T& item) { return {item.slot, item.generation}; }
 
-    [[nodiscard]] std::span<T> all() { return items_; }
+    [[nodiscard]] std::span<T> all() const { return items_; }
     [[nodiscard]] size_t live() const { return live_; }
     [[nodiscard]] size_t capacity() const { return items_.size(); }
     [[nodiscard]] bool full() const { return first_free_ == no_slot; }

@@ -23,6 +23,15 @@ namespace fcgate {
     return {text.data() + from, count < rest ? count : rest};
 }
 
+// starts_with() and ends_with() of std::string_view go through substr() and compare(), and so, unoptimised, need the runtime too.
+[[nodiscard]] constexpr bool starts_with(std::string_view text, std::string_view prefix) {
+    return slice(text, 0, prefix.size()) == prefix;
+}
+
+[[nodiscard]] constexpr bool ends_with(std::string_view text, std::string_view suffix) {
+    return text.size() >= suffix.size() && slice(text, text.size() - suffix.size()) == suffix;
+}
+
 [[nodiscard]] constexpr char to_lower(char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }

@@ -87,10 +87,10 @@ Status parse_listen(std::string_view text, ListenSettings& out) {
         return Status::malformed;
     }
     Status status = Status::ok;
-    if (word.starts_with("unix:")) {
+    if (starts_with(word, "unix:")) {
         result.kind = ListenSettings::Kind::local;
         status = parse_socket_path(word, result.path);
-    } else if (word.starts_with("fd:")) {
+    } else if (starts_with(word, "fd:")) {
         const Result<uint64_t> number = parse_decimal(slice(word, 3));
         if (!number.ok() || number.value() > UINT16_MAX) {
             return Status::malformed;
@@ -114,7 +114,7 @@ Status parse_backend_address(std::string_view text, BackendSettings& out) {
         kind = BackendSettings::Kind::spawn;
     } else if (text == "auto") {
         kind = BackendSettings::Kind::automatic;
-    } else if (text.starts_with("unix:")) {
+    } else if (starts_with(text, "unix:")) {
         kind = BackendSettings::Kind::local;
         const Status status = parse_socket_path(text, path);
         if (status != Status::ok) {

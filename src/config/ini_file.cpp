@@ -144,7 +144,7 @@ char* IniFile::next_line(char* out, int size, void* file) {
         self.status_ = Status::malformed;
         return nullptr;
     }
-    if (self.line_ == 1 && line.starts_with("\xef\xbb\xbf")) {
+    if (self.line_ == 1 && starts_with(line, "\xef\xbb\xbf")) {
         line.remove_prefix(3);  // a byte order mark
     }
     if (line.ends_with('\r')) {

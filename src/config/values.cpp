@@ -65,7 +65,7 @@ Result<uint64_t> parse_time(std::string_view text) {
     if (text == "0") {
         return uint64_t{0};
     }
-    if (text.ends_with("ms")) {
+    if (ends_with(text, "ms")) {
         return parse_decimal(slice(text, 0, text.size() - 2));
     }
     if (text.ends_with('s')) {
@@ -137,7 +137,7 @@ bool is_host_pattern(std::string_view text) {
     if (text == "*") {
         return true;
     }
-    if (text.starts_with("*.")) {
+    if (starts_with(text, "*.")) {
         text.remove_prefix(2);
     }
     return consists_of(text, "-_.") && text.front() != '.' && text.back() != '.' &&

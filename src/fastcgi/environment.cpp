@@ -22,7 +22,7 @@ bool is_forwarded(std::string_view name) {
 
 // True when `variable` is what the header field `name` becomes.
 bool is_variable_of(std::string_view variable, std::string_view name) {
-    if (!variable.starts_with(header_prefix) || variable.size() != header_prefix.size() + name.size()) {
+    if (!starts_with(variable, header_prefix) || variable.size() != header_prefix.size() + name.size()) {
         return false;
     }
     variable.remove_prefix(header_prefix.size());

@@ -20,7 +20,8 @@ struct ExchangeOwner {
     // Something has changed: the reply can be made, output can be read, body can be fed, or the exchange has failed.
     void (*wake)(void* context) = nullptr;
     // Writes the CGI environment. May be called again for a second try or after a short write, with the same outcome.
-    void (*write_params)(void* handler, void* context, ParamsWriter& out) = nullptr;
+    // False when the request leads to no script any more.
+    bool (*write_params)(void* handler, void* context, ParamsWriter& out) = nullptr;
     // For the log: "GET /path".
     void (*describe)(void* handler, void* context, TextBuffer& out) = nullptr;
 };
@@ -31,7 +32,7 @@ struct ExchangeStart {
     uint32_t backend = 0;
     uint64_t client_key = 0;
     uint64_t body_length = 0;
-    bool is_safe = false;       // of the method (RFC 9110 section 9.2.1): may be sent again
+    bool is_safe = false;  // of the method (RFC 9110 section 9.2.1): may be sent again
     bool is_head = false;
     bool wants_stream = false;  // Accept: text/event-stream
 };
@@ -67,11 +68,13 @@ struct Exchange {
     uint16_t failure_status = 0;  // failed: 502, 503, 504
     bool is_stream = false;       // counted as an event stream at the gate
     bool retried = false;
-    bool reply_begun = false;     // the client has got the head: too late for an error of ours
-    bool read_blocked = false;    // output was full: bytes may wait in the backend's socket
-    bool write_blocked = false;   // the backend's socket was full
+    bool reply_begun = false;    // the client has got the head: too late for an error of ours
+    bool read_blocked = false;   // output was full: bytes may wait in the backend's socket
+    bool write_blocked = false;  // the backend's socket was full
+    bool body_refused = false;   // the backend takes no more of the request: the rest is dropped
+    bool is_orphan = false;      // the client has all it is due; the script runs on to its end
     bool in_worklist = false;
-    size_t error_line_size = 0;   // of FCGI_STDERR
+    size_t error_line_size = 0;  // of FCGI_STDERR
     std::array<char, limits::stderr_line> error_line;
 };
 

@@ -13,14 +13,26 @@ void Upstream::fail(Exchange& exchange, uint16_t status, std::string_view what, 
     detach(exchange, false);
     exchange.phase = Exchange::Phase::failed;
     exchange.failure_status = status;
-    wake(exchange);
+    if (exchange.is_orphan) {
+        release(exchange);
+    } else {
+        wake(exchange);
+    }
+}
+
+void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
+    if (exchange.is_orphan) {
+        out.append("a script that runs on behind its reply");
+    } else {
+        exchange.start.owner.describe(exchange.start.owner.handler, exchange.start.owner.context, out);
+    }
 }
 
 // One line that says which request, which backend, what happened and what to do.
 void Upstream::log_failure(const Exchange& exchange, uint16_t status, std::string_view what, int error_number) {
     const bool ours = status == 503 || status == 431;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
-    exchange.start.owner.describe(exchange.start.owner.handler, exchange.start.owner.context, line.text());
+    describe(exchange, line.text());
     if (exchange.reply_begun) {
         line.add(": reply cut off");
     } else {
@@ -38,12 +50,14 @@ void Upstream::fail_opening(Exchange& exchange, Status status, int error_number)
     if (status == Status::not_found) {
         what = "connect (is php-fpm running, and is this its `listen`?)";
     } else if (status == Status::denied) {
-        what = "connect (may fcgate's user write to the socket? see listen.owner, listen.group and listen.mode of php-fpm)";
+        what =
+            "connect (may fcgate's user write to the socket? see listen.owner, listen.group and listen.mode of "
+            "php-fpm)";
     } else if (status == Status::refused) {
         what = "connect (nothing listens there: is php-fpm running?)";
     }
-    const bool is_shortage = status == Status::exhausted || error_number == EMFILE || error_number == ENFILE ||
-                             error_number == ENOMEM;
+    const bool is_shortage =
+        status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
     const uint16_t reply = is_shortage ? 503 : 502;
     fail(exchange, reply, what, error_number);
 }
@@ -67,7 +81,7 @@ void Upstream::flush_error_line(Exchange& exchange) {
         return;
     }
     LogLine line(*setup_.log, LogLevel::warning);
-    exchange.start.owner.describe(exchange.start.owner.handler, exchange.start.owner.context, line.text());
+    describe(exchange, line.text());
     line.add(": PHP: ");
     line.text().append_escaped({exchange.error_line.data(), exchange.error_line_size}, limits::log_line / 2);
     line.send();

@@ -27,10 +27,10 @@ class Lock {
 
 }  // namespace
 
-void Gate::init(uint32_t workers, std::span<Place> queue, std::span<uint32_t> parked) {
+void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking) {
     capacity_ = workers;
     queue_.init(queue);
-    parked_ = parked;
+    parking_ = parking;
 }
 
 void Gate::finish() {
@@ -38,13 +38,13 @@ void Gate::finish() {
 }
 
 pthread_mutex_t* Gate::mutex() {
-    return parked_.size() > 1 ? &mutex_ : nullptr;
+    return parking_.size() > 1 ? &mutex_ : nullptr;
 }
 
 uint32_t Gate::parked_total() const {
     uint32_t total = 0;
-    for (const uint32_t count : parked_) {
-        total += count;
+    for (const Parking& parking : parking_) {
+        total += parking.count;
     }
     return total;
 }
@@ -66,8 +66,8 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
     }
     const uint32_t parked = parked_total();
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == no_slot && parked_[waiter.worker] > 0) {
-        --parked_[waiter.worker];
+    if (first_ == no_slot && parking_[waiter.worker].count > 0) {
+        --parking_[waiter.worker].count;
         ++in_use_;
         answer.entry = Entry::granted_parked;
         return answer;
@@ -90,16 +90,32 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
     }
     answer.entry = Entry::queued;
     answer.ticket = SlotPool<Place>::handle(*place);
-    if (in_use_ + parked >= capacity_ && parked > 0) {
-        answer.yield_worker = static_cast<uint32_t>(
-            std::max_element(parked_.begin(), parked_.end()) - parked_.begin());
-    }
+    answer.yield_worker = ask_to_yield();
     return answer;
 }
 
-// A client's first waiter gets the turn being served next, its second the turn after, and so on; the queue is ordered by turn.
+// Whose parked connection is to make way for a waiter; each is asked for once.
+uint32_t Gate::ask_to_yield() {
+    for (uint32_t worker = 0; worker < parking_.size(); ++worker) {
+        Parking& parking = parking_[worker];
+        if (parking.count > parking.asked) {
+            ++parking.asked;
+            return worker;
+        }
+    }
+    return no_slot;
+}
+
+void Gate::nothing_to_yield(uint32_t worker) {
+    const Lock lock(mutex());
+    Parking& parking = parking_[worker];
+    parking.asked = std::min(parking.asked, parking.count);
+}
+
+// A client's first waiter gets the turn after the one being served, its second the turn behind that, and so on; the queue is ordered
+// by turn. So each turn is a finite set once it is being served, and nobody who comes later can hold back whoever is in it.
 Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
-    uint64_t turn = turn_;
+    uint64_t turn = turn_ + 1;
     for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
         const Place& other = queue_.all()[at];
         if (other.client_key == client_key) {
@@ -124,28 +140,39 @@ Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
     return place;
 }
 
-// The last in order belongs to a client that holds at least as much of the queue as any other. It leaves only when the newcomer's
-// client would hold less even with the newcomer.
-bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
-    if (last_ == no_slot) {
-        return false;
-    }
-    Place& last = queue_.all()[last_];
-    size_t held_by_last = 0;
-    size_t held_by_newcomer = 0;
+size_t Gate::held_by(uint64_t client_key) const {
+    size_t count = 0;
     for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
-        const Place& place = queue_.all()[at];
-        held_by_last += place.client_key == last.client_key ? 1 : 0;
-        held_by_newcomer += place.client_key == client_key ? 1 : 0;
+        count += queue_.all()[at].client_key == client_key ? 1U : 0U;
     }
-    if (held_by_last <= held_by_newcomer + 1) {
+    return count;
+}
+
+// The last waiter of the client that holds most of the queue, if it holds more than the newcomer's client would with the newcomer.
+Gate::Place* Gate::last_of_largest(uint64_t client_key) {
+    Place* found = nullptr;
+    size_t most = held_by(client_key) + 1;
+    for (uint32_t at = last_; at != no_slot; at = queue_.all()[at].previous) {
+        Place& place = queue_.all()[at];
+        const size_t held = held_by(place.client_key);
+        if (held > most) {
+            most = held;
+            found = &place;
+        }
+    }
+    return found;
+}
+
+bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
+    Place* const place = last_of_largest(client_key);
+    if (place == nullptr) {
         return false;
     }
-    evicted = last.waiter;
-    if (last.waiter.is_stream) {
+    evicted = place->waiter;
+    if (evicted.is_stream) {
         --streams_;
     }
-    unlink(last);
+    unlink(*place);
     return true;
 }
 
@@ -192,7 +219,7 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
     --in_use_;
     // One PHP worker is always left to other clients of the same pool.
     if (may_park && parked_total() + 1 < capacity_) {
-        ++parked_[worker];
+        ++parking_[worker].count;
         released.parked = true;
     }
     return released;
@@ -201,7 +228,9 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
 Gate::Released Gate::unpark(uint32_t worker) {
     const Lock lock(mutex());
     Released released;
-    --parked_[worker];
+    Parking& parking = parking_[worker];
+    --parking.count;
+    parking.asked = std::min(parking.asked, parking.count);
     released.passed_on = grant_next(released.next);
     if (released.passed_on) {
         ++in_use_;

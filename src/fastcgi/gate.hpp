@@ -47,8 +47,14 @@ class Gate {
         bool live;
     };
 
-    // `queue` are the places of those who wait, `parked` one count for each worker.
-    void init(uint32_t workers, std::span<Place> queue, std::span<uint32_t> parked);
+    // Of one worker: its parked connections, and how many of them it has been asked to give up.
+    struct Parking {
+        uint32_t count = 0;
+        uint32_t asked = 0;
+    };
+
+    // `queue` are the places of those who wait, `parking` one entry for each worker.
+    void init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking);
     void finish();
 
     // Asks for a place. `evicted` names a waiter that had to leave a full queue for this one, because its client holds more of it;
@@ -76,6 +82,8 @@ class Gate {
 
     // The worker has closed one of its parked connections: by time, or because it was asked to yield. The freed place goes to a waiter.
     [[nodiscard]] Released unpark(uint32_t worker);
+    // It was asked to give one up and has none any more.
+    void nothing_to_yield(uint32_t worker);
 
     // A request turned out to be an event stream: false when the limit is reached, then it must not go on.
     [[nodiscard]] bool become_stream();
@@ -92,6 +100,9 @@ class Gate {
   private:
     [[nodiscard]] pthread_mutex_t* mutex();
     [[nodiscard]] uint32_t parked_total() const;
+    [[nodiscard]] uint32_t ask_to_yield();
+    [[nodiscard]] Place* last_of_largest(uint64_t client_key);
+    [[nodiscard]] size_t held_by(uint64_t client_key) const;
     [[nodiscard]] bool stream_fits() const;
     [[nodiscard]] Place* enqueue(Waiter waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
@@ -100,7 +111,7 @@ class Gate {
 
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     SlotPool<Place> queue_;
-    std::span<uint32_t> parked_;
+    std::span<Parking> parking_;
     uint32_t first_ = no_slot;
     uint32_t last_ = no_slot;
     uint32_t capacity_ = 0;

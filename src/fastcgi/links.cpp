@@ -166,6 +166,8 @@ void Upstream::on_yield(uint32_t backend) {
     const uint32_t slot = first_parked_[backend];
     if (slot != no_slot) {
         unpark(links_.all()[slot]);
+    } else {
+        setup_.gates[backend].nothing_to_yield(setup_.worker);
     }
 }
 

@@ -29,6 +29,14 @@ class RequestStream {
     [[nodiscard]] bool is_full() const { return body_.size() >= limits::body_buffer || body_.room() == 0; }
     [[nodiscard]] bool has_whole_body() const { return received_ == body_length_; }
 
+    // A head that is built again must be the one that was begun.
+    [[nodiscard]] bool accepts_head(size_t size) {
+        if (head_offset_ == 0) {
+            head_size_ = size;
+        }
+        return head_size_ == size;
+    }
+
     // What is to be written next. `head` is the whole encoded head; it may be empty once head_sent(). `direct` are body bytes
     // behind those put by. At most one STDIN record is opened, so advance() and gather() alternate until nothing is left.
     void gather(std::span<const uint8_t> head, std::span<const char> direct, Pieces& out);
@@ -40,7 +48,9 @@ class RequestStream {
     // Everything has gone, with the empty record that ends STDIN.
     [[nodiscard]] bool is_finished() const { return head_sent_ && body_sent_ == body_length_ && last_left_ == 0; }
     // Nothing is left to write until the client sends more.
-    [[nodiscard]] bool is_starved() const { return head_sent_ && !is_finished() && body_.empty() && received_ < body_length_; }
+    [[nodiscard]] bool is_starved() const {
+        return head_sent_ && !is_finished() && body_.empty() && received_ < body_length_;
+    }
 
     // Back to the start, for a second try; only while no body byte has gone.
     [[nodiscard]] bool can_rewind() const { return body_sent_ == 0; }
@@ -58,6 +68,7 @@ class RequestStream {
     uint64_t body_sent_ = 0;  // of the body, to PHP
     uint64_t sent_ = 0;       // bytes of any kind
     size_t head_offset_ = 0;
+    size_t head_size_ = 0;
     uint16_t content_left_ = 0;  // of the open STDIN record
     uint8_t header_left_ = 0;    // of its header
     uint8_t last_left_ = 0;      // of the empty STDIN record

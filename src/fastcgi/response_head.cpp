@@ -54,8 +54,8 @@ Status ResponseHead::take_line(std::string_view line) {
     }
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-        return fail(line_start_ == 0 && line.starts_with("HTTP/") ? "HTTP status line instead of a CGI head"
-                                                                  : "header field without a colon");
+        return fail(line_start_ == 0 && starts_with(line, "HTTP/") ? "HTTP status line instead of a CGI head"
+                                                                   : "header field without a colon");
     }
     const std::string_view name = slice(line, 0, colon);
     const std::string_view value = trim(slice(line, colon + 1));

@@ -67,6 +67,15 @@ Status ResponseStream::take_output(std::string_view bytes) {
     return Status::ok;
 }
 
+bool ResponseStream::is_all_there() const {
+    return head_done_ && (drop_body_ || (head_.has_content_length() && body_seen_ == head_.content_length()));
+}
+
+void ResponseStream::drop_rest() {
+    output_.clear();
+    drop_body_ = true;
+}
+
 bool ResponseStream::is_cut_short() const {
     return head_.has_content_length() && !drop_body_ && body_seen_ < head_.content_length();
 }

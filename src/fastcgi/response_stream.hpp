@@ -48,6 +48,10 @@ class ResponseStream {
 
     // The body promised is not the body that came (only after ended()).
     [[nodiscard]] bool is_cut_short() const;
+    // Nothing is left to come that the client would hear.
+    [[nodiscard]] bool is_all_there() const;
+    // Nobody reads any more: what still comes is counted and dropped.
+    void drop_rest();
     // Ended, and all output lies in one piece: it can be sent at once with its length.
     [[nodiscard]] bool is_whole() const { return ended_ && output_.size() == output_.front().size(); }
     [[nodiscard]] std::string_view whole() const { return {output_.front().data(), output_.front().size()}; }

@@ -10,6 +10,9 @@ namespace fcgate::fastcgi {
 
 namespace {
 
+// Then others have their turn: output that is dropped or taken at once would never fill a buffer.
+constexpr size_t receive_at_once = size_t{256} * 1024;
+
 [[nodiscard]] size_t total_size(const RequestStream::Pieces& pieces) {
     size_t total = 0;
     for (const iovec& piece : pieces) {
@@ -32,18 +35,32 @@ namespace {
 
 }  // namespace
 
+Result<std::span<const uint8_t>> Upstream::encode_head(Exchange& exchange) {
+    const ExchangeOwner& owner = exchange.start.owner;
+    ParamsWriter params(setup_.params_scratch, backend_of(exchange).keep_alive);
+    if (!owner.write_params(owner.handler, owner.context, params)) {
+        fail(exchange, 502, "the script is gone since the request came");
+        return Status::gone;
+    }
+    const Result<std::span<const uint8_t>> head = params.finish();
+    if (!head.ok()) {
+        fail(exchange, 431, "the CGI variables do not fit (see `connection_memory`)");
+    } else if (!exchange.request.accepts_head(head.value().size())) {
+        fail(exchange, 502, "the script has changed since the request came");
+        return Status::gone;
+    }
+    return head;
+}
+
 // Writes until the request is through, the client has nothing more, or the socket is full. Returns how many of the direct body
 // bytes have gone.
 size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
     size_t consumed = 0;
-    while (!exchange.write_blocked && !exchange.request.is_finished()) {
+    while (!exchange.write_blocked && !exchange.body_refused && !exchange.request.is_finished()) {
         std::span<const uint8_t> head;
         if (!exchange.request.head_sent()) {
-            ParamsWriter params(setup_.params_scratch, backend_of(exchange).keep_alive);
-            exchange.start.owner.write_params(exchange.start.owner.handler, exchange.start.owner.context, params);
-            const Result<std::span<const uint8_t>> encoded = params.finish();
+            const Result<std::span<const uint8_t>> encoded = encode_head(exchange);
             if (!encoded.ok()) {
-                fail(exchange, 431, "the CGI variables do not fit (see `connection_memory`)");
                 return consumed;
             }
             head = encoded.value();
@@ -55,15 +72,11 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
             break;
         }
         const ssize_t count = send_pieces(links_.all()[exchange.link].fd, pieces);
-        if (count < 0) {
-            if (errno == EAGAIN) {
-                exchange.write_blocked = true;
-                break;
-            }
-            broken(exchange, "write", errno);
+        if (count < 0 && errno != EAGAIN) {
+            write_failed(exchange, errno);
             return consumed;
         }
-        const auto written = static_cast<size_t>(count);
+        const size_t written = count < 0 ? 0 : static_cast<size_t>(count);
         exchange.write_blocked = written < total_size(pieces);
         consumed += exchange.request.advance(written, head.size(), rest.size());
     }
@@ -71,10 +84,26 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
     return consumed;
 }
 
+// PHP may have answered without reading the whole request, and closed: then the answer is what counts.
+void Upstream::write_failed(Exchange& exchange, int error_number) {
+    if (exchange.request.nothing_sent()) {
+        broken(exchange, "write", error_number);
+        return;
+    }
+    exchange.body_refused = true;
+    links_.all()[exchange.link].hung_up = true;
+    receive(exchange);
+}
+
 void Upstream::receive(Exchange& exchange) {
     const Link& link = links_.all()[exchange.link];
     exchange.read_blocked = false;
+    size_t budget = receive_at_once;
     for (;;) {
+        if (budget == 0) {
+            put_on_worklist(exchange);
+            break;
+        }
         const size_t wanted = std::min(exchange.response.room(), setup_.read_scratch.size());
         if (wanted == 0) {
             // The client is slow and the buffer is full: PHP waits in its write(), as it would without us.
@@ -95,6 +124,7 @@ void Upstream::receive(Exchange& exchange) {
         if (!take(exchange, setup_.read_scratch.first(static_cast<size_t>(count)))) {
             return;
         }
+        budget -= std::min(budget, static_cast<size_t>(count));
         // A short read has emptied the socket (epoll(7), edge-triggered), unless its end is behind.
         if (static_cast<size_t>(count) < wanted && !link.hung_up) {
             break;
@@ -120,7 +150,8 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     const bool had_head = response.head_done();
     const Status status = response.feed(bytes, sink);
     if (status == Status::too_large) {
-        fail(exchange, 502, response.head_done() ? response.error() : "its response head is too large (see `connection_memory`)");
+        fail(exchange, 502,
+             response.head_done() ? response.error() : "its response head is too large (see `connection_memory`)");
         return false;
     }
     if (status != Status::ok) {
@@ -129,7 +160,7 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
         !response.ended()) {
-        if (!setup_.gates[exchange.start.backend].become_stream()) {
+        if (stopping_ || !setup_.gates[exchange.start.backend].become_stream()) {
             fail(exchange, 503, "event streams may hold all PHP workers but one (see `workers`)");
             return false;
         }
@@ -156,7 +187,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     if (exchange.phase != Exchange::Phase::active) {
         return;
     }
-    const bool owes_us = exchange.request.is_finished() || exchange.write_blocked;
+    const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
         setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
     } else {

@@ -1,5 +1,9 @@
 #include "fastcgi/upstream.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+
 namespace fcgate::fastcgi {
 
 void Upstream::init(const Setup& setup) {
@@ -26,7 +30,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->phase = Exchange::Phase::collecting;
     exchange->start = start;
     exchange->request.init(*setup_.pages, start.body_length);
-    exchange->response.init(*setup_.pages, setup_.settings->server.response_buffer,
+    exchange->response.init(*setup_.pages, static_cast<size_t>(setup_.settings->server.response_buffer),
                             setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
                             start.is_head);
     exchange->link = no_slot;
@@ -36,6 +40,8 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->reply_begun = false;
     exchange->read_blocked = false;
     exchange->write_blocked = false;
+    exchange->body_refused = false;
+    exchange->is_orphan = false;
     exchange->in_worklist = false;
     exchange->error_line_size = 0;
     return exchange;
@@ -52,7 +58,7 @@ void Upstream::begin(Exchange& exchange) {
 size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
     switch (exchange.phase) {
         case Exchange::Phase::active:
-            return send(exchange, bytes);
+            return exchange.body_refused ? bytes.size() : send(exchange, bytes);
         case Exchange::Phase::ended:
         case Exchange::Phase::failed:
             // The answer stands. The rest of the body is taken and dropped, for MHD queues a reply only behind it.
@@ -74,6 +80,11 @@ size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
 
 void Upstream::ask_for_place(Exchange& exchange) {
     const uint32_t number = exchange.start.backend;
+    if (exchange.is_stream && stopping_) {
+        exchange.is_stream = false;
+        fail(exchange, 503, "the server stops");
+        return;
+    }
     const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.is_stream};
     const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
     if (answer.evicted.exchange.slot != no_slot) {
@@ -109,7 +120,8 @@ void Upstream::evict(const Waiter& waiter) {
     Grant notice;
     notice.waiter = waiter;
     notice.backend = no_slot;
-    setup_.post.grant(setup_.post.context, notice);
+    // When its worker has ended, so has the waiter.
+    (void)setup_.post.grant(setup_.post.context, notice);
 }
 
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
@@ -119,6 +131,13 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
         return;
     }
     Link& link = links_.all()[link_slot];
+    if (!exchange.start.is_safe) {
+        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
+        // goes on a fresh connection.
+        drop_link(link);
+        use_place(exchange, no_slot);
+        return;
+    }
     link.exchange = exchange.slot;
     link.reused = true;
     exchange.link = link_slot;
@@ -140,19 +159,28 @@ bool Upstream::run_worklist() {
         const Grant grant = setup_.grants[--grant_count_];
         on_grant(grant);
     }
-    while (work_count_ > 0) {
-        Exchange& exchange = *setup_.worklist[--work_count_];
-        exchange.in_worklist = false;
-        if (exchange.live && exchange.phase == Exchange::Phase::active) {
+    // What is put on the list meanwhile is for the next time.
+    for (size_t left = work_count_; left > 0 && work_count_ > 0; --left) {
+        Exchange& exchange = *setup_.worklist[0];
+        remove_work(0);
+        if (exchange.phase == Exchange::Phase::active) {
             receive(exchange);
         }
     }
     return true;
 }
 
+void Upstream::remove_work(size_t at) {
+    setup_.worklist[at]->in_worklist = false;
+    std::copy(setup_.worklist.begin() + static_cast<ptrdiff_t>(at) + 1,
+              setup_.worklist.begin() + static_cast<ptrdiff_t>(work_count_),
+              setup_.worklist.begin() + static_cast<ptrdiff_t>(at));
+    --work_count_;
+}
+
 void Upstream::on_grant(const Grant& grant) {
     Exchange* const exchange = exchanges_.find(grant.waiter.exchange);
-    if (grant.backend == no_slot) {
+    if (grant.is_notice()) {
         if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
             exchange->is_stream = false;
             fail(*exchange, 503, "made room in the full queue for a client that holds less of it");
@@ -169,34 +197,43 @@ void Upstream::on_grant(const Grant& grant) {
         return;
     }
     // Whoever it was meant for has gone: the place goes on to the next.
-    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.is_stream, link != no_slot), grant.backend, link);
+    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.is_stream, may_park(link)), grant.backend,
+            link);
 }
 
-void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_t link_slot) {
+// A link that is parked must leave enough slots for every exchange to have one.
+bool Upstream::may_park(uint32_t link) const {
+    return link != no_slot && parked_ < links_.capacity() - exchanges_.capacity();
+}
+
+void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_slot) {
     Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
+    if (released.passed_on && released.next.worker == setup_.worker) {
+        setup_.grants[grant_count_++] = {released.next, backend, -1, link_slot};
+        return;
+    }
     if (!released.passed_on) {
-        if (link != nullptr) {
-            if (released.parked) {
-                park(*link);
-            } else {
-                drop_link(*link);
-            }
+        if (link != nullptr && released.parked) {
+            park(*link);
+        } else if (link != nullptr) {
+            drop_link(*link);
         }
         return;
     }
     Grant grant{released.next, backend, -1, no_slot};
-    if (released.next.worker == setup_.worker) {
-        grant.link = link_slot;
-        setup_.grants[grant_count_++] = grant;
-        return;
-    }
     if (link != nullptr) {
         forget(*link);
         grant.fd = link->fd;
-        link->fd = -1;
         links_.give_back(*link);
     }
-    setup_.post.grant(setup_.post.context, grant);
+    while (released.passed_on && !setup_.post.grant(setup_.post.context, grant)) {
+        // That worker has ended: the place goes to whoever is next.
+        released = setup_.gates[backend].leave(setup_.worker, grant.waiter.is_stream, false);
+        grant.waiter = released.next;
+    }
+    if (!released.passed_on && grant.fd >= 0) {
+        ::close(grant.fd);
+    }
 }
 
 void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
@@ -213,9 +250,7 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
             link_slot = no_slot;
         }
     }
-    // A link that is parked must leave enough slots for every exchange to have one.
-    const bool may_park = link_slot != no_slot && parked_ < links_.capacity() - exchanges_.capacity();
-    pass_on(gate.leave(setup_.worker, is_stream, may_park), exchange.start.backend, link_slot);
+    pass_on(gate.leave(setup_.worker, is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
 }
 
 // Leaves gate, connection and clock, wherever the exchange stands.
@@ -246,26 +281,39 @@ void Upstream::end(Exchange& exchange) {
     flush_error_line(exchange);
     detach(exchange, keep_link);
     exchange.phase = Exchange::Phase::ended;
+    if (exchange.is_orphan) {
+        release(exchange);
+    }
 }
 
 void Upstream::close(Exchange& exchange) {
-    flush_error_line(exchange);
+    const bool is_served =
+        exchange.phase == Exchange::Phase::active && exchange.request.is_finished() && exchange.response.is_all_there();
+    if (is_served && !stopping_) {
+        // The client has its reply, but PHP has not said that it is done: until then its worker is busy and its place is taken.
+        exchange.is_orphan = true;
+        exchange.response.drop_rest();
+        put_on_worklist(exchange);
+        return;
+    }
     detach(exchange, false);
+    release(exchange);
+}
+
+void Upstream::release(Exchange& exchange) {
+    flush_error_line(exchange);
     exchange.request.finish();
     exchange.response.finish();
-    if (exchange.in_worklist) {
-        for (size_t i = 0; i < work_count_; ++i) {
-            if (setup_.worklist[i] == &exchange) {
-                setup_.worklist[i] = setup_.worklist[--work_count_];
-                break;
-            }
+    for (size_t i = 0; exchange.in_worklist; ++i) {
+        if (setup_.worklist[i] == &exchange) {
+            remove_work(i);
         }
-        exchange.in_worklist = false;
     }
     exchanges_.give_back(exchange);
 }
 
 void Upstream::end_streams() {
+    stopping_ = true;
     for (Exchange& exchange : exchanges_.all()) {
         const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
         if (exchange.live && exchange.is_stream && !is_over) {
@@ -275,6 +323,15 @@ void Upstream::end_streams() {
             wake(exchange);
         }
     }
+}
+
+void Upstream::retire() {
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        while (first_parked_[backend] != no_slot) {
+            unpark(links_.all()[first_parked_[backend]]);
+        }
+    }
+    (void)run_worklist();
 }
 
 void Upstream::finish() {

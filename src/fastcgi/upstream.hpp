@@ -23,14 +23,18 @@ namespace fcgate::fastcgi {
 struct Grant {
     Waiter waiter;
     uint32_t backend = 0;
-    int fd = -1;               // from another worker
-    uint32_t link = no_slot;   // of this worker
+    int fd = -1;              // from another worker
+    uint32_t link = no_slot;  // of this worker
+
+    // Not a grant: the waiter had to leave a full queue.
+    [[nodiscard]] bool is_notice() const { return backend == no_slot; }
 };
 
 // How a worker reaches the others.
 struct Post {
     void* context = nullptr;
-    void (*grant)(void* context, const Grant& grant) = nullptr;  // to grant.waiter.worker
+    // To grant.waiter.worker; false when that one has ended.
+    bool (*grant)(void* context, const Grant& grant) = nullptr;
     void (*yield)(void* context, uint32_t worker, uint32_t backend) = nullptr;
 };
 
@@ -45,10 +49,10 @@ class Upstream {
         uint32_t worker = 0;
         int epoll_fd = -1;
         std::span<Exchange> exchanges;
-        std::span<Link> links;           // more than exchanges: the rest may be parked
-        std::span<Grant> grants;         // one for each exchange
-        std::span<Exchange*> worklist;   // one for each exchange
-        std::span<char> head_storage;    // head_size for each exchange
+        std::span<Link> links;          // more than exchanges: the rest may be parked
+        std::span<Grant> grants;        // one for each place of all backends
+        std::span<Exchange*> worklist;  // one for each exchange
+        std::span<char> head_storage;   // head_size for each exchange
         size_t head_size = 0;
         std::span<char> read_scratch;
         std::span<uint8_t> params_scratch;
@@ -77,12 +81,15 @@ class Upstream {
     void on_link_timer(uint32_t slot);
     void on_grant(const Grant& grant);
     void on_yield(uint32_t backend);
-    // Cuts event streams off: they would hold a stop until its deadline, and browsers come back by themselves.
+    // From now on there are no event streams; those under way are cut off: they would hold a stop until its deadline, and browsers come back by themselves.
     void end_streams();
     // Closes every connection; no exchange is live any more.
     void finish();
-    // Does what was put off to keep call chains flat. True when there was something.
+    // Does what was put off to keep call chains flat, once. True when there was something.
     bool run_worklist();
+    [[nodiscard]] bool has_work() const { return grant_count_ + work_count_ > 0; }
+    // The worker ends: its parked places go to the others.
+    void retire();
 
     [[nodiscard]] size_t live() const { return exchanges_.live(); }
     [[nodiscard]] Exchange* find(Handle handle) { return exchanges_.find(handle); }
@@ -93,14 +100,22 @@ class Upstream {
     void evict(const Waiter& waiter);
     void use_place(Exchange& exchange, uint32_t link);
     void give_up_place(Exchange& exchange, bool keep_link);
-    void pass_on(const Gate::Released& released, uint32_t backend, uint32_t link);
+    void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
+    [[nodiscard]] bool may_park(uint32_t link) const;
+    void release(Exchange& exchange);
     void end(Exchange& exchange);
     void detach(Exchange& exchange, bool keep_link);
     void put_on_worklist(Exchange& exchange);
+    void remove_work(size_t at);
     [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
         return setup_.settings->backends[exchange.start.backend];
     }
-    void wake(Exchange& exchange) { exchange.start.owner.wake(exchange.start.owner.context); }
+    static void wake(const Exchange& exchange) {
+        if (!exchange.is_orphan) {
+            exchange.start.owner.wake(exchange.start.owner.context);
+        }
+    }
+    static void describe(const Exchange& exchange, TextBuffer& out);
 
     // links.cpp: connections
     void open_connection(Exchange& exchange);
@@ -117,6 +132,8 @@ class Upstream {
     [[nodiscard]] size_t send(Exchange& exchange, std::span<const char> direct);
     void receive(Exchange& exchange);
     [[nodiscard]] bool take(Exchange& exchange, std::span<const char> bytes);
+    [[nodiscard]] Result<std::span<const uint8_t>> encode_head(Exchange& exchange);
+    void write_failed(Exchange& exchange, int error_number);
     void restart_clock(Exchange& exchange);
     void broken(Exchange& exchange, const char* where, int error_number);
     [[nodiscard]] bool try_again(Exchange& exchange);
@@ -135,6 +152,7 @@ class Upstream {
     size_t parked_ = 0;
     size_t grant_count_ = 0;
     size_t work_count_ = 0;
+    bool stopping_ = false;
 };
 
 }  // namespace fcgate::fastcgi

@@ -35,7 +35,7 @@ struct EntityTag {
 
 // Takes an entity tag off the front of `text`.
 bool take_entity_tag(std::string_view& text, EntityTag& tag) {
-    tag.is_weak = text.starts_with("W/");
+    tag.is_weak = starts_with(text, "W/");
     if (tag.is_weak) {
         text.remove_prefix(2);
     }
@@ -96,7 +96,7 @@ Result<int64_t> date_field(const RequestHead& head, std::string_view name, int64
 
 // RFC 9110 section 13.1.5. A date must be the very one, and old enough that the second it names is over.
 bool if_range_holds(std::string_view value, const Validators& validators, int64_t now) {
-    if (value.starts_with('"') || value.starts_with("W/")) {
+    if (value.starts_with('"') || starts_with(value, "W/")) {
         EntityTag tag;
         return take_entity_tag(value, tag) && value.empty() && !tag.is_weak && tag.opaque == validators.etag;
     }

@@ -66,7 +66,7 @@ class Reader {
     explicit Reader(std::string_view text) : rest_(text) {}
 
     void literal(std::string_view text) {
-        ok_ = ok_ && rest_.starts_with(text);
+        ok_ = ok_ && starts_with(rest_, text);
         rest_ = slice(rest_, text.size());
     }
     // Exactly `digits` of them.
@@ -87,7 +87,7 @@ class Reader {
     // Its place in the list, counted from 1; 0 when none stands there.
     int64_t name(std::span<const std::string_view> names) {
         for (size_t i = 0; i < names.size(); ++i) {
-            if (rest_.starts_with(names[i])) {
+            if (starts_with(rest_, names[i])) {
                 rest_.remove_prefix(names[i].size());
                 return static_cast<int64_t>(i + 1);
             }

@@ -61,7 +61,7 @@ bool is_beneath(int root, int fd) {
     char file_room[limits::path];
     const std::string_view folder = name_of(root, folder_room);
     const std::string_view file = name_of(fd, file_room);
-    if (folder.empty() || !file.starts_with(folder)) {
+    if (folder.empty() || !starts_with(file, folder)) {
         return false;
     }
     return folder == "/" || slice(file, folder.size()).starts_with('/');

@@ -42,19 +42,19 @@ MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine) {
 #endif
     const ServerSettings& server = engine.setup_.settings->server;
     void* const log = const_cast<Log*>(engine.setup_.log);
-    return MHD_start_daemon(
-        flags, 0, nullptr, nullptr, &on_access, &engine,                                                //
-        MHD_OPTION_EXTERNAL_LOGGER, &log_message, log,                                                  //
-        MHD_OPTION_NOTIFY_CONNECTION, &on_connection, &engine,                                          //
-        MHD_OPTION_NOTIFY_COMPLETED, &on_completed, &engine,                                            //
-        MHD_OPTION_URI_LOG_CALLBACK, &on_target, &engine,                                               //
-        MHD_OPTION_UNESCAPE_CALLBACK, &keep_escaped, nullptr,                                           //
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<size_t>(server.connection_memory),              //
-        MHD_OPTION_CONNECTION_LIMIT, static_cast<unsigned>(engine.connections_.capacity()) + spare_connections,  //
-        MHD_OPTION_CONNECTION_TIMEOUT, backstop_seconds,                                                //
-        MHD_OPTION_STRICT_FOR_CLIENT, 1,                                                                //
-        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                                           //
-        MHD_OPTION_END);
+    return MHD_start_daemon(flags, 0, nullptr, nullptr, &on_access, &engine,                                    //
+                            MHD_OPTION_EXTERNAL_LOGGER, &log_message, log,                                      //
+                            MHD_OPTION_NOTIFY_CONNECTION, &on_connection, &engine,                              //
+                            MHD_OPTION_NOTIFY_COMPLETED, &on_completed, &engine,                                //
+                            MHD_OPTION_URI_LOG_CALLBACK, &on_target, &engine,                                   //
+                            MHD_OPTION_UNESCAPE_CALLBACK, &keep_escaped, nullptr,                               //
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<size_t>(server.connection_memory),  //
+                            MHD_OPTION_CONNECTION_LIMIT,
+                            static_cast<unsigned>(engine.connections_.capacity()) + spare_connections,  //
+                            MHD_OPTION_CONNECTION_TIMEOUT, backstop_seconds,                            //
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1,                                            //
+                            MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                       //
+                            MHD_OPTION_END);
 }
 
 Connection* Engine::Callbacks::connection_of(MHD_Connection* mhd) {

@@ -12,8 +12,8 @@ struct Engine::Callbacks {
     [[nodiscard]] static MHD_Daemon* start_daemon(Engine& engine);
 
     static void* on_target(void* context, const char* target, MHD_Connection* mhd);
-    static MHD_Result on_access(void* context, MHD_Connection* mhd, const char* url, const char* method, const char* version,
-                                const char* upload, size_t* upload_size, void** request);
+    static MHD_Result on_access(void* context, MHD_Connection* mhd, const char* url, const char* method,
+                                const char* version, const char* upload, size_t* upload_size, void** request);
     static void on_completed(void* context, MHD_Connection* mhd, void** request, MHD_RequestTerminationCode code);
     static void on_connection(void* context, MHD_Connection* mhd, void** socket_context,
                               MHD_ConnectionNotificationCode code);

@@ -36,12 +36,12 @@ struct Connection {
 
     Stage stage = Stage::idle;
     bool suspended = false;
-    bool woken = false;        // a wake came while it was not suspended: look again before suspending
-    bool hung_up = false;      // the client has closed, or half-closed
-    bool begun = false;        // the request has been handed on
-    bool refused = false;      // a reply was given before the body was read: linger on close
-    bool served = false;       // a request has been completed on it
-    bool is_head = false;      // of the present request
+    bool woken = false;    // a wake came while it was not suspended: look again before suspending
+    bool hung_up = false;  // the client has closed, or half-closed
+    bool begun = false;    // the request has been handed on
+    bool refused = false;  // a reply was given before the body was read: linger on close
+    bool served = false;   // a request has been completed on it
+    bool is_head = false;  // of the present request
     bool is_http_1_0 = false;
     int fd = -1;
     MHD_Connection* mhd = nullptr;
@@ -52,15 +52,15 @@ struct Connection {
     Timer timer;
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;
-    uint64_t body_mark = 0;       // body_seen when the rate was looked at last
-    uint64_t sent_mark = 0;       // what the kernel said when it was looked at last
+    uint64_t body_mark = 0;  // body_seen when the rate was looked at last
+    uint64_t sent_mark = 0;  // what the kernel said when it was looked at last
     int64_t sent_mark_time = 0;
     int64_t idle_since = 0;
-    std::string_view method;      // of the present request, in libmicrohttpd's memory
+    std::string_view method;  // of the present request, in libmicrohttpd's memory
     std::span<char> target_storage;
-    uint32_t target_size = 0;     // above the storage's size: too long
-    BodyReader reader;            // of the reply being sent
-    Handle exchange;              // of whoever makes the reply; meaning is theirs
+    uint32_t target_size = 0;  // above the storage's size: too long
+    BodyReader reader;         // of the reply being sent
+    Handle exchange;           // of whoever makes the reply; meaning is theirs
 
     [[nodiscard]] std::string_view target() const { return {target_storage.data(), target_size}; }
 };

@@ -36,7 +36,8 @@ Status Engine::init(const Setup& setup) {
         connection.timer.owner = connection.slot;
         connection.timer.kind = static_cast<uint8_t>(TimerKind::connection);
         connection.engine = this;
-        connection.target_storage = setup.targets.subspan(connection.slot * limits::request_target, limits::request_target);
+        connection.target_storage =
+            setup.targets.subspan(connection.slot * limits::request_target, limits::request_target);
     }
     sending_timer_.kind = static_cast<uint8_t>(TimerKind::sending);
     lingering_.init(setup.epoll_fd, *setup.timers);
@@ -120,7 +121,7 @@ void Engine::turn_away(int fd) {
 size_t Engine::count_of_client(uint64_t client_key) {
     size_t count = 0;
     for (const Connection& connection : connections_.all()) {
-        count += connection.live && connection.client_key == client_key ? 1 : 0;
+        count += connection.live && connection.client_key == client_key ? 1U : 0U;
     }
     return count;
 }
@@ -129,11 +130,14 @@ bool Engine::evict_idle() {
     Connection* oldest = nullptr;
     for (Connection& connection : connections_.all()) {
         const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
-        if (idle && !connection.hung_up && (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
+        // One whose next request lies in its socket already is not idle.
+        if (idle && !connection.hung_up && !has_unread(connection.fd) &&
+            (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
             oldest = &connection;
         }
     }
     if (oldest == nullptr) {
+        may_evict_ = false;
         return false;
     }
     kill(*oldest);
@@ -231,10 +235,15 @@ void Engine::check_body_rate(Connection& connection, int64_t now) {
 void Engine::on_sending_timer(int64_t now) {
     bool any = false;
     for (Connection& connection : connections_.all()) {
-        if (!connection.live || connection.stage != Connection::Stage::replying || connection.suspended) {
+        if (!connection.live || connection.stage != Connection::Stage::replying) {
             continue;
         }
         any = true;
+        if (connection.suspended) {
+            // PHP is silent, not the client.
+            connection.sent_mark_time = now;
+            continue;
+        }
         const uint64_t progress = send_progress(connection.fd);
         if (progress != connection.sent_mark) {
             connection.sent_mark = progress;

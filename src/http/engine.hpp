@@ -71,6 +71,8 @@ class Engine {
     // Answers 503 to a fresh socket and closes it.
     static void turn_away(int fd);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
+    // A newcomer may find a place: a free one, or that of a connection which has become idle.
+    [[nodiscard]] bool may_admit() const { return !connections_.full() || may_evict_; }
     [[nodiscard]] size_t live() const { return connections_.live(); }
     [[nodiscard]] size_t count_of_client(uint64_t client_key);
     // Ends the connection that has been idle for longest, to make room. False when none is idle.
@@ -136,6 +138,7 @@ class Engine {
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
     bool run_needed_ = false;
+    bool may_evict_ = false;  // a connection has become idle since none was found
     bool stopping_ = false;
     bool aborting_ = false;
     Connection* adding_ = nullptr;     // being handed to libmicrohttpd

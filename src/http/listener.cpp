@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -96,7 +97,8 @@ constexpr int accept_tries = 16;
         return false;
     }
     const Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 && errno == ECONNREFUSED;
+    return connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
+           errno == ECONNREFUSED;
 }
 
 [[nodiscard]] Result<int> open_local(const ListenSettings& listen, TextBuffer& why) {
@@ -159,6 +161,11 @@ void remove_socket_path(const ListenSettings& listen) {
         Text<limits::path> path(listen.path);
         (void)unlink(path.c_str());
     }
+}
+
+bool has_waiting_client(int listener) {
+    pollfd waiting{listener, POLLIN, 0};
+    return poll(&waiting, 1, 0) == 1;
 }
 
 Status accept_client(int listener, Accepted& out) {

@@ -16,6 +16,9 @@ namespace fcgate::http {
 // Removes the path of a unix socket that we made.
 void remove_socket_path(const ListenSettings& listen);
 
+// True when somebody waits to be accepted.
+[[nodiscard]] bool has_waiting_client(int listener);
+
 struct Accepted {
     int fd = -1;
     Endpoint client;

@@ -6,12 +6,16 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <cstddef>
+
 namespace fcgate::http {
 
 uint64_t send_progress(int fd) {
     tcp_info info{};
     socklen_t length = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0) {
+    // The field came with Linux 4.1; older kernels fill in less.
+    const bool is_tcp = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
+    if (is_tcp && length >= offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) {
         return info.tcpi_bytes_acked;
     }
     int queued = 0;

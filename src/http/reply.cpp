@@ -36,7 +36,8 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
 #endif
 }
 
-[[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection, MHD_ContentReaderCallback reader) {
+[[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection,
+                                          MHD_ContentReaderCallback reader) {
     switch (reply.body) {
         case Reply::Body::none:
             break;

@@ -6,6 +6,7 @@
 
 #include "http/engine.hpp"
 #include "http/guard.hpp"
+#include "http/progress.hpp"
 #include "http/status_page.hpp"
 
 namespace fcgate::http {
@@ -14,8 +15,6 @@ namespace {
 
 // What libmicrohttpd keeps of each field in the connection's memory beside its bytes.
 constexpr size_t field_overhead = 64;
-// Parts of a request line that are no part: two spaces and CRLF, and the CRLF that ends the head.
-constexpr size_t head_overhead = 6;
 
 struct Collector {
     std::span<Field> fields;
@@ -94,6 +93,8 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
 #if MHD_VERSION < 0x01000000
     // 0.9.x joins continued lines, skips fields with a space before the colon and takes bare CR, LF and NUL: bytes
     // that vanish between what came and what it tells are bytes another server may read otherwise.
+    // Two spaces and CRLF in the request line, and the CRLF that ends the head.
+    constexpr size_t head_overhead = 6;
     const size_t seen = parts_size_ + method.size() + connection.target_size + version.size() + head_overhead;
     if (head_torn_ || size != seen) {
         return refuse(connection, 400, "the head holds bytes that are no part of it");
@@ -186,13 +187,20 @@ void Engine::complete(Connection& connection) {
     if (collected_ == &connection) {
         collected_ = nullptr;
     }
+    if (connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
+        log_refusal(connection, 0, "its body was refused by the HTTP parser");
+    }
     const int64_t now = monotonic_ms();
     connection.begun = false;
     connection.served = true;
     connection.stage = Connection::Stage::idle;
     connection.idle_since = now;
     connection.reader = BodyReader();
+    may_evict_ = true;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
+    if (stopping_) {
+        shut_idle(connection, now);
+    }
 }
 
 void Engine::closed(Connection& connection) {
@@ -200,7 +208,9 @@ void Engine::closed(Connection& connection) {
     if (unheard) {
         log_refusal(connection, 0, "refused by the HTTP parser");
     }
-    if (connection.refused && !aborting_) {
+    // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
+    const bool is_unread = connection.refused || (!connection.hung_up && has_unread(connection.fd));
+    if (is_unread && !aborting_) {
         // The duplicate keeps the socket alive, and with it our registration under the old number.
         (void)epoll_ctl(setup_.epoll_fd, EPOLL_CTL_DEL, connection.fd, nullptr);
         lingering_.take(connection.fd);
@@ -214,7 +224,9 @@ void Engine::log_refusal(const Connection& connection, uint16_t status, std::str
     connection.client.print_address(line.text());
     line.add(": ");
     if (connection.stage != Connection::Stage::idle && connection.stage != Connection::Stage::head) {
-        line.add_escaped(connection.method).add(" ").add_escaped(connection.target()).add(": ");
+        // Short enough to leave room for the reason.
+        line.text().append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
+        line.add(": ");
     }
     if (status != 0) {
         line.add_number(status).add(": ");

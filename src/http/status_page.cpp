@@ -11,7 +11,8 @@ namespace {
                "<meta name=\"viewport\" content=\"width=device-width\"><meta name=\"color-scheme\" "        \
                "content=\"light dark\"><title>" words                                                       \
                "</title><body style=\"font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;" \
-               "padding:0 1.5rem\"><h1 style=\"font-size:1.4rem;font-weight:600\">" words "</h1><p>" advice "</p></body></html>\n"
+               "padding:0 1.5rem\"><h1 style=\"font-size:1.4rem;font-weight:600\">" words "</h1><p>" advice \
+               "</p></body></html>\n"
 
 [[nodiscard]] std::string_view page(uint16_t status) {
     switch (status) {
@@ -27,7 +28,8 @@ namespace {
         FCGATE_PAGE(416, "416 Range Not Satisfiable", "There is no such part of it.");
         FCGATE_PAGE(417, "417 Expectation Failed", "The request expects what cannot be done.");
         FCGATE_PAGE(421, "421 Misdirected Request", "This device is not known under this name. Try its address.");
-        FCGATE_PAGE(431, "431 Request Header Fields Too Large", "The request's head is too large; old cookies may be why.");
+        FCGATE_PAGE(431, "431 Request Header Fields Too Large",
+                    "The request's head is too large; old cookies may be why.");
         FCGATE_PAGE(500, "500 Internal Server Error", "Something went wrong on the device.");
         FCGATE_PAGE(501, "501 Not Implemented", "The device cannot do this.");
         FCGATE_PAGE(502, "502 Bad Gateway", "The application behind this page did not answer properly.");

@@ -70,7 +70,7 @@ size_t match(std::string_view entry, const HostPort& host) {
     if (entry == "*") {
         return 1;
     }
-    if (entry.starts_with("*.")) {
+    if (starts_with(entry, "*.")) {
         const std::string_view suffix = slice(entry, 1);
         const bool fits = !host.is_ip && host.name.size() > suffix.size() && ends_with_ignore_case(host.name, suffix);
         return fits ? entry.size() : 0;

@@ -43,7 +43,7 @@ std::string_view suffix_of(std::string_view path) {
 }  // namespace
 
 bool is_script(const SiteSettings& site, std::string_view path) {
-    const bool has_suffix = !site.script_suffix.empty() && path.ends_with(site.script_suffix);
+    const bool has_suffix = !site.script_suffix.empty() && ends_with(path, site.script_suffix);
     return has_suffix || (!site.front_controller.empty() && path == site.front_controller);
 }
 

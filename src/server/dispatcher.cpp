@@ -131,7 +131,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     };
     start.owner.handler = this;
     start.owner.write_params = [](void* handler, void* context, fastcgi::ParamsWriter& out) {
-        static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
+        return static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
     };
     start.owner.describe = [](void* handler, void* context, TextBuffer& out) {
         static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
@@ -210,11 +210,14 @@ void Dispatcher::done(http::Connection& connection) {
     }
 }
 
-void Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
+bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
     const RequestHead& head = setup_.engine->head(connection);
     Reply unused;
     if (routed_for_ != &connection && !route(connection, head, unused)) {
-        return;
+        return false;
+    }
+    if (route_.decision.kind != route::Decision::Kind::script) {
+        return false;
     }
     const fastcgi::CgiRequest request{
         .head = head,
@@ -230,6 +233,7 @@ void Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .https = head.is_tls,
     };
     fastcgi::write_environment(request, out);
+    return true;
 }
 
 void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason) {
@@ -267,7 +271,8 @@ void Dispatcher::add_site_fields(size_t site, Reply& reply) {
 }
 
 void Dispatcher::describe(const http::Connection& connection, TextBuffer& out) const {
-    out.append_escaped(connection.method, 16).append(' ').append_escaped(connection.target());
+    // Short enough to leave room for the reason, whatever the client has put into it.
+    out.append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
 }
 
 }  // namespace fcgate::server

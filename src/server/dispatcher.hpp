@@ -61,7 +61,7 @@ class Dispatcher {
     void redirect(Reply& reply);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
     void add_site_fields(size_t site, Reply& reply);
-    void write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
+    [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const SiteSettings& site_settings() const { return setup_.settings->sites[route_.site]; }
 

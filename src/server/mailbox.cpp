@@ -5,8 +5,9 @@
 
 namespace fcgate::server {
 
-Status Mailbox::init(std::span<fastcgi::Grant> grants) {
+Status Mailbox::init(std::span<fastcgi::Grant> grants, size_t places) {
     grants_ = grants;
+    places_ = places;
     event_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     return event_.valid() ? Status::ok : Status::exhausted;
 }
@@ -15,20 +16,29 @@ void Mailbox::finish() {
     fastcgi::Grant grant;
     while (take(grant)) {
         if (grant.fd >= 0) {
-            close(grant.fd);
+            ::close(grant.fd);
         }
     }
     event_.reset();
     pthread_mutex_destroy(&mutex_);
 }
 
-void Mailbox::post(const fastcgi::Grant& grant) {
+bool Mailbox::post(const fastcgi::Grant& grant) {
     pthread_mutex_lock(&mutex_);
-    if (count_ < grants_.size()) {
+    const bool is_open = !closed_;
+    const size_t room = grants_.size() - (grant.is_notice() ? places_ : 0);
+    if (is_open && count_ < room) {
         grants_[(first_ + count_++) % grants_.size()] = grant;
     }
     pthread_mutex_unlock(&mutex_);
     ring();
+    return is_open;
+}
+
+void Mailbox::close() {
+    pthread_mutex_lock(&mutex_);
+    closed_ = true;
+    pthread_mutex_unlock(&mutex_);
 }
 
 void Mailbox::post_yield(uint32_t backend) {

@@ -18,16 +18,17 @@ namespace fcgate::server {
 
 class Mailbox {
   public:
-    // `grants` has two places for each exchange of the worker: one for a granted place, one for a notice of eviction, and no
-    // exchange ever has more under way.
-    [[nodiscard]] Status init(std::span<fastcgi::Grant> grants);
+    // `grants` has room for `places` grants, as many as can be under way, and for some notices of eviction besides.
+    [[nodiscard]] Status init(std::span<fastcgi::Grant> grants, size_t places);
     void finish();
 
     [[nodiscard]] int fd() const { return event_.get(); }
 
     // ---- any thread ----
 
-    void post(const fastcgi::Grant& grant);
+    // False when the worker has ended: the place is the sender's again. A notice that finds no room is lost; its waiter then leaves
+    // the queue by its own clock.
+    [[nodiscard]] bool post(const fastcgi::Grant& grant);
     void post_yield(uint32_t backend);
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
     void ring() const;
@@ -36,6 +37,8 @@ class Mailbox {
 
     // Clears the eventfd; to be called before the rest is taken.
     void acknowledge() const;
+    // Nothing is taken any more; what was taken is still there.
+    void close();
     [[nodiscard]] bool take(fastcgi::Grant& out);
     [[nodiscard]] uint32_t take_yields(uint32_t backend) { return yields_[backend].exchange(0); }
 
@@ -45,6 +48,8 @@ class Mailbox {
     std::span<fastcgi::Grant> grants_;
     size_t first_ = 0;
     size_t count_ = 0;
+    size_t places_ = 0;
+    bool closed_ = false;
     std::array<std::atomic<uint32_t>, limits::backends> yields_{};
 };
 

@@ -21,7 +21,8 @@ namespace {
 // A worker's deepest stack is a reply's page and a log line or two; the rest is room.
 constexpr size_t thread_stack = size_t{128} * 1024;
 
-[[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about, int number) {
+[[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about,
+                             int number) {
     char words[96] = "";
     error.clear();
     error.append(what).append(about);
@@ -59,6 +60,7 @@ Status Server::open_log(ServerError& error) {
 }
 
 Status Server::open_listeners(ServerError& error) {
+    listeners_.settings = &settings_->server.listen;
     for (const ListenSettings& listen : settings_->server.listen) {
         error.clear();
         const Result<int> fd = http::open_listener(listen, error);
@@ -66,7 +68,6 @@ Status Server::open_listeners(ServerError& error) {
             return fd.status();
         }
         listeners_.fds[listeners_.count++] = fd.value();
-        ++socket_paths_;
     }
     return Status::ok;
 }
@@ -74,7 +75,8 @@ Status Server::open_listeners(ServerError& error) {
 Status Server::prepare(ServerError& error) {
     size_t size = workers_size();
     for (const BackendSettings& backend : settings_->backends) {
-        size += backend.queue * sizeof(fastcgi::Gate::Place) + settings_->server.threads * sizeof(uint32_t) + 64;
+        size += backend.queue * sizeof(fastcgi::Gate::Place) +
+                settings_->server.threads * sizeof(fastcgi::Gate::Parking) + 64;
     }
     if (arena_.init(size) != Status::ok) {
         return explain(error, Status::exhausted, "not enough memory for the configured capacities", "", errno);
@@ -123,11 +125,12 @@ Status Server::open_roots(ServerError& error) {
 Status Server::make_gates() {
     for (const BackendSettings& backend : settings_->backends) {
         const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(backend.queue);
-        const std::span<uint32_t> parked = arena_.take_array<uint32_t>(settings_->server.threads);
-        if (parked.empty()) {
+        const std::span<fastcgi::Gate::Parking> parking =
+            arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
+        if (parking.empty()) {
             return Status::exhausted;
         }
-        gates_[gate_count_++].init(backend.workers, queue, parked);
+        gates_[gate_count_++].init(backend.workers, queue, parking);
     }
     return Status::ok;
 }
@@ -167,7 +170,7 @@ fastcgi::Post Server::post() {
     fastcgi::Post post;
     post.context = this;
     post.grant = [](void* context, const fastcgi::Grant& grant) {
-        static_cast<Server*>(context)->workers_[grant.waiter.worker].mailbox().post(grant);
+        return static_cast<Server*>(context)->workers_[grant.waiter.worker].mailbox().post(grant);
     };
     post.yield = [](void* context, uint32_t worker, uint32_t backend) {
         static_cast<Server*>(context)->workers_[worker].mailbox().post_yield(backend);
@@ -242,8 +245,7 @@ void* Server::thread_main(void* argument) {
 
 void Server::stop(int64_t deadline) {
     int64_t before = order_.deadline.load();
-    while (deadline < before && !order_.deadline.compare_exchange_weak(before, deadline)) {
-    }
+    while (deadline < before && !order_.deadline.compare_exchange_weak(before, deadline)) {}
     for (Worker& worker : workers_) {
         worker.mailbox().ring();
     }
@@ -289,9 +291,6 @@ void Server::finish() {
         close(sites_[i].root.fd);
     }
     listeners_.close_all();
-    for (size_t i = 0; i < socket_paths_; ++i) {
-        http::remove_socket_path(settings_->server.listen[i]);
-    }
     arena_.finish();
 }
 

@@ -81,7 +81,6 @@ class Server {
     StopOrder order_;
     files::MimeTable mime_;
     Listeners listeners_;
-    size_t socket_paths_ = 0;  // of the first so many listeners a unix socket's path is ours to remove
     std::array<Site, limits::sites> sites_{};
     std::array<fastcgi::Gate, limits::backends> gates_{};
     size_t site_count_ = 0;

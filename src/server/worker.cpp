@@ -14,12 +14,13 @@ namespace {
 
 constexpr int max_events = 64;
 constexpr int accepts_per_turn = 16;
+constexpr int worklist_rounds = 4;
 constexpr int64_t accept_pause_ms = 200;
 // Parked connections beyond one for each exchange.
 constexpr size_t spare_links = 16;
 
-[[nodiscard]] size_t share(size_t total, size_t threads) {
-    return (total + threads - 1) / threads;
+[[nodiscard]] size_t share(uint64_t total, size_t threads) {
+    return static_cast<size_t>((total + threads - 1) / threads);
 }
 
 }  // namespace
@@ -30,10 +31,16 @@ Worker::Shares Worker::shares_of(const Settings& settings) {
     shares.connections = share(server.max_connections, server.threads);
     shares.exchanges = share(server.exchanges, server.threads);
     shares.links = shares.exchanges + spare_links;
+    // Every grant under way holds a place, whoever it is for.
+    for (const BackendSettings& backend : settings.backends) {
+        shares.places += backend.workers;
+    }
     shares.pages = std::max(share(server.response_memory / sizeof(Page), server.threads), shares.exchanges + 1);
-    shares.head_size = server.connection_memory / 2;
+    const auto connection_memory = static_cast<size_t>(server.connection_memory);
+    shares.head_size = connection_memory / 2;
+    shares.field_size = connection_memory;
     // Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
-    shares.params_size = 2 * server.connection_memory + 5 * limits::request_target + 2 * limits::path;
+    shares.params_size = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
     shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 4;
     return shares;
 }
@@ -42,14 +49,17 @@ size_t Worker::arena_size(const Settings& settings) {
     const Shares shares = shares_of(settings);
     constexpr size_t alignment_slack = 4096;
     return shares.connections * (sizeof(http::Connection) + limits::request_target) +
-           shares.exchanges * (sizeof(fastcgi::Exchange) + 3 * sizeof(fastcgi::Grant) + sizeof(void*) + shares.head_size) +
-           shares.links * sizeof(fastcgi::Link) + shares.pages * sizeof(Page) + shares.timers * sizeof(void*) +
-           limits::request_fields * sizeof(Field) + settings.server.connection_memory + shares.params_size +
-           limits::read_chunk + Dispatcher::path_scratch_size + Dispatcher::text_scratch_size + alignment_slack;
+           shares.exchanges * (sizeof(fastcgi::Exchange) + sizeof(fastcgi::Grant) + sizeof(void*) + shares.head_size) +
+           2 * shares.places * sizeof(fastcgi::Grant) + shares.links * sizeof(fastcgi::Link) +
+           shares.pages * sizeof(Page) + shares.timers * sizeof(void*) + limits::request_fields * sizeof(Field) +
+           shares.field_size + shares.params_size + limits::read_chunk + Dispatcher::path_scratch_size +
+           Dispatcher::text_scratch_size + alignment_slack;
 }
 
 void Listeners::close_all() {
     for (size_t i = 0; i < count; ++i) {
+        // The path goes first: once the socket is closed a new server may have made it anew.
+        http::remove_socket_path((*settings)[i]);
         close(fds[i]);
     }
     count = 0;
@@ -89,7 +99,7 @@ Status Worker::carve(Arena& arena) {
     const std::span<http::Connection> connections = arena.take_array<http::Connection>(shares_.connections);
     const std::span<fastcgi::Exchange> exchanges = arena.take_array<fastcgi::Exchange>(shares_.exchanges);
     const std::span<fastcgi::Link> links = arena.take_array<fastcgi::Link>(shares_.links);
-    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(3 * shares_.exchanges);
+    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(2 * shares_.places + shares_.exchanges);
     const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(shares_.exchanges);
     const std::span<Field> fields = arena.take_array<Field>(limits::request_fields);
     const std::span<uint8_t> params = arena.take(shares_.params_size, 16);
@@ -98,7 +108,7 @@ Status Worker::carve(Arena& arena) {
     const std::span<char> targets = arena.take_text(shares_.connections * limits::request_target);
     const std::span<char> heads = arena.take_text(shares_.exchanges * shares_.head_size);
     const std::span<char> read_scratch = arena.take_text(limits::read_chunk);
-    const std::span<char> field_scratch = arena.take_text(setup_.settings->server.connection_memory);
+    const std::span<char> field_scratch = arena.take_text(shares_.field_size);
     const std::span<char> path_scratch = arena.take_text(Dispatcher::path_scratch_size);
     const std::span<char> text_scratch = arena.take_text(Dispatcher::text_scratch_size);
     if (text_scratch.empty()) {
@@ -106,7 +116,7 @@ Status Worker::carve(Arena& arena) {
     }
     timers_.init(timers);
     pages_.init({reinterpret_cast<Page*>(pages.data()), shares_.pages}, shares_.exchanges);
-    const Status mailbox = mailbox_.init(grants.subspan(shares_.exchanges));
+    const Status mailbox = mailbox_.init(grants.subspan(shares_.places), shares_.places);
     if (mailbox != Status::ok) {
         return mailbox;
     }
@@ -129,7 +139,7 @@ Status Worker::carve(Arena& arena) {
                                             .epoll_fd = epoll_.get(),
                                             .exchanges = exchanges,
                                             .links = links,
-                                            .grants = grants.first(shares_.exchanges),
+                                            .grants = grants.first(shares_.places),
                                             .worklist = worklist,
                                             .head_storage = heads,
                                             .head_size = shares_.head_size,
@@ -156,6 +166,9 @@ void Worker::finish() {
 }
 
 int Worker::timeout_ms() const {
+    if (upstream_.has_work()) {
+        return 0;
+    }
     const int http = engine_.timeout_ms();
     const int64_t due = timers_.next();
     if (http == 0 || due == never) {
@@ -182,14 +195,21 @@ Status Worker::turn(int wait_ms) {
         handle_timers(monotonic_ms());
     }
     engine_.run(mhd_ready_);
-    // What PHP is given room for, or what a freed place lets go on, is done before the next wait.
-    while (upstream_.run_worklist()) {
+    // What PHP is given room for, or what a freed place lets go on, is done before the next wait; not for ever, for a script and a client
+    // that keep up with each other must not keep the loop from the others.
+    for (int round = 0; round < worklist_rounds && upstream_.run_worklist(); ++round) {
         engine_.run(false);
     }
-    if (!listening_ && !stopping_ && !accepting_paused_ && !engine_.is_full()) {
+    if (!listening_ && !stopping_ && !accepting_paused_ && engine_.may_admit()) {
         arm_listeners(true);
     }
-    return stopping_ && engine_.live() == 0 ? Status::gone : Status::ok;
+    if (!stopping_ || engine_.live() > 0) {
+        return Status::ok;
+    }
+    mailbox_.close();
+    handle_mailbox();
+    upstream_.retire();
+    return Status::gone;
 }
 
 void Worker::handle(uint64_t packed, uint32_t events) {
@@ -202,7 +222,10 @@ void Worker::handle(uint64_t packed, uint32_t events) {
             mhd_ready_ = true;
             break;
         case EventKind::listener:
-            accept_from(setup_.listeners->fds[tag.handle.slot]);
+            // It may have been closed by an event before this one.
+            if (listening_) {
+                accept_from(setup_.listeners->fds[tag.handle.slot]);
+            }
             break;
         case EventKind::client:
             engine_.on_client_event(tag.handle, events);
@@ -238,7 +261,11 @@ void Worker::handle_timers(int64_t now) {
                 accepting_paused_ = false;
                 break;
             case TimerKind::stop:
-                LogLine(*setup_.log, LogLevel::warning).add("stop_timeout is over: cutting off ").add_number(engine_.live()).add(" connections").send();
+                LogLine(*setup_.log, LogLevel::warning)
+                    .add("stop_timeout is over: cutting off ")
+                    .add_number(engine_.live())
+                    .add(" connections")
+                    .send();
                 engine_.abort_all();
                 break;
         }
@@ -300,10 +327,16 @@ void Worker::accept_from_all() {
 void Worker::accept_from(int listener) {
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
-        if (engine_.is_full() && !engine_.evict_idle()) {
-            // Who comes now waits in the backlog until a slot is free.
-            arm_listeners(false);
-            return;
+        if (engine_.is_full()) {
+            // Nobody loses a connection for a newcomer who is not there.
+            if (!http::has_waiting_client(listener)) {
+                return;
+            }
+            if (!engine_.evict_idle()) {
+                // Who comes now waits in the backlog until there is a place.
+                arm_listeners(false);
+                return;
+            }
         }
         http::Accepted accepted;
         const Status status = http::accept_client(listener, accepted);
@@ -326,7 +359,10 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
     if (client.is_ip() && !client.is_loopback() && engine_.count_of_client(client.client_key()) >= cap) {
         LogLine line(*setup_.log, LogLevel::info);
         client.print_address(line.text());
-        line.add(": refused: it has ").add_number(cap).add(" connections already (see `max_connections_per_client`)").send();
+        line.add(": refused: it has ")
+            .add_number(cap)
+            .add(" connections already (see `max_connections_per_client`)")
+            .send();
         http::Engine::turn_away(fd);
         return;
     }

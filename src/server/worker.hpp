@@ -27,6 +27,7 @@ struct StopOrder {
 // The listening sockets, which all workers accept from. Owned by the server; closed by the last worker that stops accepting, so that
 // nobody waits in a backlog that is never looked at again.
 struct Listeners {
+    const FixedList<ListenSettings, limits::listeners>* settings = nullptr;
     std::array<int, limits::listeners> fds{};
     size_t count = 0;
     std::atomic<uint32_t> users{0};
@@ -71,15 +72,17 @@ class Worker {
         size_t connections;
         size_t exchanges;
         size_t links;
+        size_t places;
         size_t pages;
         size_t head_size;
+        size_t field_size;
         size_t params_size;
         size_t timers;
     };
     [[nodiscard]] static Shares shares_of(const Settings& settings);
 
     [[nodiscard]] Status carve(Arena& arena);
-    void handle(uint64_t tag, uint32_t events);
+    void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
     void handle_mailbox();
     void follow_order(int64_t now);
