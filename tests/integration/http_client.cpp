@@ -127,7 +127,7 @@ bool Client::read_head(bool to_head, int64_t deadline) {
 void Client::parse_head(bool to_head) {
     const std::string_view head = reply_->head.view();
     const Result<uint64_t> status = parse_decimal(slice(head, 9, 3));
-    const bool is_head = starts_with(head, "HTTP/1.1 ") && status.ok() && slice(head, 12, 1) == " ";
+    const bool is_head = slice(head, 0, 9) == "HTTP/1.1 " && status.ok() && slice(head, 12, 1) == " ";
     if (!is_head || !for_each_field(head, [](std::string_view, std::string_view) {})) {
         reply_->malformed = true;
         step_ = Step::done;

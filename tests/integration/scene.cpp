@@ -47,7 +47,11 @@ bool LogLines::has(std::string_view text, int64_t deadline) {
 
 void LogLines::print() {
     pthread_mutex_lock(&mutex_);
-    print_error("the log was:\n%s", lines_.c_str());
+    std::string_view rest = lines_.view();
+    while (!rest.empty()) {
+        const std::string_view line = split_first(rest, '\n', rest);
+        print_error("  log: %.*s\n", static_cast<int>(line.size()), line.data());
+    }
     pthread_mutex_unlock(&mutex_);
 }
 
@@ -117,13 +121,15 @@ void Scene::listen_php(int backlog) {
     if (!php.listen(address, backlog)) {
         _fail(__FILE__, __LINE__);
     }
-    Text<128> text;
+    php_path.append(path.view());
     if (variant_.php_over_tcp) {
+        Text<32> text;
         text.append("127.0.0.1:").append_number(php.address().port());
+        php_address.append(text.view());
     } else {
-        text.append("unix:").append(path.view());
+        php_address.append("unix:").append(path.view());
     }
-    set("backend.address", text.c_str());
+    set("backend.address", php_address.c_str());
 }
 
 void Scene::make(const char* file, int line) {
@@ -269,6 +275,8 @@ int end_part(void** state) {
     auto* const part = static_cast<Part*>(*state);
     const bool passed = part->scene->passed;
     if (!passed) {
+        print_error("%s%s%s\n", part->play->name, part->scene->about != nullptr ? ": " : "",
+                    part->scene->about != nullptr ? part->scene->about : "");
         part->scene->log.print();
     }
     destroy(part->scene);

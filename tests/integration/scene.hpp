@@ -79,6 +79,9 @@ class Scene {
     fcgate_settings* settings = nullptr;
     fcgate_server* server = nullptr;
     Address front;
+    Buffer php_address;           // as configured
+    Buffer php_path;              // its file, for a unix socket
+    const char* about = nullptr;  // which of many: told when the case fails
     bool passed = false;
 
   private:
