@@ -69,6 +69,7 @@ void Log::write(LogLevel level, std::string_view message) const {
         return;
     }
     Text<limits::log_line + 64> line;
+    message = slice(message, 0, limits::log_line);
     if (sink_ != nullptr) {
         line.append(message);
         sink_(context_, level, line.c_str());

@@ -48,7 +48,8 @@ class LogLine {
     LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
 
     LogLine& add(std::string_view text) {
-        text_.append(text);
+        // A line that is too long loses its end, not its last piece.
+        text_.append(slice(text, 0, text_.room()));
         return *this;
     }
     LogLine& add_number(uint64_t value) {

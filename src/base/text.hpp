@@ -86,6 +86,8 @@ class TextBuffer {
     [[nodiscard]] Status status() const { return status_; }
     [[nodiscard]] bool ok() const { return status_ == Status::ok; }
     [[nodiscard]] size_t size() const { return size_; }
+    // How much more fits.
+    [[nodiscard]] size_t room() const { return ok() ? storage_.size() - size_ - 1 : 0; }
     [[nodiscard]] std::string_view view() const { return {storage_.data(), size_}; }
     [[nodiscard]] const char* c_str() const { return storage_.data(); }
 

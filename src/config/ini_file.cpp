@@ -77,7 +77,7 @@ bool IniFile::fill() {
         count = ::read(fd_, chunk_.data(), chunk_.size());
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
-        status_ = fail(Status::io, errno == EISDIR ? "this is a folder" : strerror(errno));
+        status_ = errno == EISDIR ? fail(Status::malformed, "this is a folder") : fail(Status::io, strerror(errno));
         return false;
     }
     size_ = static_cast<size_t>(count);

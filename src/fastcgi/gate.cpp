@@ -108,8 +108,7 @@ uint32_t Gate::ask_to_yield() {
 
 void Gate::nothing_to_yield(uint32_t worker) {
     const Lock lock(mutex());
-    Parking& parking = parking_[worker];
-    parking.asked = std::min(parking.asked, parking.count);
+    --parking_[worker].asked;
 }
 
 // A client's first waiter gets the turn after the one being served, its second the turn behind that, and so on; the queue is ordered
@@ -225,12 +224,12 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
     return released;
 }
 
-Gate::Released Gate::unpark(uint32_t worker) {
+Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     const Lock lock(mutex());
     Released released;
     Parking& parking = parking_[worker];
     --parking.count;
-    parking.asked = std::min(parking.asked, parking.count);
+    parking.asked -= asked ? 1 : 0;
     released.passed_on = grant_next(released.next);
     if (released.passed_on) {
         ++in_use_;

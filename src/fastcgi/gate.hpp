@@ -80,8 +80,9 @@ class Gate {
     };
     [[nodiscard]] Released leave(uint32_t worker, bool is_stream, bool may_park);
 
-    // The worker has closed one of its parked connections: by time, or because it was asked to yield. The freed place goes to a waiter.
-    [[nodiscard]] Released unpark(uint32_t worker);
+    // The worker has closed one of its parked connections: by time, or because it was `asked` to yield.
+    // The freed place goes to a waiter.
+    [[nodiscard]] Released unpark(uint32_t worker, bool asked);
     // It was asked to give one up and has none any more.
     void nothing_to_yield(uint32_t worker);
 

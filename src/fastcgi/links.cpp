@@ -86,7 +86,7 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     if (link->exchange == no_slot) {
         // A parked connection: its only news can be that PHP has closed it.
         if (link->hung_up || (events & EPOLLIN) != 0) {
-            unpark(*link);
+            unpark(*link, false);
         }
         return;
     }
@@ -101,17 +101,24 @@ void Upstream::on_link(Handle handle, uint32_t events) {
             return;
         }
         connected(exchange, *link);
-    } else if ((events & EPOLLOUT) != 0 && exchange.write_blocked) {
+    }
+    // What PHP says comes first: it may have answered without wanting the rest of the request.
+    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && carries(*link, handle, exchange)) {
+        receive(exchange);
+    }
+    if ((events & EPOLLOUT) != 0 && carries(*link, handle, exchange) && exchange.write_blocked) {
         exchange.write_blocked = false;
         (void)send(exchange, {});
         if (exchange.phase == Exchange::Phase::active && exchange.request.is_starved()) {
             wake(exchange);
         }
     }
-    if (exchange.phase == Exchange::Phase::active && exchange.link == handle.slot &&
-        (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-        receive(exchange);
-    }
+}
+
+// Still, after what the event has led to so far.
+bool Upstream::carries(const Link& link, Handle handle, const Exchange& exchange) {
+    return link.live && link.generation == handle.generation && link.exchange == exchange.slot && exchange.live &&
+           exchange.phase == Exchange::Phase::active && exchange.link == link.slot;
 }
 
 uint32_t Upstream::take_parked(uint32_t backend) {
@@ -139,7 +146,7 @@ void Upstream::park(Link& link) {
     setup_.timers->set(link.timer, monotonic_ms() + park_ms);
 }
 
-void Upstream::unpark(Link& link) {
+void Upstream::unpark(Link& link, bool asked) {
     uint32_t* at = &first_parked_[link.backend];
     while (*at != no_slot && *at != link.slot) {
         at = &links_.all()[*at].next_parked;
@@ -152,20 +159,20 @@ void Upstream::unpark(Link& link) {
     Timers::cancel(link.timer);
     const uint32_t backend = link.backend;
     drop_link(link);
-    pass_on(setup_.gates[backend].unpark(setup_.worker), backend, no_slot);
+    pass_on(setup_.gates[backend].unpark(setup_.worker, asked), backend, no_slot);
 }
 
 void Upstream::on_link_timer(uint32_t slot) {
     Link& link = links_.all()[slot];
     if (link.live && link.exchange == no_slot) {
-        unpark(link);
+        unpark(link, false);
     }
 }
 
 void Upstream::on_yield(uint32_t backend) {
     const uint32_t slot = first_parked_[backend];
     if (slot != no_slot) {
-        unpark(links_.all()[slot]);
+        unpark(links_.all()[slot], true);
     } else {
         setup_.gates[backend].nothing_to_yield(setup_.worker);
     }

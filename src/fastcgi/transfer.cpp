@@ -108,6 +108,9 @@ void Upstream::receive(Exchange& exchange) {
         if (wanted == 0) {
             // The client is slow and the buffer is full: PHP waits in its write(), as it would without us.
             exchange.read_blocked = true;
+            // A script that answers at length without reading its request would wait for us, we for the client, and the client for its reply: the
+            // rest of the body is given up, as the peers do.
+            exchange.body_refused = exchange.body_refused || !exchange.request.is_finished();
             break;
         }
         const ssize_t count = recv(link.fd, setup_.read_scratch.data(), wanted, 0);

@@ -328,7 +328,7 @@ void Upstream::end_streams() {
 void Upstream::retire() {
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
         while (first_parked_[backend] != no_slot) {
-            unpark(links_.all()[first_parked_[backend]]);
+            unpark(links_.all()[first_parked_[backend]], false);
         }
     }
     (void)run_worklist();

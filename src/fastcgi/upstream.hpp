@@ -122,7 +122,8 @@ class Upstream {
     void connected(Exchange& exchange, Link& link);
     [[nodiscard]] uint32_t take_parked(uint32_t backend);
     void park(Link& link);
-    void unpark(Link& link);
+    void unpark(Link& link, bool asked);
+    [[nodiscard]] static bool carries(const Link& link, Handle handle, const Exchange& exchange);
     [[nodiscard]] Status watch(Link& link);
     [[nodiscard]] Link* adopt(int fd, uint32_t backend);
     void drop_link(Link& link);

@@ -176,6 +176,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     }
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         connection->hung_up = true;
+        departures_ = true;
         if (connection->suspended) {
             wake(*connection);
         }
@@ -272,6 +273,27 @@ void Engine::run(bool ready) {
         ready = false;
         run_needed_ = false;
         MHD_run(mhd_);
+    }
+    if (departures_) {
+        end_departed();
+    }
+}
+
+// When the last bytes and the end of a connection come in one event, libmicrohttpd (edge-triggered, one read) sees the bytes and
+// never the end. What it has not made a request of by now will never be one.
+void Engine::end_departed() {
+    departures_ = false;
+    for (Connection& connection : connections_.all()) {
+        const bool is_incomplete =
+            connection.stage != Connection::Stage::waiting && connection.stage != Connection::Stage::replying;
+        if (!connection.live || !connection.hung_up || connection.suspended || !is_incomplete) {
+            continue;
+        }
+        if (has_unread(connection.fd)) {
+            departures_ = true;
+        } else {
+            kill(connection);
+        }
     }
 }
 

@@ -71,8 +71,8 @@ class Engine {
     // Answers 503 to a fresh socket and closes it.
     static void turn_away(int fd);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
-    // A newcomer may find a place: a free one, or that of a connection which has become idle.
-    [[nodiscard]] bool may_admit() const { return !connections_.full() || may_evict_; }
+    // A connection may be idle, whose place a newcomer could have.
+    [[nodiscard]] bool may_evict() const { return may_evict_; }
     [[nodiscard]] size_t live() const { return connections_.live(); }
     [[nodiscard]] size_t count_of_client(uint64_t client_key);
     // Ends the connection that has been idle for longest, to make room. False when none is idle.
@@ -115,6 +115,7 @@ class Engine {
     void start_sending_clock(Connection& connection);
     void check_body_rate(Connection& connection, int64_t now);
     void shut_idle(Connection& connection, int64_t now);
+    void end_departed();
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
@@ -138,7 +139,8 @@ class Engine {
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
     bool run_needed_ = false;
-    bool may_evict_ = false;  // a connection has become idle since none was found
+    bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
+    bool may_evict_ = false;   // a connection has become idle since none was found
     bool stopping_ = false;
     bool aborting_ = false;
     Connection* adding_ = nullptr;     // being handed to libmicrohttpd

@@ -153,7 +153,7 @@ Status Server::make_workers(ServerError& error) {
                                   .sites = {sites_.data(), site_count_},
                                   .mime = &mime_,
                                   .machine_name = machine_name_.view(),
-                                  .order = &order_,
+                                  .common = &common_,
                                   .post = post(),
                                   .number = number,
                                   .count = count};
@@ -244,15 +244,15 @@ void* Server::thread_main(void* argument) {
 }
 
 void Server::stop(int64_t deadline) {
-    int64_t before = order_.deadline.load();
-    while (deadline < before && !order_.deadline.compare_exchange_weak(before, deadline)) {}
+    int64_t before = common_.deadline.load();
+    while (deadline < before && !common_.deadline.compare_exchange_weak(before, deadline)) {}
     for (Worker& worker : workers_) {
         worker.mailbox().ring();
     }
 }
 
 void Server::reopen_logs() {
-    order_.reopen_logs = true;
+    common_.reopen_logs = true;
     if (!workers_.empty()) {
         workers_[0].mailbox().ring();
     }

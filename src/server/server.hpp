@@ -78,7 +78,7 @@ class Server {
     const Settings* settings_ = nullptr;
     Log log_;
     Arena arena_;
-    StopOrder order_;
+    Common common_;
     files::MimeTable mime_;
     Listeners listeners_;
     std::array<Site, limits::sites> sites_{};

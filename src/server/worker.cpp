@@ -200,7 +200,9 @@ Status Worker::turn(int wait_ms) {
     for (int round = 0; round < worklist_rounds && upstream_.run_worklist(); ++round) {
         engine_.run(false);
     }
-    if (!listening_ && !stopping_ && !accepting_paused_ && engine_.may_admit()) {
+    count_connections();
+    if (!listening_ && !stopping_ && !accepting_paused_ &&
+        (!engine_.is_full() || (engine_.may_evict() && is_everyone_full()))) {
         arm_listeners(true);
     }
     if (!stopping_ || engine_.live() > 0) {
@@ -283,14 +285,14 @@ void Worker::handle_mailbox() {
             upstream_.on_yield(backend);
         }
     }
-    follow_order(monotonic_ms());
+    follow_orders(monotonic_ms());
 }
 
-void Worker::follow_order(int64_t now) {
-    if (setup_.number == 0 && setup_.order->reopen_logs.exchange(false)) {
+void Worker::follow_orders(int64_t now) {
+    if (setup_.number == 0 && setup_.common->reopen_logs.exchange(false)) {
         (void)setup_.log->reopen();
     }
-    const int64_t deadline = setup_.order->deadline.load();
+    const int64_t deadline = setup_.common->deadline.load();
     if (deadline == never || deadline >= stop_deadline_) {
         return;
     }
@@ -306,6 +308,19 @@ void Worker::follow_order(int64_t now) {
     } else {
         timers_.set(stop_timer_, deadline);
     }
+}
+
+void Worker::count_connections() {
+    const auto live = static_cast<uint32_t>(engine_.live());
+    if (live != counted_) {
+        setup_.common->connections.fetch_add(live - counted_);
+        counted_ = live;
+    }
+}
+
+// Connections fall to workers as they happen to wake up: one that is full leaves newcomers to the others.
+bool Worker::is_everyone_full() const {
+    return setup_.count == 1 || setup_.common->connections.load() >= setup_.settings->server.max_connections;
 }
 
 void Worker::leave_listeners() {
@@ -332,8 +347,8 @@ void Worker::accept_from(int listener) {
             if (!http::has_waiting_client(listener)) {
                 return;
             }
-            if (!engine_.evict_idle()) {
-                // Who comes now waits in the backlog until there is a place.
+            if (!is_everyone_full() || !engine_.evict_idle()) {
+                // Who comes now is another worker's, or waits in the backlog until there is a place.
                 arm_listeners(false);
                 return;
             }

@@ -18,10 +18,11 @@
 
 namespace fcgate::server {
 
-// The word to stop, for all workers: written by any thread, also from signal handlers.
-struct StopOrder {
+// What all workers see: orders, written by any thread, also from signal handlers; and how full the others are.
+struct Common {
     std::atomic<int64_t> deadline{never};  // monotonic; never: go on serving
     std::atomic<bool> reopen_logs{false};
+    std::atomic<uint32_t> connections{0};
 };
 
 // The listening sockets, which all workers accept from. Owned by the server; closed by the last worker that stops accepting, so that
@@ -45,7 +46,7 @@ class Worker {
         std::span<const Site> sites;
         const files::MimeTable* mime = nullptr;
         std::string_view machine_name;
-        StopOrder* order = nullptr;
+        Common* common = nullptr;
         fastcgi::Post post;
         uint32_t number = 0;
         uint32_t count = 1;
@@ -85,7 +86,9 @@ class Worker {
     void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
     void handle_mailbox();
-    void follow_order(int64_t now);
+    void follow_orders(int64_t now);
+    void count_connections();
+    [[nodiscard]] bool is_everyone_full() const;
     void accept_from(int listener);
     void admit(int fd, const Endpoint& client, const Endpoint& local);
     void arm_listeners(bool armed);
@@ -103,6 +106,7 @@ class Worker {
     Mailbox mailbox_;
     Timer accept_timer_;
     Timer stop_timer_;
+    uint32_t counted_ = 0;  // connections of ours that the others know of
     bool mhd_ready_ = false;
     bool listening_ = false;
     bool accepting_paused_ = false;  // the machine has no descriptors left: try again in a while
