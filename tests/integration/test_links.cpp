@@ -1,0 +1,283 @@
+// Connections to PHP that are kept: used again, handed on, parked for a while, found dead; and event streams, which hold theirs long.
+#include "scene.hpp"
+
+namespace {
+
+using namespace fcgate::test;
+
+constexpr std::string_view post = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
+constexpr std::string_view ask_stream =
+    "GET /t.php?stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+constexpr std::string_view stream_head = "Content-Type: text/event-stream; charset=utf-8\r\n\r\ndata: x\n\n";
+
+// ---- kept and parked ------------------------------------------------------------------------------------------------
+
+void a_kept_connection_serves_the_next_request(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.keeps_connection());
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    for (int i = 0; i < 10; ++i) {
+        assert_true(client.send(i % 2 == 0 ? post : get_script));
+        assert_true(php.read_request());
+        assert_true(php.answer(hello));
+        expect_reply(client, 200, "hello");
+    }
+    assert_int_equal(scene.php.connections(), 1);
+    assert_false(scene.php.has_caller());
+}
+
+void without_keep_alive_php_is_told_so(Scene& scene) {
+    scene.set("backend.keep_alive", "no");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_false(php.keeps_connection());
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(php.is_left());
+}
+
+void a_parked_connection_is_given_up_after_two_seconds(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    const int64_t begun = fcgate::monotonic_ms();
+    assert_true(php.is_left());
+    const int64_t took = fcgate::monotonic_ms() - begun;
+    assert_true(took > 1000 && took < 5000);
+    scene.expect_served();
+}
+
+void all_but_one_of_the_workers_may_be_parked(Scene& scene) {
+    scene.set("backend.workers", "3");
+    scene.start();
+    PhpConnection* php[3];
+    Client* clients[3];
+    for (size_t i = 0; i < 3; ++i) {
+        clients[i] = &scene.client_with(get_script);
+        php[i] = &scene.take();
+    }
+    size_t left = 0;
+    for (size_t i = 0; i < 3; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+    // The last to finish is closed at once, the others stay.
+    assert_true(php[2]->is_left(fcgate::monotonic_ms() + 1000));
+    for (const PhpConnection* one : php) {
+        left += is_readable(one->fd()) ? 1U : 0U;
+    }
+    assert_int_equal(left, 1);
+}
+
+void a_single_worker_is_never_parked(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    const int64_t begun = fcgate::monotonic_ms();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(php.is_left());
+    assert_true(fcgate::monotonic_ms() - begun < 1500);
+}
+
+void parked_connections_yield_to_whoever_needs_the_place(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.start();
+    scene.responder.start(scene.php, [](const PhpConnection& request, Buffer& cgi) {
+        cgi.append("X: y\r\n\r\n").append(request.param("QUERY_STRING"));
+    });
+    // With several threads the place is parked with one of them, and wanted by another. Nobody waits for the two seconds.
+    const int64_t begun = fcgate::monotonic_ms();
+    for (int i = 0; i < 40; ++i) {
+        Client& client = scene.client_with(get_script);
+        Client& other = scene.client_with(get_script);
+        expect_reply(client, 200, "");
+        expect_reply(other, 200, "");
+        client.close();
+        other.close();
+    }
+    assert_true(fcgate::monotonic_ms() - begun < 4000);
+    scene.responder.stop();
+    assert_true(scene.responder.most_open() <= 2);
+}
+
+// ---- found dead -----------------------------------------------------------------------------------------------------
+
+void a_parked_connection_that_php_closes_is_forgotten(Scene& scene) {
+    scene.start();
+    for (const std::string_view request : {get_script, post}) {
+        Client& client = scene.client_with(get_script);
+        PhpConnection& php = scene.take();
+        assert_true(php.answer(hello));
+        expect_reply(client, 200, "hello");
+        php.close();
+        assert_true(client.send(request));
+        PhpConnection& fresh = scene.accept();
+        assert_true(fresh.read_request());
+        assert_true(fresh.answer(hello));
+        expect_reply(client, 200, "hello");
+        fresh.close();
+    }
+    assert_int_equal(scene.log.count("502"), 0);
+}
+
+// The kept connection takes the request and is closed without a byte of answer.
+PhpConnection& take_on_kept_and_close(Scene& scene, Client& client, std::string_view request) {
+    assert_true(client.send(get_script));
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.send(request));
+    assert_true(php.read_request());
+    php.close();
+    return php;
+}
+
+void a_get_on_a_dead_connection_is_sent_once_more(Scene& scene) {
+    scene.start();
+    Client& client = scene.client();
+    (void)take_on_kept_and_close(scene, client, "GET /t.php?twice HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request());
+    check_text(fresh.param("QUERY_STRING"), "twice");
+    assert_true(fresh.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_int_equal(scene.log.count("502"), 0);
+}
+
+void a_get_is_not_sent_a_third_time(Scene& scene) {
+    scene.start();
+    Client& client = scene.client();
+    (void)take_on_kept_and_close(scene, client, get_script);
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request());
+    fresh.close();
+    expect_status(client, 502);
+    assert_false(scene.php.has_caller());
+    scene.expect_served();
+}
+
+void a_post_never_runs_twice(Scene& scene) {
+    scene.start();
+    Client& client = scene.client();
+    (void)take_on_kept_and_close(scene, client, post);
+    expect_status(client, 502);
+    scene.settle();
+    assert_false(scene.php.has_caller());
+    assert_int_equal(scene.php.connections(), 1);
+    scene.expect_served();
+}
+
+void a_get_is_not_sent_again_once_an_answer_has_begun(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.send(get_script));
+    assert_true(php.read_request());
+    assert_true(php.raw({"\1\6\0", 3}));
+    php.close();
+    expect_status(client, 502);
+    assert_false(scene.php.has_caller());
+}
+
+// ---- event streams --------------------------------------------------------------------------------------------------
+
+void event_streams_leave_a_worker_to_the_others(Scene& scene) {
+    scene.set("backend.workers", "3");
+    scene.start();
+    Client* clients[2];
+    PhpConnection* php[2];
+    for (size_t i = 0; i < 2; ++i) {
+        clients[i] = &scene.client_with(ask_stream);
+        php[i] = &scene.take();
+        assert_true(php[i]->out(stream_head));
+        assert_true(clients[i]->read_head() && clients[i]->read_body(9));
+    }
+    Client& refused = scene.client_with(ask_stream);
+    expect_status(refused, 503);
+    assert_int_equal(refused.reply().count("Retry-After"), 1);
+    assert_true(scene.log.has("GET /t.php?stream: 503: backend"));
+    assert_int_equal(scene.log.count("event streams may hold all PHP workers but one (see `workers`)"), 1);
+    scene.expect_served();
+    // A stream that ends makes room for another.
+    assert_true(php[0]->end());
+    assert_true(clients[0]->read());
+    Client& next = scene.client_with(ask_stream);
+    PhpConnection& third = scene.take();
+    assert_true(third.out(stream_head));
+    assert_true(next.read_head() && next.read_body(9));
+    clients[1]->close();
+    assert_true(php[1]->is_left());
+    Client& last = scene.client_with(ask_stream);
+    assert_true(scene.take().out(stream_head));
+    assert_true(last.read_head());
+}
+
+void a_stream_is_known_by_its_content_type_as_well(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.start();
+    Client& first = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.out(stream_head));
+    assert_true(first.read_head() && first.read_body(9));
+    Client& second = scene.client_with(get_script);
+    PhpConnection& refused = scene.take();
+    assert_true(refused.out(stream_head));
+    expect_status(second, 503);
+    assert_true(refused.is_left());
+    Client& third = scene.client_with(ask_stream);
+    expect_status(third, 503);
+    scene.expect_served();
+    // What only asks for a stream and answers otherwise holds no stream's place any longer than it runs.
+    first.close();
+    assert_true(php.is_left());
+    for (int i = 0; i < 3; ++i) {
+        Client& page = scene.client_with(ask_stream);
+        assert_true(scene.take().answer(hello));
+        expect_reply(page, 200, "hello");
+    }
+}
+
+void a_single_worker_has_no_streams(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.start();
+    Client& client = scene.client_with(ask_stream);
+    expect_status(client, 503);
+    assert_false(scene.php.has_caller());
+    scene.expect_served();
+}
+
+}  // namespace
+
+int main() {
+    static constexpr Case cases[] = {
+        FCGATE_CASE(a_kept_connection_serves_the_next_request),
+        FCGATE_CASE(without_keep_alive_php_is_told_so),
+        FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),
+        FCGATE_CASE(a_single_worker_is_never_parked),
+        FCGATE_CASE(all_but_one_of_the_workers_may_be_parked),
+        FCGATE_CASE(parked_connections_yield_to_whoever_needs_the_place),
+        FCGATE_CASE(a_parked_connection_that_php_closes_is_forgotten),
+        FCGATE_CASE(a_get_on_a_dead_connection_is_sent_once_more),
+        FCGATE_CASE(a_get_is_not_sent_a_third_time),
+        FCGATE_CASE(a_post_never_runs_twice),
+        FCGATE_CASE(a_get_is_not_sent_again_once_an_answer_has_begun),
+        FCGATE_CASE(event_streams_leave_a_worker_to_the_others),
+        FCGATE_CASE(a_stream_is_known_by_its_content_type_as_well),
+        FCGATE_CASE(a_single_worker_has_no_streams),
+    };
+    static constexpr Variant variants[] = {
+        {.name = "unix"},
+        {.name = "TCP, 2 threads", .threads = "2", .php_over_tcp = true},
+    };
+    return play("links", cases, variants);
+}
