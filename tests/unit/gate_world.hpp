@@ -1,0 +1,264 @@
+// A gate, and a simple model of what it should do: lists that are searched from end to end.
+#pragma once
+
+#include <algorithm>
+#include <array>
+
+#include "fastcgi/gate.hpp"
+#include "random.hpp"
+#include "test_support.hpp"
+
+namespace fcgate::test {
+
+// One request; its number is the slot of its exchange.
+struct Request {
+    enum class State : uint8_t { away, waiting, holding };
+
+    State state = State::away;
+    bool is_stream = false;
+    uint32_t worker = 0;
+    uint64_t client = 0;
+    uint64_t turn = 0;     // while waiting
+    uint64_t arrival = 0;  // while waiting
+    Handle ticket;
+};
+
+template <uint32_t Workers, uint32_t Capacity, uint32_t Queue, uint32_t Requests>
+struct GateWorld {
+    using Gate = fastcgi::Gate;
+    using State = Request::State;
+
+    GateWorld() { gate.init(Capacity, places, parking); }
+    ~GateWorld() { gate.finish(); }
+    GateWorld(const GateWorld&) = delete;
+    GateWorld& operator=(const GateWorld&) = delete;
+
+    [[nodiscard]] uint32_t count(State state) const {
+        uint32_t total = 0;
+        for (const Request& one : requests) {
+            total += one.state == state ? 1U : 0U;
+        }
+        return total;
+    }
+    [[nodiscard]] uint32_t streams() const {
+        uint32_t total = 0;
+        for (const Request& one : requests) {
+            total += one.state != State::away && one.is_stream ? 1U : 0U;
+        }
+        return total;
+    }
+    [[nodiscard]] uint32_t parked_total() const {
+        uint32_t total = 0;
+        for (const uint32_t one : parked) {
+            total += one;
+        }
+        return total;
+    }
+    [[nodiscard]] uint32_t waiting_of(uint64_t client) const {
+        uint32_t total = 0;
+        for (const Request& one : requests) {
+            total += one.state == State::waiting && one.client == client ? 1U : 0U;
+        }
+        return total;
+    }
+    // Who is to be served next; nullptr: nobody waits.
+    [[nodiscard]] Request* first() {
+        Request* found = nullptr;
+        for (Request& one : requests) {
+            const bool earlier =
+                found == nullptr || one.turn < found->turn || (one.turn == found->turn && one.arrival < found->arrival);
+            if (one.state == State::waiting && earlier) {
+                found = &one;
+            }
+        }
+        return found;
+    }
+    [[nodiscard]] Request* last_of(uint64_t client) {
+        Request* found = nullptr;
+        for (Request& one : requests) {
+            if (one.state == State::waiting && one.client == client && (found == nullptr || one.turn > found->turn)) {
+                found = &one;
+            }
+        }
+        return found;
+    }
+
+    Gate::Entry enter(uint32_t number, uint32_t worker, uint64_t client, bool is_stream = false) {
+        Request& request = requests[number];
+        assert_true(request.state == State::away);
+        const bool stream_fits = streams() + 1 < Capacity;
+        const uint32_t used = count(State::holding) + parked_total();
+        const bool nobody_waits = first() == nullptr;
+        const bool full = count(State::waiting) == Queue;
+
+        request.worker = worker;
+        request.client = client;
+        request.is_stream = is_stream;
+        const Gate::Answer answer = gate.enter({{number, 1}, worker, is_stream}, client);
+        last_answer = answer;
+
+        Gate::Entry expected = Gate::Entry::queued;
+        if (is_stream && !stream_fits) {
+            expected = Gate::Entry::no_stream;
+        } else if (nobody_waits && parked[worker] > 0) {
+            expected = Gate::Entry::granted_parked;
+            --parked[worker];
+        } else if (nobody_waits && used < Capacity) {
+            expected = Gate::Entry::granted;
+        } else if (full && !check_eviction(answer, client)) {
+            expected = Gate::Entry::full;
+        }
+        assert_int_equal(static_cast<int>(answer.entry), static_cast<int>(expected));
+        if (expected == Gate::Entry::granted || expected == Gate::Entry::granted_parked) {
+            request.state = State::holding;
+        } else if (expected == Gate::Entry::queued) {
+            const Request* const last = last_of(client);
+            request.turn = last != nullptr ? last->turn + 1 : served + 1;
+            request.arrival = ++arrivals;
+            request.ticket = answer.ticket;
+            request.state = State::waiting;
+            check_yield(answer.yield_worker);
+        }
+        check();
+        return answer.entry;
+    }
+    bool cancel(uint32_t number) {
+        const bool done = gate.cancel(requests[number].ticket);
+        assert_int_equal(done, requests[number].state == State::waiting);
+        if (done) {
+            requests[number].state = State::away;
+        }
+        check();
+        return done;
+    }
+    // Returns the number of whom the place went to, or no_slot.
+    uint32_t leave(uint32_t number, bool may_park = false) {
+        Request& request = requests[number];
+        assert_true(request.state == State::holding);
+        request.state = State::away;
+        const Gate::Released released = gate.leave(request.worker, request.is_stream, may_park);
+        const uint32_t next = check_passed_on(released);
+        assert_int_equal(released.parked, next == no_slot && may_park && parked_total() + 1 < Capacity);
+        parked[request.worker] += released.parked ? 1U : 0U;
+        check();
+        return next;
+    }
+    // By time, or because the worker was asked to.
+    uint32_t unpark(uint32_t worker, bool asked) {
+        --parked[worker];
+        const uint32_t next = check_passed_on(gate.unpark(worker, asked));
+        yields[worker] -= asked ? 1U : 0U;
+        check();
+        return next;
+    }
+    // The worker does what it was asked for.
+    void yield(uint32_t worker) {
+        assert_true(yields[worker] > 0);
+        if (parked[worker] > 0) {
+            (void)unpark(worker, true);
+        } else {
+            gate.nothing_to_yield(worker);
+            --yields[worker];
+        }
+    }
+    void become_stream(uint32_t number) {
+        Request& request = requests[number];
+        const bool fits = streams() + 1 < Capacity;
+        assert_int_equal(gate.become_stream(), fits);
+        request.is_stream = fits;
+        check();
+    }
+    // Everybody goes home.
+    void drain() {
+        for (uint32_t i = 0; i < Requests; ++i) {
+            if (requests[i].state == State::waiting) {
+                (void)cancel(i);
+            }
+        }
+        for (uint32_t i = 0; i < Requests; ++i) {
+            if (requests[i].state == State::holding) {
+                (void)leave(i);
+            }
+        }
+        for (uint32_t worker = 0; worker < Workers; ++worker) {
+            while (parked[worker] > 0) {
+                (void)unpark(worker, false);
+            }
+        }
+        const Gate::Counts counts = gate.counts();
+        assert_int_equal(counts.in_use + counts.parked + counts.streams + counts.waiting, 0);
+    }
+
+    // The model and the gate agree, and what must never be is not.
+    void check() {
+        const Gate::Counts counts = gate.counts();
+        assert_int_equal(counts.capacity, Capacity);
+        assert_int_equal(counts.in_use, count(State::holding));
+        assert_int_equal(counts.parked, parked_total());
+        assert_int_equal(counts.streams, streams());
+        assert_int_equal(counts.waiting, count(State::waiting));
+        assert_true(counts.in_use + counts.parked <= Capacity);
+        assert_true(counts.streams < Capacity);
+        assert_true(counts.parked < Capacity);
+        // A place is never free while somebody waits.
+        assert_true(counts.waiting == 0 || counts.in_use + counts.parked == Capacity);
+    }
+
+    Gate gate;
+    Gate::Answer last_answer{};
+    std::array<Gate::Place, Queue> places{};
+    std::array<Gate::Parking, Workers> parking{};
+    std::array<Request, Requests> requests{};
+    std::array<uint32_t, Workers> parked{};
+    std::array<uint32_t, Workers> yields{};  // asked for, not done yet
+    uint64_t arrivals = 0;
+    uint64_t served = 0;  // turn of whoever was served last
+
+  private:
+    // True when the full queue has made room, rightly.
+    bool check_eviction(const Gate::Answer& answer, uint64_t client) {
+        uint32_t most = 0;
+        for (const Request& one : requests) {
+            most = one.state == State::waiting ? std::max(most, waiting_of(one.client)) : most;
+        }
+        const bool expected = most > waiting_of(client) + 1;
+        assert_int_equal(answer.evicted.exchange.slot != no_slot, expected);
+        if (expected) {
+            Request& evicted = requests[answer.evicted.exchange.slot];
+            assert_true(evicted.state == State::waiting);
+            assert_int_equal(waiting_of(evicted.client), most);
+            assert_ptr_equal(&evicted, last_of(evicted.client));
+            assert_int_equal(answer.evicted.worker, evicted.worker);
+            evicted.state = State::away;
+        }
+        return expected;
+    }
+    // As long as a parked connection is left that nobody was asked for, a waiter asks for one.
+    void check_yield(uint32_t worker) {
+        bool any = false;
+        for (uint32_t i = 0; i < Workers; ++i) {
+            any = any || parked[i] > yields[i];
+        }
+        assert_int_equal(worker != no_slot, any);
+        if (worker != no_slot) {
+            assert_true(parked[worker] > yields[worker]);
+            ++yields[worker];
+        }
+    }
+    uint32_t check_passed_on(const Gate::Released& released) {
+        Request* const expected = first();
+        assert_int_equal(released.passed_on, expected != nullptr);
+        if (expected == nullptr) {
+            return no_slot;
+        }
+        const uint32_t number = released.next.exchange.slot;
+        assert_ptr_equal(&requests[number], expected);
+        assert_int_equal(released.next.worker, expected->worker);
+        assert_int_equal(released.next.is_stream, expected->is_stream);
+        expected->state = State::holding;
+        served = expected->turn;
+        return number;
+    }
+};
+
+}  // namespace fcgate::test

@@ -1,0 +1,235 @@
+#include <algorithm>
+#include <array>
+
+#include "fastcgi/gate.hpp"
+#include "gate_world.hpp"
+#include "random.hpp"
+#include "test_support.hpp"
+
+using fcgate::no_slot;
+using fcgate::fastcgi::Gate;
+using fcgate::test::GateWorld;
+using fcgate::test::Random;
+using fcgate::test::Request;
+using Entry = Gate::Entry;
+using State = Request::State;
+
+namespace {
+
+constexpr uint64_t alice = 1;
+constexpr uint64_t bob = 2;
+constexpr uint64_t carol = 3;
+
+void as_many_pass_as_php_has_workers(void** /*state*/) {
+    GateWorld<1, 3, 2, 8> world;
+    for (uint32_t i = 0; i < 3; ++i) {
+        assert_true(world.enter(i, 0, alice) == Entry::granted);
+    }
+    assert_true(world.enter(3, 0, alice) == Entry::queued);
+    assert_true(world.enter(4, 0, alice) == Entry::queued);
+    assert_true(world.enter(5, 0, alice) == Entry::full);
+    assert_int_equal(world.leave(0), 3);
+    assert_int_equal(world.leave(1), 4);
+    assert_int_equal(world.leave(2), no_slot);
+    world.drain();
+}
+
+void a_queue_of_no_places_refuses_at_once(void** /*state*/) {
+    GateWorld<1, 1, 0, 3> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 0, bob) == Entry::full);
+    assert_int_equal(world.leave(0), no_slot);
+    assert_true(world.enter(1, 0, bob) == Entry::granted);
+    world.drain();
+}
+
+void clients_are_served_in_turns(void** /*state*/) {
+    GateWorld<1, 1, 8, 9> world;
+    assert_true(world.enter(0, 0, carol) == Entry::granted);
+    for (uint32_t i = 1; i <= 4; ++i) {
+        assert_true(world.enter(i, 0, alice) == Entry::queued);
+    }
+    assert_true(world.enter(5, 0, bob) == Entry::queued);
+    assert_true(world.enter(6, 0, bob) == Entry::queued);
+    uint32_t holder = 0;
+    for (const uint32_t expected : {1U, 5U, 2U, 6U, 3U, 4U}) {
+        holder = world.leave(holder);
+        assert_int_equal(holder, expected);
+    }
+    world.drain();
+}
+
+// Browsers that ask again as soon as they are answered must not hold back the second request of another one.
+void whoever_asks_again_and_again_does_not_starve_a_second_request(void** /*state*/) {
+    constexpr uint32_t others = 10;
+    GateWorld<1, 2, 32, others + 2> world;
+    for (uint32_t i = 0; i < others; ++i) {
+        (void)world.enter(i, 0, 100 + i);
+    }
+    assert_true(world.enter(others, 0, alice) == Entry::queued);
+    assert_true(world.enter(others + 1, 0, alice) == Entry::queued);
+    for (uint32_t served = 0; world.requests[others + 1].state == State::waiting; ++served) {
+        assert_true(served < 3 * others);
+        uint32_t holder = 0;
+        while (world.requests[holder].state != State::holding) {
+            ++holder;
+        }
+        (void)world.leave(holder);
+        if (holder < others) {
+            (void)world.enter(holder, 0, 100 + holder);
+        }
+    }
+    world.drain();
+}
+
+void a_full_queue_makes_room_at_the_expense_of_whoever_holds_most_of_it(void** /*state*/) {
+    GateWorld<2, 1, 4, 12> world;
+    assert_true(world.enter(0, 0, carol) == Entry::granted);
+    for (uint32_t i = 1; i <= 4; ++i) {
+        assert_true(world.enter(i, 1, alice) == Entry::queued);
+    }
+    assert_true(world.enter(5, 0, bob) == Entry::queued);
+    assert_int_equal(world.last_answer.evicted.exchange.slot, 4);
+    assert_int_equal(world.last_answer.evicted.worker, 1);
+    assert_true(world.enter(6, 0, bob) == Entry::queued);
+    assert_int_equal(world.last_answer.evicted.exchange.slot, 3);
+    // Two each: nobody holds more than bob would.
+    assert_true(world.enter(7, 0, bob) == Entry::full);
+    assert_true(world.enter(8, 0, alice) == Entry::full);
+    assert_false(world.cancel(4));
+    world.drain();
+}
+
+void whoever_gives_up_waiting_is_not_served(void** /*state*/) {
+    GateWorld<1, 1, 4, 6> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 0, alice) == Entry::queued);
+    assert_true(world.enter(2, 0, bob) == Entry::queued);
+    assert_true(world.cancel(1));
+    assert_false(world.cancel(1));
+    assert_int_equal(world.leave(0), 2);
+    // Too late: it is on its way.
+    assert_false(world.cancel(2));
+    world.drain();
+}
+
+void event_streams_leave_one_place_to_others(void** /*state*/) {
+    GateWorld<1, 3, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, true) == Entry::granted);
+    assert_true(world.enter(1, 0, alice, true) == Entry::granted);
+    assert_true(world.enter(2, 0, alice, true) == Entry::no_stream);
+    assert_true(world.enter(2, 0, alice) == Entry::granted);
+    world.become_stream(2);
+    assert_false(world.requests[2].is_stream);
+    (void)world.leave(0);
+    world.become_stream(2);
+    assert_true(world.requests[2].is_stream);
+    world.drain();
+
+    GateWorld<1, 1, 4, 2> single;
+    assert_true(single.enter(0, 0, alice, true) == Entry::no_stream);
+    single.drain();
+}
+
+void a_waiting_event_stream_counts_until_it_goes(void** /*state*/) {
+    GateWorld<1, 2, 2, 8> world;
+    assert_true(world.enter(0, 0, carol) == Entry::granted);
+    assert_true(world.enter(1, 0, carol) == Entry::granted);
+    assert_true(world.enter(2, 0, alice, true) == Entry::queued);
+    assert_true(world.enter(3, 0, alice, true) == Entry::no_stream);
+    assert_true(world.cancel(2));
+    assert_true(world.enter(2, 0, alice, true) == Entry::queued);
+    assert_int_equal(world.leave(0), 2);
+    (void)world.leave(2);
+    // Evicted, and refused by the full queue.
+    assert_true(world.enter(0, 0, carol) == Entry::granted);
+    assert_true(world.enter(2, 0, alice) == Entry::queued);
+    assert_true(world.enter(3, 0, alice, true) == Entry::queued);
+    assert_true(world.enter(4, 0, bob) == Entry::queued);
+    assert_int_equal(world.last_answer.evicted.exchange.slot, 3);
+    assert_true(world.enter(5, 0, bob, true) == Entry::full);
+    world.drain();
+}
+
+void a_connection_is_parked_only_while_nobody_waits_and_never_the_last(void** /*state*/) {
+    GateWorld<2, 2, 4, 8> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 0, alice) == Entry::granted);
+    (void)world.leave(0, true);
+    assert_int_equal(world.parked[0], 1);
+    (void)world.leave(1, true);
+    assert_int_equal(world.parked[0], 1);
+    // Another worker cannot use it, and has a place of its own.
+    assert_true(world.enter(2, 1, bob) == Entry::granted);
+    assert_true(world.enter(3, 1, bob) == Entry::queued);
+    assert_int_equal(world.last_answer.yield_worker, 0);
+    world.yield(0);
+    assert_true(world.requests[3].state == State::holding);
+    (void)world.leave(2);
+    (void)world.leave(3, true);
+    assert_true(world.enter(4, 1, bob) == Entry::granted_parked);
+    world.drain();
+}
+
+void every_waiter_asks_for_a_parked_connection_of_its_own(void** /*state*/) {
+    GateWorld<3, 3, 8, 8> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 1, alice) == Entry::granted);
+    (void)world.leave(0, true);
+    (void)world.leave(1, true);
+    assert_true(world.enter(2, 2, bob) == Entry::granted);
+    for (uint32_t i = 3; i < 6; ++i) {
+        assert_true(world.enter(i, 2, bob) == Entry::queued);
+    }
+    world.yield(0);
+    world.yield(1);
+    assert_int_equal(world.count(State::waiting), 1);
+    world.drain();
+}
+
+void random_use_agrees_with_the_model(void** /*state*/) {
+    constexpr uint32_t requests = 24;
+    constexpr uint32_t workers = 3;
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+        GateWorld<workers, 4, 7, requests> world;
+        Random random(seed);
+        for (int step = 0; step < 3000; ++step) {
+            const uint32_t number = random.below(requests);
+            const uint32_t worker = random.below(workers);
+            const State state = world.requests[number].state;
+            if (world.yields[worker] > 0 && random.one_in(4)) {
+                world.yield(worker);
+            } else if (world.parked[worker] > 0 && random.one_in(8)) {
+                (void)world.unpark(worker, false);
+            } else if (state == State::away) {
+                (void)world.enter(number, worker, random.below(4), random.one_in(4));
+            } else if (state == State::waiting && random.one_in(4)) {
+                (void)world.cancel(number);
+            } else if (state == State::holding && !world.requests[number].is_stream && random.one_in(6)) {
+                world.become_stream(number);
+            } else if (state == State::holding) {
+                (void)world.leave(number, random.one_in(2));
+            }
+        }
+        world.drain();
+    }
+}
+
+}  // namespace
+
+int main() {
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(as_many_pass_as_php_has_workers),
+        cmocka_unit_test(a_queue_of_no_places_refuses_at_once),
+        cmocka_unit_test(clients_are_served_in_turns),
+        cmocka_unit_test(whoever_asks_again_and_again_does_not_starve_a_second_request),
+        cmocka_unit_test(a_full_queue_makes_room_at_the_expense_of_whoever_holds_most_of_it),
+        cmocka_unit_test(whoever_gives_up_waiting_is_not_served),
+        cmocka_unit_test(event_streams_leave_one_place_to_others),
+        cmocka_unit_test(a_waiting_event_stream_counts_until_it_goes),
+        cmocka_unit_test(a_connection_is_parked_only_while_nobody_waits_and_never_the_last),
+        cmocka_unit_test(every_waiter_asks_for_a_parked_connection_of_its_own),
+        cmocka_unit_test(random_use_agrees_with_the_model),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
