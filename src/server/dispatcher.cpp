@@ -238,6 +238,8 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
 
 void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason) {
     http::reply_with_status(reply, status);
+    // After a head that breaks the rules nothing on this connection can be trusted.
+    reply.close = status == 400;
     if (status == 405) {
         (void)reply.add_field("Allow", "GET, HEAD");
     }
