@@ -128,7 +128,7 @@ constexpr Key backend_keys[] = {
      .hint = "for example unix:/run/php/php-fpm.sock or 127.0.0.1:9000"},
     number<&BackendSettings::workers>("workers", 1, 1000),
     flag<&BackendSettings::keep_alive>("keep_alive"),
-    number<&BackendSettings::queue>("queue", 0, 4096),
+    number<&BackendSettings::queue>("queue", 0, 512),
     time<&BackendSettings::queue_timeout_ms>("queue_timeout"),
     time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
     time<&BackendSettings::response_timeout_ms>("response_timeout"),

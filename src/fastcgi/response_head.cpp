@@ -32,6 +32,7 @@ Status ResponseHead::feed(std::string_view& input) {
         const std::string_view part = slice(input, 0, end == std::string_view::npos ? end : end + 1);
         if (part.size() > storage_.size() - size_) {
             error_ = "response head larger than its buffer";
+            is_oversized_ = true;
             outcome_ = Status::too_large;
             break;
         }

@@ -35,6 +35,8 @@ class ResponseHead {
     [[nodiscard]] bool has_content_length() const { return has_content_length_; }
     [[nodiscard]] uint64_t content_length() const { return content_length_; }
     [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream
+    // It was too_large for the storage, rather than in its number of fields.
+    [[nodiscard]] bool is_oversized() const { return is_oversized_; }
     [[nodiscard]] const char* error() const { return error_; }
     [[nodiscard]] size_t size() const { return size_; }  // bytes collected, for the log
 
@@ -60,6 +62,7 @@ class ResponseHead {
     bool has_location_ = false;
     bool has_content_length_ = false;
     bool is_event_stream_ = false;
+    bool is_oversized_ = false;
     std::array<Field, limits::reply_fields> fields_{};
 };
 

@@ -152,10 +152,9 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     ResponseStream& response = exchange.response;
     const bool had_head = response.head_done();
     const Status status = response.feed(bytes, sink);
-    if (status == Status::too_large && !response.head_done()) {
+    if (response.head().is_oversized()) {
         Text<128> why("its response head is larger than ");
-        why.append_number(response.head().size()).append(" bytes or ");
-        why.append_number(limits::reply_fields).append(" fields (see `connection_memory`)");
+        why.append_number(setup_.head_size).append(" bytes (see `connection_memory`)");
         fail(exchange, 502, why.view());
         return false;
     }
