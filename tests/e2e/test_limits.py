@@ -62,6 +62,7 @@ class Heads(ServedCase):
             client.send(request)
             response = client.response()
             self.assertIn(response.status, statuses, response)
+            self.assertEqual(response.field('Connection'), 'close')
             client.expect_end()
         self.assertEqual(int(self.get('/count.php').text), before + 1, 'the request has reached PHP')
 

@@ -71,7 +71,7 @@ class Panel(ServedCase):
 
     def test_code_and_state_cannot_be_fetched(self):
         for target in ('/../app/boot.php', '/app/boot.php', '/%2e%2e/app/boot.php'):
-            self.assertNotIn('namespace panel', self.browser.get(target).text)
+            self.assertNotIn('namespace panel', self.get(target).text)
 
     def test_wrong_password(self):
         response = self.browser.sign_in('wrong')

@@ -171,12 +171,15 @@ class Client:
         self.buffer += part
         return len(part) > 0
 
-    def expect_end(self):
+    def expect_end(self, seconds=5.0):
         """The server closes, and says nothing more before."""
+        self.socket.settimeout(seconds)
         try:
             left = self.rest()
         except ConnectionResetError:
             return
+        except TimeoutError:
+            raise WireError(f'the connection is still open after {seconds:g} s') from None
         if left:
             raise WireError(f'bytes before the end: {left[:300]!r}')
 
