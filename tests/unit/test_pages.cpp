@@ -101,7 +101,7 @@ void bytes_come_out_in_the_order_they_went_in(void** /*state*/) {
     Stream stream;
     stream.chain.init(pool.pool, false, pages_in_pool * page_bytes);
     Random random(6);
-    for (int step = 0; step < 5000; ++step) {
+    for (int step = 0; step < 1000; ++step) {
         stream.append(random.below(random.one_in(4) ? 3 * page_bytes : 200));
         stream.look();
         random.one_in(2) ? stream.read(random.below(page_bytes)) : stream.drop(random.below(2 * page_bytes));
@@ -175,7 +175,7 @@ void a_chain_keeps_to_its_limit(void** /*state*/) {
 void room_is_exactly_what_append_takes(void** /*state*/) {
     constexpr size_t exchanges = 4;
     Random random(7);
-    for (int round = 0; round < 30; ++round) {
+    for (int round = 0; round < 10; ++round) {
         Pool pool(exchanges);
         std::array<Stream, 2 * exchanges> streams;
         for (size_t i = 0; i < streams.size(); ++i) {
@@ -183,7 +183,7 @@ void room_is_exactly_what_append_takes(void** /*state*/) {
             // Half of them are exchanges with their guarantee, half request bodies without.
             streams[i].chain.init(pool.pool, i < exchanges, (1 + random.below(6)) * page_bytes);
         }
-        for (int step = 0; step < 1000; ++step) {
+        for (int step = 0; step < 500; ++step) {
             Stream& stream = streams[random.below(streams.size())];
             const size_t size = random.below(random.one_in(5) ? 12 * page_bytes : 2 * page_bytes);
             if (random.one_in(2)) {

@@ -184,7 +184,7 @@ void a_write_may_stop_at_every_byte(void** /*state*/) {
 
 void sizes_at_the_edge_of_a_record_are_cut_right(void** /*state*/) {
     Random random(11);
-    for (const size_t edge : {size_t{1}, size_t{65528}, size_t{65535}, size_t{65536}, size_t{2 * 65528}}) {
+    for (const size_t edge : {size_t{1}, size_t{65528}, size_t{65535}, size_t{65536}, size_t{2} * 65528}) {
         for (size_t size = edge - 1; size <= edge + 1; ++size) {
             Run run(random, 16, size);
             run.complete();
@@ -265,6 +265,21 @@ void once_a_byte_of_the_body_has_gone_there_is_no_second_try(void** /*state*/) {
     run.finish();
 }
 
+void a_head_that_was_begun_must_stay_as_long_as_it_is(void** /*state*/) {
+    Random random(18);
+    Run run(random, 100, 0);
+    assert_true(run.stream().accepts_head(90));
+    assert_true(run.stream().accepts_head(100));
+    (void)run.write(0, 60);
+    assert_true(run.stream().accepts_head(100));
+    assert_false(run.stream().accepts_head(50));
+    assert_false(run.stream().accepts_head(101));
+    // On another connection it begins anew.
+    run.rewind();
+    assert_true(run.stream().accepts_head(50));
+    run.finish();
+}
+
 }  // namespace
 
 int main() {
@@ -277,6 +292,7 @@ int main() {
         cmocka_unit_test(it_takes_no_more_than_its_buffer_before_php_is_there),
         cmocka_unit_test(a_pool_that_is_used_up_only_slows_it_down),
         cmocka_unit_test(a_second_try_says_the_same_again),
+        cmocka_unit_test(a_head_that_was_begun_must_stay_as_long_as_it_is),
         cmocka_unit_test(once_a_byte_of_the_body_has_gone_there_is_no_second_try),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

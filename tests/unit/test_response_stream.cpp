@@ -10,6 +10,7 @@ using fcgate::PagePool;
 using fcgate::Status;
 using fcgate::Text;
 using fcgate::fastcgi::ErrorSink;
+using fcgate::fastcgi::RecordType;
 using fcgate::fastcgi::ResponseStream;
 using fcgate::test::check_status;
 using fcgate::test::check_text;
@@ -19,35 +20,29 @@ using fcgate::test::Random;
 
 namespace {
 
-constexpr uint8_t end_request = 3;
-constexpr uint8_t standard_output = 6;
-constexpr uint8_t standard_error = 7;
 constexpr size_t pool_pages = 6;
 constexpr size_t head_size = 256;
 constexpr size_t page_bytes = sizeof(Page::bytes);
 
 // Bytes as PHP would send them.
 struct Wire {
-    Wire& record(uint8_t type, std::string_view content, size_t padding = 0) {
-        const uint8_t header[] = {1,
-                                  type,
-                                  0,
-                                  1,
-                                  static_cast<uint8_t>(content.size() >> 8U),
-                                  static_cast<uint8_t>(content.size()),
-                                  static_cast<uint8_t>(padding),
-                                  0};
+    Wire& record(RecordType type, std::string_view content, size_t padding = 0) {
+        uint8_t header[fcgate::fastcgi::header_size];
+        fcgate::fastcgi::encode_header(header, type, content.size());
+        header[6] = static_cast<uint8_t>(padding);
         text.append({reinterpret_cast<const char*>(header), sizeof header}).append(content);
         for (size_t i = 0; i < padding; ++i) {
             text.append('#');
         }
         return *this;
     }
-    Wire& out(std::string_view content, size_t padding = 0) { return record(standard_output, content, padding); }
-    Wire& err(std::string_view content) { return record(standard_error, content); }
+    Wire& out(std::string_view content, size_t padding = 0) {
+        return record(RecordType::standard_output, content, padding);
+    }
+    Wire& err(std::string_view content) { return record(RecordType::standard_error, content); }
     Wire& end(char app_status = 0, char protocol_status = 0) {
         const char body[8] = {0, 0, 0, app_status, protocol_status, 0, 0, 0};
-        return record(end_request, {body, sizeof body});
+        return record(RecordType::end_request, {body, sizeof body});
     }
     [[nodiscard]] std::string_view view() const {
         assert_true(text.ok());
@@ -175,6 +170,42 @@ void a_body_that_may_not_be_sent_is_dropped(void** /*state*/) {
     assert_int_equal(scene.stream.head().content_length(), 500);
 }
 
+void it_knows_when_the_client_has_all_it_is_due(void** /*state*/) {
+    static Wire wire;
+    wire.text.clear();
+    wire.out("Content-Length: 5\n\nabc").out("de").out("more").end();
+    const size_t due = wire.view().find("de") + 2;
+    Scene scene;
+    for (size_t i = 0; i < wire.view().size(); ++i) {
+        assert_int_equal(scene.stream.is_all_there(), i >= due);
+        check_status(scene.feed(fcgate::slice(wire.view(), i, 1)), Status::ok);
+    }
+    // Without a length only the end tells, and a HEAD is due nothing but the head.
+    Scene unknown;
+    Scene head_only(true);
+    wire.text.clear();
+    check_status(unknown.feed(wire.out("A: b\n\nabc").view()), Status::ok);
+    wire.text.clear();
+    check_status(head_only.feed(wire.out("A: b\n\n").view()), Status::ok);
+    assert_false(unknown.stream.is_all_there());
+    assert_true(head_only.stream.is_all_there());
+}
+
+void what_nobody_reads_any_more_takes_no_room(void** /*state*/) {
+    static Wire wire;
+    wire.text.clear();
+    static std::array<char, 9 * page_bytes> content{};
+    wire.out("A: b\n\n").out({content.data(), page_bytes});
+    Scene scene;
+    check_status(scene.feed(wire.view()), Status::ok);
+    scene.stream.drop_rest();
+    assert_false(scene.stream.has_output());
+    wire.text.clear();
+    check_status(scene.feed(wire.out({content.data(), content.size()}).end().view()), Status::ok);
+    assert_false(scene.stream.has_output());
+    assert_true(scene.stream.is_clean());
+}
+
 void bytes_behind_the_end_make_the_connection_unclean(void** /*state*/) {
     Wire wire;
     wire.out("A: b\n\nx").end();
@@ -197,7 +228,7 @@ void a_bad_record_or_head_says_why(void** /*state*/) {
     };
     static Case cases[4];
     cases[0].status = Status::malformed;
-    cases[0].wire.record(9, "");
+    cases[0].wire.record(RecordType::get_values, "");
     cases[1].status = Status::malformed;
     cases[1].wire.out("no colon\n\n");
     cases[2].status = Status::malformed;
@@ -310,6 +341,8 @@ int main() {
         cmocka_unit_test(a_body_longer_than_its_content_length_is_cut),
         cmocka_unit_test(a_body_shorter_than_its_content_length_is_noticed),
         cmocka_unit_test(a_body_that_may_not_be_sent_is_dropped),
+        cmocka_unit_test(it_knows_when_the_client_has_all_it_is_due),
+        cmocka_unit_test(what_nobody_reads_any_more_takes_no_room),
         cmocka_unit_test(bytes_behind_the_end_make_the_connection_unclean),
         cmocka_unit_test(a_bad_record_or_head_says_why),
         cmocka_unit_test(an_end_without_a_head_is_told_apart),

@@ -30,8 +30,8 @@ void every_status_of_ours_has_a_page_that_names_it(void** /*state*/) {
         assert_int_equal(reply.status, status);
         assert_true(reply.body == Reply::Body::memory);
         assert_true(reply.memory.find(title.view()) != std::string_view::npos);
-        assert_true(reply.memory.starts_with("<!doctype html>"));
-        assert_true(reply.memory.ends_with("</html>\n"));
+        assert_true(fcgate::starts_with(reply.memory, "<!doctype html>"));
+        assert_true(fcgate::ends_with(reply.memory, "</html>\n"));
         assert_true(reply.length_known);
         assert_int_equal(reply.length, reply.memory.size());
         assert_int_equal(reply.fd, -1);
