@@ -46,6 +46,11 @@ class Buffer {
         commit(size);
         return *this;
     }
+    Buffer& append_letters(size_t size) {
+        memset(room(size).data(), 'a', size);
+        commit(size);
+        return *this;
+    }
     void drop_front(size_t size) {
         size_ -= size;
         memmove(bytes_, bytes_ + size, size_);

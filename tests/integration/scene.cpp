@@ -279,7 +279,13 @@ int end_part(void** state) {
                     part->scene->about != nullptr ? part->scene->about : "");
         part->scene->log.print();
     }
+    const int64_t begun = monotonic_ms();
     destroy(part->scene);
+    const int64_t took = monotonic_ms() - begun;
+    if (passed && took > patience_ms / 4) {
+        print_error("%s: ending the server took %ld ms\n", part->play->name, static_cast<long>(took));
+        return -1;
+    }
     const size_t left = open_descriptors();
     if (passed && left != part->descriptors) {
         print_error("%zu descriptors were open before, %zu are now\n", part->descriptors, left);
