@@ -126,8 +126,11 @@ class Contestant:
         cpu = cpu_seconds(self.server.pid) - before
         found = re.search(r'^figures (\d+) (\d+) (\d+) (\d+) (\d+)$', done.stdout, re.MULTILINE)
         requests, duration, p50, p99, errors = map(int, found.groups())
-        figures = {'requests/s': requests * 1e6 / duration, 'p50 ms': p50 / 1e3, 'p99 ms': p99 / 1e3,
-                   'CPU us/request': cpu * 1e6 / max(requests, 1), 'errors': errors}
+        return {'requests/s': requests * 1e6 / duration, 'p50 ms': p50 / 1e3, 'p99 ms': p99 / 1e3,
+                'CPU us/request': cpu * 1e6 / max(requests, 1), 'errors': errors}
+
+    def take_part(self, clients, seconds):
+        figures = self.run(clients, seconds)
         self.rounds.append(figures)
         print(f'  {self.name:8}' + ''.join(f'  {show(value):>8} {name}' for name, value in figures.items()), flush=True)
 
@@ -170,10 +173,9 @@ def main():
         for contestant in contestants:
             contestant.check()
             contestant.run(options.clients, 1)  # both warm: opcache, kept connections
-            contestant.rounds.clear()
         for _ in range(options.rounds):
             for contestant in contestants:
-                contestant.run(options.clients, options.seconds)
+                contestant.take_part(options.clients, options.seconds)
         report(*contestants)
     return 0
 

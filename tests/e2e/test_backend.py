@@ -26,9 +26,14 @@ class Failures(ServedCase):
             return self.get('/hello.php').status == 200
         processes.wait_until(served, 'requests are not served again')
 
-    def test_killed_between_requests(self):
+    def kill_php(self):
+        """Its processes end one after the other: the last of them takes the socket with it."""
         self.php.signal_group(signal.SIGKILL)
         self.php.wait()
+        processes.wait_until(lambda: not processes.accepts(self.php.address), 'php-fpm lives on')
+
+    def test_killed_between_requests(self):
+        self.kill_php()
         for _ in range(3):
             since = self.log_size()
             self.assert_status(self.get('/hello.php?name=dead'), 502)
@@ -45,12 +50,11 @@ class Failures(ServedCase):
         with self.client() as client:
             client.start('GET', f'/sleep.php?ms=8000&marker={marker.name}')
             processes.wait_until(marker.exists, 'the script does not run')
-            self.php.signal_group(signal.SIGKILL)
             started = time.monotonic()
+            self.kill_php()
             self.assert_status(client.response(), 502)
             self.assertLess(time.monotonic() - started, 2)
         self.fcgate.wait_for_log(r'error: GET /sleep\.php\S*: 502: backend \S+: \S.*', since=since)
-        self.php.wait()
         self.php.start()
         self.assert_status(self.get('/hello.php'), 200)
 
@@ -61,10 +65,9 @@ class Failures(ServedCase):
             client.head()
             chunks = client.chunks()
             next(chunks)
-            self.php.signal_group(signal.SIGKILL)
+            self.kill_php()
             with self.assertRaises((wire.WireError, ConnectionError)):
                 list(chunks)
-        self.php.wait()
 
     def test_stopped_gracefully_and_started_again(self):
         self.php.signal(signal.SIGQUIT)
