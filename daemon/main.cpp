@@ -112,6 +112,11 @@ int serve(fcgate_settings*& settings) {
     if (code != exit_ok) {
         return code;
     }
+    // Whoever fcgate becomes connects to the sockets of the PHP it starts.
+    if (identity.name[0] != '\0' && fcgate_set(settings, "server.user", identity.name, nullptr) != FCGATE_OK) {
+        say("server.user: %s cannot be set", identity.name);
+        return exit_configuration;
+    }
     const int signals = open_signals();
     if (signals < 0) {
         say("cannot receive signals: %s", strerror(errno));

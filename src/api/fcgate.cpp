@@ -12,6 +12,7 @@
 #include "config/settings.hpp"
 #include "http/engine.hpp"
 #include "server/server.hpp"
+#include "spawn/plan.hpp"
 
 using fcgate::ConfigError;
 using fcgate::LogLevel;
@@ -205,7 +206,10 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         return nullptr;
     }
     ConfigError wrong;
-    const Status checked = settings->values.check(wrong);
+    Status checked = fcgate::spawn::resolve_automatic(settings->values, wrong);
+    if (checked == Status::ok) {
+        checked = settings->values.check(wrong);
+    }
     if (checked != Status::ok) {
         (void)report(error, checked, wrong);
         return nullptr;

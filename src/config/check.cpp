@@ -15,25 +15,6 @@ TextBuffer& begin(ConfigError& error, std::string_view kind, std::string_view na
     return error.text.append("] ");
 }
 
-// The whole of what stands between the configuration and PHP that fcgate starts itself.
-Status refuse_spawning(const BackendSettings& backend, ConfigError& error) {
-    std::string_view what;
-    if (backend.kind == BackendSettings::Kind::spawn || backend.kind == BackendSettings::Kind::automatic) {
-        what = "address = spawn and address = auto are";
-    } else if (!backend.command.empty()) {
-        what = "command is";
-    } else if (backend.idle_stop_ms != BackendSettings::default_idle_stop_ms) {
-        what = "idle_stop is";
-    } else if (!backend.php.empty()) {
-        what = "php is";
-    } else {
-        return Status::ok;
-    }
-    begin(error, "backend", backend.name).append(what).append(" not supported yet");
-    error.text.append("; write the address of a running php-fpm, for example unix:/run/php/php-fpm.sock");
-    return Status::refused;
-}
-
 Status check_capacities(const ServerSettings& server, ConfigError& error) {
     if (server.threads > server.max_connections) {
         begin(error, "server", {}).append("threads: more than max_connections (").append_number(server.max_connections);
@@ -124,10 +105,6 @@ Status Settings::check(ConfigError& error) {
             begin(error, "backend", backend.name)
                 .append("address: not set; write for example unix:/run/php/php-fpm.sock");
             return Status::malformed;
-        }
-        status = refuse_spawning(backend, error);
-        if (status != Status::ok) {
-            return status;
         }
     }
     if (sites.empty()) {

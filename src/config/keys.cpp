@@ -97,7 +97,7 @@ constexpr Key server_keys[] = {
     number<&ServerSettings::threads>("threads", 1, limits::threads),
     text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data"),
     text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data"),
-    unbuilt("runtime_dir"),
+    text<&ServerSettings::runtime_dir>("runtime_dir", is_runtime_dir, "an absolute path of at most 64 bytes, for example /run/fcgate"),
     number<&ServerSettings::max_connections>("max_connections", 1, 4096),
     number<&ServerSettings::max_connections_per_client>("max_connections_per_client", 1, 4096),
     size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib),
@@ -120,7 +120,6 @@ constexpr Key server_keys[] = {
     unbuilt("tls_key"),
 };
 
-// Those of spawned PHP are refused by Settings::check(), not here.
 constexpr Key backend_keys[] = {
     {.name = "address",
      .type = Type::address,

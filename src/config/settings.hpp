@@ -82,6 +82,7 @@ struct ServerSettings {
     uint32_t threads = 1;
     std::string_view user;
     std::string_view group;
+    std::string_view runtime_dir;  // of spawned PHP; empty: /run/fcgate as root, else a private temporary folder
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
     uint64_t connection_memory = uint64_t{20} * 1024;

@@ -162,6 +162,11 @@ bool is_log_target(std::string_view text) {
     return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
 }
 
+bool is_runtime_dir(std::string_view text) {
+    constexpr size_t longest = 64;
+    return text.empty() || (text.front() == '/' && text.size() <= longest);
+}
+
 bool is_file_path(std::string_view text) {
     return !text.empty() && text.size() < limits::path;
 }

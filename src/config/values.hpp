@@ -42,6 +42,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_front_controller(std::string_view text);  // empty: none
 [[nodiscard]] bool is_log_target(std::string_view text);
 [[nodiscard]] bool is_file_path(std::string_view text);
+// Absolute, and short enough that a socket's path below it fits into its address. Empty: none.
+[[nodiscard]] bool is_runtime_dir(std::string_view text);
 [[nodiscard]] bool is_param_name(std::string_view text);
 [[nodiscard]] bool is_header_name(std::string_view text);  // of those a configuration may add
 [[nodiscard]] bool is_php_key(std::string_view text);

@@ -43,6 +43,7 @@ struct Exchange {
     enum class Phase : uint8_t {
         collecting,  // the request body is not there yet, PHP is not asked for
         queued,      // at the gate
+        starting,    // holds a place; PHP is being started
         retrying,    // holds a place; the backend's backlog is full
         opening,     // holds a place; connect() is under way
         active,      // holds a place and a connection
@@ -63,10 +64,11 @@ struct Exchange {
     ResponseStream response;
     Timer timer;
     int64_t opening_deadline = 0;
-    Handle ticket;                // while queued
-    uint32_t link = no_slot;      // while opening and active
-    uint16_t failure_status = 0;  // failed: 502, 503, 504
-    bool is_stream = false;       // counted as an event stream at the gate
+    int64_t starting_deadline = 0;  // 0: PHP has not been waited for
+    Handle ticket;                  // while queued
+    uint32_t link = no_slot;        // while opening and active
+    uint16_t failure_status = 0;    // failed: 502, 503, 504
+    bool is_stream = false;         // counted as an event stream at the gate
     bool retried = false;
     bool reply_begun = false;    // the client has got the head: too late for an error of ours
     bool read_blocked = false;   // output was full: bytes may wait in the backend's socket

@@ -69,11 +69,13 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
     if (first_ == no_slot && parking_[waiter.worker].count > 0) {
         --parking_[waiter.worker].count;
         ++in_use_;
+        ++served_;
         answer.entry = Entry::granted_parked;
         return answer;
     }
     if (first_ == no_slot && in_use_ + parked < capacity_) {
         ++in_use_;
+        ++served_;
         answer.entry = Entry::granted;
         return answer;
     }
@@ -201,6 +203,7 @@ bool Gate::grant_next(Waiter& next) {
     Place& place = queue_.all()[first_];
     next = place.waiter;
     turn_ = place.turn;
+    ++served_;
     unlink(place);
     return true;
 }
@@ -248,7 +251,7 @@ bool Gate::become_stream() {
 
 Gate::Counts Gate::counts() {
     const Lock lock(mutex());
-    return {capacity_, in_use_, parked_total(), streams_, static_cast<uint32_t>(queue_.live())};
+    return {capacity_, in_use_, parked_total(), streams_, static_cast<uint32_t>(queue_.live()), served_};
 }
 
 }  // namespace fcgate::fastcgi

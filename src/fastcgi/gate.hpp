@@ -95,6 +95,7 @@ class Gate {
         uint32_t parked;
         uint32_t streams;
         uint32_t waiting;
+        uint64_t served;  // places given out since the start
     };
     [[nodiscard]] Counts counts();
 
@@ -118,6 +119,7 @@ class Gate {
     uint32_t capacity_ = 0;
     uint32_t in_use_ = 0;
     uint32_t streams_ = 0;
+    uint64_t served_ = 0;
     uint64_t turn_ = 0;  // of the waiter served last
 };
 

@@ -18,19 +18,19 @@ struct SocketAddress {
     socklen_t length = 0;
 };
 
-[[nodiscard]] SocketAddress address_of(const BackendSettings& backend) {
+[[nodiscard]] SocketAddress address_of(const BackendSettings& backend, std::string_view path) {
     SocketAddress out;
     if (backend.kind == BackendSettings::Kind::tcp) {
         out.length = backend.endpoint.to_sockaddr(out.storage);
         return out;
     }
     auto& local = reinterpret_cast<sockaddr_un&>(out.storage);
-    if (backend.path.size() >= sizeof local.sun_path) {
+    if (path.size() >= sizeof local.sun_path) {
         return out;
     }
     local.sun_family = AF_UNIX;
-    memcpy(local.sun_path, backend.path.data(), backend.path.size());
-    out.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + backend.path.size() + 1);
+    memcpy(local.sun_path, path.data(), path.size());
+    out.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
     return out;
 }
 
@@ -56,8 +56,8 @@ struct SocketAddress {
 
 }  // namespace
 
-Status open_link(const BackendSettings& backend, Link& link) {
-    const SocketAddress address = address_of(backend);
+Status open_link(const BackendSettings& backend, std::string_view path, Link& link) {
+    const SocketAddress address = address_of(backend, path);
     if (address.length == 0) {
         errno = ENAMETOOLONG;
         return Status::io;

@@ -31,7 +31,8 @@ struct Link {
 
 // Starts to connect without blocking. ok: connected; again: under way, writable when done; exhausted: the backlog of a unix
 // socket is full, there will be no event: try later; denied, not_found, refused, io: errno tells.
-[[nodiscard]] Status open_link(const BackendSettings& backend, Link& link);
+// `path` is the socket of a unix-domain backend.
+[[nodiscard]] Status open_link(const BackendSettings& backend, std::string_view path, Link& link);
 
 // What became of a connect() that was under way; errno tells.
 [[nodiscard]] Status finish_open(Link& link);

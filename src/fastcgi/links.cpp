@@ -25,13 +25,48 @@ Status Upstream::watch(Link& link) {
     return epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, link.fd, &event) == 0 ? Status::ok : Status::exhausted;
 }
 
+// False when there is nothing to connect to yet, or at all.
+bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
+    const BackendSettings& backend = backend_of(exchange);
+    if (backend.kind != BackendSettings::Kind::spawn) {
+        path.append(backend.path);
+        return true;
+    }
+    const Starter& starter = setup_.starter;
+    switch (starter.want(starter.context, exchange.start.backend, path)) {
+        case Readiness::ready:
+            return true;
+        case Readiness::starting:
+            wait_for_php(exchange);
+            return false;
+        case Readiness::broken:
+            break;
+    }
+    exchange.phase = Exchange::Phase::starting;
+    fail(exchange, 502, "PHP cannot be started; the log has said why");
+    return false;
+}
+
+// However long PHP takes to start, the request waits for it as it would wait for PHP's answer.
+void Upstream::wait_for_php(Exchange& exchange) {
+    if (exchange.starting_deadline == 0) {
+        exchange.starting_deadline = monotonic_ms() + backend_of(exchange).response_timeout_ms;
+    }
+    exchange.phase = Exchange::Phase::starting;
+    setup_.timers->set(exchange.timer, exchange.starting_deadline);
+}
+
 void Upstream::open_connection(Exchange& exchange) {
+    Text<limits::path> path;
+    if (!find_socket(exchange, path)) {
+        return;
+    }
     Link* const link = links_.take();
     if (link == nullptr) {
         fail(exchange, 503, "no slot for a connection");  // cannot be: there are more links than exchanges
         return;
     }
-    Status status = open_link(backend_of(exchange), *link);
+    Status status = open_link(backend_of(exchange), path.view(), *link);
     if (status == Status::exhausted) {
         links_.give_back(*link);
         exchange.phase = Exchange::Phase::retrying;
@@ -60,6 +95,12 @@ void Upstream::open_connection(Exchange& exchange) {
     } else {
         links_.give_back(*link);
         exchange.phase = Exchange::Phase::opening;
+        const bool is_gone = status == Status::not_found || status == Status::refused;
+        if (is_gone && backend_of(exchange).kind == BackendSettings::Kind::spawn) {
+            setup_.starter.lost(setup_.starter.context, exchange.start.backend);
+            wait_for_php(exchange);
+            return;
+        }
     }
     fail_opening(exchange, status, error_number);
 }

@@ -205,7 +205,9 @@ bool Upstream::try_again(Exchange& exchange) {
     Link& link = links_.all()[exchange.link];
     const bool replayable =
         exchange.request.nothing_sent() || (exchange.start.is_safe && exchange.request.can_rewind());
-    if (!link.reused || exchange.retried || !exchange.response.nothing_received() || !replayable) {
+    // Spawned PHP that dies is started again, and the request is for the new one.
+    const bool may_be_stale = link.reused || backend_of(exchange).kind == BackendSettings::Kind::spawn;
+    if (!may_be_stale || exchange.retried || !exchange.response.nothing_received() || !replayable) {
         return false;
     }
     exchange.retried = true;

@@ -34,6 +34,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
                             setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
                             start.is_head);
     exchange->link = no_slot;
+    exchange->starting_deadline = 0;
     exchange->failure_status = 0;
     exchange->is_stream = start.wants_stream;
     exchange->retried = false;
@@ -65,6 +66,7 @@ size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
             return bytes.size();
         case Exchange::Phase::collecting:
         case Exchange::Phase::queued:
+        case Exchange::Phase::starting:
         case Exchange::Phase::retrying:
         case Exchange::Phase::opening:
             break;
@@ -262,6 +264,7 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
             (void)setup_.gates[exchange.start.backend].cancel(exchange.ticket);
             exchange.is_stream = false;
             break;
+        case Exchange::Phase::starting:
         case Exchange::Phase::retrying:
         case Exchange::Phase::opening:
         case Exchange::Phase::active:
@@ -312,6 +315,14 @@ void Upstream::release(Exchange& exchange) {
     exchanges_.give_back(exchange);
 }
 
+void Upstream::on_php_news(uint32_t backend) {
+    for (Exchange& exchange : exchanges_.all()) {
+        if (exchange.live && exchange.phase == Exchange::Phase::starting && exchange.start.backend == backend) {
+            use_place(exchange, no_slot);
+        }
+    }
+}
+
 void Upstream::end_streams() {
     stopping_ = true;
     for (Exchange& exchange : exchanges_.all()) {
@@ -353,6 +364,9 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             break;
         case Exchange::Phase::queued:
             fail(exchange, 503, "no PHP worker became free in time (see `queue_timeout`)");
+            break;
+        case Exchange::Phase::starting:
+            fail(exchange, 503, "PHP did not start in time (see `response_timeout`)");
             break;
         case Exchange::Phase::retrying:
             if (now >= exchange.opening_deadline) {

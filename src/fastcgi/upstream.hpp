@@ -30,6 +30,22 @@ struct Grant {
     [[nodiscard]] bool is_notice() const { return backend == no_slot; }
 };
 
+// What an exchange learns when it wants a connection to PHP that fcgate starts itself.
+enum class Readiness : uint8_t {
+    ready,     // connect
+    starting,  // wait for the news
+    broken,    // it cannot be started; the log says why
+};
+
+// Whoever starts PHP.
+struct Starter {
+    void* context = nullptr;
+    // Starts it when it is stopped; `path` becomes its socket when it is ready.
+    Readiness (*want)(void* context, uint32_t backend, TextBuffer& path) = nullptr;
+    // Nobody answers there, though it is said to run.
+    void (*lost)(void* context, uint32_t backend) = nullptr;
+};
+
 // How a worker reaches the others.
 struct Post {
     void* context = nullptr;
@@ -57,6 +73,7 @@ class Upstream {
         std::span<char> read_scratch;
         std::span<uint8_t> params_scratch;
         Post post;
+        Starter starter;
     };
     void init(const Setup& setup);
 
@@ -81,6 +98,8 @@ class Upstream {
     void on_link_timer(uint32_t slot);
     void on_grant(const Grant& grant);
     void on_yield(uint32_t backend);
+    // PHP has been started, or could not be: whoever waits for it looks again.
+    void on_php_news(uint32_t backend);
     // From now on there are no event streams; those under way are cut off: they would hold a stop until its deadline, and browsers come back by themselves.
     void end_streams();
     // Closes every connection; no exchange is live any more.
@@ -119,6 +138,8 @@ class Upstream {
 
     // links.cpp: connections
     void open_connection(Exchange& exchange);
+    void wait_for_php(Exchange& exchange);
+    [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
     void connected(Exchange& exchange, Link& link);
     [[nodiscard]] uint32_t take_parked(uint32_t backend);
     void park(Link& link);

@@ -46,6 +46,11 @@ void Mailbox::post_yield(uint32_t backend) {
     ring();
 }
 
+void Mailbox::post_php_news(uint32_t backend) {
+    php_news_[backend] = true;
+    ring();
+}
+
 void Mailbox::ring() const {
     const uint64_t one = 1;
     // It can only fail when the counter is full, and then the worker is woken anyway.

@@ -30,6 +30,7 @@ class Mailbox {
     // the queue by its own clock.
     [[nodiscard]] bool post(const fastcgi::Grant& grant);
     void post_yield(uint32_t backend);
+    void post_php_news(uint32_t backend);
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
     void ring() const;
 
@@ -41,6 +42,7 @@ class Mailbox {
     void close();
     [[nodiscard]] bool take(fastcgi::Grant& out);
     [[nodiscard]] uint32_t take_yields(uint32_t backend) { return yields_[backend].exchange(0); }
+    [[nodiscard]] bool take_php_news(uint32_t backend) { return php_news_[backend].exchange(false); }
 
   private:
     Descriptor event_;
@@ -51,6 +53,7 @@ class Mailbox {
     size_t places_ = 0;
     bool closed_ = false;
     std::array<std::atomic<uint32_t>, limits::backends> yields_{};
+    std::array<std::atomic<bool>, limits::backends> php_news_{};
 };
 
 }  // namespace fcgate::server

@@ -45,8 +45,38 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     if (!ended_.valid()) {
         return explain(error, Status::exhausted, "eventfd", "", errno);
     }
-    const Status log = open_log(error);
-    return log != Status::ok ? log : open_listeners(error);
+    Status status = open_log(error);
+    if (status == Status::ok) {
+        status = start_spawner(error);
+    }
+    return status == Status::ok ? open_listeners(error) : status;
+}
+
+Status Server::start_spawner(ServerError& error) {
+    error.clear();
+    const Status planned = spawn::make_plan(*settings_, plan_, error);
+    if (planned != Status::ok || !plan_.is_needed()) {
+        return planned;
+    }
+    const Status started = spawner_.start(plan_, *settings_);
+    return started == Status::ok ? started : explain(error, started, "the spawner cannot be started", "", errno);
+}
+
+void Server::init_supervisor() {
+    spawn::Supervisor::Setup setup;
+    setup.settings = settings_;
+    setup.log = &log_;
+    setup.gates = {gates_.data(), gate_count_};
+    setup.plan = &plan_;
+    setup.spawner = &spawner_;
+    setup.context = this;
+    setup.ring = [](void* context) { static_cast<Server*>(context)->workers_[0].mailbox().ring(); };
+    setup.news = [](void* context, uint32_t backend) {
+        for (Worker& worker : static_cast<Server*>(context)->workers_) {
+            worker.mailbox().post_php_news(backend);
+        }
+    };
+    supervisor_.init(setup);
 }
 
 Status Server::open_log(ServerError& error) {
@@ -87,6 +117,9 @@ Status Server::prepare(ServerError& error) {
     }
     if (make_gates() != Status::ok) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
+    }
+    if (plan_.is_needed()) {
+        init_supervisor();
     }
     return make_workers(error);
 }
@@ -155,6 +188,7 @@ Status Server::make_workers(ServerError& error) {
                                   .machine_name = machine_name_.view(),
                                   .common = &common_,
                                   .post = post(),
+                                  .supervisor = plan_.is_needed() ? &supervisor_ : nullptr,
                                   .number = number,
                                   .count = count};
         const Status status = workers[number].init(setup, arena_);
@@ -187,7 +221,12 @@ void Server::announce() const {
         LogLine line(log_, LogLevel::info);
         line.add("site ").add(site.name.empty() ? "(default)" : site.name).add(": ").add(sites_[i].document_root);
         if (site.has_backend) {
-            line.add(", PHP at ").add(settings_->backends[site.backend_number].address);
+            const BackendSettings& backend = settings_->backends[site.backend_number];
+            if (backend.kind == BackendSettings::Kind::spawn) {
+                line.add(", PHP by ").add(plan_.php[site.backend_number].program.view()).add(" on demand");
+            } else {
+                line.add(", PHP at ").add(backend.address);
+            }
         }
         line.send();
     }
@@ -284,6 +323,7 @@ void Server::finish() {
         worker.finish();
         worker.~Worker();
     }
+    spawner_.finish();
     for (size_t i = 0; i < gate_count_; ++i) {
         gates_[i].finish();
     }

@@ -36,7 +36,7 @@ class Server {
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Opens the log and binds the listeners: what may need privileges. `settings` have passed check() and outlive the server.
+    // Opens the log, forks the spawner and binds the listeners: what may need privileges. `settings` have passed check() and outlive the server.
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
@@ -67,6 +67,8 @@ class Server {
   private:
     [[nodiscard]] Status open_log(ServerError& error);
     [[nodiscard]] Status open_listeners(ServerError& error);
+    [[nodiscard]] Status start_spawner(ServerError& error);
+    void init_supervisor();
     [[nodiscard]] Status open_roots(ServerError& error);
     [[nodiscard]] Status make_gates();
     [[nodiscard]] Status make_workers(ServerError& error);
@@ -83,6 +85,9 @@ class Server {
     Listeners listeners_;
     std::array<Site, limits::sites> sites_{};
     std::array<fastcgi::Gate, limits::backends> gates_{};
+    spawn::Plan plan_;
+    spawn::SpawnerLink spawner_;
+    spawn::Supervisor supervisor_;
     size_t site_count_ = 0;
     size_t gate_count_ = 0;
     std::span<Worker> workers_;

@@ -41,7 +41,7 @@ Worker::Shares Worker::shares_of(const Settings& settings) {
     shares.field_size = connection_memory;
     // Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
     shares.params_size = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
-    shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 4;
+    shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 6;
     return shares;
 }
 
@@ -87,6 +87,12 @@ Status Worker::init(const Setup& setup, Arena& arena) {
     event.data.u64 = EventTag{EventKind::http, {0, 0}}.pack();
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
         return Status::exhausted;
+    }
+    if (runs_supervisor()) {
+        event.data.u64 = EventTag{EventKind::spawner, {0, 0}}.pack();
+        if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, setup_.supervisor->fd(), &event) != 0) {
+            return Status::exhausted;
+        }
     }
     arm_listeners(true);
     // The order to stop may have come before there was a mailbox to announce it.
@@ -145,7 +151,8 @@ Status Worker::carve(Arena& arena) {
                                             .head_size = shares_.head_size,
                                             .read_scratch = read_scratch,
                                             .params_scratch = params,
-                                            .post = setup_.post};
+                                            .post = setup_.post,
+                                            .starter = starter()};
     upstream_.init(upstream);
     return engine_.init({.settings = setup_.settings,
                          .log = setup_.log,
@@ -156,6 +163,16 @@ Status Worker::carve(Arena& arena) {
                          .targets = targets,
                          .fields = fields,
                          .field_scratch = field_scratch});
+}
+
+fastcgi::Starter Worker::starter() {
+    fastcgi::Starter starter;
+    starter.context = setup_.supervisor;
+    starter.want = [](void* context, uint32_t backend, TextBuffer& path) {
+        return static_cast<spawn::Supervisor*>(context)->want(backend, path);
+    };
+    starter.lost = [](void* context, uint32_t backend) { static_cast<spawn::Supervisor*>(context)->lost(backend); };
+    return starter;
 }
 
 void Worker::finish() {
@@ -238,6 +255,9 @@ void Worker::handle(uint64_t packed, uint32_t events) {
         case EventKind::linger:
             engine_.on_linger_event(tag.handle);
             break;
+        case EventKind::spawner:
+            setup_.supervisor->on_reports(timers_);
+            break;
     }
 }
 
@@ -262,6 +282,9 @@ void Worker::handle_timers(int64_t now) {
             case TimerKind::accept:
                 accepting_paused_ = false;
                 break;
+            case TimerKind::php:
+                setup_.supervisor->on_timer(timers_, now);
+                break;
             case TimerKind::stop:
                 LogLine(*setup_.log, LogLevel::warning)
                     .add("stop_timeout is over: cutting off ")
@@ -284,6 +307,12 @@ void Worker::handle_mailbox() {
         for (uint32_t yields = mailbox_.take_yields(backend); yields > 0; --yields) {
             upstream_.on_yield(backend);
         }
+        if (mailbox_.take_php_news(backend)) {
+            upstream_.on_php_news(backend);
+        }
+    }
+    if (runs_supervisor()) {
+        setup_.supervisor->on_wanted(timers_);
     }
     follow_orders(monotonic_ms());
 }

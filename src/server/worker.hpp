@@ -15,6 +15,7 @@
 #include "http/engine.hpp"
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
+#include "spawn/supervisor.hpp"
 
 namespace fcgate::server {
 
@@ -48,6 +49,7 @@ class Worker {
         std::string_view machine_name;
         Common* common = nullptr;
         fastcgi::Post post;
+        spawn::Supervisor* supervisor = nullptr;  // nullptr: no PHP is spawned
         uint32_t number = 0;
         uint32_t count = 1;
     };
@@ -87,6 +89,8 @@ class Worker {
     void handle_timers(int64_t now);
     void handle_mailbox();
     void follow_orders(int64_t now);
+    [[nodiscard]] bool runs_supervisor() const { return setup_.supervisor != nullptr && setup_.number == 0; }
+    [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
     [[nodiscard]] bool is_everyone_full() const;
     void accept_from(int listener);

@@ -1,0 +1,33 @@
+// Owns: what the server and the spawner say to each other, one packet a message.
+// Must not touch: anything; both sides are one program, so the layout is its own.
+#pragma once
+
+#include <cstdint>
+
+namespace fcgate::spawn {
+
+// From the server.
+struct Order {
+    enum class Kind : uint8_t { start, stop };
+    Kind kind;
+    uint8_t backend;
+};
+
+// From the spawner.
+struct Report {
+    enum class Kind : uint8_t {
+        ready,   // PHP takes requests at the socket of this run
+        failed,  // it could not be started; `text` says what, `value` is errno
+        exited,  // it has ended; `value` is what waitpid() told, `text` its last words
+        line,    // PHP has written `text` to its standard error
+    };
+    static constexpr unsigned text_size = 240;
+
+    Kind kind;
+    uint8_t backend;
+    uint32_t run;  // counts the starts of a backend; part of its socket's name
+    int32_t value;
+    char text[text_size];
+};
+
+}  // namespace fcgate::spawn

@@ -1,0 +1,176 @@
+#include "spawn/plan.hpp"
+
+#include <glob.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace fcgate::spawn {
+
+namespace {
+
+// php-fpm first: it shares the opcode cache between its processes and starts them on demand. Debian puts the version into the name, OpenWrt the
+// major number.
+constexpr const char* usual_programs[] = {
+    "/usr/sbin/php-fpm",     "/usr/local/sbin/php-fpm", "/usr/bin/php-fpm",       "/usr/sbin/php-fpm[0-9]*",
+    "/usr/bin/php[0-9]-fpm", "/usr/sbin/php-fpm*",      "/usr/bin/php-fpm[0-9]*", "/usr/bin/php-cgi",
+    "/usr/bin/php[0-9]-cgi", "/usr/bin/php-cgi[0-9]*",  "/usr/local/bin/php-cgi",
+};
+
+constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
+
+[[nodiscard]] bool find_program(TextBuffer& out) {
+    for (const char* const pattern : usual_programs) {
+        glob_t found{};
+        bool good = false;
+        if (glob(pattern, 0, nullptr, &found) == 0) {
+            // The last in order is the newest version.
+            for (size_t i = found.gl_pathc; i-- > 0 && !good;) {
+                good = access(found.gl_pathv[i], X_OK) == 0;
+                if (good) {
+                    out.append(found.gl_pathv[i]);
+                }
+            }
+        }
+        globfree(&found);
+        if (good) {
+            return true;
+        }
+    }
+    return false;
+}
+
+[[nodiscard]] Status plan_php(const Settings& settings, size_t number, PhpPlan& php, TextBuffer& error) {
+    const BackendSettings& backend = settings.backends[number];
+    php.used = true;
+    std::string_view command = backend.command;
+    const std::string_view program = next_word(command);
+    if (!program.empty()) {
+        php.program.append(program);
+        if (access(php.program.c_str(), X_OK) != 0) {
+            error.append("command: ").append(program).append(" is no program that can be run");
+            return Status::not_found;
+        }
+    } else if (!find_program(php.program)) {
+        error.append("address = spawn: neither php-fpm nor php-cgi was found; install one, or set `command`");
+        return Status::not_found;
+    }
+    php.is_fpm = php.program.view().find("fpm") != std::string_view::npos;
+    for (const SiteSettings& site : settings.sites) {
+        if (site.has_backend && site.backend_number == number && site.max_body > php.largest_body) {
+            php.largest_body = site.max_body;
+        }
+    }
+    return Status::ok;
+}
+
+[[nodiscard]] const passwd* find_user(std::string_view name) {
+    const Text<256> text(name);
+    const passwd* const entry = getpwnam(text.c_str());
+    if (entry != nullptr || name.empty()) {
+        return entry;
+    }
+    const Result<uint64_t> number = parse_decimal(name);
+    return number.ok() ? getpwuid(static_cast<uid_t>(number.value())) : nullptr;
+}
+
+[[nodiscard]] Status plan_users(const ServerSettings& server, Plan& plan, TextBuffer& error) {
+    plan.php_user = plan.server_user = geteuid();
+    plan.php_group = plan.server_group = getegid();
+    if (plan.php_user != 0) {
+        return Status::ok;
+    }
+    const passwd* entry = find_user(server.user);
+    if (entry == nullptr && !server.user.empty()) {
+        error.append("user: there is no user ").append(server.user);
+        return Status::malformed;
+    }
+    if (entry != nullptr) {
+        plan.server_user = plan.php_user = entry->pw_uid;
+        plan.server_group = plan.php_group = entry->pw_gid;
+    }
+    // PHP is never root's by accident: a host that stays root still gets an ordinary user for it.
+    for (size_t i = 0; entry == nullptr && i < sizeof usual_users / sizeof *usual_users; ++i) {
+        entry = getpwnam(usual_users[i]);
+        if (entry != nullptr) {
+            plan.php_user = entry->pw_uid;
+            plan.php_group = entry->pw_gid;
+        }
+    }
+    if (!server.group.empty()) {
+        const Text<256> name(server.group);
+        const struct group* const group = getgrnam(name.c_str());
+        if (group != nullptr) {
+            plan.server_group = group->gr_gid;
+        }
+    }
+    plan.changes_user = plan.php_user != 0;
+    return Status::ok;
+}
+
+[[nodiscard]] Status plan_folder(const ServerSettings& server, Plan& plan, TextBuffer& error) {
+    if (!server.runtime_dir.empty() || geteuid() == 0) {
+        plan.runtime_dir.append(server.runtime_dir.empty() ? "/run/fcgate" : server.runtime_dir);
+        if (mkdir(plan.runtime_dir.c_str(), 0755) == 0 || errno == EEXIST) {
+            return Status::ok;
+        }
+    } else {
+        const char* const base = getenv("TMPDIR");
+        char name[limits::path];
+        TextBuffer path(name);
+        path.append(base != nullptr && *base == '/' ? base : "/tmp").append("/fcgate-XXXXXX");
+        if (path.ok() && mkdtemp(name) != nullptr && chmod(name, 0755) == 0) {
+            plan.runtime_dir.append(name);
+            plan.is_private_dir = true;
+            return Status::ok;
+        }
+    }
+    const int number = errno;
+    char words[96] = "";
+    error.append("runtime_dir: cannot make ").append(plan.runtime_dir.view());
+    error.append(": ").append(describe_error(number, words));
+    return number == EACCES ? Status::denied : Status::io;
+}
+
+}  // namespace
+
+bool Plan::is_needed() const {
+    for (const PhpPlan& one : php) {
+        if (one.used) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
+    for (size_t i = 0; i < settings.backends.size(); ++i) {
+        if (settings.backends[i].kind == BackendSettings::Kind::spawn) {
+            const Status status = plan_php(settings, i, plan.php[i], error);
+            if (status != Status::ok) {
+                return status;
+            }
+        }
+    }
+    if (!plan.is_needed()) {
+        return Status::ok;
+    }
+    plan.owner_pid = getpid();
+    const Status users = plan_users(settings.server, plan, error);
+    return users != Status::ok ? users : plan_folder(settings.server, plan, error);
+}
+
+void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out) {
+    out.append(plan.runtime_dir.view())
+        .append("/php-")
+        .append_number(static_cast<uint64_t>(plan.owner_pid))
+        .append('-');
+    out.append_number(backend).append('-').append_number(run).append(".sock");
+}
+
+}  // namespace fcgate::spawn

@@ -1,0 +1,50 @@
+// Owns: everything the spawner needs to know, worked out before it is forked: afterwards it allocates nothing and asks no database.
+// Borrows: the settings, which are still there in the forked process.
+// Must not touch: running processes; it only looks for programs, users and folders.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+
+#include "base/limits.hpp"
+#include "base/log.hpp"
+#include "base/status.hpp"
+#include "base/text.hpp"
+#include "config/settings.hpp"
+
+namespace fcgate::spawn {
+
+// One [backend] with `address = spawn`.
+struct PhpPlan {
+    bool used = false;
+    bool is_fpm = true;  // else php-cgi
+    Text<limits::path> program;
+    uint64_t largest_body = 0;  // of the sites that use it
+};
+
+struct Plan {
+    std::array<PhpPlan, limits::backends> php;
+    Text<limits::path> runtime_dir;
+    bool is_private_dir = false;  // made for this server alone: removed at its end
+    uid_t php_user = 0;
+    gid_t php_group = 0;
+    uid_t server_user = 0;  // who connects to the sockets
+    gid_t server_group = 0;
+    bool changes_user = false;
+    pid_t owner_pid = 0;  // of the server: tells the sockets of several apart
+
+    [[nodiscard]] bool is_needed() const;
+};
+
+// Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`.
+[[nodiscard]] Status resolve_automatic(Settings& settings, ConfigError& error);
+
+// Finds PHP, the users and the runtime folder. On failure `error` says what to do.
+[[nodiscard]] Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error);
+
+// The socket of one run: unique, because php-fpm unlinks its path when it ends, which may be after the next run has begun.
+void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out);
+
+}  // namespace fcgate::spawn

@@ -1,0 +1,323 @@
+#include "spawn/program.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "base/descriptor.hpp"
+#include "base/fixed_list.hpp"
+#include "base/text.hpp"
+
+extern char** environ;
+
+namespace fcgate::spawn {
+
+namespace {
+
+constexpr int socket_backlog = 128;
+
+void print_path(const Launch& request, std::string_view name, TextBuffer& out) {
+    out.append(request.plan.runtime_dir.view()).append(name);
+}
+
+// A folder that belongs to PHP alone: sessions and uploads are nobody else's business.
+[[nodiscard]] bool make_folder(const Launch& request, std::string_view name) {
+    Text<limits::path> path;
+    print_path(request, name, path);
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
+        return false;
+    }
+    return !request.plan.changes_user || chown(path.c_str(), request.plan.php_user, request.plan.php_group) == 0;
+}
+
+void print_configuration_path(const Launch& request, TextBuffer& out) {
+    out.append(request.plan.runtime_dir.view())
+        .append("/php-")
+        .append_number(static_cast<uint64_t>(request.plan.owner_pid));
+    out.append('-').append_number(request.backend).append(".conf");
+}
+
+// The listening socket is made here and handed over, so that it belongs to whoever connects and PHP needs no right to make it.
+[[nodiscard]] int open_socket(const Launch& request) {
+    Text<limits::path> path;
+    print_socket_path(request.plan, request.backend, request.run, path);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memcpy(address.sun_path, path.c_str(), path.size());
+    (void)unlink(path.c_str());
+    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const bool good =
+        fd.valid() && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        chmod(path.c_str(), 0600) == 0 &&
+        (!request.plan.changes_user || chown(path.c_str(), request.plan.server_user, request.plan.server_group) == 0) &&
+        listen(fd.get(), socket_backlog) == 0;
+    return good ? fd.release() : -1;
+}
+
+// Workers on demand: a device that nobody looks at keeps no PHP worker in memory.
+[[nodiscard]] bool write_configuration(const Launch& request) {
+    Text<limits::path> path;
+    print_configuration_path(request, path);
+    Text<1024> text("[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\n[fcgate]\nlisten = ");
+    print_socket_path(request.plan, request.backend, request.run, text);
+    text.append("\npm = ondemand\npm.process_idle_timeout = 10s\npm.max_requests = 500\npm.max_children = ");
+    text.append_number(request.settings.backends[request.backend].workers);
+    text.append("\nclear_env = no\n");
+    const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    return text.ok() && file.valid() &&
+           write(file.get(), text.c_str(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+// Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
+[[nodiscard]] bool add_ini(Vector& arguments, std::string_view name, std::string_view value) {
+    Text<limits::path + 128> setting(name);
+    setting.append('=').append(value);
+    return setting.ok() && arguments.add("-d") && arguments.add(setting.view());
+}
+
+[[nodiscard]] bool add_settings(const Launch& request, Vector& arguments) {
+    const PhpPlan& php = request.plan.php[request.backend];
+    Text<limits::path> sessions;
+    Text<limits::path> temporary;
+    Text<24> body;
+    print_path(request, "/sessions", sessions);
+    print_path(request, "/tmp", temporary);
+    body.append_number(php.largest_body);
+    bool good =
+        add_ini(arguments, "session.save_path", sessions.view()) && add_ini(arguments, "session.gc_probability", "1") &&
+        add_ini(arguments, "upload_tmp_dir", temporary.view()) &&
+        add_ini(arguments, "sys_temp_dir", temporary.view()) && add_ini(arguments, "post_max_size", body.view()) &&
+        add_ini(arguments, "upload_max_filesize", body.view()) &&
+        add_ini(arguments, "opcache.memory_consumption", "16") &&
+        add_ini(arguments, "opcache.interned_strings_buffer", "2") &&
+        add_ini(arguments, "opcache.max_accelerated_files", "1000");
+    for (const Pair& pair : request.settings.backends[request.backend].php) {
+        good = good && add_ini(arguments, pair.name, pair.value);
+    }
+    return good;
+}
+
+[[nodiscard]] bool build_arguments(const Launch& request) {
+    const PhpPlan& php = request.plan.php[request.backend];
+    Vector& arguments = request.scratch.arguments;
+    arguments.clear();
+    bool good = arguments.add(php.program.view());
+    if (php.is_fpm) {
+        Text<limits::path> configuration;
+        print_configuration_path(request, configuration);
+        good = good && arguments.add("--nodaemonize") && arguments.add("--force-stderr") &&
+               arguments.add("--fpm-config") && arguments.add(configuration.view());
+        if (geteuid() == 0 && !request.plan.changes_user) {
+            good = good && arguments.add("--allow-to-run-as-root");
+        }
+    }
+    std::string_view command = request.settings.backends[request.backend].command;
+    (void)next_word(command);
+    for (std::string_view word = next_word(command); !word.empty(); word = next_word(command)) {
+        good = good && arguments.add(word);
+    }
+    return good && add_settings(request, arguments);
+}
+
+// What a supervisor has told fcgate about itself is not PHP's.
+[[nodiscard]] bool is_ours_alone(std::string_view entry) {
+    for (const std::string_view name :
+         {"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
+          "FPM_SOCKETS=", "PHP_FCGI_CHILDREN=", "PHP_FCGI_MAX_REQUESTS="}) {
+        if (starts_with(entry, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+[[nodiscard]] bool build_environment(const Launch& request, int listening) {
+    Vector& environment = request.scratch.environment;
+    environment.clear();
+    bool good = true;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        if (!is_ours_alone(*entry)) {
+            // Beyond the vector's room the host's environment is not worth a failure.
+            (void)environment.add_foreign(*entry);
+        }
+    }
+    if (request.plan.php[request.backend].is_fpm) {
+        Text<limits::path + 32> sockets("FPM_SOCKETS=");
+        print_socket_path(request.plan, request.backend, request.run, sockets);
+        sockets.append('=').append_number(static_cast<uint64_t>(listening));
+        good = sockets.ok() && environment.add(sockets.view());
+    } else {
+        good = environment.add_number("PHP_FCGI_CHILDREN=", request.settings.backends[request.backend].workers) &&
+               environment.add("PHP_FCGI_MAX_REQUESTS=500");
+    }
+    return good;
+}
+
+[[nodiscard]] bool become_php_user(const Plan& plan) {
+    return !plan.changes_user ||
+           (setgroups(1, &plan.php_group) == 0 && setgid(plan.php_group) == 0 && setuid(plan.php_user) == 0);
+}
+
+// In the child. What fails here is heard through `failures`.
+[[noreturn]] void execute(const Launch& request, int listening, int errors, int failures, pid_t parent) {
+    // Its own session: a signal of the terminal is for fcgate, and all its processes can be ended as one group.
+    (void)setsid();
+    const bool is_fpm = request.plan.php[request.backend].is_fpm;
+    const int listen_at = is_fpm ? 3 : STDIN_FILENO;  // php-cgi takes its socket as standard input
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const bool placed = dup2(errors, STDERR_FILENO) >= 0 && dup2(errors, STDOUT_FILENO) >= 0 &&
+                        (!is_fpm || dup2(null, STDIN_FILENO) >= 0) && dup2(listening, listen_at) >= 0;
+    if (listening == listen_at) {
+        (void)fcntl(listening, F_SETFD, 0);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    for (int number = 1; number < NSIG; ++number) {
+        (void)signal(number, SIG_DFL);
+    }
+    (void)sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (placed && become_php_user(request.plan)) {
+        // After the change of user, which would clear it. Should the spawner be killed, PHP goes as well.
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+        if (getppid() == parent) {
+            (void)execve(request.plan.php[request.backend].program.c_str(), request.scratch.arguments.finish(),
+                         request.scratch.environment.finish());
+        }
+    }
+    const int number = errno;
+    (void)!write(failures, &number, sizeof number);
+    _exit(127);
+}
+
+[[nodiscard]] Status fail(Launched& out, const char* what) {
+    out.what = what;
+    return Status::io;
+}
+
+}  // namespace
+
+bool Vector::add(std::string_view first, std::string_view second) {
+    TextBuffer text(std::span<char>(text_).subspan(used_));
+    text.append(first).append(second);
+    if (!text.ok() || !add_foreign(text_.data() + used_)) {
+        return false;
+    }
+    used_ += text.size() + 1;
+    return true;
+}
+
+bool Vector::add_number(std::string_view first, uint64_t value) {
+    Text<24> number;
+    number.append_number(value);
+    return add(first, number.view());
+}
+
+char** Vector::finish() {
+    // One place is always left for it.
+    (void)!items_.push_back(nullptr);
+    return items_.begin();
+}
+
+Status launch(const Launch& request, Launched& out) {
+    if (!make_folder(request, "/sessions") || !make_folder(request, "/tmp")) {
+        return fail(out, "cannot make PHP's folders in runtime_dir");
+    }
+    if (request.plan.php[request.backend].is_fpm && !write_configuration(request)) {
+        return fail(out, "cannot write php-fpm's configuration to runtime_dir");
+    }
+    const Descriptor listening(open_socket(request));
+    if (!listening.valid()) {
+        return fail(out, "cannot make PHP's socket in runtime_dir");
+    }
+    int errors[2];
+    int failures[2];
+    if (pipe2(errors, O_CLOEXEC) != 0) {
+        return fail(out, "pipe");
+    }
+    Descriptor error_reader(errors[0]);
+    const Descriptor error_writer(errors[1]);
+    // php-fpm opens its error log by name, /proc/self/fd/2, as its own user.
+    if (request.plan.changes_user && fchown(errors[1], request.plan.php_user, request.plan.php_group) != 0) {
+        return fail(out, "fchown");
+    }
+    if (pipe2(failures, O_CLOEXEC) != 0) {
+        return fail(out, "pipe");
+    }
+    const Descriptor failure_reader(failures[0]);
+    Descriptor failure_writer(failures[1]);
+    if (!build_arguments(request) || !build_environment(request, 3)) {
+        errno = E2BIG;
+        return fail(out, "too many arguments for PHP");
+    }
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0) {
+        return fail(out, "fork");
+    }
+    if (pid == 0) {
+        execute(request, listening.get(), error_writer.get(), failure_writer.get(), parent);
+    }
+    failure_writer.reset();
+    int number = 0;
+    // It ends with execve(): an empty read is the good news.
+    if (read(failure_reader.get(), &number, sizeof number) == static_cast<ssize_t>(sizeof number)) {
+        errno = number;
+        out.pid = pid;  // to be waited for
+        return fail(out, request.plan.php[request.backend].program.c_str());
+    }
+    out.pid = pid;
+    out.errors = error_reader.release();
+    (void)fcntl(out.errors, F_SETFL, O_NONBLOCK);
+    return Status::ok;
+}
+
+void clean_up(const Launch& request) {
+    Text<limits::path> path;
+    print_socket_path(request.plan, request.backend, request.run, path);
+    (void)unlink(path.c_str());
+    path.clear();
+    print_configuration_path(request, path);
+    (void)unlink(path.c_str());
+}
+
+void remove_folder(const char* path, int levels) {
+    // struct linux_dirent64, which no header declares: inode and offset, eight bytes each, the entry's length, its type, its name.
+    constexpr size_t length_at = 16;
+    constexpr size_t name_at = 19;
+    // opendir() would allocate.
+    const Descriptor folder(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    char buffer[2048];
+    for (long count = 0;
+         folder.valid() && (count = syscall(SYS_getdents64, folder.get(), buffer, sizeof buffer)) > 0;) {
+        uint16_t length = 0;
+        for (const char* entry = buffer; entry < buffer + count; entry += length) {
+            memcpy(&length, entry + length_at, sizeof length);
+            const std::string_view name(entry + name_at);
+            if (name == "." || name == "..") {
+                continue;
+            }
+            if (unlinkat(folder.get(), entry + name_at, 0) != 0 && errno == EISDIR && levels > 0) {
+                Text<limits::path> below(path);
+                below.append('/').append(name);
+                remove_folder(below.c_str(), levels - 1);
+            }
+        }
+    }
+    (void)rmdir(path);
+}
+
+}  // namespace fcgate::spawn

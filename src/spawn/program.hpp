@@ -1,0 +1,70 @@
+// Owns: the start of one PHP: its folders, its socket, its configuration, its process.
+// Borrows: plan and settings, as they were when the spawner was forked.
+// Must not touch: the heap, user databases: it runs in a process forked from a program that may have had threads.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/fixed_list.hpp"
+#include "base/status.hpp"
+#include "config/settings.hpp"
+#include "spawn/plan.hpp"
+
+namespace fcgate::spawn {
+
+// An argument or environment vector for execve(), with the text it points to.
+class Vector {
+  public:
+    void clear() {
+        items_.clear();
+        used_ = 0;
+    }
+    // False when it does not fit; the vector is as it was.
+    bool add(std::string_view first, std::string_view second = {});
+    bool add_number(std::string_view first, uint64_t value);
+    bool add_foreign(char* item) { return items_.size() < most && items_.push_back(item); }
+    // Ends it; nothing may be added then.
+    [[nodiscard]] char** finish();
+
+  private:
+    static constexpr size_t most = 256;
+    static constexpr size_t text_size = size_t{16} * 1024;
+
+    FixedList<char*, most + 1> items_;
+    std::array<char, text_size> text_{};
+    size_t used_ = 0;
+};
+
+struct LaunchScratch {
+    Vector arguments;
+    Vector environment;
+};
+
+struct Launch {
+    LaunchScratch& scratch;
+    const Plan& plan;
+    const Settings& settings;
+    size_t backend;
+    uint32_t run;
+};
+
+struct Launched {
+    pid_t pid = -1;
+    int errors = -1;        // the reading end of its standard error
+    const char* what = "";  // on failure: what could not be done; errno tells why
+};
+
+[[nodiscard]] Status launch(const Launch& request, Launched& out);
+
+// Removes what launch() has made for this run.
+void clean_up(const Launch& request);
+
+// Removes a folder and what is in it, two levels deep: what a private runtime folder can hold.
+void remove_folder(const char* path, int levels);
+
+}  // namespace fcgate::spawn

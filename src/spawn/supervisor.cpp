@@ -1,0 +1,238 @@
+#include "spawn/supervisor.hpp"
+
+#include <sys/wait.h>
+
+#include <algorithm>
+
+namespace fcgate::spawn {
+
+namespace {
+
+// Between the end of a PHP that failed and the next start: doubled with every failure in a row.
+constexpr int64_t first_pause_ms = 100;
+constexpr int64_t longest_pause_ms = 5000;
+// A run that lasted as long is no failure in a row any more.
+constexpr int64_t good_run_ms = 10'000;
+// How often an idle PHP is looked at, in parts of idle_stop.
+constexpr int64_t idle_looks = 4;
+
+[[nodiscard]] int64_t pause_after(uint32_t failures) {
+    return std::min(first_pause_ms << std::min(failures - 1, 6U), longest_pause_ms);
+}
+
+void add_end(LogLine& line, int status) {
+    if (WIFSIGNALED(status)) {
+        line.add("was killed by signal ").add_number(static_cast<uint64_t>(WTERMSIG(status)));
+        line.add(WTERMSIG(status) == SIGKILL ? " (out of memory?)" : "");
+    } else {
+        line.add("ended with exit code ").add_number(static_cast<uint64_t>(WEXITSTATUS(status)));
+    }
+}
+
+[[nodiscard]] LogLevel level_of(std::string_view line) {
+    for (const std::string_view word : {"ERROR", "ALERT", "WARNING", "Fatal", "error"}) {
+        if (line.find(word) != std::string_view::npos) {
+            return LogLevel::warning;
+        }
+    }
+    return LogLevel::debug;
+}
+
+}  // namespace
+
+void Supervisor::init(const Setup& setup) {
+    setup_ = setup;
+    timer_.kind = static_cast<uint8_t>(TimerKind::php);
+}
+
+fastcgi::Readiness Supervisor::want(uint32_t backend, TextBuffer& path) {
+    Php& php = php_[backend];
+    const Phase phase = php.phase.load();
+    if (phase == Phase::running) {
+        print_socket_path(*setup_.plan, backend, php.run.load(), path);
+        return fastcgi::Readiness::ready;
+    }
+    if (phase == Phase::broken) {
+        return fastcgi::Readiness::broken;
+    }
+    if (phase != Phase::starting && !php.wanted.exchange(true)) {
+        setup_.ring(setup_.context);
+    }
+    return fastcgi::Readiness::starting;
+}
+
+void Supervisor::lost(uint32_t backend) {
+    php_[backend].lost = true;
+    php_[backend].wanted = true;
+    setup_.ring(setup_.context);
+}
+
+void Supervisor::on_wanted(Timers& timers) {
+    start_wanted(monotonic_ms());
+    arm(timers);
+}
+
+void Supervisor::start_wanted(int64_t now) {
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        Php& php = php_[backend];
+        if (php.lost.exchange(false) && php.phase.load() == Phase::running) {
+            php.phase = Phase::stopping;
+            LogLine(*setup_.log, LogLevel::warning).add("nobody answers at PHP's socket: PHP is started again").send();
+            // When it has died already, its end is reported all the same.
+            (void)setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)});
+        }
+        if (php.wanted.load() && php.phase.load() == Phase::stopped && php.not_before <= now) {
+            start(backend, now);
+        }
+    }
+}
+
+void Supervisor::start(uint32_t backend, int64_t now) {
+    Php& php = php_[backend];
+    php.wanted = false;
+    php.phase = Phase::starting;
+    php.started_at = now;
+    if (gone_ || !setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)})) {
+        spawner_gone();
+    }
+}
+
+void Supervisor::on_reports(Timers& timers) {
+    const int64_t now = monotonic_ms();
+    Report report{};
+    for (;;) {
+        const Status status = setup_.spawner->receive(report);
+        if (status != Status::ok) {
+            if (status != Status::again) {
+                spawner_gone();
+            }
+            break;
+        }
+        report.text[sizeof report.text - 1] = '\0';
+        if (report.backend < setup_.gates.size()) {
+            take(report, now);
+        }
+    }
+    start_wanted(now);
+    arm(timers);
+}
+
+void Supervisor::take(const Report& report, int64_t now) {
+    Php& php = php_[report.backend];
+    switch (report.kind) {
+        case Report::Kind::line:
+            LogLine(*setup_.log, level_of(report.text)).add("php: ").add_escaped(report.text).send();
+            return;
+        case Report::Kind::ready:
+            php.run = report.run;
+            php.idle_since = now;
+            php.phase = Phase::running;
+            LogLine(*setup_.log, LogLevel::info)
+                .add("PHP is ready, ")
+                .add_number(static_cast<uint64_t>(now - php.started_at))
+                .add(" ms after it was wanted")
+                .send();
+            break;
+        case Report::Kind::failed:
+            LogLine(*setup_.log, LogLevel::error)
+                .add("PHP cannot be started: ")
+                .add(report.text)
+                .add_error(report.value)
+                .send();
+            ++php.failures;
+            php.not_before = now + pause_after(php.failures);
+            php.phase = Phase::broken;
+            break;
+        case Report::Kind::exited:
+            exited(report.backend, report, now);
+            break;
+    }
+    setup_.news(setup_.context, report.backend);
+}
+
+void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
+    Php& php = php_[backend];
+    const Phase before = php.phase.load();
+    if (before == Phase::stopping) {
+        LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped").send();
+        php.failures = 0;
+        php.phase = Phase::stopped;
+        return;
+    }
+    LogLine line(*setup_.log, LogLevel::error);
+    line.add(before == Phase::starting ? "PHP did not start: it " : "PHP ");
+    add_end(line, report.value);
+    line.send();
+    php.failures = now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
+    php.not_before = php.failures == 0 ? now : now + pause_after(php.failures);
+    // One that runs and dies is started again for whoever waits; one that does not start has told why, and waiting would not help.
+    php.phase = before == Phase::starting ? Phase::broken : Phase::stopped;
+}
+
+void Supervisor::on_timer(Timers& timers, int64_t now) {
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        Php& php = php_[backend];
+        const Phase phase = php.phase.load();
+        if (phase == Phase::broken && php.not_before <= now && !gone_) {
+            php.phase = Phase::stopped;
+        } else if (phase == Phase::running) {
+            look_for_idle(backend, now);
+        }
+    }
+    start_wanted(now);
+    arm(timers);
+}
+
+void Supervisor::look_for_idle(uint32_t backend, int64_t now) {
+    const int64_t idle_stop = setup_.settings->backends[backend].idle_stop_ms;
+    Php& php = php_[backend];
+    const fastcgi::Gate::Counts counts = setup_.gates[backend].counts();
+    if (counts.in_use > 0 || counts.served != php.served) {
+        php.served = counts.served;
+        php.idle_since = now;
+        return;
+    }
+    if (idle_stop == 0 || now - php.idle_since < idle_stop) {
+        return;
+    }
+    // Said first, looked at again then: a request that has found it running holds a place by now.
+    php.phase = Phase::stopping;
+    if (setup_.gates[backend].counts().in_use > 0 ||
+        !setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)})) {
+        php.phase = Phase::running;
+        setup_.news(setup_.context, backend);
+    }
+}
+
+void Supervisor::arm(Timers& timers) {
+    int64_t due = never;
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        const Php& php = php_[backend];
+        const Phase phase = php.phase.load();
+        const int64_t idle_stop = setup_.settings->backends[backend].idle_stop_ms;
+        if (phase == Phase::broken || (phase == Phase::stopped && php.wanted.load())) {
+            due = std::min(due, php.not_before);
+        } else if (phase == Phase::running && idle_stop > 0) {
+            due = std::min(due, monotonic_ms() + std::max<int64_t>(idle_stop / idle_looks, 1));
+        }
+    }
+    if (due != never && timer_.due > due) {
+        timers.set(timer_, due);
+    }
+}
+
+// Nothing can be started any more: fcgate has given up the right to.
+void Supervisor::spawner_gone() {
+    if (!gone_) {
+        LogLine(*setup_.log, LogLevel::error)
+            .add("the spawner has ended: PHP cannot be started until fcgate is restarted")
+            .send();
+    }
+    gone_ = true;
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        php_[backend].phase = Phase::broken;
+        setup_.news(setup_.context, backend);
+    }
+}
+
+}  // namespace fcgate::spawn

@@ -1,0 +1,78 @@
+// Owns: how each spawned PHP is: stopped, starting, running; when it is started again, and when it is idle enough to be stopped.
+// Borrows: settings, gates and log of the server.
+// Must not touch: exchanges. One worker's thread runs it; the others read the phase and say that they want PHP.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/log.hpp"
+#include "base/timers.hpp"
+#include "fastcgi/gate.hpp"
+#include "fastcgi/upstream.hpp"
+#include "spawn/plan.hpp"
+#include "spawn/spawner.hpp"
+
+namespace fcgate::spawn {
+
+class Supervisor {
+  public:
+    struct Setup {
+        const Settings* settings = nullptr;
+        const Log* log = nullptr;
+        std::span<fastcgi::Gate> gates;
+        const Plan* plan = nullptr;
+        SpawnerLink* spawner = nullptr;
+        void* context = nullptr;
+        void (*ring)(void* context) = nullptr;                    // wakes the worker that runs this one
+        void (*news)(void* context, uint32_t backend) = nullptr;  // tells every worker that a phase has changed
+    };
+    void init(const Setup& setup);
+    [[nodiscard]] bool is_used() const { return setup_.spawner != nullptr; }
+
+    // ---- any worker ----
+
+    // Wants PHP: starts it when it is stopped. `path` becomes its socket when it is ready.
+    [[nodiscard]] fastcgi::Readiness want(uint32_t backend, TextBuffer& path);
+    // Nobody answers at the socket of a PHP that is said to run: it has just died, or the path has been removed.
+    void lost(uint32_t backend);
+
+    // ---- the worker that runs it ----
+
+    [[nodiscard]] int fd() const { return setup_.spawner->fd(); }
+    // Both arm the timer.
+    void on_reports(Timers& timers);
+    void on_wanted(Timers& timers);
+    void on_timer(Timers& timers, int64_t now);
+
+  private:
+    enum class Phase : uint8_t { stopped, starting, running, stopping, broken };
+
+    struct Php {
+        std::atomic<Phase> phase{Phase::stopped};
+        std::atomic<bool> wanted{false};
+        std::atomic<bool> lost{false};
+        std::atomic<uint32_t> run{0};
+        uint32_t failures = 0;   // in a row
+        int64_t not_before = 0;  // of the next start
+        int64_t started_at = 0;
+        int64_t idle_since = 0;
+        uint64_t served = 0;  // of the gate, when it was looked at last
+    };
+
+    void arm(Timers& timers);
+    void start_wanted(int64_t now);
+    void start(uint32_t backend, int64_t now);
+    void take(const Report& report, int64_t now);
+    void exited(uint32_t backend, const Report& report, int64_t now);
+    void look_for_idle(uint32_t backend, int64_t now);
+    void spawner_gone();
+
+    Setup setup_;
+    std::array<Php, limits::backends> php_;
+    Timer timer_;
+    bool gone_ = false;
+};
+
+}  // namespace fcgate::spawn
