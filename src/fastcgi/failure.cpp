@@ -33,7 +33,9 @@ void Upstream::log_failure(const Exchange& exchange, uint16_t status, std::strin
     const bool ours = status == 503 || status == 431;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());
-    if (exchange.reply_begun) {
+    if (exchange.is_orphan) {
+        line.add(": cut off");
+    } else if (exchange.reply_begun) {
         line.add(": reply cut off");
     } else {
         line.add(": ").add_number(status);

@@ -110,7 +110,7 @@ void Upstream::receive(Exchange& exchange) {
             exchange.read_blocked = true;
             // A script that answers at length without reading its request would wait for us, we for the client, and the client for its reply: the
             // rest of the body is given up, as the peers do.
-            exchange.body_refused = exchange.body_refused || !exchange.request.is_finished();
+            exchange.body_refused = exchange.body_refused || !exchange.request.has_whole_body();
             break;
         }
         const ssize_t count = recv(link.fd, setup_.read_scratch.data(), wanted, 0);

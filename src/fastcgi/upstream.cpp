@@ -157,10 +157,14 @@ bool Upstream::run_worklist() {
     if (grant_count_ == 0 && work_count_ == 0) {
         return false;
     }
-    while (grant_count_ > 0) {
-        const Grant grant = setup_.grants[--grant_count_];
+    // Who was served first comes first; grants that come meanwhile are for the next time.
+    const size_t count = grant_count_;
+    for (size_t i = 0; i < count; ++i) {
+        const Grant grant = setup_.grants[i];
         on_grant(grant);
     }
+    grant_count_ -= count;
+    std::copy_n(setup_.grants.begin() + static_cast<ptrdiff_t>(count), grant_count_, setup_.grants.begin());
     // What is put on the list meanwhile is for the next time.
     for (size_t left = work_count_; left > 0 && work_count_ > 0; --left) {
         Exchange& exchange = *setup_.worklist[0];
@@ -337,12 +341,19 @@ void Upstream::end_streams() {
 }
 
 void Upstream::retire() {
+    // What is still there are scripts that run on behind their replies: nobody waits for them.
+    for (Exchange& exchange : exchanges_.all()) {
+        if (exchange.live) {
+            detach(exchange, false);
+            release(exchange);
+        }
+    }
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
         while (first_parked_[backend] != no_slot) {
             unpark(links_.all()[first_parked_[backend]], false);
         }
     }
-    (void)run_worklist();
+    while (run_worklist()) {}
 }
 
 void Upstream::finish() {

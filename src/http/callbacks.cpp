@@ -102,10 +102,10 @@ MHD_Result Engine::Callbacks::on_access(void* context, MHD_Connection* /*mhd*/, 
 }
 
 void Engine::Callbacks::on_completed(void* context, MHD_Connection* /*mhd*/, void** request,
-                                     MHD_RequestTerminationCode /*code*/) {
+                                     MHD_RequestTerminationCode code) {
     auto* const connection = static_cast<Connection*>(*request);
     if (connection != nullptr) {
-        static_cast<Engine*>(context)->complete(*connection);
+        static_cast<Engine*>(context)->complete(*connection, code == MHD_REQUEST_TERMINATED_WITH_ERROR);
     }
 }
 

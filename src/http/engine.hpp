@@ -124,7 +124,7 @@ class Engine {
     [[nodiscard]] bool finish_request(Connection& connection);
     [[nodiscard]] bool begin_request(Connection& connection);
     [[nodiscard]] bool wait_for_reply(Connection& connection);
-    void complete(Connection& connection);
+    void complete(Connection& connection, bool is_refused);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
     void log_refusal(const Connection& connection, uint16_t status, std::string_view reason);

@@ -180,14 +180,15 @@ bool Engine::refuse(Connection& connection, uint16_t status, const char* reason)
     return queue(connection, reply_);
 }
 
-void Engine::complete(Connection& connection) {
+// `is_refused`: by libmicrohttpd itself.
+void Engine::complete(Connection& connection, bool is_refused) {
     if (connection.begun) {
         setup_.handler.done(setup_.handler.context, connection);
     }
     if (collected_ == &connection) {
         collected_ = nullptr;
     }
-    if (connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
+    if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "its body was refused by the HTTP parser");
     }
     const int64_t now = monotonic_ms();

@@ -229,7 +229,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         const char* value;
         const char* text;
     } all[] = {
-        {"server.runtime_dir", "/run/fcgate", "[server] runtime_dir: not supported yet; leave it out"},
         {"server.access_log", "/var/log/a", "[server] access_log: not supported yet; leave it off"},
         {"server.status_path", "/status", "[server] status_path: not supported yet; leave it off"},
         {"server.mime_types", "/etc/mime.types", "[server] mime_types: not supported yet; leave it out"},
@@ -339,6 +338,7 @@ listen = :80
 threads = 1
 user =
 group =
+runtime_dir =
 max_connections = 64
 max_connections_per_client = 16
 connection_memory = 20k
