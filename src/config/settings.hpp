@@ -86,7 +86,7 @@ struct ServerSettings {
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
     uint64_t connection_memory = uint64_t{20} * 1024;
-    uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most
+    uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;    // of them, for one exchange
     int64_t header_timeout_ms = 10'000;

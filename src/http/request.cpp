@@ -188,6 +188,12 @@ void Engine::complete(Connection& connection, bool is_refused) {
     if (collected_ == &connection) {
         collected_ = nullptr;
     }
+    if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
+        LogLine line(*setup_.log, LogLevel::info);
+        connection.client.print_address(line.text());
+        line.add(": ").text().append_escaped(connection.target(), 128);
+        line.add(": refused by the HTTP parser").send();
+    }
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "its body was refused by the HTTP parser");
     }

@@ -29,7 +29,9 @@ Worker::Shares Worker::shares_of(const Settings& settings) {
     const ServerSettings& server = settings.server;
     Shares shares{};
     shares.connections = share(server.max_connections, server.threads);
-    shares.exchanges = share(server.exchanges, server.threads);
+    // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
+    // others have some left.
+    shares.exchanges = std::min<size_t>(server.exchanges, shares.connections);
     shares.links = shares.exchanges + spare_links;
     // Every grant under way holds a place, whoever it is for.
     for (const BackendSettings& backend : settings.backends) {
