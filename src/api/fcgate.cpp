@@ -343,3 +343,17 @@ void fcgate_reopen_logs(fcgate_server* server) {
         server->server.reopen_logs();
     }
 }
+
+int fcgate_handle(fcgate_server* server, const char* prefix, fcgate_handler handler, void* context) {
+    if (server == nullptr || prefix == nullptr || handler == nullptr || server->mode != fcgate_server::Mode::created) {
+        return FCGATE_INVALID;
+    }
+    fcgate::server::HostHandler host;
+    host.call = [](void (*function)(), void* handler_context, fcgate::server::HostRequest& request) {
+        const auto typed = reinterpret_cast<fcgate_handler>(function);
+        typed(handler_context, reinterpret_cast<fcgate_request*>(&request));
+    };
+    host.function = reinterpret_cast<void (*)()>(handler);
+    host.context = context;
+    return result_of(server->server.endpoints().add(prefix, host));
+}

@@ -69,9 +69,10 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
     if (connection == nullptr) {
         return nullptr;
     }
-    const size_t size = strnlen(target, connection->target_storage.size() + 1);
-    if (size <= connection->target_storage.size()) {
+    const size_t size = strnlen(target, connection->target_storage.size());
+    if (size < connection->target_storage.size()) {
         memcpy(connection->target_storage.data(), target, size);
+        connection->target_storage[size] = '\0';
     }
     connection->target_size = static_cast<uint32_t>(size);
     if (connection->stage == Connection::Stage::idle) {

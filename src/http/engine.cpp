@@ -36,8 +36,7 @@ Status Engine::init(const Setup& setup) {
         connection.timer.owner = connection.slot;
         connection.timer.kind = static_cast<uint8_t>(TimerKind::connection);
         connection.engine = this;
-        connection.target_storage =
-            setup.targets.subspan(connection.slot * limits::request_target, limits::request_target);
+        connection.target_storage = setup.targets.subspan(connection.slot * target_size, target_size);
     }
     sending_timer_.kind = static_cast<uint8_t>(TimerKind::sending);
     lingering_.init(setup.epoll_fd, *setup.timers);

@@ -46,6 +46,9 @@ struct RequestHandler {
 
 class Engine {
   public:
+    // Of a raw target, with a NUL behind it.
+    static constexpr size_t target_size = limits::request_target + 1;
+
     struct Setup {
         const Settings* settings = nullptr;
         const Log* log = nullptr;
@@ -53,7 +56,7 @@ class Engine {
         int epoll_fd = -1;
         RequestHandler handler;
         std::span<Connection> connections;
-        std::span<char> targets;        // limits::request_target for each connection
+        std::span<char> targets;        // target_size for each connection
         std::span<Field> fields;        // limits::request_fields
         std::span<char> field_scratch;  // for a reply's fields on their way: connection_memory
     };
@@ -83,6 +86,8 @@ class Engine {
     // The head of the connection's present request, collected again if another was meanwhile.
     [[nodiscard]] RequestHead& head(Connection& connection);
     void wake(Connection& connection);
+    // Copies the body of the reply that is being made, which says Reply::Body::copied. False when there is no memory.
+    [[nodiscard]] bool copy_body(std::span<const char> body);
 
     // ---- the worker's loop ----
 
@@ -132,6 +137,8 @@ class Engine {
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);
     [[nodiscard]] bool fits(const Reply& reply) const;
+    [[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection);
+    void drop_body(Reply& reply);
     [[nodiscard]] bool add_field(MHD_Response* response, const Field& field);
     [[nodiscard]] ptrdiff_t read_body(Connection& connection, std::span<char> room);
 
@@ -150,6 +157,7 @@ class Engine {
     bool head_overflow_ = false;  // there were more of them than we take
     bool head_torn_ = false;      // a value lay before its name
     Reply reply_;
+    MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
     SlotPool<Connection> connections_;
     Lingering lingering_;
     Timer sending_timer_;

@@ -56,7 +56,7 @@ struct BodyReader {
 
 // What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
 struct Reply {
-    enum class Body : uint8_t { none, memory, file, stream };
+    enum class Body : uint8_t { none, memory, copied, file, stream };  // copied: by Engine::copy_body()
 
     uint16_t status = 0;
     Body body = Body::none;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 
 #include "http/callbacks.hpp"
 #include "http/status_page.hpp"
@@ -36,24 +37,46 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
 #endif
 }
 
-[[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection,
-                                          MHD_ContentReaderCallback reader) {
+}  // namespace
+
+bool Engine::copy_body(std::span<const char> body) {
+    if (copied_ != nullptr) {
+        MHD_destroy_response(copied_);
+    }
+    // Copied by libmicrohttpd: whoever made it may lose it before the reply is queued.
+    copied_ = MHD_create_response_from_buffer(body.size(), const_cast<char*>(body.data()), MHD_RESPMEM_MUST_COPY);
+    return copied_ != nullptr;
+}
+
+MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) {
     switch (reply.body) {
         case Reply::Body::none:
             break;
         case Reply::Body::memory:
             return MHD_create_response_from_buffer(reply.memory.size(), const_cast<char*>(reply.memory.data()),
                                                    MHD_RESPMEM_PERSISTENT);
+        case Reply::Body::copied:
+            return std::exchange(copied_, nullptr);
         case Reply::Body::file:
             return MHD_create_response_from_fd_at_offset64(reply.length, reply.fd, reply.offset);
         case Reply::Body::stream:
             return MHD_create_response_from_callback(reply.length_known ? reply.length : MHD_SIZE_UNKNOWN, stream_block,
-                                                     reader, &connection, nullptr);
+                                                     &Callbacks::on_read, &connection, nullptr);
     }
     return MHD_create_response_from_buffer(0, nullptr, MHD_RESPMEM_PERSISTENT);
 }
 
-}  // namespace
+// What a reply that is not sent as it is would leave behind.
+void Engine::drop_body(Reply& reply) {
+    if (reply.fd >= 0) {
+        close(reply.fd);
+        reply.fd = -1;
+    }
+    if (copied_ != nullptr) {
+        MHD_destroy_response(copied_);
+        copied_ = nullptr;
+    }
+}
 
 bool Engine::fits(const Reply& reply) const {
     size_t size = automatic_fields;
@@ -67,24 +90,18 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     if (!fits(reply)) {
         // libmicrohttpd would close the connection without a word.
         log_refusal(connection, 502, "the reply's head is larger than half of `connection_memory`");
-        if (reply.fd >= 0) {
-            close(reply.fd);
-        }
+        drop_body(reply);
         reply_with_status(reply, 502);
     }
     const bool bodiless = connection.is_head || reply.status == 304;
-    if (bodiless && reply.fd >= 0) {
-        close(reply.fd);
-        reply.fd = -1;
+    if (bodiless) {
+        drop_body(reply);
     }
     const bool unknown = bodiless && !reply.length_known;
-    MHD_Response* const response =
-        bodiless ? make_bodiless(reply) : make_response(reply, connection, &Callbacks::on_read);
+    MHD_Response* const response = bodiless ? make_bodiless(reply) : make_response(reply, connection);
     if (response == nullptr) {
         log_refusal(connection, 0, "no memory for its reply");
-        if (reply.fd >= 0) {
-            close(reply.fd);
-        }
+        drop_body(reply);
         return false;
     }
     bool good = true;

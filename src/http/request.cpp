@@ -74,7 +74,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.is_head = method == "HEAD";
     connection.is_http_1_0 = version == "HTTP/1.0";
     connection.body_expected = connection.body_seen = connection.body_mark = 0;
-    if (connection.target_size > connection.target_storage.size()) {
+    if (connection.target_size >= connection.target_storage.size()) {
         connection.target_size = 0;
         return refuse(connection, 414, "the request target is longer than 8192 bytes");
     }

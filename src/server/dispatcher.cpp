@@ -48,6 +48,9 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     if (!route(connection, head, reply)) {
         return http::Outcome::reply;
     }
+    if (route_.host_handler != nullptr) {
+        return begin_host_handler(connection, head, reply);
+    }
     const route::Decision& decision = route_.decision;
     switch (decision.kind) {
         case route::Decision::Kind::script:
@@ -103,9 +106,60 @@ bool Dispatcher::route(const http::Connection& connection, const RequestHead& he
         return false;
     }
     route_.site = site.value();
+    route_.host_handler = setup_.endpoints->empty() ? nullptr : find_host_handler(target);
+    if (route_.host_handler != nullptr) {
+        routed_for_ = &connection;
+        return true;
+    }
     route_.decision = route::decide(setup_.sites[route_.site].root, head.method, target, setup_.path_scratch);
     routed_for_ = &connection;
     return true;
+}
+
+// Leaves the path, with a NUL behind it, in the decision, as decide() would.
+const HostHandler* Dispatcher::find_host_handler(const route::Target& target) {
+    const std::span<char> room = setup_.path_scratch.first(setup_.path_scratch.size() - 1);
+    const Result<std::string_view> path = route::normalise_path(target.path, room);
+    if (!path.ok()) {
+        return nullptr;  // decide() says why
+    }
+    setup_.path_scratch[path.value().size()] = '\0';
+    route_.decision.path = path.value();
+    route_.decision.query = target.query;
+    route_.decision.has_query = target.has_query;
+    return setup_.endpoints->find(path.value());
+}
+
+// The host answers when the whole request is there.
+http::Outcome Dispatcher::begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply) {
+    if (head.content_length > site_settings().max_body) {
+        refuse(connection, reply, 413, "the body is larger than `max_body`");
+        return http::Outcome::reply;
+    }
+    if (head.content_length > 0 || head.is_chunked) {
+        return http::Outcome::wait;
+    }
+    call_host_handler(head, reply);
+    return http::Outcome::reply;
+}
+
+void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
+    const HostHandler& handler = *route_.host_handler;
+    TextBuffer text(setup_.text_scratch);
+    Text<64> client;
+    head.client.print_address(client);
+    HostRequest request{.head = head,
+                        .path = route_.decision.path,
+                        .query = route_.decision.has_query ? route_.decision.query.data() : nullptr,
+                        .reply = reply,
+                        .engine = *setup_.engine,
+                        .text = text,
+                        .client = client.c_str()};
+    handler.call(handler.function, handler.context, request);
+    if (!request.has_replied) {
+        http::reply_with_status(reply, 500);
+    }
+    add_site_fields(route_.site, reply);
 }
 
 http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {
@@ -161,7 +215,14 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     if (exchange == nullptr) {
-        http::reply_with_status(reply, 500);
+        // Only the host's handlers wait for a body without an exchange.
+        const RequestHead& head = setup_.engine->head(connection);
+        const bool is_routed = routed_for_ == &connection || route(connection, head, reply);
+        if (is_routed && route_.host_handler != nullptr) {
+            call_host_handler(head, reply);
+        } else if (is_routed) {
+            http::reply_with_status(reply, 500);
+        }
         return http::Outcome::reply;
     }
     if (exchange->phase == fastcgi::Exchange::Phase::failed) {

@@ -14,6 +14,7 @@
 #include "http/engine.hpp"
 #include "route/host.hpp"
 #include "route/router.hpp"
+#include "server/endpoints.hpp"
 
 namespace fcgate::server {
 
@@ -31,6 +32,7 @@ class Dispatcher {
         http::Engine* engine = nullptr;
         fastcgi::Upstream* upstream = nullptr;
         const files::MimeTable* mime = nullptr;
+        const Endpoints* endpoints = nullptr;
         std::span<const Site> sites;
         std::string_view machine_name;
         std::span<char> path_scratch;  // path_scratch_size
@@ -48,6 +50,7 @@ class Dispatcher {
         size_t site = 0;
         route::HostPort host;
         route::Decision decision;
+        const HostHandler* host_handler = nullptr;  // else the decision holds
     };
 
     [[nodiscard]] http::Outcome begin(http::Connection& connection, RequestHead& head, Reply& reply);
@@ -57,6 +60,9 @@ class Dispatcher {
 
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
     [[nodiscard]] bool route(const http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
+    void call_host_handler(const RequestHead& head, Reply& reply);
+    [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
     void redirect(Reply& reply);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);

@@ -185,6 +185,7 @@ Status Server::make_workers(ServerError& error) {
                                   .listeners = &listeners_,
                                   .sites = {sites_.data(), site_count_},
                                   .mime = &mime_,
+                                  .endpoints = &endpoints_,
                                   .machine_name = machine_name_.view(),
                                   .common = &common_,
                                   .post = post(),

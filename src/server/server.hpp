@@ -38,6 +38,8 @@ class Server {
 
     // Opens the log, forks the spawner and binds the listeners: what may need privileges. `settings` have passed check() and outlive the server.
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
+    // Before prepare(): afterwards the workers read them.
+    [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
     // Ends everything at once and waits for the threads.
@@ -82,6 +84,7 @@ class Server {
     Arena arena_;
     Common common_;
     files::MimeTable mime_;
+    Endpoints endpoints_;
     Listeners listeners_;
     std::array<Site, limits::sites> sites_{};
     std::array<fastcgi::Gate, limits::backends> gates_{};

@@ -50,7 +50,7 @@ Worker::Shares Worker::shares_of(const Settings& settings) {
 size_t Worker::arena_size(const Settings& settings) {
     const Shares shares = shares_of(settings);
     constexpr size_t alignment_slack = 4096;
-    return shares.connections * (sizeof(http::Connection) + limits::request_target) +
+    return shares.connections * (sizeof(http::Connection) + http::Engine::target_size) +
            shares.exchanges * (sizeof(fastcgi::Exchange) + sizeof(fastcgi::Grant) + sizeof(void*) + shares.head_size) +
            2 * shares.places * sizeof(fastcgi::Grant) + shares.links * sizeof(fastcgi::Link) +
            shares.pages * sizeof(Page) + shares.timers * sizeof(void*) + limits::request_fields * sizeof(Field) +
@@ -113,7 +113,7 @@ Status Worker::carve(Arena& arena) {
     const std::span<uint8_t> params = arena.take(shares_.params_size, 16);
     // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
     const std::span<uint8_t> pages = arena.take(shares_.pages * sizeof(Page), alignof(Page));
-    const std::span<char> targets = arena.take_text(shares_.connections * limits::request_target);
+    const std::span<char> targets = arena.take_text(shares_.connections * http::Engine::target_size);
     const std::span<char> heads = arena.take_text(shares_.exchanges * shares_.head_size);
     const std::span<char> read_scratch = arena.take_text(limits::read_chunk);
     const std::span<char> field_scratch = arena.take_text(shares_.field_size);
@@ -133,6 +133,7 @@ Status Worker::carve(Arena& arena) {
                                        .engine = &engine_,
                                        .upstream = &upstream_,
                                        .mime = setup_.mime,
+                                       .endpoints = setup_.endpoints,
                                        .sites = setup_.sites,
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,

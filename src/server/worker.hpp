@@ -46,6 +46,7 @@ class Worker {
         Listeners* listeners = nullptr;
         std::span<const Site> sites;
         const files::MimeTable* mime = nullptr;
+        const Endpoints* endpoints = nullptr;
         std::string_view machine_name;
         Common* common = nullptr;
         fastcgi::Post post;
