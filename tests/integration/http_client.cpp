@@ -253,6 +253,11 @@ Receipt Client::next(int64_t deadline) {
     return input_.empty() ? receive(fd_, input_, deadline) : Receipt::bytes;
 }
 
+bool Client::read_to_end(int64_t deadline) {
+    while (more(deadline)) {}
+    return ended_;
+}
+
 bool Client::is_closed(int64_t deadline) {
     if (ended_) {
         return input_.empty();

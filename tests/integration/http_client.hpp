@@ -56,6 +56,9 @@ class Client {
 
     // What comes when no reply is expected any more.
     [[nodiscard]] Receipt next(int64_t deadline = soon());
+    // What comes until the server closes; false when it does not.
+    [[nodiscard]] bool read_to_end(int64_t deadline = soon());
+    [[nodiscard]] std::string_view rest() const { return input_.view(); }
     // The server has closed, without a byte more.
     [[nodiscard]] bool is_closed(int64_t deadline = soon());
 

@@ -1,0 +1,292 @@
+// Requests that are none, or not quite: every one is refused, nothing behind it is taken for a request of its own, PHP never hears of
+// it, and one line in the log says so. And those at the edge that are good.
+#include <initializer_list>
+
+#include "scene.hpp"
+
+namespace {
+
+using namespace fcgate::test;
+using std::string_view_literals::operator""sv;
+
+struct Vector {
+    std::string_view name;
+    std::string_view bytes;
+    std::initializer_list<unsigned> statuses;  // any of them; 0: the connection ends without a word
+};
+
+constexpr std::string_view host = "Host: localhost\r\n";
+// Behind every vector: it must not be answered once that was refused.
+constexpr std::string_view canary = "GET /t.php?canary HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#define FCGATE_POST(fields, body) "POST /t.php HTTP/1.1\r\nHost: localhost\r\n" fields "\r\n" body ""sv
+#define FCGATE_GET(fields) "GET /t.php HTTP/1.1\r\nHost: localhost\r\n" fields "\r\n"sv
+
+constexpr Vector refused[] = {
+    // Two opinions about where the body ends are two requests for somebody.
+    {"length and chunked", FCGATE_POST("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n"), {400}},
+    {"chunked and length", FCGATE_POST("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"), {400}},
+    {"two lengths", FCGATE_POST("Content-Length: 5\r\nContent-Length: 6\r\n", "hello"), {400}},
+    {"the same length twice", FCGATE_POST("Content-Length: 5\r\nContent-Length: 5\r\n", "hello"), {400}},
+    {"a list of lengths", FCGATE_POST("Content-Length: 5, 5\r\n", "hello"), {400}},
+    {"a signed length", FCGATE_POST("Content-Length: +5\r\n", "hello"), {400}},
+    {"a negative length", FCGATE_POST("Content-Length: -5\r\n", "hello"), {400}},
+    {"a length with more behind", FCGATE_POST("Content-Length: 5x\r\n", "hello"), {400}},
+    {"a length in hexadecimal", FCGATE_POST("Content-Length: 0x5\r\n", "hello"), {400}},
+    {"an empty length", FCGATE_POST("Content-Length:\r\n", "hello"), {400}},
+    {"a length of 2^64", FCGATE_POST("Content-Length: 18446744073709551616\r\n", "hello"), {400, 413}},
+    {"a length of 2^63", FCGATE_POST("Content-Length: 9223372036854775808\r\n", "hello"), {400, 413}},
+    {"another coding", FCGATE_POST("Transfer-Encoding: gzip\r\n", "hello"), {400, 501}},
+    {"two codings", FCGATE_POST("Transfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"), {400, 501}},
+    {"chunked twice", FCGATE_POST("Transfer-Encoding: chunked, chunked\r\n", "0\r\n\r\n"), {400, 501}},
+    {"two fields of coding",
+     FCGATE_POST("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n", "0\r\n\r\n"),
+     {400, 501}},
+    {"a quoted coding", FCGATE_POST("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n"), {400, 501}},
+    {"chunked in HTTP/1.0", "POST /t.php HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"sv, {400}},
+    // Lines
+    {"a space before the colon", FCGATE_POST("Content-Length : 5\r\n", "hello"), {400}},
+    {"a folded line", FCGATE_GET("X: a\r\n b\r\n"), {400}},
+    {"a length in a folded line", FCGATE_GET("X: a\r\n Content-Length: 5\r\n"), {400}},
+    {"a folded name", FCGATE_POST("Content-\r\n Length: 5\r\n", "hello"), {400}},
+    {"a fold at the first line", "GET /t.php HTTP/1.1\r\n X: a\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"lines that end in LF", "GET /t.php HTTP/1.1\nHost: localhost\n\n"sv, {400}},
+    {"one line that ends in LF", FCGATE_GET("X: a\nContent-Length: 5\r\n"), {400}},
+    {"a bare CR", FCGATE_GET("X: a\rContent-Length: 5\r\n"), {400}},
+    {"a NUL in a value", FCGATE_GET("X: a\0b\r\n"), {400}},
+    {"a NUL in a name", FCGATE_GET("X\0Y: a\r\n"), {400}},
+    {"a control byte in a value", FCGATE_GET("X: a\1b\r\n"), {400}},
+    {"a DEL in a value", FCGATE_GET("X: a\x7f\r\n"), {400}},
+    {"a line without a colon", FCGATE_GET("nothing\r\n"), {400}},
+    {"a field without a name", FCGATE_GET(": a\r\n"), {400}},
+    {"a name that is no token", FCGATE_GET("X(Y): a\r\n"), {400}},
+    {"a name with a space", FCGATE_GET("X Y: a\r\n"), {400}},
+    // Hosts
+    {"two hosts", FCGATE_GET("Host: localhost\r\n"), {400}},
+    {"no host", "GET /t.php HTTP/1.1\r\nX: a\r\n\r\n"sv, {400}},
+    {"a host with a space", "GET /t.php HTTP/1.1\r\nHost: local host\r\n\r\n"sv, {400}},
+    {"a host with a path", "GET /t.php HTTP/1.1\r\nHost: localhost/x\r\n\r\n"sv, {400}},
+    {"a host with a user", "GET /t.php HTTP/1.1\r\nHost: x@localhost\r\n\r\n"sv, {400}},
+    {"a host with a port that is none", "GET /t.php HTTP/1.1\r\nHost: localhost:8x\r\n\r\n"sv, {400}},
+    {"another host in the target", "GET http://other/t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    // Request lines
+    {"HTTP/1.2", "GET /t.php HTTP/1.2\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"HTTP/2.0", "GET /t.php HTTP/2.0\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"HTTP/0.9 by name", "GET /t.php HTTP/0.9\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"HTTP/1.10", "GET /t.php HTTP/1.10\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"a protocol in small letters", "GET /t.php http/1.1\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"no protocol", "GET /t.php\r\nHost: localhost\r\n\r\n"sv, {400, 505}},
+    {"a method that is no token", "GE(T /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"no method", " /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {0, 400}},
+    {"two spaces in the line", "GET  /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"a space in the target", "GET /t.php x HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {0, 400}},
+    {"a tab in the line", "GET\t/t.php\tHTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {0, 400}},
+    {"a NUL in the target", "GET /t.php\0x HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {0, 400}},
+    {"a control byte in the target", "GET /t.php\1 HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"a target without a slash", "GET t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"a fragment in the target", "GET /t.php#x HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"an escaped NUL", "GET /t.php%00 HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"an escaped slash", "GET /x%2ft.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"a broken escape", "GET /t.php%4 HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"a path out of the root", "GET /../t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, {400}},
+    {"an unknown expectation", FCGATE_POST("Expect: x\r\nContent-Length: 5\r\n", "hello"), {417}},
+};
+
+[[nodiscard]] bool contains(std::initializer_list<unsigned> list, unsigned wanted) {
+    for (const unsigned one : list) {
+        if (one == wanted) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The reply says so and ends the connection.
+void expect_refusal(Client& client, std::initializer_list<unsigned> statuses) {
+    const bool whole = client.read();
+    const HttpReply& reply = client.reply();
+    if (whole != (reply.status != 0) || !contains(statuses, reply.status) || (whole && !reply.closes())) {
+        print_error("status %u, with head:\n%.*s\n", reply.status, static_cast<int>(reply.head.size()),
+                    reply.head.view().data());
+        _fail(__FILE__, __LINE__);
+    }
+}
+
+// ... without answering what stands behind. libmicrohttpd 0.9.x sends the head of some of its refusals twice: then as much
+// is left over as a head is long.
+void expect_silence(Client& client) {
+    assert_true(client.read_to_end());
+    const bool is_old = fcgate::slice(fcgate_libmicrohttpd_version(), 0, 2) == "0.";
+    if (!is_old || client.rest().size() != client.reply().head.size()) {
+        check_text(client.rest(), "");
+    }
+}
+
+// Refused, with what stands behind unheard.
+void expect_refused(Scene& scene, std::string_view bytes, std::initializer_list<unsigned> statuses) {
+    Buffer request;
+    request.append(bytes).append(canary);
+    Client& client = scene.client_with(request.view());
+    expect_refusal(client, statuses);
+    expect_silence(client);
+    client.close();
+    assert_false(scene.php.has_caller());
+}
+
+void broken_heads_are_refused(Scene& scene) {
+    scene.start();
+    for (const Vector& vector : refused) {
+        scene.about = vector.name.data();
+        const size_t lines = scene.log.count("");
+        expect_refused(scene, vector.bytes, vector.statuses);
+        scene.settle();
+        // One line says why.
+        assert_int_equal(scene.log.count(""), lines + 1);
+    }
+    assert_int_equal(scene.php.connections(), 0);
+    scene.expect_served();
+}
+
+// The same byte by byte: no cut may make a difference.
+void broken_heads_in_pieces_are_refused(Scene& scene) {
+    scene.start();
+    for (const Vector& vector : refused) {
+        scene.about = vector.name.data();
+        Client& client = scene.client();
+        Buffer request;
+        request.append(vector.bytes).append(canary);
+        for (size_t i = 0; i < request.size(); ++i) {
+            if (!client.send(fcgate::slice(request.view(), i, 1))) {
+                break;
+            }
+        }
+        expect_refusal(client, vector.statuses);
+        expect_silence(client);
+        client.close();
+    }
+    assert_false(scene.php.has_caller());
+    scene.expect_served();
+}
+
+void too_long_a_target_is_414(Scene& scene) {
+    scene.start();
+    for (const unsigned size : {8190U, 8200U, 30000U}) {
+        Buffer request;
+        request.append("GET /t.php?").append_letters(size).append(" HTTP/1.1\r\n").append(host).append("\r\n");
+        expect_refused(scene, request.view(), {414});
+    }
+    Buffer good;
+    good.append("GET /t.php?").append_letters(8000).append(" HTTP/1.1\r\n").append(host).append("\r\n");
+    Client& client = scene.client_with(good.view());
+    PhpConnection& php = scene.take();
+    assert_int_equal(php.param("QUERY_STRING").size(), 8000);
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
+void too_large_a_head_is_431(Scene& scene) {
+    scene.start();
+    for (const unsigned size : {11000U, 19000U, 40000U}) {
+        Buffer request;
+        request.append("GET /t.php HTTP/1.1\r\n").append(host).append("X: ").append_letters(size).append("\r\n\r\n");
+        expect_refused(scene, request.view(), {431});
+    }
+    Buffer good;
+    good.append("GET /t.php HTTP/1.1\r\n").append(host).append("X: ").append_letters(8000).append("\r\n\r\n");
+    Client& client = scene.client_with(good.view());
+    PhpConnection& php = scene.take();
+    assert_int_equal(php.param("HTTP_X").size(), 8000);
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
+void too_many_fields_are_431(Scene& scene) {
+    scene.start();
+    for (const unsigned count : {98U, 101U, 300U}) {
+        Buffer request;
+        request.append("GET /t.php HTTP/1.1\r\n").append(host);
+        for (size_t i = 0; i < count; ++i) {
+            request.append("X: y\r\n");
+        }
+        request.append("\r\n");
+        if (count > 100) {
+            expect_refused(scene, request.view(), {431});
+            continue;
+        }
+        Client& client = scene.client_with(request.view());
+        PhpConnection& php = scene.take();
+        assert_int_equal(php.param("HTTP_X").size(), 3 * count - 2);
+        assert_true(php.answer(hello));
+        expect_reply(client, 200, "hello");
+    }
+}
+
+// ---- refused, but requests: the connection goes on ------------------------------------------------------------------
+
+void methods_that_are_not_for_php(Scene& scene) {
+    scene.start();
+    for (const std::string_view request : {"TRACE /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv,
+                                           "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n"sv}) {
+        Client& client = scene.client_with(request);
+        expect_status(client, request.front() == 'T' ? 405 : 501);
+        if (!client.reply().closes()) {
+            assert_true(client.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+            expect_reply(client, 200, "static");
+        }
+    }
+    assert_false(scene.php.has_caller());
+}
+
+void an_unknown_host_is_421(Scene& scene) {
+    scene.set("site.host", "router.lan");
+    scene.set("site.host", "*.home");
+    scene.start();
+    for (const std::string_view name : {"evil.example", "router.lan.evil.example", "home", "xrouter.lan"}) {
+        Buffer request;
+        request.append("GET /static.txt HTTP/1.1\r\nHost: ").append(name).append("\r\n\r\n");
+        Client& client = scene.client_with(request.view());
+        expect_status(client, 421);
+        assert_true(client.send("GET /static.txt HTTP/1.1\r\nHost: router.lan\r\n\r\n"));
+        expect_reply(client, 200, "static");
+    }
+    assert_int_equal(scene.log.count("421: no site is known under this Host (see `host`)"), 4);
+    for (const std::string_view name :
+         {"router.lan", "ROUTER.lan:8080", "a.home", "127.0.0.1", "[::1]:80", "localhost"}) {
+        Buffer request;
+        request.append("GET /static.txt HTTP/1.1\r\nHost: ").append(name).append("\r\n\r\n");
+        Client& client = scene.client_with(request.view());
+        expect_reply(client, 200, "static");
+    }
+}
+
+void what_is_odd_but_right_is_served(Scene& scene) {
+    scene.start();
+    for (const std::string_view request :
+         {"GET http://localhost/t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv, FCGATE_GET("X:\r\n"),
+          FCGATE_GET("X:  a \t\r\n"), FCGATE_GET("Content-Length: 0\r\n"),
+          "GET /%74.php HTTP/1.1\r\nhOST:localhost\r\n\r\n"sv,
+          "GET /./a/../t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv,
+          "OPTIONS /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"sv}) {
+        scene.about = request.data();
+        Client& client = scene.client_with(request);
+        assert_true(scene.take().answer(hello));
+        expect_reply(client, 200, "hello");
+        assert_true(client.send(canary));
+        assert_true(scene.take().answer(hello));
+        expect_reply(client, 200, "hello");
+        client.close();
+    }
+}
+
+}  // namespace
+
+int main() {
+    static constexpr Case cases[] = {
+        FCGATE_CASE(broken_heads_are_refused), FCGATE_CASE(broken_heads_in_pieces_are_refused),
+        FCGATE_CASE(too_long_a_target_is_414), FCGATE_CASE(too_large_a_head_is_431),
+        FCGATE_CASE(too_many_fields_are_431),  FCGATE_CASE(methods_that_are_not_for_php),
+        FCGATE_CASE(an_unknown_host_is_421),   FCGATE_CASE(what_is_odd_but_right_is_served),
+    };
+    static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};
+    return play("heads", cases, variants);
+}
