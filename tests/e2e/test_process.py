@@ -32,8 +32,7 @@ class Identity(ServedCase):
         name = pwd.getpwuid(int(fcgate.status('Uid')[0])).pw_name
         self.assertIn(name, ('fcgate', 'www-data', 'nobody'))
 
-    def test_scripts_inherit_nothing(self):
-        """No descriptor beyond the ordinary ones was open when it began to serve."""
+    def test_few_descriptors_are_open(self):
         links = self.fcgate.descriptors()
         sockets = sum(link.startswith('socket:') for link in links)
         self.assertLessEqual(len(links), 20, links)

@@ -7,6 +7,7 @@ import socket
 import processes
 import wire
 from cases import ServedCase
+from test_variables import variables_of
 
 
 class Sites(ServedCase):
@@ -48,7 +49,6 @@ class Sites(ServedCase):
     def test_scripts_run_below_their_own_root(self):
         response = self.get('/variables.php', host='second.example')
         self.assert_status(response, 200)
-        from test_variables import variables_of
         found = variables_of(response)
         self.assertEqual(found['DOCUMENT_ROOT'].decode(), str(self.folder / 'second'))
         self.assertEqual(found['SCRIPT_FILENAME'].decode(), str(self.folder / 'second' / 'variables.php'))
@@ -84,7 +84,6 @@ class Sites(ServedCase):
                 self.assertEqual(response.text, 'Hello, here\n')
 
     def test_client_of_a_unix_socket_has_a_name(self):
-        from test_variables import variables_of
         found = variables_of(wire.ask(self.socket_path, 'GET', '/variables.php'))
         self.assertEqual(found['REMOTE_ADDR'], b'unix')
         self.assertNotIn('REMOTE_PORT', found)
