@@ -26,6 +26,7 @@ struct Link {
     uint32_t backend = 0;
     uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked
     uint32_t next_parked = no_slot;
+    int64_t parked_at = 0;
     Timer timer;  // of a parked link
 };
 

@@ -12,6 +12,8 @@ namespace {
 
 // A kept connection pins a PHP worker: other clients of the same pool get it within this time.
 constexpr int64_t park_ms = 2000;
+// A connection parked for longer is looked at before it is used.
+constexpr int64_t peek_after_ms = 10;
 // Between two tries to get into a full backlog.
 constexpr int64_t retry_ms = 10;
 
@@ -172,7 +174,9 @@ uint32_t Upstream::take_parked(uint32_t backend) {
     link.next_parked = no_slot;
     --parked_;
     Timers::cancel(link.timer);
-    if (!is_alive(link)) {
+    // One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
+    const bool is_fresh = monotonic_ms() - link.parked_at < peek_after_ms;
+    if (link.hung_up || (!is_fresh && !is_alive(link))) {
         drop_link(link);
         return no_slot;
     }
@@ -184,7 +188,8 @@ void Upstream::park(Link& link) {
     link.next_parked = first_parked_[link.backend];
     first_parked_[link.backend] = link.slot;
     ++parked_;
-    setup_.timers->set(link.timer, monotonic_ms() + park_ms);
+    link.parked_at = monotonic_ms();
+    setup_.timers->set(link.timer, link.parked_at + park_ms);
 }
 
 void Upstream::unpark(Link& link, bool asked) {

@@ -75,7 +75,8 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local) {
     const Handle handle = SlotPool<Connection>::handle(*connection);
     connection->stage = Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
-    connection->refused = connection->served = false;
+    connection->refused = connection->served = connection->more_came = false;
+    set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
     connection->client = client;
@@ -148,12 +149,21 @@ void Engine::wake(Connection& connection) {
     connection.woken = true;
     if (connection.suspended) {
         connection.suspended = false;
+        set_active(connection, true);
         MHD_resume_connection(connection.mhd);
         run_needed_ = true;
     }
 }
 
+void Engine::set_active(Connection& connection, bool active) {
+    if (connection.active != active) {
+        connection.active = active;
+        active_ += active ? 1U : static_cast<size_t>(-1);
+    }
+}
+
 void Engine::suspend(Connection& connection) {
+    set_active(connection, false);
     connection.suspended = true;
     MHD_suspend_connection(connection.mhd);
 }
@@ -180,7 +190,14 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
             wake(*connection);
         }
     }
-    if ((events & EPOLLIN) != 0 && connection->stage == Connection::Stage::idle) {
+    if ((events & EPOLLIN) == 0) {
+        return;
+    }
+    // Its own epoll set does not watch a connection that it has not found empty since it was resumed.
+    run_needed_ = true;
+    set_active(*connection, !connection->suspended);
+    connection->more_came = connection->stage != Connection::Stage::idle;
+    if (connection->stage == Connection::Stage::idle) {
         connection->stage = Connection::Stage::head;
         arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);
     }
@@ -300,8 +317,10 @@ int Engine::timeout_ms() const {
     if (run_needed_) {
         return 0;
     }
+    // A connection that was resumed and has its reply out stays on libmicrohttpd's list until a read has found it empty. That is not worth a
+    // wake-up: our own watch tells when something comes.
     MHD_UNSIGNED_LONG_LONG timeout = 0;
-    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES) {
+    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES || (timeout == 0 && active_ == 0)) {
         return -1;
     }
     return static_cast<int>(std::min<unsigned long long>(timeout, INT32_MAX));

@@ -115,6 +115,7 @@ class Engine {
     // engine.cpp
     void arm(Connection& connection, int64_t due) { setup_.timers->set(connection.timer, due); }
     void suspend(Connection& connection);
+    void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
     static void send_canned(Connection& connection, uint16_t status);
     void start_sending_clock(Connection& connection);
@@ -146,6 +147,7 @@ class Engine {
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
     bool run_needed_ = false;
+    size_t active_ = 0;  // connections for which libmicrohttpd may have something to do
     bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
     bool may_evict_ = false;   // a connection has become idle since none was found
     bool stopping_ = false;

@@ -69,6 +69,7 @@ void Engine::collect_head(Connection& connection) {
 // The first call for a request: its head is there, its body is not.
 bool Engine::receive_head(Connection& connection, std::string_view method, std::string_view version) {
     Timers::cancel(connection.timer);
+    connection.more_came = false;
     connection.stage = Connection::Stage::waiting;
     connection.method = method;
     connection.is_head = method == "HEAD";
@@ -203,6 +204,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.stage = Connection::Stage::idle;
     connection.idle_since = now;
     connection.reader = BodyReader();
+    set_active(connection, connection.more_came);
     may_evict_ = true;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {
@@ -223,6 +225,7 @@ void Engine::closed(Connection& connection) {
         lingering_.take(connection.fd);
     }
     Timers::cancel(connection.timer);
+    set_active(connection, false);
     connections_.give_back(connection);
 }
 
