@@ -28,7 +28,8 @@ struct ExchangeOwner {
 
 struct ExchangeStart {
     ExchangeOwner owner;
-    uint32_t site = 0;  // for the owner
+    uint32_t site = 0;         // for the owner
+    uint32_t script_memo = 0;  // for the owner
     uint32_t backend = 0;
     uint64_t client_key = 0;
     uint64_t body_length = 0;

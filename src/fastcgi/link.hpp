@@ -19,9 +19,10 @@ struct Link {
     uint32_t next_free;
     bool live;
 
-    bool opening = false;  // connect() is under way
-    bool reused = false;   // has carried an exchange before: PHP may have closed it unnoticed
-    bool hung_up = false;  // the other side has closed; read on to the end
+    bool opening = false;       // connect() is under way
+    bool reused = false;        // has carried an exchange before: PHP may have closed it unnoticed
+    bool hung_up = false;       // the other side has closed; read on to the end
+    bool watches_room = false;  // told when it can be written again
     int fd = -1;
     uint32_t backend = 0;
     uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked

@@ -19,12 +19,22 @@ constexpr int64_t retry_ms = 10;
 
 }  // namespace
 
-// Registered once for its whole life, edge-triggered: a request on a kept connection costs no epoll_ctl.
-Status Upstream::watch(Link& link) {
+// Registered once for its whole life, edge-triggered: a request on a kept connection costs no epoll_ctl. Room to write is asked for only
+// while it is missing, or every request that PHP reads would be an event.
+Status Upstream::watch(Link& link, bool is_new) {
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (link.watches_room ? uint32_t{EPOLLOUT} : 0U);
     event.data.u64 = EventTag{EventKind::link, SlotPool<Link>::handle(link)}.pack();
-    return epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, link.fd, &event) == 0 ? Status::ok : Status::exhausted;
+    const int operation = is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
+    return epoll_ctl(setup_.epoll_fd, operation, link.fd, &event) == 0 ? Status::ok : Status::exhausted;
+}
+
+void Upstream::watch_room(Link& link, bool watches) {
+    if (link.watches_room != watches) {
+        link.watches_room = watches;
+        // It can only fail for want of kernel memory; then response_timeout ends the wait.
+        (void)watch(link, false);
+    }
 }
 
 // False when there is nothing to connect to yet, or at all.
@@ -83,7 +93,8 @@ void Upstream::open_connection(Exchange& exchange) {
         link->next_parked = no_slot;
         exchange.link = link->slot;
         exchange.phase = Exchange::Phase::opening;
-        const Status watched = watch(*link);
+        link->watches_room = status == Status::again;
+        const Status watched = watch(*link, true);
         if (watched == Status::ok) {
             if (status == Status::ok) {
                 connected(exchange, *link);
@@ -109,6 +120,7 @@ void Upstream::open_connection(Exchange& exchange) {
 
 void Upstream::connected(Exchange& exchange, Link& link) {
     link.opening = false;
+    watch_room(link, false);
     exchange.phase = Exchange::Phase::active;
     exchange.write_blocked = false;
     exchange.read_blocked = false;
@@ -152,6 +164,9 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     if ((events & EPOLLOUT) != 0 && carries(*link, handle, exchange) && exchange.write_blocked) {
         exchange.write_blocked = false;
         (void)send(exchange, {});
+        if (carries(*link, handle, exchange) && !exchange.write_blocked) {
+            watch_room(*link, false);
+        }
         if (exchange.phase == Exchange::Phase::active && exchange.request.is_starved()) {
             wake(exchange);
         }
@@ -237,7 +252,8 @@ Link* Upstream::adopt(int fd, uint32_t backend) {
     link->opening = false;
     link->hung_up = false;
     link->reused = true;
-    if (watch(*link) != Status::ok) {
+    link->watches_room = false;
+    if (watch(*link, true) != Status::ok) {
         drop_link(*link);
         return nullptr;
     }

@@ -78,6 +78,9 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
         }
         const size_t written = count < 0 ? 0 : static_cast<size_t>(count);
         exchange.write_blocked = written < total_size(pieces);
+        if (exchange.write_blocked) {
+            watch_room(links_.all()[exchange.link], true);
+        }
         consumed += exchange.request.advance(written, head.size(), rest.size());
     }
     restart_clock(exchange);

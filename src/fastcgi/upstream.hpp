@@ -145,7 +145,8 @@ class Upstream {
     void park(Link& link);
     void unpark(Link& link, bool asked);
     [[nodiscard]] static bool carries(const Link& link, Handle handle, const Exchange& exchange);
-    [[nodiscard]] Status watch(Link& link);
+    [[nodiscard]] Status watch(Link& link, bool is_new);
+    void watch_room(Link& link, bool watches);
     [[nodiscard]] Link* adopt(int fd, uint32_t backend);
     void drop_link(Link& link);
     void forget(const Link& link);

@@ -60,7 +60,7 @@ struct Connection {
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     std::span<char> target_storage;
-    uint32_t target_size = 0;  // above the storage's size: too long
+    uint32_t target_size = 0;  // the storage's size: too long
     BodyReader reader;         // of the reply being sent
     Handle exchange;           // of whoever makes the reply; meaning is theirs
 

@@ -191,6 +191,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
         static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
     };
     start.site = static_cast<uint32_t>(route_.site);
+    start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = static_cast<uint32_t>(site.backend_number);
     start.client_key = connection.client_key;
     start.body_length = head.content_length;
@@ -273,11 +274,7 @@ void Dispatcher::done(http::Connection& connection) {
 
 bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
     const RequestHead& head = setup_.engine->head(connection);
-    Reply unused;
-    if (routed_for_ != &connection && !route(connection, head, unused)) {
-        return false;
-    }
-    if (route_.decision.kind != route::Decision::Kind::script) {
+    if (routed_for_ != &connection && !recall(connection, head)) {
         return false;
     }
     const fastcgi::CgiRequest request{
@@ -294,6 +291,27 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .https = head.is_tls,
     };
     fastcgi::write_environment(request, out);
+    return true;
+}
+
+// The route of a request that has waited: worked out from what was kept of it.
+bool Dispatcher::recall(const http::Connection& connection, const RequestHead& head) {
+    const fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
+    route::Target target;
+    routed_for_ = nullptr;
+    if (exchange == nullptr || route::split_target(head.target, target) != Status::ok) {
+        return false;
+    }
+    route_ = Route();
+    route_.site = exchange->start.site;
+    if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
+        return false;
+    }
+    if (route::recall(site_settings(), route::ScriptMemo::unpack(exchange->start.script_memo), target,
+                      setup_.path_scratch, route_.decision) != Status::ok) {
+        return false;
+    }
+    routed_for_ = &connection;
     return true;
 }
 

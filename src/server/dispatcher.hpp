@@ -14,6 +14,7 @@
 #include "http/engine.hpp"
 #include "route/host.hpp"
 #include "route/router.hpp"
+#include "route/script_memo.hpp"
 #include "server/endpoints.hpp"
 
 namespace fcgate::server {
@@ -63,6 +64,7 @@ class Dispatcher {
     [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
     void call_host_handler(const RequestHead& head, Reply& reply);
     [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);
+    [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
     void redirect(Reply& reply);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
