@@ -141,7 +141,10 @@ FCGATE_EXPORT void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log
 /* A server: its sockets, its memory and its threads. */
 typedef struct fcgate_server fcgate_server;
 
-/* Checks the settings, allocates all memory, opens the log and binds the listeners: everything that may need root. Site
+/* With `address = spawn` (or `auto` that finds no PHP) it also forks the small process that starts PHP; that one ends with
+ * the server, raises no SIGCHLD in yours, and its end is waited for by fcgate_destroy(), three seconds at most.
+ *
+ * Checks the settings, allocates all memory, opens the log and binds the listeners: everything that may need root. Site
  * roots are opened later, by fcgate_start(), fcgate_run() or fcgate_fd(), so that a program can drop its privileges in
  * between. No connection is served yet.
  *

@@ -10,7 +10,7 @@
 
 #include "base/clock.hpp"
 #include "config/settings.hpp"
-#include "http/engine.hpp"
+#include "http/library.hpp"
 #include "server/server.hpp"
 #include "spawn/plan.hpp"
 
@@ -224,6 +224,7 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         server->server.init(settings->values, settings->log != nullptr ? &pass_on : nullptr, settings, why);
     if (status != Status::ok) {
         (void)report(error, status, why);
+        server->server.give_back_inherited();
         server->server.finish();
         destroy(server);
         return nullptr;

@@ -89,9 +89,12 @@ int fcgate_reply(fcgate_request* request, unsigned status, const char* content_t
     if (is_wrong) {
         return FCGATE_INVALID;
     }
-    const Status given = host.give(static_cast<uint16_t>(status), {static_cast<const char*>(body), length});
-    if (given != Status::ok) {
-        return FCGATE_NO_MEMORY;
+    if (content_type != nullptr) {
+        const int added = add_field(host, "Content-Type", content_type);
+        if (added != FCGATE_OK) {
+            return added;
+        }
     }
-    return content_type != nullptr ? add_field(host, "Content-Type", content_type) : FCGATE_OK;
+    const Status given = host.give(static_cast<uint16_t>(status), {static_cast<const char*>(body), length});
+    return given == Status::ok ? FCGATE_OK : FCGATE_NO_MEMORY;
 }

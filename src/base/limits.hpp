@@ -30,13 +30,14 @@ inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 
 // FastCGI
-inline constexpr size_t page = 4096;                       // of response pages
-inline constexpr size_t read_chunk = size_t{64} * 1024;    // most that is read from a backend at once
-inline constexpr size_t body_buffer = size_t{64} * 1024;   // of a request body before PHP is asked for
-inline constexpr int64_t body_wait_ms = 1000;              // ... or this long, whichever comes first
-inline constexpr size_t stderr_line = 1024;                // of one FCGI_STDERR line in the log
+inline constexpr size_t page = 4096;                      // of response pages
+inline constexpr size_t read_chunk = size_t{64} * 1024;   // most that is read from a backend at once
+inline constexpr size_t body_buffer = size_t{64} * 1024;  // of a request body before PHP is asked for
+inline constexpr int64_t body_wait_ms = 1000;             // ... or this long, whichever comes first
+inline constexpr size_t stderr_line = 1024;               // of one FCGI_STDERR line in the log
 
 // Log
 inline constexpr size_t log_line = 1024;
+inline constexpr uint32_t log_lines_per_second = 200;  // a flood of requests must not fill a device's flash
 
 }  // namespace fcgate::limits

@@ -15,8 +15,8 @@ void append_time(TextBuffer& out) {
     const time_t now = time(nullptr);
     tm parts{};
     localtime_r(&now, &parts);
-    out.append_padded(static_cast<uint64_t>(parts.tm_year + 1900), 4).append('-');
-    out.append_padded(static_cast<uint64_t>(parts.tm_mon + 1), 2).append('-');
+    out.append_padded(static_cast<uint64_t>(parts.tm_year) + 1900, 4).append('-');
+    out.append_padded(static_cast<uint64_t>(parts.tm_mon) + 1, 2).append('-');
     out.append_padded(static_cast<uint64_t>(parts.tm_mday), 2).append(' ');
     out.append_padded(static_cast<uint64_t>(parts.tm_hour), 2).append(':');
     out.append_padded(static_cast<uint64_t>(parts.tm_min), 2).append(':');
@@ -64,10 +64,31 @@ void Log::write(LogLevel level, const TextBuffer& message) const {
     write(level, message.view());
 }
 
-void Log::write(LogLevel level, std::string_view message) const {
-    if (!wants(level)) {
-        return;
+// One line of the second's share. When a second has had more, the first line of a later one is preceded by their number.
+bool Log::admit() const {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t second = now.tv_sec;
+    int64_t before = second_.load();
+    if (before != second && second_.compare_exchange_strong(before, second)) {
+        const uint32_t lines = lines_.exchange(0);
+        if (lines > limits::log_lines_per_second) {
+            Text<64> note;
+            note.append_number(lines - limits::log_lines_per_second)
+                .append(" further lines in one second were left out");
+            put(LogLevel::warning, note.view());
+        }
     }
+    return lines_.fetch_add(1) < limits::log_lines_per_second;
+}
+
+void Log::write(LogLevel level, std::string_view message) const {
+    if (wants(level) && (level == LogLevel::debug || admit())) {
+        put(level, message);
+    }
+}
+
+void Log::put(LogLevel level, std::string_view message) const {
     Text<limits::log_line + 64> line;
     message = slice(message, 0, limits::log_line);
     if (sink_ != nullptr) {

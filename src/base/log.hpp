@@ -1,8 +1,9 @@
 // Owns: where log lines of one server go: a callback of the host, standard error, or a file.
 // Borrows: the callback's context, as long as the server lives.
-// Must not touch: the heap. Lines are built on the stack and written whole, so threads do not mix them.
+// Must not touch: the heap, the flash of the device beyond limits::log_lines_per_second. Lines are built on the stack and written whole, so threads do not mix them.
 #pragma once
 
+#include <atomic>
 #include <string_view>
 
 #include "base/descriptor.hpp"
@@ -34,6 +35,11 @@ class Log {
   private:
     LogSink sink_ = nullptr;
     void* context_ = nullptr;
+    [[nodiscard]] bool admit() const;
+    void put(LogLevel level, std::string_view message) const;
+
+    mutable std::atomic<int64_t> second_{0};  // for which lines are counted
+    mutable std::atomic<uint32_t> lines_{0};  // in it
     const char* path_ = nullptr;
     Descriptor file_;
     LogLevel level_ = LogLevel::info;

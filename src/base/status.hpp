@@ -7,7 +7,7 @@
 namespace fcgate {
 
 // What became of a call. The caller decides what the client and the log hear.
-enum class [[nodiscard]] Status : uint8_t {
+enum class [[nodiscard]] Status : uint8_t{
     ok,
     again,      // nothing wrong, but more input, room or time is needed
     too_large,  // a capacity of ours would be exceeded
@@ -18,7 +18,7 @@ enum class [[nodiscard]] Status : uint8_t {
     exhausted,  // a pool or the machine has nothing left
     io,         // a system call failed otherwise; errno tells
     timed_out,
-    gone,       // the other side has closed
+    gone,  // the other side has closed
 };
 
 // A value, or why there is none. T must be trivially copyable: results travel in registers and own nothing.

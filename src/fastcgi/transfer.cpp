@@ -217,7 +217,10 @@ bool Upstream::try_again(Exchange& exchange) {
     exchange.link = no_slot;
     drop_link(link);
     exchange.request.rewind();
-    use_place(exchange, no_slot);
+    exchange.phase = Exchange::Phase::retrying;
+    exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
+    Timers::cancel(exchange.timer);
+    put_on_worklist(exchange);
     return true;
 }
 
@@ -246,8 +249,12 @@ ptrdiff_t Upstream::read(Exchange& exchange, std::span<char> room) {
     if (exchange.phase == Exchange::Phase::failed) {
         return BodyReader::failed;
     }
+    if (exchange.phase == Exchange::Phase::ended && exchange.response.is_cut_short()) {
+        log_failure(exchange, 502, "its body is shorter than its Content-Length", 0);
+        return BodyReader::failed;
+    }
     if (exchange.phase == Exchange::Phase::ended) {
-        return exchange.response.is_cut_short() ? BodyReader::failed : BodyReader::end;
+        return BodyReader::end;
     }
     return 0;
 }

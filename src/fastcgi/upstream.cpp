@@ -127,19 +127,18 @@ void Upstream::evict(const Waiter& waiter) {
 }
 
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
+    if (link_slot != no_slot && !exchange.start.is_safe) {
+        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
+        // goes on a fresh connection.
+        drop_link(links_.all()[link_slot]);
+        link_slot = no_slot;
+    }
     if (link_slot == no_slot) {
         exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
         open_connection(exchange);
         return;
     }
     Link& link = links_.all()[link_slot];
-    if (!exchange.start.is_safe) {
-        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
-        // goes on a fresh connection.
-        drop_link(link);
-        use_place(exchange, no_slot);
-        return;
-    }
     link.exchange = exchange.slot;
     link.reused = true;
     exchange.link = link_slot;
@@ -157,20 +156,20 @@ bool Upstream::run_worklist() {
     if (grant_count_ == 0 && work_count_ == 0) {
         return false;
     }
-    // Who was served first comes first; grants that come meanwhile are for the next time.
-    const size_t count = grant_count_;
-    for (size_t i = 0; i < count; ++i) {
-        const Grant grant = setup_.grants[i];
+    // Who was served first comes first. Each is off the list before it is used: its place may pass on to yet another at once.
+    for (size_t left = grant_count_; left > 0; --left) {
+        const Grant grant = setup_.grants[0];
+        std::copy_n(setup_.grants.begin() + 1, --grant_count_, setup_.grants.begin());
         on_grant(grant);
     }
-    grant_count_ -= count;
-    std::copy_n(setup_.grants.begin() + static_cast<ptrdiff_t>(count), grant_count_, setup_.grants.begin());
     // What is put on the list meanwhile is for the next time.
     for (size_t left = work_count_; left > 0 && work_count_ > 0; --left) {
         Exchange& exchange = *setup_.worklist[0];
         remove_work(0);
         if (exchange.phase == Exchange::Phase::active) {
             receive(exchange);
+        } else if (exchange.phase == Exchange::Phase::retrying) {
+            use_place(exchange, no_slot);
         }
     }
     return true;

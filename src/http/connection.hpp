@@ -36,14 +36,15 @@ struct Connection {
 
     Stage stage = Stage::idle;
     bool suspended = false;
-    bool active = false;       // libmicrohttpd may have something to do for it now
-    bool more_came = false;    // bytes came while a request was under way: there may be another behind it
-    bool woken = false;    // a wake came while it was not suspended: look again before suspending
-    bool hung_up = false;  // the client has closed, or half-closed
-    bool begun = false;    // the request has been handed on
-    bool refused = false;  // a reply was given before the body was read: linger on close
-    bool served = false;   // a request has been completed on it
-    bool is_head = false;  // of the present request
+    bool active = false;      // libmicrohttpd may have something to do for it now
+    bool more_came = false;   // bytes came while a request was under way: there may be another behind it
+    bool woken = false;       // a wake came while it was not suspended: look again before suspending
+    bool hung_up = false;     // the client has closed, or half-closed
+    bool begun = false;       // the request has been handed on
+    bool refused = false;     // a reply was given before the body was read: linger on close
+    bool is_counted = false;  // among its client's
+    bool served = false;      // a request has been completed on it
+    bool is_head = false;     // of the present request
     bool is_http_1_0 = false;
     int fd = -1;
     MHD_Connection* mhd = nullptr;

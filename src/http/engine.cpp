@@ -25,10 +25,6 @@ constexpr uint64_t minimum_bytes_per_second = 256;
 
 }  // namespace
 
-const char* libmicrohttpd_version() {
-    return MHD_get_version();
-}
-
 Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
@@ -66,14 +62,24 @@ void Engine::finish() {
     lingering_.finish();
 }
 
-void Engine::add(int fd, const Endpoint& client, const Endpoint& local) {
+void Engine::give_back(Connection& connection) {
+    Timers::cancel(connection.timer);
+    set_active(connection, false);
+    if (connection.is_counted) {
+        setup_.watcher.closed(setup_.watcher.context, connection);
+    }
+    connections_.give_back(connection);
+}
+
+void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_counted) {
     Connection* const connection = connections_.take();
     if (connection == nullptr) {
         close(fd);
         return;
     }
     const Handle handle = SlotPool<Connection>::handle(*connection);
-    connection->stage = Connection::Stage::idle;
+    // What is there already raises no event of ours before libmicrohttpd has read it.
+    connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
     connection->refused = connection->served = connection->more_came = false;
     set_active(*connection, true);
@@ -82,6 +88,7 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local) {
     connection->client = client;
     connection->local = local;
     connection->client_key = client.client_key();
+    connection->is_counted = is_counted;
     connection->target_size = 0;
     connection->exchange = Handle();
 
@@ -93,7 +100,7 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local) {
     if (!added) {
         // The descriptor is libmicrohttpd's even when it refuses it. If it got as far as the notification, the slot is free.
         if (connections_.find(handle) != nullptr) {
-            connections_.give_back(*connection);
+            give_back(*connection);
         }
         LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection").add_error(errno).send();
         return;
@@ -116,14 +123,6 @@ void Engine::turn_away(int fd) {
     (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     (void)shutdown(fd, SHUT_WR);
     close(fd);
-}
-
-size_t Engine::count_of_client(uint64_t client_key) {
-    size_t count = 0;
-    for (const Connection& connection : connections_.all()) {
-        count += connection.live && connection.client_key == client_key ? 1U : 0U;
-    }
-    return count;
 }
 
 bool Engine::evict_idle() {
@@ -203,13 +202,21 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     }
 }
 
-// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole.
-void Engine::send_canned(Connection& connection, uint16_t status) {
+// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole. The write side stays open for
+// the client to read it; libmicrohttpd sees the end of the read side, closes, and the connection lingers.
+void Engine::end_with(Connection& connection, uint16_t status) {
     Text<512> text;
     text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status));
     text.append("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
     (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    connection.refused = true;
+    connection.hung_up = true;
+    (void)shutdown(connection.fd, SHUT_RD);
+    if (connection.suspended) {
+        wake(connection);
+    }
+    run_needed_ = true;
 }
 
 void Engine::on_connection_timer(uint32_t slot, int64_t now) {
@@ -223,8 +230,7 @@ void Engine::on_connection_timer(uint32_t slot, int64_t now) {
             break;
         case Connection::Stage::head:
             log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)");
-            send_canned(connection, 408);
-            kill(connection);
+            end_with(connection, 408);
             break;
         case Connection::Stage::body:
             check_body_rate(connection, now);
@@ -245,8 +251,7 @@ void Engine::check_body_rate(Connection& connection, int64_t now) {
         return;
     }
     log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
-    send_canned(connection, 408);
-    kill(connection);
+    end_with(connection, 408);
 }
 
 void Engine::on_sending_timer(int64_t now) {

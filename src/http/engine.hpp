@@ -23,9 +23,6 @@ struct MHD_Response;
 
 namespace fcgate::http {
 
-// As the library in use tells it: "1.0.10".
-[[nodiscard]] const char* libmicrohttpd_version();
-
 enum class Outcome : uint8_t {
     reply,  // the reply is filled in
     wait,   // it comes later: Engine::wake() when there is something to look at
@@ -44,6 +41,12 @@ struct RequestHandler {
     void (*done)(void* context, Connection& connection) = nullptr;
 };
 
+// Who counts connections.
+struct ConnectionWatcher {
+    void* context = nullptr;
+    void (*closed)(void* context, const Connection& connection) = nullptr;  // only for those that are counted
+};
+
 class Engine {
   public:
     // Of a raw target, with a NUL behind it.
@@ -55,6 +58,7 @@ class Engine {
         Timers* timers = nullptr;
         int epoll_fd = -1;
         RequestHandler handler;
+        ConnectionWatcher watcher;
         std::span<Connection> connections;
         std::span<char> targets;        // target_size for each connection
         std::span<Field> fields;        // limits::request_fields
@@ -70,14 +74,13 @@ class Engine {
     // ---- connections ----
 
     // Takes a fresh socket over, which is closed in any case of failure.
-    void add(int fd, const Endpoint& client, const Endpoint& local);
+    void add(int fd, const Endpoint& client, const Endpoint& local, bool is_counted);
     // Answers 503 to a fresh socket and closes it.
     static void turn_away(int fd);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
     // A connection may be idle, whose place a newcomer could have.
     [[nodiscard]] bool may_evict() const { return may_evict_; }
     [[nodiscard]] size_t live() const { return connections_.live(); }
-    [[nodiscard]] size_t count_of_client(uint64_t client_key);
     // Ends the connection that has been idle for longest, to make room. False when none is idle.
     [[nodiscard]] bool evict_idle();
 
@@ -117,19 +120,20 @@ class Engine {
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
-    static void send_canned(Connection& connection, uint16_t status);
+    void end_with(Connection& connection, uint16_t status);
     void start_sending_clock(Connection& connection);
     void check_body_rate(Connection& connection, int64_t now);
     void shut_idle(Connection& connection, int64_t now);
     void end_departed();
+    void give_back(Connection& connection);
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
     void collect_head(Connection& connection);
     [[nodiscard]] bool receive_body(Connection& connection, std::span<const char> bytes, size_t& taken);
     [[nodiscard]] bool finish_request(Connection& connection);
-    [[nodiscard]] bool begin_request(Connection& connection);
-    [[nodiscard]] bool wait_for_reply(Connection& connection);
+    [[nodiscard]] bool begin_with_body(Connection& connection);
+    [[nodiscard]] Outcome ask(Connection& connection);
     void complete(Connection& connection, bool is_refused);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
@@ -147,7 +151,7 @@ class Engine {
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
     bool run_needed_ = false;
-    size_t active_ = 0;  // connections for which libmicrohttpd may have something to do
+    size_t active_ = 0;        // connections for which libmicrohttpd may have something to do
     bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
     bool may_evict_ = false;   // a connection has become idle since none was found
     bool stopping_ = false;

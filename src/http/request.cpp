@@ -108,23 +108,28 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     }
     connection.stage = Connection::Stage::body;
     connection.body_expected = head_.content_length;
-    return begin_request(connection);
+    return begin_with_body(connection);
 }
 
-bool Engine::begin_request(Connection& connection) {
-    RequestHead& request = head(connection);
-    reply_ = Reply();
-    connection.begun = true;
-    const Outcome outcome = setup_.handler.begin(setup_.handler.context, connection, request, reply_);
-    if (outcome == Outcome::reply) {
-        connection.refused = connection.stage == Connection::Stage::body;
+// The head of a request whose body is still to come.
+bool Engine::begin_with_body(Connection& connection) {
+    if (ask(connection) == Outcome::reply) {
+        connection.refused = true;
         return queue(connection, reply_);
     }
-    if (connection.stage == Connection::Stage::body) {
-        arm(connection, monotonic_ms() + setup_.settings->server.body_timeout_ms);
-        return true;
+    arm(connection, monotonic_ms() + setup_.settings->server.body_timeout_ms);
+    return true;
+}
+
+// What the handler has to say now.
+Outcome Engine::ask(Connection& connection) {
+    reply_ = Reply();
+    connection.woken = false;
+    if (connection.begun) {
+        return setup_.handler.poll(setup_.handler.context, connection, reply_);
     }
-    return wait_for_reply(connection);
+    connection.begun = true;
+    return setup_.handler.begin(setup_.handler.context, connection, head(connection), reply_);
 }
 
 bool Engine::receive_body(Connection& connection, std::span<const char> bytes, size_t& taken) {
@@ -151,24 +156,14 @@ bool Engine::finish_request(Connection& connection) {
         connection.stage = Connection::Stage::waiting;
         Timers::cancel(connection.timer);
     }
-    if (!connection.begun) {
-        return begin_request(connection);
-    }
-    reply_ = Reply();
-    connection.woken = false;
-    if (setup_.handler.poll(setup_.handler.context, connection, reply_) == Outcome::reply) {
-        return queue(connection, reply_);
-    }
-    return wait_for_reply(connection);
-}
-
-bool Engine::wait_for_reply(Connection& connection) {
-    if (connection.hung_up) {
-        return false;
-    }
-    if (connection.woken) {
-        return finish_request(connection);
-    }
+    do {
+        if (ask(connection) == Outcome::reply) {
+            return queue(connection, reply_);
+        }
+        if (connection.hung_up) {
+            return false;
+        }
+    } while (connection.woken);
     suspend(connection);
     return true;
 }
@@ -213,8 +208,8 @@ void Engine::complete(Connection& connection, bool is_refused) {
 }
 
 void Engine::closed(Connection& connection) {
-    const bool unheard = connection.stage == Connection::Stage::head && !connection.hung_up;
-    if (unheard) {
+    // libmicrohttpd may refuse a head before it lets its target be seen.
+    if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "refused by the HTTP parser");
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
@@ -224,9 +219,7 @@ void Engine::closed(Connection& connection) {
         (void)epoll_ctl(setup_.epoll_fd, EPOLL_CTL_DEL, connection.fd, nullptr);
         lingering_.take(connection.fd);
     }
-    Timers::cancel(connection.timer);
-    set_active(connection, false);
-    connections_.give_back(connection);
+    give_back(connection);
 }
 
 void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view reason) {

@@ -320,7 +320,7 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
     // After a head that breaks the rules nothing on this connection can be trusted.
     reply.close = status == 400;
     if (status == 405) {
-        (void)reply.add_field("Allow", "GET, HEAD");
+        (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
     }
     LogLine line(*setup_.log, status == 404 ? LogLevel::debug : LogLevel::info);
     connection.client.print_address(line.text());

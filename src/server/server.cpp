@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "http/library.hpp"
 #include "http/listener.hpp"
 
 namespace fcgate::server {
@@ -45,7 +46,11 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     if (!ended_.valid()) {
         return explain(error, Status::exhausted, "eventfd", "", errno);
     }
-    Status status = open_log(error);
+    error.clear();
+    Status status = http::check_libmicrohttpd(error);
+    if (status == Status::ok) {
+        status = open_log(error);
+    }
     if (status == Status::ok) {
         status = start_spawner(error);
     }
@@ -115,7 +120,10 @@ Status Server::prepare(ServerError& error) {
     if (roots != Status::ok) {
         return roots;
     }
-    if (make_gates() != Status::ok) {
+    const std::span<ClientCounts::Entry> clients =
+        arena_.take_array<ClientCounts::Entry>(ClientCounts::size_for(client_capacity()));
+    clients_.init(clients);
+    if (clients.empty() || make_gates() != Status::ok) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
     if (plan_.is_needed()) {
@@ -124,8 +132,14 @@ Status Server::prepare(ServerError& error) {
     return make_workers(error);
 }
 
+// Shares of threads are rounded up.
+size_t Server::client_capacity() const {
+    return settings_->server.max_connections + settings_->server.threads;
+}
+
 size_t Server::workers_size() const {
-    return settings_->server.threads * (sizeof(Worker) + alignof(Worker) + Worker::arena_size(*settings_)) +
+    return ClientCounts::size_for(client_capacity()) * sizeof(ClientCounts::Entry) +
+           settings_->server.threads * (sizeof(Worker) + alignof(Worker) + Worker::arena_size(*settings_)) +
            settings_->sites.size() * limits::path;
 }
 
@@ -170,7 +184,7 @@ Status Server::make_gates() {
 
 Status Server::make_workers(ServerError& error) {
     const uint32_t count = settings_->server.threads;
-    listeners_.users = count;
+    common_.accepting = count;
     const std::span<uint8_t> storage = arena_.take(count * sizeof(Worker), alignof(Worker));
     if (storage.empty()) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
@@ -188,6 +202,7 @@ Status Server::make_workers(ServerError& error) {
                                   .endpoints = &endpoints_,
                                   .machine_name = machine_name_.view(),
                                   .common = &common_,
+                                  .clients = &clients_,
                                   .post = post(),
                                   .supervisor = plan_.is_needed() ? &supervisor_ : nullptr,
                                   .number = number,
@@ -198,6 +213,9 @@ Status Server::make_workers(ServerError& error) {
         }
     }
     announce();
+    prepared_ = true;
+    // The order may have come a moment ago.
+    workers_[0].mailbox().ring();
     return Status::ok;
 }
 
@@ -286,14 +304,17 @@ void* Server::thread_main(void* argument) {
 void Server::stop(int64_t deadline) {
     int64_t before = common_.deadline.load();
     while (deadline < before && !common_.deadline.compare_exchange_weak(before, deadline)) {}
-    for (Worker& worker : workers_) {
-        worker.mailbox().ring();
+    // Before that they look at the order when they begin.
+    if (prepared_) {
+        for (Worker& worker : workers_) {
+            worker.mailbox().ring();
+        }
     }
 }
 
 void Server::reopen_logs() {
     common_.reopen_logs = true;
-    if (!workers_.empty()) {
+    if (prepared_) {
         workers_[0].mailbox().ring();
     }
 }
@@ -308,6 +329,14 @@ Status Server::wait(int timeout_ms) const {
         return Status::again;
     }
     return broken_ ? Status::io : Status::gone;
+}
+
+void Server::give_back_inherited() {
+    for (size_t i = 0; i < listeners_.count; ++i) {
+        if (settings_->server.listen[i].kind == ListenSettings::Kind::descriptor) {
+            listeners_.fds[i] = -1;
+        }
+    }
 }
 
 void Server::join_threads() {
@@ -325,6 +354,7 @@ void Server::finish() {
         worker.~Worker();
     }
     spawner_.finish();
+    clients_.finish();
     for (size_t i = 0; i < gate_count_; ++i) {
         gates_[i].finish();
     }

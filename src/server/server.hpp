@@ -42,6 +42,8 @@ class Server {
     [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
+    // After a failed init(): inherited listeners stay the host's.
+    void give_back_inherited();
     // Ends everything at once and waits for the threads.
     void finish();
 
@@ -76,6 +78,7 @@ class Server {
     [[nodiscard]] Status make_workers(ServerError& error);
     void announce() const;
     [[nodiscard]] size_t workers_size() const;
+    [[nodiscard]] size_t client_capacity() const;
     static void* thread_main(void* argument);
     [[nodiscard]] fastcgi::Post post();
 
@@ -83,6 +86,7 @@ class Server {
     Log log_;
     Arena arena_;
     Common common_;
+    ClientCounts clients_;
     files::MimeTable mime_;
     Endpoints endpoints_;
     Listeners listeners_;
@@ -99,6 +103,7 @@ class Server {
     size_t thread_count_ = 0;
     std::atomic<uint32_t> running_{0};
     std::atomic<bool> broken_{false};
+    std::atomic<bool> prepared_{false};  // the workers can be rung
     Descriptor ended_;
     Text<256> machine_name_;
     Text<limits::path> log_path_;

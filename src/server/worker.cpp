@@ -62,7 +62,9 @@ void Listeners::close_all() {
     for (size_t i = 0; i < count; ++i) {
         // The path goes first: once the socket is closed a new server may have made it anew.
         http::remove_socket_path((*settings)[i]);
-        close(fds[i]);
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
     }
     count = 0;
 }
@@ -157,11 +159,16 @@ Status Worker::carve(Arena& arena) {
                                             .post = setup_.post,
                                             .starter = starter()};
     upstream_.init(upstream);
+    const http::ConnectionWatcher watcher{.context = setup_.clients,
+                                          .closed = [](void* context, const http::Connection& connection) {
+                                              static_cast<ClientCounts*>(context)->leave(connection.client_key);
+                                          }};
     return engine_.init({.settings = setup_.settings,
                          .log = setup_.log,
                          .timers = &timers_,
                          .epoll_fd = epoll_.get(),
                          .handler = dispatcher_.handler(),
+                         .watcher = watcher,
                          .connections = connections,
                          .targets = targets,
                          .fields = fields,
@@ -225,7 +232,10 @@ Status Worker::turn(int wait_ms) {
         (!engine_.is_full() || (engine_.may_evict() && is_everyone_full()))) {
         arm_listeners(true);
     }
-    if (!stopping_ || engine_.live() > 0) {
+    if (is_draining_ && !engine_.is_full()) {
+        leave_listeners();
+    }
+    if (!stopping_ || is_draining_ || engine_.live() > 0) {
         return Status::ok;
     }
     mailbox_.close();
@@ -294,7 +304,7 @@ void Worker::handle_timers(int64_t now) {
                     .add_number(engine_.live())
                     .add(" connections")
                     .send();
-                engine_.abort_all();
+                abort();
                 break;
         }
     }
@@ -322,7 +332,11 @@ void Worker::handle_mailbox() {
 
 void Worker::follow_orders(int64_t now) {
     if (setup_.number == 0 && setup_.common->reopen_logs.exchange(false)) {
-        (void)setup_.log->reopen();
+        if (setup_.log->reopen() != Status::ok) {
+            LogLine(*setup_.log, LogLevel::error)
+                .add("the log cannot be opened again; it goes on in the old file")
+                .send();
+        }
     }
     const int64_t deadline = setup_.common->deadline.load();
     if (deadline == never || deadline >= stop_deadline_) {
@@ -331,15 +345,27 @@ void Worker::follow_orders(int64_t now) {
     stop_deadline_ = deadline;
     if (!stopping_) {
         stopping_ = true;
+        is_draining_ = true;
         leave_listeners();
         upstream_.end_streams();
         engine_.begin_stop(now);
     }
     if (deadline <= now) {
-        engine_.abort_all();
+        abort();
     } else {
         timers_.set(stop_timer_, deadline);
     }
+}
+
+void Worker::abort() {
+    if (is_draining_) {
+        is_draining_ = false;
+        arm_listeners(false);
+        if (setup_.common->accepting.fetch_sub(1) == 1) {
+            setup_.listeners->close_all();
+        }
+    }
+    engine_.abort_all();
 }
 
 void Worker::count_connections() {
@@ -355,25 +381,35 @@ bool Worker::is_everyone_full() const {
     return setup_.count == 1 || setup_.common->connections.load() >= setup_.settings->server.max_connections;
 }
 
+// Whoever is in the backlog has been accepted as far as he can tell: the listeners are left when it has been empty once.
 void Worker::leave_listeners() {
-    // Whoever is in the backlog has been accepted as far as he can tell.
-    accept_from_all();
+    if (!accept_from_all()) {
+        return;
+    }
+    is_draining_ = false;
     arm_listeners(false);
-    if (setup_.listeners->users.fetch_sub(1) == 1) {
-        accept_from_all();
+    if (setup_.common->accepting.fetch_sub(1) == 1) {
+        (void)accept_from_all();
         setup_.listeners->close_all();
     }
 }
 
-void Worker::accept_from_all() {
+// True when nobody waits any more.
+bool Worker::accept_from_all() {
+    bool is_empty = true;
     for (size_t i = 0; i < setup_.listeners->count; ++i) {
         accept_from(setup_.listeners->fds[i]);
+        is_empty = is_empty && !http::has_waiting_client(setup_.listeners->fds[i]);
     }
+    return is_empty;
 }
 
 void Worker::accept_from(int listener) {
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
+        if (stopping_ && engine_.is_full()) {
+            return;
+        }
         if (engine_.is_full()) {
             // Nobody loses a connection for a newcomer who is not there.
             if (!http::has_waiting_client(listener)) {
@@ -402,8 +438,10 @@ void Worker::accept_from(int listener) {
 }
 
 void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
+    // Who comes from this machine may be a proxy with many clients of its own.
+    const bool is_counted = client.is_ip() && !client.is_loopback();
     const uint32_t cap = setup_.settings->server.max_connections_per_client;
-    if (client.is_ip() && !client.is_loopback() && engine_.count_of_client(client.client_key()) >= cap) {
+    if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
         LogLine line(*setup_.log, LogLevel::info);
         client.print_address(line.text());
         line.add(": refused: it has ")
@@ -413,7 +451,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
         http::Engine::turn_away(fd);
         return;
     }
-    engine_.add(fd, client, local);
+    engine_.add(fd, client, local, is_counted);
 }
 
 void Worker::arm_listeners(bool armed) {

@@ -13,6 +13,7 @@
 #include "base/timers.hpp"
 #include "fastcgi/upstream.hpp"
 #include "http/engine.hpp"
+#include "server/client_counts.hpp"
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
 #include "spawn/supervisor.hpp"
@@ -24,6 +25,7 @@ struct Common {
     std::atomic<int64_t> deadline{never};  // monotonic; never: go on serving
     std::atomic<bool> reopen_logs{false};
     std::atomic<uint32_t> connections{0};
+    std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
 };
 
 // The listening sockets, which all workers accept from. Owned by the server; closed by the last worker that stops accepting, so that
@@ -32,7 +34,6 @@ struct Listeners {
     const FixedList<ListenSettings, limits::listeners>* settings = nullptr;
     std::array<int, limits::listeners> fds{};
     size_t count = 0;
-    std::atomic<uint32_t> users{0};
 
     void close_all();
 };
@@ -49,6 +50,7 @@ class Worker {
         const Endpoints* endpoints = nullptr;
         std::string_view machine_name;
         Common* common = nullptr;
+        ClientCounts* clients = nullptr;
         fastcgi::Post post;
         spawn::Supervisor* supervisor = nullptr;  // nullptr: no PHP is spawned
         uint32_t number = 0;
@@ -97,7 +99,8 @@ class Worker {
     void accept_from(int listener);
     void admit(int fd, const Endpoint& client, const Endpoint& local);
     void arm_listeners(bool armed);
-    void accept_from_all();
+    [[nodiscard]] bool accept_from_all();
+    void abort();
     void leave_listeners();
 
     Setup setup_;
@@ -116,6 +119,7 @@ class Worker {
     bool listening_ = false;
     bool accepting_paused_ = false;  // the machine has no descriptors left: try again in a while
     bool stopping_ = false;
+    bool is_draining_ = false;  // stopping, and somebody may still wait in a backlog
     int64_t stop_deadline_ = never;
 };
 

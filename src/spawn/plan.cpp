@@ -113,11 +113,30 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     return Status::ok;
 }
 
+// Whoever may write there could put a configuration or a socket of his own in the place of ours.
+[[nodiscard]] Status check_folder(const Plan& plan, TextBuffer& error) {
+    struct stat status {};
+    constexpr mode_t writable_by_others = 022;
+    const bool is_ours = lstat(plan.runtime_dir.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+                         (status.st_uid == 0 || status.st_uid == geteuid()) &&
+                         (status.st_mode & writable_by_others) == 0;
+    if (is_ours) {
+        return Status::ok;
+    }
+    error.append("runtime_dir: ").append(plan.runtime_dir.view());
+    error.append(
+        " must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may write to");
+    return Status::refused;
+}
+
 [[nodiscard]] Status plan_folder(const ServerSettings& server, Plan& plan, TextBuffer& error) {
     if (!server.runtime_dir.empty() || geteuid() == 0) {
         plan.runtime_dir.append(server.runtime_dir.empty() ? "/run/fcgate" : server.runtime_dir);
-        if (mkdir(plan.runtime_dir.c_str(), 0755) == 0 || errno == EEXIST) {
+        if (mkdir(plan.runtime_dir.c_str(), 0755) == 0) {
             return Status::ok;
+        }
+        if (errno == EEXIST) {
+            return check_folder(plan, error);
         }
     } else {
         const char* const base = getenv("TMPDIR");

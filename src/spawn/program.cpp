@@ -18,8 +18,6 @@
 #include "base/fixed_list.hpp"
 #include "base/text.hpp"
 
-extern char** environ;
-
 namespace fcgate::spawn {
 
 namespace {
@@ -294,6 +292,7 @@ void clean_up(const Launch& request) {
     (void)unlink(path.c_str());
 }
 
+// NOLINTNEXTLINE(misc-no-recursion): `levels` bounds it
 void remove_folder(const char* path, int levels) {
     // struct linux_dirent64, which no header declares: inode and offset, eight bytes each, the entry's length, its type, its name.
     constexpr size_t length_at = 16;

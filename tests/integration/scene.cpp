@@ -114,6 +114,15 @@ void Scene::listen_front() {
     set("server.listen", listen.c_str());
 }
 
+void Scene::listen_nowhere() {
+    fcgate_error error{};
+    assert_int_equal(fcgate_set(settings, "server.listen", nullptr, &error), FCGATE_OK);
+    if (front_listener_ >= 0) {
+        close(front_listener_);
+        front_listener_ = -1;
+    }
+}
+
 void Scene::listen_php(int backlog) {
     Text<96> path;
     path.append(tree.path()).append("/php.sock");
