@@ -46,6 +46,11 @@ void Mailbox::post_yield(uint32_t backend) {
     ring();
 }
 
+void Mailbox::post_newcomers() {
+    newcomers_ = true;
+    ring();
+}
+
 void Mailbox::post_php_news(uint32_t backend) {
     php_news_[backend] = true;
     ring();

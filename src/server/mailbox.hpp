@@ -31,6 +31,8 @@ class Mailbox {
     [[nodiscard]] bool post(const fastcgi::Grant& grant);
     void post_yield(uint32_t backend);
     void post_php_news(uint32_t backend);
+    // Somebody waits at the listeners whom a full worker cannot take.
+    void post_newcomers();
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
     void ring() const;
 
@@ -42,6 +44,7 @@ class Mailbox {
     void close();
     [[nodiscard]] bool take(fastcgi::Grant& out);
     [[nodiscard]] uint32_t take_yields(uint32_t backend) { return yields_[backend].exchange(0); }
+    [[nodiscard]] bool take_newcomers() { return newcomers_.exchange(false); }
     [[nodiscard]] bool take_php_news(uint32_t backend) { return php_news_[backend].exchange(false); }
 
   private:
@@ -54,6 +57,7 @@ class Mailbox {
     bool closed_ = false;
     std::array<std::atomic<uint32_t>, limits::backends> yields_{};
     std::array<std::atomic<bool>, limits::backends> php_news_{};
+    std::atomic<bool> newcomers_{false};
 };
 
 }  // namespace fcgate::server

@@ -204,6 +204,7 @@ Status Server::make_workers(ServerError& error) {
                                   .common = &common_,
                                   .clients = &clients_,
                                   .post = post(),
+                                  .offer_newcomers = &Server::offer_newcomers,
                                   .supervisor = plan_.is_needed() ? &supervisor_ : nullptr,
                                   .number = number,
                                   .count = count};
@@ -229,6 +230,15 @@ fastcgi::Post Server::post() {
         static_cast<Server*>(context)->workers_[worker].mailbox().post_yield(backend);
     };
     return post;
+}
+
+void Server::offer_newcomers(void* context, uint32_t worker) {
+    const std::span<Worker> workers = static_cast<Server*>(context)->workers_;
+    for (uint32_t number = 0; number < workers.size(); ++number) {
+        if (number != worker) {
+            workers[number].mailbox().post_newcomers();
+        }
+    }
 }
 
 void Server::announce() const {

@@ -81,6 +81,7 @@ class Server {
     [[nodiscard]] size_t client_capacity() const;
     static void* thread_main(void* argument);
     [[nodiscard]] fastcgi::Post post();
+    static void offer_newcomers(void* context, uint32_t worker);
 
     const Settings* settings_ = nullptr;
     Log log_;

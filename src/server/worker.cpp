@@ -324,6 +324,9 @@ void Worker::handle_mailbox() {
             upstream_.on_php_news(backend);
         }
     }
+    if (mailbox_.take_newcomers() && listening_) {
+        (void)accept_from_all();
+    }
     if (runs_supervisor()) {
         setup_.supervisor->on_wanted(timers_);
     }
@@ -416,8 +419,12 @@ void Worker::accept_from(int listener) {
                 return;
             }
             if (!is_everyone_full() || !engine_.evict_idle()) {
-                // Who comes now is another worker's, or waits in the backlog until there is a place.
+                // Who comes now is another worker's, or waits in the backlog until there is a place. With EPOLLEXCLUSIVE the others
+                // have not heard of him.
                 arm_listeners(false);
+                if (!is_everyone_full()) {
+                    setup_.offer_newcomers(setup_.post.context, setup_.number);
+                }
                 return;
             }
         }

@@ -52,7 +52,8 @@ class Worker {
         Common* common = nullptr;
         ClientCounts* clients = nullptr;
         fastcgi::Post post;
-        spawn::Supervisor* supervisor = nullptr;  // nullptr: no PHP is spawned
+        void (*offer_newcomers)(void* context, uint32_t worker) = nullptr;  // to all other workers; context is post's
+        spawn::Supervisor* supervisor = nullptr;                            // nullptr: no PHP is spawned
         uint32_t number = 0;
         uint32_t count = 1;
     };
