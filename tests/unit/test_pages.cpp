@@ -74,7 +74,7 @@ struct Stream {
         out += count;
     }
     void drop(size_t size) {
-        const size_t count = std::min<size_t>(size, in - out);
+        const size_t count = std::min(size, static_cast<size_t>(in - out));
         chain.drop(count);
         out += count;
     }
