@@ -66,13 +66,14 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
     return good ? fd.release() : -1;
 }
 
-// Workers on demand: a device that nobody looks at keeps no PHP worker in memory.
+// All workers at once: with `pm = ondemand` php-fpm starts one for two connections that come together, and the second waits until the first,
+// which is kept, is given up. A device that nobody looks at has no PHP at all in memory; idle_stop sees to that.
 [[nodiscard]] bool write_configuration(const Launch& request) {
     Text<limits::path> path;
     print_configuration_path(request, path);
     Text<1024> text("[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\n[fcgate]\nlisten = ");
     print_socket_path(request.plan, request.backend, request.run, text);
-    text.append("\npm = ondemand\npm.process_idle_timeout = 10s\npm.max_requests = 500\npm.max_children = ");
+    text.append("\npm = static\npm.max_requests = 500\npm.max_children = ");
     text.append_number(request.settings.backends[request.backend].workers);
     text.append("\nclear_env = no\n");
     const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
