@@ -60,7 +60,10 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
         error.append("address = spawn: neither php-fpm nor php-cgi was found; install one, or set `command`");
         return Status::not_found;
     }
-    php.is_fpm = php.program.view().find("fpm") != std::string_view::npos;
+    // By its own name, not by that of a folder.
+    std::string_view name = php.program.view();
+    name.remove_prefix(name.rfind('/') + 1);
+    php.is_fpm = name.find("fpm") != std::string_view::npos;
     for (const SiteSettings& site : settings.sites) {
         if (site.has_backend && site.backend_number == number && site.max_body > php.largest_body) {
             php.largest_body = site.max_body;

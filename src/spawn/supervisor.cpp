@@ -29,13 +29,14 @@ void add_end(LogLine& line, int status) {
     }
 }
 
+// Whoever writes to standard error has a reason to; php-fpm alone says there that all is well, and marks it.
 [[nodiscard]] LogLevel level_of(std::string_view line) {
-    for (const std::string_view word : {"ERROR", "ALERT", "WARNING", "Fatal", "error"}) {
+    for (const std::string_view word : {"] NOTICE: ", "] DEBUG: "}) {
         if (line.find(word) != std::string_view::npos) {
-            return LogLevel::warning;
+            return LogLevel::debug;
         }
     }
-    return LogLevel::debug;
+    return LogLevel::warning;
 }
 
 }  // namespace
@@ -77,6 +78,7 @@ void Supervisor::start_wanted(int64_t now) {
         Php& php = php_[backend];
         if (php.lost.exchange(false) && php.phase.load() == Phase::running) {
             php.phase = Phase::stopping;
+            php.is_given_up = true;
             LogLine(*setup_.log, LogLevel::warning).add("nobody answers at PHP's socket: PHP is started again").send();
             // When it has died already, its end is reported all the same.
             (void)setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)});
@@ -90,6 +92,7 @@ void Supervisor::start_wanted(int64_t now) {
 void Supervisor::start(uint32_t backend, int64_t now) {
     Php& php = php_[backend];
     php.wanted = false;
+    php.is_given_up = false;
     php.phase = Phase::starting;
     php.started_at = now;
     if (gone_ || !setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)})) {
@@ -153,7 +156,7 @@ void Supervisor::take(const Report& report, int64_t now) {
 void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
     Php& php = php_[backend];
     const Phase before = php.phase.load();
-    if (before == Phase::stopping) {
+    if (before == Phase::stopping && !php.is_given_up) {
         LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped").send();
         php.failures = 0;
         php.phase = Phase::stopped;
@@ -210,7 +213,7 @@ void Supervisor::arm(Timers& timers) {
         const Php& php = php_[backend];
         const Phase phase = php.phase.load();
         const int64_t idle_stop = setup_.settings->backends[backend].idle_stop_ms;
-        if (phase == Phase::broken || (phase == Phase::stopped && php.wanted.load())) {
+        if ((phase == Phase::broken && !gone_) || (phase == Phase::stopped && php.wanted.load())) {
             due = std::min(due, php.not_before);
         } else if (phase == Phase::running && idle_stop > 0) {
             due = std::min(due, monotonic_ms() + std::max<int64_t>(idle_stop / idle_looks, 1));
@@ -227,6 +230,8 @@ void Supervisor::spawner_gone() {
         LogLine(*setup_.log, LogLevel::error)
             .add("the spawner has ended: PHP cannot be started until fcgate is restarted")
             .send();
+        // Its socket would be an event for ever.
+        setup_.spawner->finish();
     }
     gone_ = true;
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {

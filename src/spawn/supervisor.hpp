@@ -54,8 +54,9 @@ class Supervisor {
         std::atomic<bool> wanted{false};
         std::atomic<bool> lost{false};
         std::atomic<uint32_t> run{0};
-        uint32_t failures = 0;   // in a row
-        int64_t not_before = 0;  // of the next start
+        bool is_given_up = false;  // it is ended because nobody answered at its socket
+        uint32_t failures = 0;     // in a row
+        int64_t not_before = 0;    // of the next start
         int64_t started_at = 0;
         int64_t idle_since = 0;
         uint64_t served = 0;  // of the gate, when it was looked at last
