@@ -1,7 +1,11 @@
 """What the cases stand on: a class has a php-fpm pool, a copy of the site and one fcgate for all its cases."""
 
+import contextlib
+import json
+import os
 import pathlib
 import shutil
+import signal
 import unittest
 
 import processes
@@ -109,3 +113,69 @@ class ServedCase(unittest.TestCase):
         path = self.php.scratch / name
         path.unlink(missing_ok=True)
         return path
+
+
+class SpawnCase(ServedCase):
+    """Cases that each have an fcgate of their own, which starts PHP itself."""
+
+    pools = [None]
+    workers = 2
+
+    @classmethod
+    def setUpClass(cls):
+        cls.php = cls.fcgate = None
+        cls.folder = processes.new_folder('case')
+        cls.root = cls.make_site()
+
+    def setUp(self):
+        self.folder = processes.new_folder('spawn')
+        self.servers = []
+
+    def logs(self):
+        return '\n'.join(f'  | {server.name}: {line}' for server in self.servers
+                         for line in server.log().splitlines()[-25:])
+
+    def make(self, server=(), backend=(), site=(), workers=None, command=None, name='fcgate', prefix=(), options=()):
+        """An fcgate that is not started yet; it ends with the case, and must leave nothing behind."""
+        php = processes.SpawnedPhp(self.folder, workers or self.workers, command, f'run-{name}')
+        port = processes.free_port()
+        text = processes.configuration(port, self.root, php, server, backend, [*site, f'param = SCRATCH {php.scratch}'])
+        fcgate = processes.Fcgate(self.folder, text, port, name, options, prefix)
+        fcgate.spawned = php
+        self.php, self.fcgate, self.port = php, fcgate, port
+        self.servers.append(fcgate)
+        self.addCleanup(self.finish, fcgate)
+        return fcgate
+
+    def serve(self, *arguments, **options):
+        return self.make(*arguments, **options).start()
+
+    def finish(self, fcgate):
+        try:
+            if fcgate.is_alive():
+                fcgate.signal(signal.SIGTERM)
+                self.assertEqual(fcgate.wait(), 0, fcgate.log())
+            processes.wait_until(lambda: not processes.orphans(), 'a process is left over', 5)
+            self.assertEqual(fcgate.spawned.left_over(), [])
+        except processes.NotReady:
+            left = processes.orphans()
+            for running in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(running.pid, signal.SIGKILL)
+            raise AssertionError(f'left over: {left}') from None
+        finally:
+            fcgate.end()
+
+    def wait_for_no_php(self, seconds=processes.PATIENCE):
+        processes.wait_until(lambda: not self.fcgate.php(), 'PHP still runs', seconds)
+        processes.wait_until(lambda: not self.php.left_over(), 'files are left over', 5)
+
+    def runtime(self, *names):
+        response = self.get(f'/runtime.php?ini={",".join(names)}')
+        self.assert_status(response, 200)
+        return json.loads(response.body)
+
+    def assert_hello(self, response=None):
+        response = response or self.get('/hello.php')
+        self.assert_status(response, 200)
+        self.assertEqual(response.text, 'Hello, world\n')

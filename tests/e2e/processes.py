@@ -5,6 +5,7 @@ Whatever is started here is ended by its pid when the run ends, on every way out
 
 import atexit
 import contextlib
+import ctypes
 import glob
 import os
 import pathlib
@@ -36,6 +37,8 @@ class NotReady(AssertionError):
 def scratch():
     """The folder of the whole run. Everything that was started is ended, and all of it removed, when it is left."""
     global _folder
+    # What loses its parent becomes a child of ours: nothing that a killed fcgate leaves behind can hide.
+    ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     atexit.register(end_all)
@@ -101,6 +104,57 @@ def accepts(address):
     with socket.socket(family) as probe:
         probe.settimeout(1)
         return probe.connect_ex(address) == 0
+
+
+class Running:
+    """A line of the process table."""
+
+    def __init__(self, pid):
+        name, rest = pathlib.Path(f'/proc/{pid}/stat').read_text().split(' (', 1)[1].rsplit(') ', 1)
+        fields = rest.split()
+        self.pid, self.name, self.state, self.parent = pid, name, fields[0], int(fields[1])
+
+    def is_php(self):
+        return self.name.startswith('php')
+
+    def __repr__(self):
+        return f'{self.pid} {self.name} ({self.state}, child of {self.parent})'
+
+
+def process_table():
+    table = []
+    for name in os.listdir('/proc'):
+        if name.isdigit():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                table.append(Running(int(name)))
+    return table
+
+
+def descendants(pid, table=None):
+    """All that runs below a process, zombies included."""
+    table = table or process_table()
+    found = []
+    for running in table:
+        if running.parent == pid:
+            found += [running, *descendants(running.pid, table)]
+    return found
+
+
+def orphans():
+    """What runs, was started by a process of ours that is gone, and has no business to run."""
+    ours = {process.pid for process in _running if process.child}
+    table = process_table()
+    found = []
+    for running in table:
+        if running.parent == os.getpid() and running.pid not in ours and running.state != 'Z':
+            found += [running, *descendants(running.pid, table)]
+    return found
+
+
+def status_of(pid, name, task='status'):
+    """A line of /proc/PID/status, in words."""
+    text = pathlib.Path(f'/proc/{pid}/{task}').read_text()
+    return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
 
 
 class Process:
@@ -183,8 +237,14 @@ def php_fpm_path():
     raise RuntimeError('there is no php-fpm; say where it is: PHP_FPM=...')
 
 
+# A php.ini of our own, so that the system's does not matter.
+php_values = ['log_errors = 1', 'display_errors = 0', 'html_errors = 0', 'variables_order = "GPCS"']
+
+
 class PhpFpm(Process):
     """A pool of `workers` processes, on a unix socket or TCP."""
+
+    server_lines = backend_lines = ()
 
     def __init__(self, folder, workers=2, tcp=False, max_requests=0, values=()):
         super().__init__('php-fpm', folder)
@@ -209,9 +269,7 @@ class PhpFpm(Process):
                 f'pm.max_requests = {max_requests}', 'catch_workers_output = yes']
         if user:
             pool += [f'user = {user}', f'listen.owner = {user}', 'listen.mode = 0600']
-        # A php.ini of our own, so that the system's does not matter.
-        ini = ['log_errors = 1', 'display_errors = 0', 'html_errors = 0', 'post_max_size = 64M',
-               'upload_max_filesize = 64M', 'memory_limit = 128M', 'variables_order = "GPCS"',
+        ini = [*php_values, 'post_max_size = 64M', 'upload_max_filesize = 64M', 'memory_limit = 128M',
                f'upload_tmp_dir = "{give(self.made("uploads"))}"',
                f'session.save_path = "{give(self.made("sessions"))}"', *values]
         (self.folder / 'php-fpm.conf').write_text('\n'.join(pool) + '\n')
@@ -228,25 +286,68 @@ class PhpFpm(Process):
         return super().log() + (errors.read_text(errors='replace') if errors.exists() else '')
 
 
-class Fcgate(Process):
-    """The daemon with a generated configuration."""
+class SpawnedPhp:
+    """PHP that fcgate starts by itself, in the place of a PhpFpm. `command` is a program and its arguments."""
 
-    def __init__(self, folder, configuration, port, name='fcgate', options=()):
+    name = 'spawned PHP'
+    fcgate_address = 'spawn'
+
+    def __init__(self, folder, workers=2, command=None, name='run'):
+        self.workers = workers
+        self.runtime_dir = folder / name
+        self.scratch = folder / 'scratch'
+        if not self.scratch.exists():
+            self.scratch.mkdir()
+            give(self.scratch)
+        ini = folder / 'php.ini'
+        ini.write_text('\n'.join(php_values) + '\n')
+        self.server_lines = [f'runtime_dir = {self.runtime_dir}']
+        self.backend_lines = [f'command = {command or f"{php_fpm_path()} -c {ini}"}']
+
+    def start(self):
+        return self
+
+    def end(self):
+        pass
+
+    def log(self):
+        return ''
+
+    def left_over(self):
+        """What is in runtime_dir and belongs to a PHP that runs."""
+        if not self.runtime_dir.exists():
+            return []
+        return sorted(path.name for path in self.runtime_dir.iterdir() if path.name not in ('sessions', 'tmp'))
+
+
+class Fcgate(Process):
+    """The daemon with a generated configuration. `prefix` is a command that executes it."""
+
+    def __init__(self, folder, configuration, port, name='fcgate', options=(), prefix=()):
         super().__init__(name, folder)
         self.port = port
         self.options = options
+        self.prefix = prefix
         self.configuration = folder / f'{name}.conf'
         self.configuration.write_text(configuration)
 
-    def start(self):
-        self.spawn([fcgate_path, '-c', self.configuration, *self.options])
+    def start(self, **options):
+        self.spawn([*self.prefix, fcgate_path, '-c', self.configuration, *self.options], **options)
         self.wait_for_accept(('127.0.0.1', self.port))
         return self
 
+    def children(self):
+        """Spawner, PHP and all."""
+        return descendants(self.pid)
+
+    def php(self):
+        return [running for running in self.children() if running.is_php()]
+
+    def spawner(self):
+        return next((running for running in self.children() if running.name == 'fcgate-spawner'), None)
+
     def status(self, name, task='status'):
-        """A line of /proc/PID/status."""
-        text = pathlib.Path(f'/proc/{self.pid}/{task}').read_text()
-        return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
+        return status_of(self.pid, name, task)
 
     def descriptors(self):
         """What each open descriptor is: 'socket:[123]', a path, ..."""
@@ -287,6 +388,7 @@ def configuration(port, root, php=None, server=(), backend=(), site=(), more=())
         lines.append(f'user = {account().pw_name}')
     lines += server
     if php is not None:
-        lines += ['[backend]', f'address = {php.fcgate_address}', f'workers = {php.workers}', *backend]
+        lines += [*php.server_lines, '[backend]', f'address = {php.fcgate_address}', f'workers = {php.workers}',
+                  *php.backend_lines, *backend]
     lines += ['[site]', f'root = {root}', *site, *more]
     return '\n'.join(lines) + '\n'
