@@ -254,7 +254,8 @@ FCGATE_EXPORT int fcgate_reply_header(fcgate_request* request, const char* name,
  *
  * After a failure that is not FCGATE_GONE another reply can be given.
  *
- * FCGATE_INVALID: a wrong status or content type. FCGATE_NO_MEMORY. FCGATE_GONE: a reply was given already. */
+ * FCGATE_INVALID: a wrong status or content type. FCGATE_TOO_LARGE: no room for the content type. FCGATE_NO_MEMORY.
+ * FCGATE_GONE: a reply was given already. */
 FCGATE_EXPORT int fcgate_reply(fcgate_request* request, unsigned status, const char* content_type, const void* body,
                                size_t length);
 

@@ -28,17 +28,9 @@ namespace {
            fcgate::equals_ignore_case(name, "Content-Type");
 }
 
+// RFC 9110 section 5.5; the space around it is not part of a value, and may not come from the handler either.
 [[nodiscard]] bool is_field_value(std::string_view value) {
-    return !value.empty() && !fcgate::has_control(value);
-}
-
-// Adds a field whose name and value may be gone when the reply is sent.
-[[nodiscard]] int add_field(HostRequest& request, std::string_view name, std::string_view value) {
-    const Result<std::string_view> kept_name = request.keep(name);
-    const Result<std::string_view> kept_value = request.keep(value);
-    const bool added =
-        kept_name.ok() && kept_value.ok() && request.reply.add_field(kept_name.value(), kept_value.value());
-    return added ? FCGATE_OK : FCGATE_TOO_LARGE;
+    return !fcgate::trim(value).empty() && !fcgate::has_control(value);
 }
 
 }  // namespace
@@ -76,7 +68,10 @@ int fcgate_reply_header(fcgate_request* request, const char* name, const char* v
     if (name == nullptr || value == nullptr || !fcgate::is_token(name) || is_framing(name) || !is_field_value(value)) {
         return FCGATE_INVALID;
     }
-    return add_field(host, name, value);
+    const Result<std::string_view> kept_name = host.keep(name);
+    const Result<std::string_view> kept_value = host.keep(fcgate::trim(value));
+    const bool added = kept_name.ok() && kept_value.ok() && host.reply.add_field(kept_name.value(), kept_value.value());
+    return added ? FCGATE_OK : FCGATE_TOO_LARGE;
 }
 
 int fcgate_reply(fcgate_request* request, unsigned status, const char* content_type, const void* body, size_t length) {
@@ -89,12 +84,10 @@ int fcgate_reply(fcgate_request* request, unsigned status, const char* content_t
     if (is_wrong) {
         return FCGATE_INVALID;
     }
-    if (content_type != nullptr) {
-        const int added = add_field(host, "Content-Type", content_type);
-        if (added != FCGATE_OK) {
-            return added;
-        }
+    const std::string_view type = content_type != nullptr ? fcgate::trim(content_type) : std::string_view();
+    const Status given = host.give(static_cast<uint16_t>(status), type, {static_cast<const char*>(body), length});
+    if (given == Status::too_large) {
+        return FCGATE_TOO_LARGE;
     }
-    const Status given = host.give(static_cast<uint16_t>(status), {static_cast<const char*>(body), length});
     return given == Status::ok ? FCGATE_OK : FCGATE_NO_MEMORY;
 }

@@ -3,17 +3,26 @@
 namespace fcgate::server {
 
 Result<std::string_view> HostRequest::keep(std::string_view value) {
-    const size_t start = text.size();
-    text.append(value).append('\0');
-    if (!text.ok()) {
+    // A buffer that has overflowed once takes nothing more.
+    if (value.size() >= text.room()) {
         return Status::too_large;
     }
+    const size_t start = text.size();
+    text.append(value).append('\0');
     return slice(text.view(), start, value.size());
 }
 
-Status HostRequest::give(uint16_t status, std::span<const char> body) {
+Status HostRequest::give(uint16_t status, std::string_view content_type, std::span<const char> body) {
+    const bool has_type = !content_type.empty();
+    const Result<std::string_view> type = has_type ? keep(content_type) : std::string_view();
+    if (!type.ok() || (has_type && reply.fields().size() == limits::reply_fields)) {
+        return Status::too_large;
+    }
     if (!engine.copy_body(body)) {
         return Status::exhausted;
+    }
+    if (has_type) {
+        (void)reply.add_field("Content-Type", type.value());
     }
     reply.status = status;
     reply.body = Reply::Body::copied;

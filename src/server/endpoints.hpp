@@ -29,8 +29,9 @@ struct HostRequest {
 
     // Keeps a copy, with a NUL behind it; empty and too_large when there is no room.
     [[nodiscard]] Result<std::string_view> keep(std::string_view value);
-    // Gives the reply; `body` is copied. exhausted when there is no memory.
-    [[nodiscard]] Status give(uint16_t status, std::span<const char> body);
+    // Gives the reply; `body` is copied, `content_type` may be empty. too_large when there is no room for the type,
+    // exhausted when there is no memory; both have changed nothing.
+    [[nodiscard]] Status give(uint16_t status, std::string_view content_type, std::span<const char> body);
 };
 
 // How to call a handler: `function` is the host's, in the ABI's own type.
