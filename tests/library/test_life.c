@@ -1,0 +1,519 @@
+/* The life of a server through the public header: three ways to run, every way to end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scene.h"
+
+static void threads_of_its_own_serve_until_stopped(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    set(&scene, "server.threads", "2");
+    start(&scene);
+    assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+    assert_result(&scene, fcgate_wait(scene.server, 0, &scene.error), FCGATE_AGAIN);
+    assert_int_equal(scene.error.code, FCGATE_AGAIN);
+    struct pollfd ended = {fcgate_ended_fd(scene.server), POLLIN, 0};
+    assert_true(ended.fd >= 0);
+    assert_int_equal(poll(&ended, 1, 0), 0);
+    fcgate_stop(scene.server, 0);
+    assert_int_equal(poll(&ended, 1, 10000), 1);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    assert_ok(&scene, fcgate_wait(scene.server, -1, &scene.error));
+    assert_int_equal(poll(&ended, 1, 0), 1);
+    assert_int_equal(dial(scene.port), -1);
+    close_scene(&scene);
+}
+
+static void* run_server(void* argument) {
+    struct scene* const scene = argument;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
+    return (void*)(intptr_t)fcgate_run(scene->server, &scene->error);
+}
+
+static void a_lent_thread_serves_until_stopped(void** state) {
+    (void)state;
+    for (int threads = 1; threads <= 2; ++threads) {
+        struct scene scene;
+        pthread_t runner;
+        void* result = NULL;
+        open_scene(&scene);
+        set(&scene, "server.threads", threads == 1 ? "1" : "2");
+        create(&scene);
+        assert_int_equal(pthread_create(&runner, NULL, run_server, &scene), 0);
+        assert_int_equal(status_of(scene.port, "/"), 200);
+        assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+        assert_int_equal(fcgate_wait(scene.server, 0, NULL), FCGATE_INVALID);
+        assert_int_equal(fcgate_ended_fd(scene.server), FCGATE_INVALID);
+        fcgate_stop(scene.server, 1000);
+        assert_int_equal(pthread_join(runner, &result), 0);
+        assert_ok(&scene, (int)(intptr_t)result);
+        close_scene(&scene);
+    }
+}
+
+struct visitor {
+    unsigned port;
+    int statuses[20];
+    bool done;
+};
+
+static void* visit(void* argument) {
+    struct visitor* const visitor = argument;
+    for (size_t i = 0; i < sizeof visitor->statuses / sizeof *visitor->statuses; ++i) {
+        visitor->statuses[i] = status_of(visitor->port, i % 2 == 0 ? "/file.txt" : "/none");
+    }
+    __atomic_store_n(&visitor->done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void expect_served(const struct visitor* visitor) {
+    for (size_t i = 0; i < sizeof visitor->statuses / sizeof *visitor->statuses; ++i) {
+        assert_int_equal(visitor->statuses[i], i % 2 == 0 ? 200 : 404);
+    }
+}
+
+static void ignore_broken_pipes(void) {
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void a_loop_of_the_host_serves_until_stopped(void** state) {
+    (void)state;
+    struct scene scene;
+    ignore_broken_pipes();
+    open_scene(&scene);
+    create(&scene);
+    assert_int_equal(fcgate_timeout_ms(scene.server), -1);
+    assert_int_equal(fcgate_dispatch(scene.server, NULL), FCGATE_INVALID);
+    const int fd = fcgate_fd(scene.server, &scene.error);
+    assert_true(fd >= 0);
+    assert_int_equal(fcgate_fd(scene.server, NULL), fd);
+    assert_int_equal(fcgate_wait(scene.server, 0, NULL), FCGATE_INVALID);
+    struct visitor visitor = {scene.port, {0}, false};
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, visit, &visitor), 0);
+    assert_ok(&scene, serve_until(scene.server, &visitor.done));
+    pthread_join(thread, NULL);
+    expect_served(&visitor);
+    fcgate_stop(scene.server, 0);
+    const bool never = false;
+    assert_result(&scene, serve_until(scene.server, &never), FCGATE_GONE);
+    assert_int_equal(fcgate_dispatch(scene.server, &scene.error), FCGATE_GONE);
+    assert_int_equal(scene.error.code, FCGATE_GONE);
+    close_scene(&scene);
+}
+
+static void an_idle_loop_needs_no_turns(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    create(&scene);
+    struct pollfd watched = {fcgate_fd(scene.server, NULL), POLLIN, 0};
+    int turns = 0;
+    const int64_t end = now_ms() + 300;
+    for (int64_t now = now_ms(); now < end; now = now_ms()) {
+        const int timeout = fcgate_timeout_ms(scene.server);
+        (void)poll(&watched, 1, timeout < 0 || timeout > end - now ? (int)(end - now) : timeout);
+        assert_ok(&scene, fcgate_dispatch(scene.server, &scene.error));
+        ++turns;
+    }
+    assert_true(turns < 10);
+    close_scene(&scene);
+}
+
+static void several_servers_share_one_loop(void** state) {
+    (void)state;
+    enum { servers = 3 };
+    struct scene scenes[servers];
+    struct visitor visitors[servers];
+    pthread_t threads[servers];
+    ignore_broken_pipes();
+    for (int i = 0; i < servers; ++i) {
+        open_scene(&scenes[i]);
+        create(&scenes[i]);
+        assert_true(fcgate_fd(scenes[i].server, NULL) >= 0);
+        visitors[i] = (struct visitor){scenes[i].port, {0}, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, visit, &visitors[i]), 0);
+    }
+    for (int done = 0; done < servers;) {
+        struct pollfd watched[servers];
+        int wait = 50;
+        for (int i = 0; i < servers; ++i) {
+            const int timeout = fcgate_timeout_ms(scenes[i].server);
+            wait = timeout >= 0 && timeout < wait ? timeout : wait;
+            watched[i] = (struct pollfd){fcgate_fd(scenes[i].server, NULL), POLLIN, 0};
+        }
+        (void)poll(watched, servers, wait);
+        done = 0;
+        for (int i = 0; i < servers; ++i) {
+            assert_ok(&scenes[i], fcgate_dispatch(scenes[i].server, &scenes[i].error));
+            done += __atomic_load_n(&visitors[i].done, __ATOMIC_ACQUIRE);
+        }
+    }
+    for (int i = 0; i < servers; ++i) {
+        pthread_join(threads[i], NULL);
+        expect_served(&visitors[i]);
+        close_scene(&scenes[i]);
+    }
+}
+
+static void a_stop_before_the_start_keeps_it_from_running(void** state) {
+    (void)state;
+    struct scene scene;
+    const char* const threads[] = {"1", "3"};
+    for (size_t i = 0; i < 2; ++i) {
+        open_scene(&scene);
+        set(&scene, "server.threads", threads[i]);
+        create(&scene);
+        fcgate_stop(scene.server, 0);
+        assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+        assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+        close_scene(&scene);
+        open_scene(&scene);
+        set(&scene, "server.threads", threads[i]);
+        create(&scene);
+        fcgate_stop(scene.server, 0);
+        assert_ok(&scene, fcgate_run(scene.server, &scene.error));
+        close_scene(&scene);
+    }
+    const bool never = false;
+    open_scene(&scene);
+    create(&scene);
+    fcgate_stop(scene.server, 0);
+    assert_true(fcgate_fd(scene.server, NULL) >= 0);
+    assert_result(&scene, serve_until(scene.server, &never), FCGATE_GONE);
+    close_scene(&scene);
+}
+
+/* A request that is being sent: nothing but the deadline ends it. */
+static int begin_request(unsigned port) {
+    const int fd = dial(port);
+    assert_true(fd >= 0);
+    assert_true(send_text(fd, "GET /file.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"));
+    return fd;
+}
+
+static void a_further_stop_brings_the_deadline_forward_never_back(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    start(&scene);
+    /* A whole reply says that the server has accepted what came before it. */
+    const int fd = begin_request(scene.port);
+    assert_int_equal(status_of(scene.port, "/"), 200);
+    fcgate_stop(scene.server, 60000);
+    fcgate_stop(scene.server, 90000);
+    assert_result(&scene, fcgate_wait(scene.server, 50, &scene.error), FCGATE_AGAIN);
+    const int64_t begun = now_ms();
+    fcgate_stop(scene.server, 0);
+    fcgate_stop(scene.server, 60000);
+    fcgate_stop(scene.server, -1);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    assert_true(now_ms() - begun < 5000);
+    fcgate_stop(scene.server, 0);
+    close(fd);
+    close_scene(&scene);
+}
+
+static void a_begun_request_finishes_before_the_deadline(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    start(&scene);
+    const int fd = begin_request(scene.port);
+    assert_int_equal(status_of(scene.port, "/"), 200);
+    fcgate_stop(scene.server, 20000);
+    assert_true(send_text(fd, "\r\n"));
+    struct reply reply = receive_last(fd);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(reply.body, "a file\n");
+    forget(&reply);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    close_scene(&scene);
+}
+
+static void a_running_server_can_be_destroyed(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    set(&scene, "server.threads", "2");
+    start(&scene);
+    const int fd = begin_request(scene.port);
+    assert_int_equal(status_of(scene.port, "/"), 200);
+    const int64_t begun = now_ms();
+    close_scene(&scene);
+    assert_true(now_ms() - begun < 2000);
+    close(fd);
+    open_scene(&scene);
+    create(&scene);
+    assert_true(fcgate_fd(scene.server, NULL) >= 0);
+    assert_ok(&scene, fcgate_dispatch(scene.server, &scene.error));
+    close_scene(&scene);
+    open_scene(&scene);
+    create(&scene);
+    close_scene(&scene);
+}
+
+static void a_server_runs_once_and_in_one_way(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    start(&scene);
+    assert_result(&scene, fcgate_start(scene.server, &scene.error), FCGATE_INVALID);
+    assert_result(&scene, fcgate_run(scene.server, &scene.error), FCGATE_INVALID);
+    assert_result(&scene, fcgate_fd(scene.server, &scene.error), FCGATE_INVALID);
+    assert_result(&scene, fcgate_dispatch(scene.server, &scene.error), FCGATE_INVALID);
+    assert_int_equal(status_of(scene.port, "/"), 200);
+    fcgate_stop(scene.server, 0);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    assert_result(&scene, fcgate_start(scene.server, &scene.error), FCGATE_INVALID);
+    close_scene(&scene);
+    open_scene(&scene);
+    create(&scene);
+    assert_true(fcgate_fd(scene.server, NULL) >= 0);
+    assert_result(&scene, fcgate_start(scene.server, NULL), FCGATE_INVALID);
+    assert_result(&scene, fcgate_run(scene.server, NULL), FCGATE_INVALID);
+    close_scene(&scene);
+}
+
+static void a_loop_of_the_host_takes_one_thread_only(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    set(&scene, "server.threads", "2");
+    create(&scene);
+    assert_result(&scene, fcgate_fd(scene.server, &scene.error), FCGATE_INVALID);
+    assert_non_null(strstr(scene.error.text, "threads"));
+    /* What failed has changed nothing. */
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    assert_int_equal(status_of(scene.port, "/"), 200);
+    close_scene(&scene);
+}
+
+static void a_missing_root_is_found_at_the_start(void** state) {
+    (void)state;
+    const char* const roots[] = {"/nowhere/at/all", "/etc/passwd"};
+    for (size_t i = 0; i < 2; ++i) {
+        struct scene scene;
+        open_scene(&scene);
+        set(&scene, "site.root", roots[i]);
+        create(&scene);
+        assert_result(&scene, fcgate_start(scene.server, &scene.error), FCGATE_INVALID);
+        assert_non_null(strstr(scene.error.text, roots[i]));
+        assert_result(&scene, fcgate_start(scene.server, &scene.error), FCGATE_INVALID);
+        assert_result(&scene, fcgate_run(scene.server, &scene.error), FCGATE_INVALID);
+        assert_result(&scene, fcgate_fd(scene.server, &scene.error), FCGATE_INVALID);
+        assert_int_equal(fcgate_wait(scene.server, 0, NULL), FCGATE_INVALID);
+        assert_int_equal(fcgate_timeout_ms(scene.server), -1);
+        fcgate_stop(scene.server, -1);
+        fcgate_reopen_logs(scene.server);
+        close_scene(&scene);
+    }
+}
+
+static void settings_survive_a_failed_create(void** state) {
+    (void)state;
+    struct scene scene;
+    struct scene other;
+    char taken[64];
+    open_scene(&scene);
+    start(&scene);
+    open_scene(&other);
+    (void)snprintf(taken, sizeof taken, "127.0.0.1:%u", scene.port);
+    set(&other, "server.listen", taken);
+    const size_t open_before = count_entries("/proc/self/fd");
+    for (int i = 0; i < 3; ++i) {
+        assert_null(fcgate_create(other.settings, &other.error));
+        assert_int_equal(other.error.code, FCGATE_ERROR);
+        assert_non_null(strstr(other.error.text, taken));
+        assert_null(fcgate_create(other.settings, NULL));
+    }
+    /* The descriptor of the first listener went with the first try. */
+    assert_true(count_entries("/proc/self/fd") <= open_before);
+    const int fd = listen_on_loopback(&other.port);
+    assert_true(fd >= 0);
+    (void)snprintf(taken, sizeof taken, "fd:%d", fd);
+    set(&other, "server.listen", NULL);
+    set(&other, "server.listen", taken);
+    start(&other);
+    assert_int_equal(status_of(other.port, "/"), 200);
+    close_scene(&other);
+    close_scene(&scene);
+}
+
+static void a_port_that_needs_root_is_denied(void** state) {
+    (void)state;
+    int first = 1024;
+    FILE* const limit = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    if (limit != NULL) {
+        if (fscanf(limit, "%d", &first) != 1) {
+            first = 1024;
+        }
+        fclose(limit);
+    }
+    if (first <= 1) {
+        print_message("here every port may be bound by everyone\n");
+        skip();
+    }
+    struct scene scene;
+    open_scene(&scene);
+    set(&scene, "server.listen", NULL);
+    set(&scene, "server.listen", "127.0.0.1:1");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
+            _exit(2);
+        }
+        _exit(fcgate_create(scene.settings, &scene.error) == NULL && scene.error.code == FCGATE_DENIED ? 0 : 1);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close_scene(&scene);
+}
+
+static void a_socket_file_appears_and_goes(void** state) {
+    (void)state;
+    struct scene scene;
+    char listen[128];
+    struct stat status;
+    open_scene(&scene);
+    (void)snprintf(listen, sizeof listen, "unix:%s/socket", scene.root);
+    set(&scene, "server.listen", listen);
+    start(&scene);
+    const int fd = dial_path(listen + strlen("unix:"));
+    assert_true(fd >= 0);
+    assert_true(send_text(fd, "GET /file.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    struct reply reply = receive_last(fd);
+    assert_int_equal(reply.status, 200);
+    forget(&reply);
+    fcgate_destroy(scene.server);
+    scene.server = NULL;
+    assert_int_equal(stat(listen + strlen("unix:"), &status), -1);
+    close_scene(&scene);
+}
+
+static void fifty_lives_leave_nothing_behind(void** state) {
+    (void)state;
+    size_t descriptors = 0;
+    ignore_broken_pipes();
+    const size_t threads = count_entries("/proc/self/task");
+    for (int life = 0; life < 50; ++life) {
+        struct scene scene;
+        open_scene(&scene);
+        set(&scene, "server.threads", life % 3 == 0 ? "3" : "1");
+        create(&scene);
+        if (life % 3 == 2) {
+            struct visitor visitor = {scene.port, {0}, false};
+            pthread_t thread;
+            assert_int_equal(pthread_create(&thread, NULL, visit, &visitor), 0);
+            assert_ok(&scene, serve_until(scene.server, &visitor.done));
+            pthread_join(thread, NULL);
+        } else {
+            assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+            assert_int_equal(status_of(scene.port, "/"), 200);
+        }
+        if (life % 2 == 0) {
+            fcgate_stop(scene.server, 1000);
+        }
+        close_scene(&scene);
+        if (life == 4) {
+            descriptors = count_entries("/proc/self/fd");
+        }
+    }
+    assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+    assert_int_equal(settled_threads(threads), threads);
+}
+
+static void two_servers_keep_their_logs_apart(void** state) {
+    (void)state;
+    struct scene first;
+    struct scene second;
+    open_scene(&first);
+    open_scene(&second);
+    set(&second, "server.log_level", "debug");
+    start(&first);
+    start(&second);
+    assert_int_equal(status_of(first.port, "/first-only"), 404);
+    assert_int_equal(status_of(second.port, "/second-only"), 404);
+    assert_int_equal(status_of(first.port, "/%00"), 400);
+    fcgate_stop(first.server, 0);
+    fcgate_stop(second.server, 0);
+    assert_ok(&first, fcgate_wait(first.server, 10000, &first.error));
+    assert_ok(&second, fcgate_wait(second.server, 10000, &second.error));
+    assert_true(has_logged(&first.log, first.root));
+    assert_false(has_logged(&first.log, second.root));
+    assert_true(has_logged(&second.log, second.root));
+    assert_false(has_logged(&second.log, first.root));
+    assert_false(has_logged(&first.log, "first-only")); /* 404 is for debugging */
+    assert_true(has_logged(&second.log, "second-only"));
+    assert_true(has_logged(&first.log, "2 127.0.0.1: GET /%00: 400"));
+    assert_false(has_logged(&second.log, "%00"));
+    close_scene(&first);
+    close_scene(&second);
+}
+
+static void a_log_file_is_opened_again_by_name(void** state) {
+    (void)state;
+    struct scene scene;
+    char path[128];
+    char moved[160];
+    open_scene(&scene);
+    (void)snprintf(path, sizeof path, "%s/log", scene.root);
+    (void)snprintf(moved, sizeof moved, "%s.1", path);
+    set(&scene, "server.error_log", path);
+    fcgate_settings_set_log(scene.settings, NULL, NULL);
+    start(&scene);
+    assert_int_equal(rename(path, moved), 0);
+    fcgate_reopen_logs(scene.server);
+    struct stat status;
+    const int64_t deadline = now_ms() + 10000;
+    while (stat(path, &status) != 0 && now_ms() < deadline) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status_of(scene.port, "/%00"), 400);
+    fcgate_destroy(scene.server);
+    scene.server = NULL;
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(status.st_size > 0);
+    assert_int_equal(scene.log.count, 0);
+    close_scene(&scene);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_of_its_own_serve_until_stopped),
+        cmocka_unit_test(a_lent_thread_serves_until_stopped),
+        cmocka_unit_test(a_loop_of_the_host_serves_until_stopped),
+        cmocka_unit_test(an_idle_loop_needs_no_turns),
+        cmocka_unit_test(several_servers_share_one_loop),
+        cmocka_unit_test(a_stop_before_the_start_keeps_it_from_running),
+        cmocka_unit_test(a_further_stop_brings_the_deadline_forward_never_back),
+        cmocka_unit_test(a_begun_request_finishes_before_the_deadline),
+        cmocka_unit_test(a_running_server_can_be_destroyed),
+        cmocka_unit_test(a_server_runs_once_and_in_one_way),
+        cmocka_unit_test(a_loop_of_the_host_takes_one_thread_only),
+        cmocka_unit_test(a_missing_root_is_found_at_the_start),
+        cmocka_unit_test(settings_survive_a_failed_create),
+        cmocka_unit_test(a_port_that_needs_root_is_denied),
+        cmocka_unit_test(a_socket_file_appears_and_goes),
+        cmocka_unit_test(fifty_lives_leave_nothing_behind),
+        cmocka_unit_test(two_servers_keep_their_logs_apart),
+        cmocka_unit_test(a_log_file_is_opened_again_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
