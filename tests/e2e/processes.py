@@ -328,11 +328,12 @@ class Fcgate(Process):
         self.port = port
         self.options = options
         self.prefix = prefix
+        self.program = fcgate_path
         self.configuration = folder / f'{name}.conf'
         self.configuration.write_text(configuration)
 
     def start(self, **options):
-        self.spawn([*self.prefix, fcgate_path, '-c', self.configuration, *self.options], **options)
+        self.spawn([*self.prefix, self.program, '-c', self.configuration, *self.options], **options)
         self.wait_for_accept(('127.0.0.1', self.port))
         return self
 

@@ -1,0 +1,303 @@
+"""The PHP that fcgate starts: whose it is, what it is told, and where it is found."""
+
+import hashlib
+import json
+import os
+import pathlib
+import pwd
+import random
+import shutil
+import signal
+import stat
+import unittest
+
+import processes
+import wire
+from cases import SpawnCase
+
+MIB = 1 << 20
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class Told(SpawnCase):
+    """Settings and environment."""
+
+    def test_folders_and_limits_of_php(self):
+        self.serve(site=['max_body = 3m'])
+        told = self.runtime('session.save_path', 'upload_tmp_dir', 'sys_temp_dir', 'post_max_size', 'upload_max_filesize')['ini']
+        folder = self.php.runtime_dir
+        self.assertEqual(told, {'session.save_path': f'{folder}/sessions', 'upload_tmp_dir': f'{folder}/tmp',
+                                'sys_temp_dir': f'{folder}/tmp', 'post_max_size': str(3 * MIB),
+                                'upload_max_filesize': str(3 * MIB)})
+        self.assertEqual([mode(folder / name) for name in ('sessions', 'tmp')], [0o700] * 2)
+        sockets = list(folder.glob('*.sock'))
+        self.assertEqual([mode(path) for path in sockets], [0o600])
+
+    def upload(self, size):
+        data = random.Random(size).randbytes(size)
+        kind, body = wire.multipart([], [('file', 'x.bin', data)])
+        return self.post('/upload.php', body, [('Content-Type', kind)]), hashlib.sha256(data).hexdigest()
+
+    def test_upload_just_below_max_body(self):
+        self.serve(site=['max_body = 3m'])
+        overhead = len(wire.multipart([], [('file', 'x.bin', b'')])[1])
+        response, digest = self.upload(3 * MIB - overhead)
+        self.assert_status(response, 200)
+        file = json.loads(response.body)['files']['file']
+        self.assertEqual((file['error'], file['sha256']), (0, digest))
+        with self.client() as client:
+            client.start('POST', '/upload.php', [('Content-Length', str(3 * MIB + 1))])
+            self.assert_status(client.response(), 413)
+        self.assertEqual(os.listdir(self.php.runtime_dir / 'tmp'), [], 'an upload is left over')
+
+    def test_sessions_outlive_php(self):
+        self.serve(backend=['idle_stop = 200ms', 'keep_alive = no'])
+        response = self.get('/session.php')
+        cookie = ('Cookie', response.field('Set-Cookie').split(';')[0])
+        self.assertEqual(response.text, '1\n')
+        self.wait_for_no_php()
+        self.assertEqual(self.get('/session.php', [cookie]).text, '2\n')
+        sessions = list((self.php.runtime_dir / 'sessions').iterdir())
+        self.assertEqual(len(sessions), 1)
+        self.assertEqual(mode(sessions[0]), 0o600)
+
+    def test_settings_of_the_configuration(self):
+        self.serve(backend=['php = memory_limit 32M', 'php = session.save_path /nowhere', 'php = date.timezone Asia/Tokyo'])
+        self.assertEqual(self.runtime('memory_limit', 'session.save_path', 'date.timezone')['ini'],
+                         {'memory_limit': '32M', 'session.save_path': '/nowhere', 'date.timezone': 'Asia/Tokyo'})
+
+    def test_environment(self):
+        """PHP has the host's environment, but what a supervisor has told fcgate is not for PHP."""
+        fcgate = self.make()
+        private = {'NOTIFY_SOCKET': '/nowhere', 'LISTEN_FDS': '0', 'LISTEN_PID': '1', 'LISTEN_FDNAMES': 'x',
+                   'WATCHDOG_USEC': '60000000', 'WATCHDOG_PID': '1', 'FPM_SOCKETS': '/nowhere=9'}
+        fcgate.start(env={**os.environ, **private, 'BOARD_NAME': 'kestrel'})
+        environment = self.runtime()['environment']
+        self.assertEqual(environment.get('BOARD_NAME'), 'kestrel')
+        self.assertEqual({name: value for name, value in environment.items() if name in private
+                          and not (name == 'FPM_SOCKETS' and value.startswith(str(self.php.runtime_dir)))}, {})
+
+    def test_descriptors(self):
+        """None of fcgate's reaches PHP: it must not be able to hold or answer a connection."""
+        self.serve()
+        with self.client() as client:
+            client.ask('GET', '/files/plain.txt')
+            pid = self.runtime()['pid']
+            ours = {link for link in self.fcgate.descriptors() if link.startswith('socket:')}
+            links = {os.readlink(f'/proc/{pid}/fd/{number}') for number in os.listdir(f'/proc/{pid}/fd')}
+        self.assertTrue(ours)
+        self.assertEqual(links & ours, set())
+
+    def test_what_php_says_is_logged(self):
+        self.serve()
+        self.get('/warning.php?word=marmot')
+        self.fcgate.wait_for_log('first line of marmot')
+
+    def test_what_php_says_outside_of_requests_is_logged(self):
+        self.serve(command=f'{processes.php_fpm_path()} -c {self.folder}/php.ini -d extension=no_such_extension')
+        self.assert_hello()
+        self.fcgate.wait_for_log(r'warning: php: .*no_such_extension')
+
+
+class Owner(SpawnCase):
+    """Whose processes and files they are."""
+
+    def assert_owned(self, user):
+        """fcgate, PHP, sockets and folders."""
+        told = self.runtime()
+        self.assertEqual(self.fcgate.status('Uid'), [str(user.pw_uid)] * 4)
+        self.assertEqual(told['status']['Uid'].split(), [str(user.pw_uid)] * 4)
+        self.assertEqual(told['status']['Gid'].split(), [str(user.pw_gid)] * 4)
+        self.assertEqual(told['status']['CapEff'].strip('0'), '')
+        for running in self.fcgate.php():
+            self.assertEqual(processes.status_of(running.pid, 'Uid'), [str(user.pw_uid)] * 4, running)
+        self.assertEqual(self.fcgate.status('NoNewPrivs'), ['1'])
+        return told
+
+    def assert_files(self, folder, user):
+        paths = [folder / 'sessions', folder / 'tmp', *folder.glob('*.sock')]
+        self.assertEqual([(mode(path), path.stat().st_uid) for path in paths],
+                         [(0o700, user.pw_uid), (0o700, user.pw_uid), (0o600, user.pw_uid)])
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_started_as_root(self):
+        self.serve()
+        told = self.assert_owned(processes.account())
+        self.assertEqual(told['status']['NoNewPrivs'], '0')
+        self.assertEqual(told['status']['Seccomp'], '0')
+        self.assertEqual(told['status']['Groups'].split(), [str(processes.account().pw_gid)])
+        self.assert_files(self.php.runtime_dir, processes.account())
+        self.assertEqual(self.php.runtime_dir.stat().st_uid, 0, 'PHP could put other files there')
+        spawner = self.fcgate.spawner()
+        self.assertEqual(processes.status_of(spawner.pid, 'Uid')[0], '0')
+
+    @unittest.skipUnless(processes.is_root, 'only root can start it as root')
+    def test_root_is_kept_when_the_configuration_says_so(self):
+        fcgate = self.make()
+        text = fcgate.configuration.read_text()
+        fcgate.configuration.write_text(text.replace(f'user = {processes.account().pw_name}', 'user = root'))
+        fcgate.start()
+        self.assertEqual(self.runtime()['status']['Uid'].split()[0], '0')
+        fcgate.wait_for_log('warning: serving as root, as server.user says')
+
+    @unittest.skipUnless(processes.is_root and shutil.which('setpriv'), 'needs root and setpriv, to be somebody else')
+    def test_started_by_a_user(self):
+        """In a private folder, which goes when fcgate goes, in whatever way."""
+        user = pwd.getpwnam('nobody')
+        temporary = self.folder / 'tmp'
+        temporary.mkdir()
+        temporary.chmod(0o1777)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(signal=number.name):
+                fcgate = self.unprivileged(user, number.name)
+                fcgate.start(env={**os.environ, 'TMPDIR': str(temporary)})
+                told = self.assert_owned(user)
+                folders = list(temporary.iterdir())
+                self.assertEqual(len(folders), 1, folders)
+                self.assertRegex(folders[0].name, r'^fcgate-\w{6}$')
+                self.assert_files(folders[0], user)
+                self.assertEqual(self.get('/session.php').text, '1\n')
+                self.assertTrue(told['environment']['FPM_SOCKETS'].startswith(str(folders[0])))
+                fcgate.signal(number)
+                fcgate.wait()
+                processes.wait_until(lambda: not list(temporary.iterdir()), 'the private folder is left', 5)
+                processes.wait_until(lambda: not processes.orphans(), 'a process is left', 5)
+
+    def unprivileged(self, user, name):
+        program = self.reachable_program()
+        prefix = ['setpriv', f'--reuid={user.pw_uid}', f'--regid={user.pw_gid}', '--clear-groups', '--inh-caps=-all', 'env',
+                  f'LD_LIBRARY_PATH={program.parent}']
+        fcgate = self.make(name=name, prefix=prefix)
+        fcgate.program = program
+        text = fcgate.configuration.read_text().replace(f'user = {processes.account().pw_name}\n', '')
+        fcgate.configuration.write_text(text.replace(f'{self.php.server_lines[0]}\n', ''))
+        return fcgate
+
+    def reachable_program(self):
+        """A copy, where everybody may go: the build tree may be root's alone."""
+        folder = self.folder / 'program'
+        if not folder.exists():
+            folder.mkdir()
+            built = pathlib.Path(processes.fcgate_path)
+            shutil.copy(built, folder)
+            for library in (built.parent.parent / 'src').glob('libfcgate.so.?'):
+                shutil.copy(library, folder)
+        return folder / 'fcgate'
+
+
+class Cgi(SpawnCase):
+    """php-cgi in the place of php-fpm."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = shutil.which('php-cgi')
+        if not self.program:
+            self.skipTest('there is no php-cgi')
+
+    def serve_cgi(self, **options):
+        self.serve(command=f'{self.program} -c {self.folder}/php.ini', **options)
+
+    def test_it_serves(self):
+        self.serve_cgi(site=['max_body = 3m'], backend=['php = memory_limit 32M'])
+        told = self.runtime('memory_limit', 'post_max_size', 'session.save_path')
+        self.assertEqual(told['sapi'], 'cgi-fcgi')
+        self.assertEqual(told['ini'], {'memory_limit': '32M', 'post_max_size': str(3 * MIB),
+                                       'session.save_path': f'{self.php.runtime_dir}/sessions'})
+        self.assertEqual(told['status']['NoNewPrivs'], '0')
+        if processes.is_root:
+            self.assertEqual(told['status']['Uid'].split()[0], str(processes.account().pw_uid))
+        body = random.Random(1).randbytes(MIB)
+        self.assertEqual(json.loads(self.post('/post.php', body).body)['sha256'], hashlib.sha256(body).hexdigest())
+        self.assertEqual(self.get('/session.php').text, '1\n')
+
+    def test_it_comes_and_goes(self):
+        self.serve_cgi(backend=['idle_stop = 50ms', 'keep_alive = no'])
+        for _ in range(10):
+            self.assert_hello()
+            self.wait_for_no_php()
+        self.assertEqual([child.name for child in self.fcgate.children()], ['fcgate-spawner'])
+
+    def test_it_is_killed(self):
+        self.serve_cgi()
+        self.assert_hello()
+        spawner = self.fcgate.spawner().pid
+        os.killpg(next(running.pid for running in self.fcgate.php() if running.parent == spawner), signal.SIGKILL)
+        self.assert_hello()
+        self.fcgate.wait_for_log('PHP was killed by signal 9')
+
+
+@unittest.skipUnless(processes.is_root, 'needs root, for a /run of its own')
+class Automatic(SpawnCase):
+    """`address = auto`, where /run is empty or holds php-fpm's usual socket."""
+
+    def setUp(self):
+        super().setUp()
+        if processes.accepts(('127.0.0.1', 9000)):
+            self.skipTest('something listens at 127.0.0.1:9000')
+
+    def make_automatic(self, *before):
+        script = ' && '.join(['mount -t tmpfs -o mode=755 tmpfs /run', 'mkdir /run/php', *before, 'exec "$@"'])
+        fcgate = self.make(prefix=['unshare', '--mount', 'sh', '-c', script, 'sh'])
+        fcgate.configuration.write_text(fcgate.configuration.read_text().replace('address = spawn', 'address = auto'))
+        return fcgate
+
+    def test_none_runs(self):
+        fcgate = self.make_automatic().start()
+        fcgate.wait_for_log('PHP by .* on demand')
+        self.assert_hello()
+
+    def test_one_runs(self):
+        user = processes.account().pw_name
+        (self.folder / 'pool.conf').write_text('\n'.join([
+            '[global]', 'daemonize = yes', f'error_log = {self.folder}/found.log', f'pid = {self.folder}/found.pid',
+            '[e2e]', 'listen = /run/php/php-fpm.sock', f'user = {user}', f'listen.owner = {user}', 'pm = static',
+            'pm.max_children = 2', '']))
+        fcgate = self.make_automatic(f'{processes.php_fpm_path()} --fpm-config {self.folder}/pool.conf')
+        self.addCleanup(self.end_found)
+        fcgate.start()
+        fcgate.wait_for_log('PHP at unix:/run/php/php-fpm.sock')
+        self.assert_hello()
+        self.assertEqual(self.fcgate.php(), [])
+        self.end_found()
+
+    def end_found(self):
+        path = self.folder / 'found.pid'
+        if path.exists():
+            os.kill(int(path.read_text()), signal.SIGTERM)
+            processes.wait_until(lambda: not processes.orphans(), 'php-fpm does not end')
+
+    def test_something_else_listens_there(self):
+        """A socket that is there but dead, left by a php-fpm that was killed."""
+        code = 'import socket; socket.socket(socket.AF_UNIX).bind("/run/php/php-fpm.sock")'
+        fcgate = self.make_automatic(f"python3 -c '{code}'").start()
+        fcgate.wait_for_log('PHP by .* on demand')
+        self.assert_hello()
+
+
+class WithoutArguments(SpawnCase):
+    """`fcgate` in a folder with pages."""
+
+    def test_it_serves_the_folder(self):
+        if processes.accepts(('127.0.0.1', 8080)) or processes.accepts(('127.0.0.1', 9000)):
+            self.skipTest('127.0.0.1:8080 or :9000 is in use')
+        folder = self.folder / 'pages'
+        folder.mkdir()
+        (folder / 'index.php').write_text('<?php echo "two and two make ", 2 + 2;')
+        fcgate = self.make()
+        fcgate.port = 8080
+        script = 'exec "$@"'
+        if processes.is_root:
+            script = 'mount -t tmpfs -o mode=755 tmpfs /run && exec "$@"'
+        prefix = ['unshare', '--mount'] if processes.is_root else []
+        fcgate.spawn([*prefix, 'sh', '-c', script, 'sh', processes.fcgate_path], cwd=folder)
+        fcgate.wait_for_accept(('127.0.0.1', 8080))
+        self.assertEqual(wire.ask(8080, 'GET', '/').text, 'two and two make 4')
+
+    def test_it_does_not_serve_the_whole_device(self):
+        fcgate = self.make()
+        fcgate.spawn([processes.fcgate_path], cwd='/')
+        self.assertEqual(fcgate.wait(), 2)
+        self.assertIn('-r', fcgate.log())
