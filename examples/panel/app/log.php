@@ -15,7 +15,8 @@ const READ_MOST = 128 * 1024;
 const LINES_AT_ONCE = 200;
 
 const STREAM_SECONDS = 25;
-const STREAM_BEAT = 4;
+// PHP learns that a browser is gone by writing to it: this long at most it works for nobody.
+const STREAM_BEAT = 1;
 
 function event(string $text, string $level = 'info'): void
 {

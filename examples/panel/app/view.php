@@ -52,10 +52,16 @@ function csrf_field(): string
 /** The message of a field, and what ties it to the field for screen readers. */
 function field_state(array $errors, string $name, string $hint = ''): string
 {
-    $describes = trim((isset($errors[$name]) ? "$name-error " : '') . $hint);
+    $describes = isset($errors[$name]) ? "$name-error" : $hint;
     return ($describes !== '' ? ' aria-describedby="' . e($describes) . '"' : '')
         . (isset($errors[$name]) ? ' aria-invalid="true"' : '')
         . (array_key_first($errors) === $name ? ' autofocus' : '');
+}
+
+/** What a field expects; what is wrong with it takes its place. */
+function field_hint(array $errors, string $name, string $text): string
+{
+    return isset($errors[$name]) ? '' : '<p class="hint" id="' . e($name) . '-hint">' . e($text) . '</p>';
 }
 
 function field_error(array $errors, string $name): string

@@ -9,8 +9,8 @@ $number = static fn(?float $value) => $value === null ? '-' : number_format($val
 ?>
 <div class="page-head">
   <div>
-    <h1><?= e($status['host']) ?></h1>
-    <p class="muted"><?= e(implode(' · ', array_filter([$status['model'], $status['kernel'], $status['machine']]))) ?></p>
+    <h1><?= e(device_name()) ?></h1>
+    <p class="muted"><?= e(implode(' · ', array_filter([$status['host'] !== device_name() ? $status['host'] : null, $status['model'], $status['kernel'], $status['machine']]))) ?></p>
   </div>
   <p class="pill only-js" id="live" role="status" data-state="wait"><i></i><span>Connecting</span></p>
 </div>

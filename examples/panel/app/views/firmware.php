@@ -2,10 +2,10 @@
 declare(strict_types=1);
 namespace panel;
 ?>
-<div class="page-head"><div><h1>Firmware</h1><p class="muted">Images are stored and checked. Nothing is installed by this example.</p></div></div>
 <?php if ($error !== ''): ?>
 <p class="notice bad" role="alert"><?= icon('alert') ?><span><?= e($error) ?></span></p>
 <?php endif ?>
+<div class="page-head"><div><h1>Firmware</h1><p class="muted">Images are stored and checked. Nothing is installed by this example.</p></div></div>
 
 <form class="card" id="upload" method="post" action="/firmware" enctype="multipart/form-data" data-limit="<?= $limit ?>">
   <?= csrf_field() ?>

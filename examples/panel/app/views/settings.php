@@ -9,10 +9,10 @@ foreach (\DateTimeZone::listIdentifiers() as $zone) {
 }
 $dns_labels = ['Preferred', 'Second', 'Third'];
 ?>
-<div class="page-head"><h1>Settings</h1></div>
 <?php if ($errors !== []): ?>
 <p class="notice bad" role="alert"><?= icon('alert') ?><span>Nothing was saved yet. Please look at <?= count($errors) === 1 ? 'the marked field' : 'the ' . count($errors) . ' marked fields' ?>.</span></p>
 <?php endif ?>
+<div class="page-head"><h1>Settings</h1></div>
 
 <form class="card sections" method="post" action="/settings" novalidate>
   <?= csrf_field() ?>
@@ -22,13 +22,13 @@ $dns_labels = ['Preferred', 'Second', 'Third'];
       <div class="field">
         <label for="name">Device name</label>
         <input id="name" name="name" value="<?= e($values['name']) ?>" maxlength="63" autocapitalize="none" autocomplete="off" spellcheck="false" required<?= field_state($errors, 'name', 'name-hint') ?>>
-        <p class="hint" id="name-hint">Letters, digits and hyphens.</p>
+        <?= field_hint($errors, 'name', 'Letters, digits and hyphens.') ?>
         <?= field_error($errors, 'name') ?>
       </div>
       <div class="field">
         <label for="note">Note <span class="muted">optional</span></label>
         <textarea id="note" name="note" rows="3" maxlength="<?= NOTE_MOST ?>"<?= field_state($errors, 'note', 'note-hint') ?>><?= e($values['note']) ?></textarea>
-        <p class="hint" id="note-hint">Where it hangs, who looks after it.</p>
+        <?= field_hint($errors, 'note', 'Where it hangs, who looks after it.') ?>
         <?= field_error($errors, 'note') ?>
       </div>
     </div>
@@ -79,7 +79,7 @@ $dns_labels = ['Preferred', 'Second', 'Third'];
       <div class="field">
         <label for="new">New password</label>
         <input id="new" name="new" type="password" autocomplete="new-password" maxlength="200"<?= field_state($errors, 'new', 'new-hint') ?>>
-        <p class="hint" id="new-hint">At least <?= PASSWORD_LEAST ?> characters.</p>
+        <?= field_hint($errors, 'new', 'At least ' . PASSWORD_LEAST . ' characters.') ?>
         <?= field_error($errors, 'new') ?>
       </div>
       <div class="field">

@@ -55,6 +55,7 @@
     const EVERY = 2000;
     const SLOWEST = 30000;
     const KEEP = 61;
+    const SPAN = 16;
     const GAP = 20;
     let samples = load_samples();
     let wait = EVERY;
@@ -85,8 +86,10 @@
 
     function draw(id, series, top) {
       const svg = $('#' + id);
+      // Half a minute wide at first, then as wide as there is to show: a new curve is more than a stub in the corner.
+      const step = 120 / (Math.max(SPAN, samples.length) - 1);
       const at = (list, index) => {
-        const x = 120 - (list.length - 1 - index) * (120 / (KEEP - 1));
+        const x = 120 - (list.length - 1 - index) * step;
         const y = 38 - Math.min(1, list[index] / top) * 34;
         return x.toFixed(2) + ' ' + y.toFixed(2);
       };
@@ -94,7 +97,7 @@
       series.forEach((list, number) => {
         if (list.length < 2) return;
         const line = list.map((_, index) => at(list, index)).join('L');
-        const first = (120 - (list.length - 1) * (120 / (KEEP - 1))).toFixed(2);
+        const first = (120 - (list.length - 1) * step).toFixed(2);
         if (number === 0) paths.push(['area', `M${first} 40L${line}L120 40Z`]);
         paths.push([number === 0 ? '' : 'second', 'M' + line]);
       });
@@ -230,7 +233,8 @@
   function log() {
     const MOST = 500;
     const POLL = 3000;
-    const STREAM_AGAIN = 30000;
+    const STREAM_AGAIN = 3000;
+    const STREAM_SELDOM = 30000;
     const view = $('#lines');
     const filter = $('#filter');
     const to_end = $('#to-end');
@@ -238,6 +242,7 @@
     let source = null;
     let timer = 0;
     let polls_until = 0;
+    let refused = STREAM_AGAIN;
     let errors = 0;
     let turn = 0;
     let late = 0;
@@ -310,14 +315,17 @@
       source.addEventListener('open', () => {
         clearTimeout(late);
         errors = 0;
+        refused = STREAM_AGAIN;
         show('live', 'Live');
       });
       source.addEventListener('message', (event) => receive([JSON.parse(event.data)]));
       source.addEventListener('error', () => {
         if (source.readyState === EventSource.CLOSED) {
           // Refused, so the browser will not try again: all places for streams are taken, or the session is over.
+          // The place may be this page's own from before a reload and free in a moment; another page's is not.
           stop();
-          polls_until = Date.now() + STREAM_AGAIN;
+          polls_until = Date.now() + refused;
+          refused = Math.min(STREAM_SELDOM, refused * 2);
           poll();
           return;
         }
@@ -467,12 +475,12 @@
           report('failed', answer?.error?.message ?? refusals[request.status] ?? `The server answered ${request.status}.`);
           return;
         }
-        const took = ((performance.now() - begun) / 1000).toFixed(1);
+        const took = Math.round((performance.now() - begun) / 1000);
         const mine = await sum;
         if (mine !== null && mine !== answer.image.sha256) {
           report('failed', 'Stored, but its SHA-256 differs from the file\'s. Delete it and send it again.');
         } else {
-          report('done', `Stored in ${took} s` + (mine !== null ? ', SHA-256 matches this browser\'s' : '') + '.');
+          report('done', (took > 0 ? `Stored in ${took} s` : 'Stored') + (mine !== null ? ', SHA-256 matches this browser\'s' : '') + '.');
         }
         try {
           await renew('#images');
