@@ -1,0 +1,289 @@
+/* PHP that the library starts, in a host with children of its own. Needs php-fpm or php-cgi; without, all is skipped. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "scene.h"
+
+/* A scene with a script, and PHP on demand in a folder of its own. */
+static void open_php_scene(struct scene* scene) {
+    open_scene(scene);
+    put_file(scene, "hello.php", "<?php echo 'hello ' . getmypid() . \"\\n\";");
+    set(scene, "backend.address", "spawn");
+    set(scene, "backend.workers", "2");
+    char folder[128];
+    (void)snprintf(folder, sizeof folder, "%s/run", scene->root);
+    set(scene, "server.runtime_dir", folder);
+}
+
+static bool has_php;
+
+static int look_for_php(void** state) {
+    (void)state;
+    struct scene scene;
+    open_php_scene(&scene);
+    scene.server = fcgate_create(scene.settings, &scene.error);
+    if (scene.server != NULL) {
+        scene.settings = NULL;
+    }
+    has_php = scene.server != NULL;
+    const bool is_missing = !has_php && strstr(scene.error.text, "was found") != NULL;
+    if (!has_php) {
+        print_message("without PHP nothing can be started: %s\n", scene.error.text);
+    }
+    close_scene(&scene);
+    return has_php || is_missing ? 0 : -1;
+}
+
+static void need_php(void) {
+    if (!has_php) {
+        skip();
+    }
+}
+
+static void expect_hello(unsigned port) {
+    struct reply reply = get(port, "/hello.php");
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(strncmp(reply.body, "hello ", 6), 0);
+    forget(&reply);
+}
+
+enum { most_ended = 16 };
+static volatile pid_t ended[most_ended];
+static volatile sig_atomic_t ended_count;
+
+static void collect_children(int number) {
+    (void)number;
+    const int before = errno;
+    pid_t child = 0;
+    while ((child = waitpid(-1, NULL, WNOHANG)) > 0 && ended_count < most_ended) {
+        ended[ended_count] = child;
+        ++ended_count;
+    }
+    errno = before;
+}
+
+static pid_t start_child(void) {
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(7);
+    }
+    return child;
+}
+
+static void wait_for_ended(int count) {
+    const int64_t deadline = now_ms() + 10000;
+    while (ended_count < count && now_ms() < deadline) {
+        (void)poll(NULL, 0, 5);
+    }
+    assert_int_equal(ended_count, count);
+}
+
+static bool wait_for_line(struct scene* scene, const char* words) {
+    const int64_t deadline = now_ms() + 20000;
+    while (!has_logged(&scene->log, words) && now_ms() < deadline) {
+        (void)poll(NULL, 0, 5);
+    }
+    return has_logged(&scene->log, words);
+}
+
+static void the_host_sees_the_end_of_its_own_children_alone(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    struct sigaction before;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = collect_children;
+    action.sa_flags = SA_RESTART;
+    ended_count = 0;
+    assert_int_equal(sigaction(SIGCHLD, &action, &before), 0);
+    open_php_scene(&scene);
+    set(&scene, "backend.idle_stop", "300ms");
+    start(&scene);
+    expect_hello(scene.port);
+    const pid_t first = start_child();
+    wait_for_ended(1);
+    assert_int_equal(ended[0], first);
+    /* PHP ends when it has nothing to do, and is started again. */
+    const int64_t deadline = now_ms() + 20000;
+    char once[64];
+    char again[64];
+    struct reply reply = get(scene.port, "/hello.php");
+    (void)snprintf(once, sizeof once, "%s", reply.body);
+    forget(&reply);
+    do {
+        (void)poll(NULL, 0, 1000);
+        reply = get(scene.port, "/hello.php");
+        assert_int_equal(reply.status, 200);
+        (void)snprintf(again, sizeof again, "%s", reply.body);
+        forget(&reply);
+    } while (strcmp(once, again) == 0 && now_ms() < deadline);
+    assert_string_not_equal(once, again);
+    const pid_t second = start_child();
+    wait_for_ended(2);
+    assert_int_equal(ended[1], second);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    struct sigaction now;
+    assert_int_equal(sigaction(SIGCHLD, NULL, &now), 0);
+    assert_true(now.sa_handler == collect_children);
+    close_scene(&scene);
+    assert_int_equal(ended_count, 2);
+    assert_int_equal(sigaction(SIGCHLD, &before, NULL), 0);
+}
+
+static void a_host_that_ignores_its_children_is_served_as_well(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    void (*const before)(int) = signal(SIGCHLD, SIG_IGN);
+    open_php_scene(&scene);
+    start(&scene);
+    expect_hello(scene.port);
+    const int64_t begun = now_ms();
+    close_scene(&scene);
+    assert_true(now_ms() - begun < 10000);
+    (void)signal(SIGCHLD, before);
+}
+
+static void no_process_is_left_behind(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    open_php_scene(&scene);
+    start(&scene);
+    struct reply reply = get(scene.port, "/hello.php");
+    assert_int_equal(reply.status, 200);
+    const pid_t php = (pid_t)strtol(reply.body + strlen("hello "), NULL, 10);
+    forget(&reply);
+    assert_true(php > 1);
+    assert_int_equal(kill(php, 0), 0);
+    close_scene(&scene);
+    assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+    assert_int_equal(errno, ECHILD);
+    /* Whoever has inherited it may take a moment to bury it. */
+    const int64_t deadline = now_ms() + 10000;
+    while (kill(php, 0) == 0 && now_ms() < deadline) {
+        (void)poll(NULL, 0, 5);
+    }
+    assert_int_equal(kill(php, 0), -1);
+}
+
+static void reply_host(void* context, fcgate_request* request) {
+    (void)fcgate_reply(request, 200, "text/plain", context, strlen(context));
+}
+
+static char host_text[] = "host\n";
+
+static void expect_body(unsigned port, const char* path, const char* body) {
+    struct reply reply = get(port, path);
+    assert_int_equal(reply.status, 200);
+    assert_string_equal(reply.body, body);
+    forget(&reply);
+}
+
+static void two_servers_side_by_side_one_with_php(void** state) {
+    (void)state;
+    need_php();
+    struct scene with;
+    struct scene without;
+    open_php_scene(&with);
+    open_scene(&without);
+    put_file(&without, "hello.php", "<?php echo 'never shown';");
+    set(&with, "server.threads", "3");
+    create(&with);
+    create(&without);
+    assert_int_equal(fcgate_handle(with.server, "/api/", reply_host, host_text), FCGATE_OK);
+    assert_ok(&with, fcgate_start(with.server, &with.error));
+    assert_ok(&without, fcgate_start(without.server, &without.error));
+    for (int i = 0; i < 10; ++i) {
+        expect_hello(with.port);
+        expect_body(with.port, "/api/x.php", host_text);
+        expect_body(with.port, "/file.txt", "a file\n");
+        expect_body(without.port, "/file.txt", "a file\n");
+        assert_int_equal(status_of(without.port, "/hello.php"), 503);
+        assert_int_equal(status_of(without.port, "/api/x"), 404);
+    }
+    fcgate_destroy(without.server);
+    without.server = NULL;
+    expect_hello(with.port);
+    assert_true(wait_for_line(&with, "PHP"));
+    assert_false(has_logged(&without.log, "PHP by"));
+    close_scene(&with);
+    close_scene(&without);
+}
+
+struct visitor {
+    unsigned port;
+    int right;
+    bool done;
+};
+
+static void* visit(void* argument) {
+    struct visitor* const visitor = argument;
+    for (int i = 0; i < 10; ++i) {
+        visitor->right += status_of(visitor->port, "/hello.php") == 200;
+        visitor->right += status_of(visitor->port, "/api/") == 200;
+        visitor->right += status_of(visitor->port, "/index.html") == 200;
+    }
+    __atomic_store_n(&visitor->done, true, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+static void php_is_served_in_a_loop_of_the_host(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    pthread_t thread;
+    (void)signal(SIGPIPE, SIG_IGN);
+    open_php_scene(&scene);
+    create(&scene);
+    assert_int_equal(fcgate_handle(scene.server, "/api/", reply_host, host_text), FCGATE_OK);
+    assert_true(fcgate_fd(scene.server, NULL) >= 0);
+    struct visitor visitor = {scene.port, 0, false};
+    assert_int_equal(pthread_create(&thread, NULL, visit, &visitor), 0);
+    assert_ok(&scene, serve_until(scene.server, &visitor.done));
+    pthread_join(thread, NULL);
+    assert_int_equal(visitor.right, 30);
+    close_scene(&scene);
+}
+
+static void ten_lives_with_php_leave_nothing_behind(void** state) {
+    (void)state;
+    need_php();
+    size_t descriptors = 0;
+    const size_t threads = count_entries("/proc/self/task");
+    for (int life = 0; life < 10; ++life) {
+        struct scene scene;
+        open_php_scene(&scene);
+        start(&scene);
+        if (life % 3 == 0) {
+            expect_hello(scene.port);
+        }
+        close_scene(&scene);
+        if (life == 0) {
+            descriptors = count_entries("/proc/self/fd");
+        }
+    }
+    assert_int_equal(count_entries("/proc/self/fd"), descriptors);
+    assert_int_equal(settled_threads(threads), threads);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_sees_the_end_of_its_own_children_alone),
+        cmocka_unit_test(a_host_that_ignores_its_children_is_served_as_well),
+        cmocka_unit_test(no_process_is_left_behind),
+        cmocka_unit_test(two_servers_side_by_side_one_with_php),
+        cmocka_unit_test(php_is_served_in_a_loop_of_the_host),
+        cmocka_unit_test(ten_lives_with_php_leave_nothing_behind),
+    };
+    return cmocka_run_group_tests(tests, look_for_php, NULL);
+}
