@@ -252,7 +252,11 @@ int fcgate_start(fcgate_server* server, fcgate_error* error) {
     }
     ServerError why;
     const Status status = server->server.start_threads(0, why);
-    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+    if (status != Status::ok) {
+        server->mode = fcgate_server::Mode::failed;
+        return report(error, status, why);
+    }
+    return FCGATE_OK;
 }
 
 int fcgate_run(fcgate_server* server, fcgate_error* error) {
@@ -266,6 +270,7 @@ int fcgate_run(fcgate_server* server, fcgate_error* error) {
     ServerError why;
     const Status started = server->server.start_threads(1, why);
     if (started != Status::ok) {
+        server->mode = fcgate_server::Mode::failed;
         return report(error, started, why);
     }
     const Status status = server->server.run_worker(0);

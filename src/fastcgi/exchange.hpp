@@ -76,6 +76,7 @@ struct Exchange {
     bool write_blocked = false;  // the backend's socket was full
     bool body_refused = false;   // the backend takes no more of the request: the rest is dropped
     bool is_orphan = false;      // the client has all it is due; the script runs on to its end
+    bool is_abandoned = false;   // an orphan whose client left before it had everything
     bool in_worklist = false;
     size_t error_line_size = 0;  // of FCGI_STDERR
     std::array<char, limits::stderr_line> error_line;

@@ -146,6 +146,14 @@ void Upstream::on_link(Handle handle, uint32_t events) {
         return;
     }
     Exchange& exchange = exchanges_.all()[link->exchange];
+    if (exchange.is_abandoned) {
+        // Our own side is shut: only the end of PHP's counts.
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+            detach(exchange, false);
+            release(exchange);
+        }
+        return;
+    }
     if (link->opening) {
         if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) {
             return;

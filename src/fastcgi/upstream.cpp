@@ -1,5 +1,6 @@
 #include "fastcgi/upstream.hpp"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,6 +44,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->write_blocked = false;
     exchange->body_refused = false;
     exchange->is_orphan = false;
+    exchange->is_abandoned = false;
     exchange->in_worklist = false;
     exchange->error_line_size = 0;
     return exchange;
@@ -166,7 +168,7 @@ bool Upstream::run_worklist() {
     for (size_t left = work_count_; left > 0 && work_count_ > 0; --left) {
         Exchange& exchange = *setup_.worklist[0];
         remove_work(0);
-        if (exchange.phase == Exchange::Phase::active) {
+        if (exchange.phase == Exchange::Phase::active && !exchange.is_abandoned) {
             receive(exchange);
         } else if (exchange.phase == Exchange::Phase::retrying) {
             use_place(exchange, no_slot);
@@ -302,8 +304,26 @@ void Upstream::close(Exchange& exchange) {
         put_on_worklist(exchange);
         return;
     }
+    if (exchange.phase == Exchange::Phase::active && exchange.request.is_finished() && !stopping_ &&
+        abandon(exchange)) {
+        return;
+    }
     detach(exchange, false);
     release(exchange);
+}
+
+// PHP hears of a client that has left only when it writes: until then its worker is busy, whatever we do, and its place is taken. On a unix
+// socket its next write fails once we read no more, and its close is told to us.
+bool Upstream::abandon(Exchange& exchange) {
+    if (backend_of(exchange).kind == BackendSettings::Kind::tcp ||
+        shutdown(links_.all()[exchange.link].fd, SHUT_RD) != 0) {
+        return false;
+    }
+    exchange.is_orphan = true;
+    exchange.is_abandoned = true;
+    exchange.response.drop_rest();
+    setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
+    return true;
 }
 
 void Upstream::release(Exchange& exchange) {
@@ -389,6 +409,11 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             fail(exchange, 504, "connect: no answer in time (see `connect_timeout`)");
             break;
         case Exchange::Phase::active:
+            if (exchange.is_abandoned) {
+                detach(exchange, false);
+                release(exchange);
+                break;
+            }
             fail(exchange, 504, "the script was silent for too long (see `response_timeout`)");
             break;
         case Exchange::Phase::ended:

@@ -122,6 +122,7 @@ class Upstream {
     void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
     [[nodiscard]] bool may_park(uint32_t link) const;
     void release(Exchange& exchange);
+    [[nodiscard]] bool abandon(Exchange& exchange);
     void end(Exchange& exchange);
     void detach(Exchange& exchange, bool keep_link);
     void put_on_worklist(Exchange& exchange);

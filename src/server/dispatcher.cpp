@@ -148,9 +148,11 @@ void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
     TextBuffer text(setup_.text_scratch);
     Text<64> client;
     head.client.print_address(client);
+    const std::string_view text_of_query = route_.decision.query.empty() ? "" : route_.decision.query;
+    const char* const query = route_.decision.has_query ? text_of_query.data() : nullptr;
     HostRequest request{.head = head,
                         .path = route_.decision.path,
-                        .query = route_.decision.has_query ? route_.decision.query.data() : nullptr,
+                        .query = query,
                         .reply = reply,
                         .engine = *setup_.engine,
                         .text = text,

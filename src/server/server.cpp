@@ -279,6 +279,8 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     (void)pthread_attr_setstacksize(&attributes, thread_stack);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = 0;
+    // One count of our own: nobody is told of the end before all have begun.
+    running_.fetch_add(1);
     for (uint32_t number = first; number < workers_.size() && failure == 0; ++number) {
         starts_[number] = {this, number};
         running_.fetch_add(1);
@@ -292,8 +294,11 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_attr_destroy(&attributes);
     if (failure != 0) {
+        stop(0);
+        join_threads();
         return explain(error, Status::exhausted, "a thread cannot be started", "", failure);
     }
+    thread_ended();
     return Status::ok;
 }
 
@@ -304,11 +309,15 @@ void* Server::thread_main(void* argument) {
         server.broken_ = true;
         server.stop(0);
     }
-    if (server.running_.fetch_sub(1) == 1) {
-        const uint64_t one = 1;
-        (void)!write(server.ended_.get(), &one, sizeof one);
-    }
+    server.thread_ended();
     return nullptr;
+}
+
+void Server::thread_ended() {
+    if (running_.fetch_sub(1) == 1) {
+        const uint64_t one = 1;
+        (void)!write(ended_.get(), &one, sizeof one);
+    }
 }
 
 void Server::stop(int64_t deadline) {
@@ -331,9 +340,12 @@ void Server::reopen_logs() {
 
 Status Server::wait(int timeout_ms) const {
     pollfd ended{ended_.get(), POLLIN, 0};
+    const int64_t deadline = timeout_ms < 0 ? never : monotonic_ms() + timeout_ms;
     int count = 0;
     do {
-        count = poll(&ended, 1, timeout_ms);
+        // A signal of the host's does not make it longer.
+        const int64_t left = deadline == never ? -1 : std::max<int64_t>(deadline - monotonic_ms(), 0);
+        count = poll(&ended, 1, static_cast<int>(left));
     } while (count < 0 && errno == EINTR);
     if (count == 0) {
         return Status::again;

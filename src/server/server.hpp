@@ -80,6 +80,7 @@ class Server {
     [[nodiscard]] size_t workers_size() const;
     [[nodiscard]] size_t client_capacity() const;
     static void* thread_main(void* argument);
+    void thread_ended();
     [[nodiscard]] fastcgi::Post post();
     static void offer_newcomers(void* context, uint32_t worker);
 

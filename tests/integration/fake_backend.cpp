@@ -1,9 +1,11 @@
 #include "fake_backend.hpp"
 
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/text.hpp"
 
@@ -233,8 +235,19 @@ void PhpConnection::reset() {
 }
 
 bool PhpConnection::is_left(int64_t deadline) {
-    const Receipt receipt = input_.empty() ? receive(fd_, input_, deadline) : Receipt::bytes;
-    return receipt == Receipt::end || receipt == Receipt::reset;
+    constexpr int64_t look_ms = 2;
+    for (;;) {
+        // As PHP: what tells of a client that has left is a write that fails, and the end of reading.
+        if (send(fd_, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE) {
+            close();
+            return true;
+        }
+        const int64_t next = std::min(deadline, monotonic_ms() + look_ms);
+        const Receipt receipt = input_.empty() ? receive(fd_, input_, next) : Receipt::bytes;
+        if (receipt != Receipt::late || next == deadline) {
+            return receipt == Receipt::end || receipt == Receipt::reset;
+        }
+    }
 }
 
 // ---- the listener ---------------------------------------------------------------------------------------------------

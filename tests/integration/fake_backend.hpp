@@ -70,7 +70,7 @@ class PhpConnection {
 
     void close();
     void reset();
-    // The server has closed, or reset, the connection, and sent nothing before.
+    // The server has closed, reset or shut the connection, and sent nothing before. A backend that cannot write any more closes as well.
     [[nodiscard]] bool is_left(int64_t deadline = soon());
 
   private:
