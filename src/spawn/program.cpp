@@ -101,6 +101,7 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
         add_ini(arguments, "upload_tmp_dir", temporary.view()) &&
         add_ini(arguments, "sys_temp_dir", temporary.view()) && add_ini(arguments, "post_max_size", body.view()) &&
         add_ini(arguments, "upload_max_filesize", body.view()) &&
+        add_ini(arguments, "opcache.lockfile_path", temporary.view()) &&
         add_ini(arguments, "opcache.memory_consumption", "16") &&
         add_ini(arguments, "opcache.interned_strings_buffer", "2") &&
         add_ini(arguments, "opcache.max_accelerated_files", "1000");
