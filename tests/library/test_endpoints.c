@@ -41,6 +41,7 @@ static void a_handler_is_told_what_the_header_promises(void** state) {
     handle(&scene, "/api/", echo, echo_name);
     assert_ok(&scene, fcgate_start(scene.server, &scene.error));
     expect_reply(scene.port, "GET", "/api/", 200, "echo|GET|/api/|(none)|(none)|(none)|127.0.0.1");
+    expect_reply(scene.port, "GET", "/api/a?", 200, "echo|GET|/api/a||(none)|(none)|127.0.0.1");
     expect_reply(scene.port, "GET", "/api/a?x=%20y&z?", 200, "echo|GET|/api/a|x=%20y&z?|(none)|(none)|127.0.0.1");
     expect_reply(scene.port, "GET", "/x/..//%61pi/./b%20c/../d%C3%A9", 200,
                  "echo|GET|/api/d\xC3\xA9|(none)|(none)|(none)|127.0.0.1");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ static struct running run(const char* name, const struct scene* scene) {
     running.process = fork();
     assert_true(running.process >= 0);
     if (running.process == 0) {
+        /* A test that fails leaves nothing behind. */
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)fcntl(fd, F_SETFD, 0);
         (void)dup2(input[0], STDIN_FILENO);
         (void)dup2(errors[1], STDERR_FILENO);

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -494,6 +496,78 @@ static void a_log_file_is_opened_again_by_name(void** state) {
     close_scene(&scene);
 }
 
+static volatile sig_atomic_t ticks;
+
+/* Not for ever, should the wait begin anew with each. */
+static void tick(int number) {
+    (void)number;
+    if (++ticks == 200) {
+        const struct itimerval off = {{0, 0}, {0, 0}};
+        (void)setitimer(ITIMER_REAL, &off, NULL);
+    }
+}
+
+static void a_wait_ends_in_time_whatever_signals_come(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    start(&scene);
+    const struct sigaction action = {.sa_handler = tick};
+    struct sigaction before;
+    assert_int_equal(sigaction(SIGALRM, &action, &before), 0);
+    const struct itimerval often = {{0, 20000}, {0, 20000}};
+    const struct itimerval off = {{0, 0}, {0, 0}};
+    const int64_t begun = now_ms();
+    assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+    const int result = fcgate_wait(scene.server, 200, NULL);
+    const int64_t took = now_ms() - begun;
+    assert_int_equal(setitimer(ITIMER_REAL, &off, NULL), 0);
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+    assert_int_equal(result, FCGATE_AGAIN);
+    assert_in_range(took, 200, 2000);
+    close_scene(&scene);
+}
+
+/* In a process of its own: as a user who may have so many processes and no more. */
+static int start_without_threads(struct scene* scene) {
+    const struct rlimit few = {2, 2};
+    if (setrlimit(RLIMIT_NPROC, &few) != 0 || setresuid(65534, 65534, 65534) != 0) {
+        return 2;
+    }
+    scene->server = fcgate_create(scene->settings, &scene->error);
+    if (fcgate_start(scene->server, &scene->error) != FCGATE_NO_MEMORY || scene->error.text[0] == '\0') {
+        return 3;
+    }
+    if (settled_threads(3) != 3) { /* ".", ".." and this one */
+        return 4;
+    }
+    if (fcgate_start(scene->server, &scene->error) != FCGATE_INVALID || fcgate_wait(scene->server, 0, NULL) == 0) {
+        return 5;
+    }
+    fcgate_destroy(scene->server);
+    return 0;
+}
+
+static void a_start_without_enough_threads_has_begun_nothing(void** state) {
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("only root can become a user without processes\n");
+        skip();
+    }
+    struct scene scene;
+    open_scene(&scene);
+    set(&scene, "server.threads", "4");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(start_without_threads(&scene));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close_scene(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_of_its_own_serve_until_stopped),
@@ -514,6 +588,8 @@ int main(void) {
         cmocka_unit_test(fifty_lives_leave_nothing_behind),
         cmocka_unit_test(two_servers_keep_their_logs_apart),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
+        cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
+        cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
