@@ -40,6 +40,11 @@ class Streams:
 
 
 class Log(PanelCase):
+    def setUp(self):
+        super().setUp()
+        # The stream of a case before may hold its place until PHP notices; until then a log polls, and that is refused in so many words.
+        self.expect_in_console(r'/api/log\S* .* 503 ')
+
     def save_settings(self):
         self.go('/settings')
         self.browser.click('form[action="/settings"] button.primary')
@@ -96,7 +101,6 @@ class Log(PanelCase):
         self.browser.wait_for('return [...document.querySelectorAll("#lines p")].some((line) => line.checkVisibility())')
 
     def test_reload_goes_on_streaming(self):
-        self.expect_in_console(r'/api/log\S* .* 503 ')
         self.sign_in(path='/log')
         pages = []
         for _ in range(4):
@@ -108,7 +112,6 @@ class Log(PanelCase):
         self.assertLess(max(pages), WITHIN)
 
     def test_three_logs_leave_the_dashboard_its_worker(self):
-        self.expect_in_console(r'/api/log\S* .* 503 ')
         self.sign_in(path='/')
         streams = Streams(self.browser)
         logs = [self.browser.new_window() for _ in range(3)]
@@ -116,7 +119,7 @@ class Log(PanelCase):
             self.browser.switch(log)
             self.go('/log')
             self.note_lines()
-        self.assertEqual(self.states(logs), ['live', 'poll', 'poll'])
+        self.wait_for_states(logs, ['live', 'poll', 'poll'])
         dashboard = self.browser.new_window()
         pages = []
         statuses = []
@@ -149,11 +152,11 @@ class Log(PanelCase):
             self.wait_for_line('Settings saved')
         self.browser.switch(dashboard)
 
-    def states(self, windows):
+    def wait_for_states(self, windows, expected):
         def settled():
             states = []
             for window in windows:
                 self.browser.switch(window)
                 states.append(self.browser.script('return document.querySelector("#live").dataset.state'))
-            return sorted(states) if 'wait' not in states else None
-        return wait_until(settled, 'every log knows whether it streams')
+            return sorted(states) == expected
+        wait_until(settled, f'the logs are {expected}')

@@ -68,6 +68,7 @@ class Dashboard(PanelCase):
         self.sign_in()
         self.wait_for_state('live')
         self.browser.script('window.same_page = true')
+        self.addCleanup(lambda: self.device.is_alive() or self.device.start())
         self.device.child.terminate()
         self.assertEqual(self.device.wait(), 0)
         self.wait_for_state('lost')
