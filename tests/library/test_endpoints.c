@@ -60,6 +60,9 @@ static void a_handler_is_told_what_the_header_promises(void** state) {
     assert_true(has_field(&reply, "Content-Type: text/plain"));
     assert_true(has_field(&reply, "Content-Length: 47"));
     forget(&reply);
+    reply = ask(scene.port, "GET /api/e HTTP/1.1\r\nHost: localhost\r\nX-Word:\r\nConnection: close\r\n\r\n");
+    assert_string_equal(reply.body, "echo|GET|/api/e|(none)||(none)|127.0.0.1");
+    forget(&reply);
     close_scene(&scene);
 }
 
