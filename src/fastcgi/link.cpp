@@ -1,7 +1,9 @@
 #include "fastcgi/link.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -105,6 +107,11 @@ Status finish_open(Link& link) {
 bool is_alive(const Link& link) {
     char byte = 0;
     return recv(link.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+bool is_taken(const Link& link) {
+    int queued = 0;
+    return ioctl(link.fd, SIOCOUTQ, &queued) != 0 || queued == 0;
 }
 
 void close_link(Link& link) {

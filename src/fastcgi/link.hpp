@@ -42,6 +42,9 @@ struct Link {
 // False when a parked connection has been closed by PHP, or has bytes nobody asked for.
 [[nodiscard]] bool is_alive(const Link& link);
 
+// True when the other side has read all that was sent (unix sockets).
+[[nodiscard]] bool is_taken(const Link& link);
+
 void close_link(Link& link);
 
 }  // namespace fcgate::fastcgi

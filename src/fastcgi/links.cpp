@@ -147,8 +147,7 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     }
     Exchange& exchange = exchanges_.all()[link->exchange];
     if (exchange.is_abandoned) {
-        // Our own side is shut: only the end of PHP's counts.
-        if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+        if ((events & (EPOLLHUP | EPOLLERR)) != 0 || is_taken(*link)) {
             detach(exchange, false);
             release(exchange);
         }

@@ -313,12 +313,18 @@ void Upstream::close(Exchange& exchange) {
 }
 
 // PHP hears of a client that has left only when it writes: until then its worker is busy, whatever we do, and its place is taken. On a unix
-// socket its next write fails once we read no more, and its close is told to us.
+// socket its next write fails once we read no more. That it has ended shows when it takes the record we send now: php-fpm reads behind a request only
+// what is left there before it closes.
 bool Upstream::abandon(Exchange& exchange) {
-    if (backend_of(exchange).kind == BackendSettings::Kind::tcp ||
-        shutdown(links_.all()[exchange.link].fd, SHUT_RD) != 0) {
+    Link& link = links_.all()[exchange.link];
+    std::array<uint8_t, header_size> abort{};
+    encode_header(abort.data(), RecordType::abort_request, 0);
+    if (backend_of(exchange).kind == BackendSettings::Kind::tcp || shutdown(link.fd, SHUT_RD) != 0 ||
+        ::send(link.fd, abort.data(), abort.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+            static_cast<ssize_t>(abort.size())) {
         return false;
     }
+    watch_room(link, true);
     exchange.is_orphan = true;
     exchange.is_abandoned = true;
     exchange.response.drop_rest();

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "base/text.hpp"
+#include "fastcgi/record.hpp"
 
 namespace fcgate::test {
 
@@ -236,18 +237,21 @@ void PhpConnection::reset() {
 
 bool PhpConnection::is_left(int64_t deadline) {
     constexpr int64_t look_ms = 2;
-    for (;;) {
-        // As PHP: what tells of a client that has left is a write that fails, and the end of reading.
+    Receipt receipt = Receipt::late;
+    do {
+        // As PHP: what tells of a client that has left is a write that fails, and the end of reading. An FCGI_ABORT_REQUEST may come first.
         if (send(fd_, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE) {
             close();
             return true;
         }
-        const int64_t next = std::min(deadline, monotonic_ms() + look_ms);
-        const Receipt receipt = input_.empty() ? receive(fd_, input_, next) : Receipt::bytes;
-        if (receipt != Receipt::late || next == deadline) {
-            return receipt == Receipt::end || receipt == Receipt::reset;
+        const bool is_abort = input_.size() == fcgate::fastcgi::header_size &&
+                              input_.view()[1] == static_cast<char>(fcgate::fastcgi::RecordType::abort_request);
+        if (!input_.empty() && !is_abort) {
+            return false;
         }
-    }
+        receipt = receive(fd_, input_, std::min(deadline, monotonic_ms() + look_ms));
+    } while (receipt == Receipt::bytes || (receipt == Receipt::late && monotonic_ms() < deadline));
+    return receipt == Receipt::end || receipt == Receipt::reset;
 }
 
 // ---- the listener ---------------------------------------------------------------------------------------------------
