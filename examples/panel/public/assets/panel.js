@@ -233,7 +233,7 @@
   function log() {
     const MOST = 500;
     const POLL = 3000;
-    const STREAM_AGAIN = 3000;
+    const STREAM_AGAIN = 1500;
     const STREAM_SELDOM = 30000;
     const view = $('#lines');
     const filter = $('#filter');
@@ -351,7 +351,8 @@
         show('lost', 'Connection lost, retrying');
       }
       if (Date.now() >= polls_until && errors === 0) return stream();
-      timer = setTimeout(poll, Math.min(30000, POLL * 2 ** Math.min(errors, 4)));
+      const wait = errors > 0 ? Math.min(30000, POLL * 2 ** Math.min(errors, 4)) : Math.min(POLL, polls_until - Date.now());
+      timer = setTimeout(poll, wait);
     }
 
     $('#pause').addEventListener('click', (event) => {
