@@ -31,8 +31,15 @@ MHD_Result collect_field(void* context, MHD_ValueKind /*kind*/, const char* name
         collector->overflow = true;
         return MHD_NO;
     }
-    const std::string_view value_text = value != nullptr ? std::string_view(value, value_size) : std::string_view();
+    const std::string_view value_text = value != nullptr ? trim({value, value_size}) : std::string_view();
     collector->fields[collector->count++] = {{name, name_size}, value_text};
+#if MHD_VERSION < 0x01000000
+    // 0.9.x leaves the white space behind a value (RFC 9112 section 5.1: no part of it). Its end is marked in the head, where that version
+    // itself ends names and values.
+    if (value != nullptr && value_text.size() < value_size) {
+        const_cast<char*>(value_text.data())[value_text.size()] = '\0';
+    }
+#endif
     // Name and value lie in the head as it came: between them are the colon and white space.
     const ptrdiff_t gap = value != nullptr ? value - (name + name_size) : 1;
     collector->torn = collector->torn || gap < 1;

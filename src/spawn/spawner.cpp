@@ -244,7 +244,9 @@ void Spawner::report(Report::Kind kind, size_t backend, int value, std::string_v
     out.run = php_[backend].run;
     out.value = value;
     text = slice(text, 0, sizeof out.text - 1);
-    memcpy(out.text, text.data(), text.size());
+    if (!text.empty()) {
+        memcpy(out.text, text.data(), text.size());
+    }
     // What PHP says may get lost when the server is slow; how PHP is may not.
     const int flags = MSG_NOSIGNAL | (kind == Report::Kind::line ? MSG_DONTWAIT : 0);
     (void)send(server_, &out, sizeof out, flags);
