@@ -10,7 +10,7 @@
 
 static char root[] = "/tmp/fcgate-leaks-XXXXXX";
 
-static void complain(const char* what, const fcgate_error* error) {
+_Noreturn static void complain(const char* what, const fcgate_error* error) {
     (void)fprintf(stderr, "%s: %s\n", what, error != NULL ? error->text : "");
     exit(2);
 }
