@@ -54,7 +54,7 @@ static void a_handler_is_told_what_the_header_promises(void** state) {
         expect_reply(scene.port, methods[i], "/api/m", 200, body);
     }
     struct reply reply = ask(scene.port,
-                             "GET /api/h HTTP/1.1\r\nHost: localhost\r\nX-Word: one two\r\nX-Word: second\r\n"
+                             "GET /api/h HTTP/1.1\r\nHost: localhost\r\nX-Word: one two \r\nX-Word: second\r\n"
                              "Connection: close\r\n\r\n");
     assert_string_equal(reply.body, "echo|GET|/api/h|(none)|one two|(none)|127.0.0.1");
     assert_true(has_field(&reply, "Content-Type: text/plain"));
