@@ -37,7 +37,6 @@ struct Connection {
     Stage stage = Stage::idle;
     bool suspended = false;
     bool active = false;      // libmicrohttpd may have something to do for it now
-    bool more_came = false;   // bytes came while a request was under way: there may be another behind it
     bool woken = false;       // a wake came while it was not suspended: look again before suspending
     bool hung_up = false;     // the client has closed, or half-closed
     bool begun = false;       // the request has been handed on

@@ -81,7 +81,7 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_
     // What is there already raises no event of ours before libmicrohttpd has read it.
     connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
-    connection->refused = connection->served = connection->more_came = false;
+    connection->refused = connection->served = false;
     set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
@@ -195,7 +195,6 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     // Its own epoll set does not watch a connection that it has not found empty since it was resumed.
     run_needed_ = true;
     set_active(*connection, !connection->suspended);
-    connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
         connection->stage = Connection::Stage::head;
         arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);

@@ -76,7 +76,6 @@ void Engine::collect_head(Connection& connection) {
 // The first call for a request: its head is there, its body is not.
 bool Engine::receive_head(Connection& connection, std::string_view method, std::string_view version) {
     Timers::cancel(connection.timer);
-    connection.more_came = false;
     connection.stage = Connection::Stage::waiting;
     connection.method = method;
     connection.is_head = method == "HEAD";
@@ -206,7 +205,8 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.stage = Connection::Stage::idle;
     connection.idle_since = now;
     connection.reader = BodyReader();
-    set_active(connection, connection.more_came);
+    // Another request may have come behind this one, in bytes that libmicrohttpd has not read and that raise no further event.
+    set_active(connection, has_unread(connection.fd));
     may_evict_ = true;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {

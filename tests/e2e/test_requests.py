@@ -70,11 +70,11 @@ class Requests(ServedCase):
 
     def test_requests_in_one_packet_are_answered_in_order(self):
         with wire.Client(self.port) as client:
-            for number in range(8):
+            for number in range(100):
                 client.start('GET', f'/hello.php?name={number}')
             client.start('POST', '/post.php', [('Content-Type', 'a/b')], b'with a body')
             client.start('GET', '/files/plain.txt')
-            for number in range(8):
+            for number in range(100):
                 self.assertEqual(client.response().text, f'Hello, {number}\n')
             self.assertEqual(json.loads(client.response().body)['size'], 11)
             self.assertEqual(client.response().text, 'plain text\n')
