@@ -36,6 +36,7 @@ struct Connection {
 
     Stage stage = Stage::idle;
     bool suspended = false;
+    bool more_came = false;   // bytes came while a request was under way: another may be behind it
     bool active = false;      // libmicrohttpd may have something to do for it now
     bool woken = false;       // a wake came while it was not suspended: look again before suspending
     bool hung_up = false;     // the client has closed, or half-closed

@@ -20,6 +20,8 @@ constexpr int run_rounds = 8;
 // How long a connection that has not asked anything yet may take to do so while the server stops.
 constexpr int64_t stop_grace_ms = 500;
 constexpr int64_t sending_tick_ms = 1000;
+// When connections without a request are read, if nothing else has led to it.
+constexpr int idle_read_ms = 10;
 // A body must come at this rate at least, whatever bytes trickle in.
 constexpr uint64_t minimum_bytes_per_second = 256;
 
@@ -81,7 +83,7 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_
     // What is there already raises no event of ours before libmicrohttpd has read it.
     connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
-    connection->refused = connection->served = false;
+    connection->refused = connection->served = connection->more_came = false;
     set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
@@ -195,6 +197,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     // Its own epoll set does not watch a connection that it has not found empty since it was resumed.
     run_needed_ = true;
     set_active(*connection, !connection->suspended);
+    connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
         connection->stage = Connection::Stage::head;
         arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);
@@ -321,11 +324,15 @@ int Engine::timeout_ms() const {
     if (run_needed_) {
         return 0;
     }
-    // A connection that was resumed and has its reply out stays on libmicrohttpd's list until a read has found it empty. That is not worth a
-    // wake-up: our own watch tells when something comes.
     MHD_UNSIGNED_LONG_LONG timeout = 0;
-    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES || (timeout == 0 && active_ == 0)) {
+    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES) {
         return -1;
+    }
+    // A connection that was resumed and has its reply out stays on libmicrohttpd's list until a read has found it empty. Our own watch tells when
+    // something comes, so that is not worth a turn of its own; but more than libmicrohttpd reads at once may have come with the last event, so it
+    // is not put off for ever.
+    if (timeout == 0 && active_ == 0) {
+        return idle_read_ms;
     }
     return static_cast<int>(std::min<unsigned long long>(timeout, INT32_MAX));
 }

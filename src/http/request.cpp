@@ -205,8 +205,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.stage = Connection::Stage::idle;
     connection.idle_since = now;
     connection.reader = BodyReader();
-    // Another request may have come behind this one, in bytes that libmicrohttpd has not read and that raise no further event.
-    set_active(connection, has_unread(connection.fd));
+    set_active(connection, connection.more_came);
     may_evict_ = true;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {

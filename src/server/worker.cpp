@@ -214,7 +214,8 @@ Status Worker::turn(int wait_ms) {
         LogLine(*setup_.log, LogLevel::error).add("epoll_wait").add_error(errno).send();
         return Status::io;
     }
-    mhd_ready_ = false;
+    // A wait that ended without an event may have been for libmicrohttpd.
+    mhd_ready_ = count == 0;
     for (int i = 0; i < count; ++i) {
         handle(events[i].data.u64, events[i].events);
     }
