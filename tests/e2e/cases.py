@@ -8,6 +8,7 @@ import shutil
 import signal
 import unittest
 
+import hardship
 import processes
 import wire
 
@@ -20,6 +21,11 @@ class Pool:
     def __init__(self, workers, tcp=False):
         self.workers = workers
         self.tcp = tcp
+
+    def make(self, folder, max_requests):
+        if hardship.is_on:
+            return processes.SpawnedPhp(folder, self.workers)
+        return processes.PhpFpm(folder, self.workers, self.tcp, max_requests)
 
     def __str__(self):
         return f'{self.workers} worker{"s" if self.workers > 1 else ""}{", TCP" if self.tcp else ""}'
@@ -49,7 +55,7 @@ class ServedCase(unittest.TestCase):
         cls.addClassCleanup(cls.end)
         cls.root = cls.make_site()
         if cls.with_php:
-            cls.php = processes.PhpFpm(cls.folder, cls.pool.workers, cls.pool.tcp, cls.max_requests).start()
+            cls.php = cls.pool.make(cls.folder, cls.max_requests).start()
         cls.port = processes.free_port()
         site = list(cls.site)
         if cls.php:

@@ -7,6 +7,7 @@ import sys
 import time
 import unittest
 
+import hardship
 import processes
 
 
@@ -58,7 +59,9 @@ def classes_of(name):
     for value in list(vars(module).values()):
         if not (isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == name):
             continue
-        for pool in getattr(value, 'pools', [None]):
+        pools = getattr(value, 'pools', [None])
+        # PHP is fcgate's own then, and pools differ by their workers alone.
+        for pool in pools[:1] if hardship.is_on else pools:
             title = f'{value.__name__} [{pool}]' if pool else value.__name__
             yield type(title, (value,), {'__module__': name, 'pool': pool})
 
@@ -67,8 +70,18 @@ def main():
     parser = argparse.ArgumentParser(prog='tests/e2e/run')
     parser.add_argument('-v', '--verbose', action='store_true')
     parser.add_argument('-l', '--list', action='store_true')
+    parser.add_argument('--hard', action='store_true')
+    parser.add_argument('--inside', metavar='FOLDER')
     parser.add_argument('words', nargs='*')
     options = parser.parse_args()
+    if options.hard:
+        reason = hardship.missing()
+        if reason:
+            print(f'SKIPPED: {reason}')
+            return 0
+        return hardship.run_inside((['-v'] if options.verbose else []) + (options.words or [*hardship.SELECTION]))
+    if options.inside:
+        hardship.enter(options.inside)
 
     modules = sorted(path.stem for path in pathlib.Path(__file__).parent.glob('test_*.py'))
     result = Result(options.verbose)
@@ -84,6 +97,8 @@ def main():
                 continue
             unittest.TestSuite(cases).run(result)
     failed = len(result.failed)
+    if any(processes.peaks):
+        print(f'fcgate and PHP together had {max(filter(None, processes.peaks)) / (1 << 20):.1f} MB at most')
     if result.skipped:
         print(f'{len(result.skipped)} skipped')
     print(f'{result.testsRun - len(result.skipped) - failed} passed, {failed} failed')

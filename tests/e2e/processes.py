@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import hardship
 from wire import PATIENCE
 
 is_root = os.geteuid() == 0
@@ -27,6 +28,7 @@ fcgate_path = os.environ.get('FCGATE', 'build/daemon/fcgate')
 _running = []
 _folder = None
 _ports = set()
+peaks = []  # of memory, one of each fcgate under hardship
 
 
 class NotReady(AssertionError):
@@ -42,7 +44,7 @@ def scratch():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     atexit.register(end_all)
-    _folder = pathlib.Path(tempfile.mkdtemp(prefix='fcgate-e2e-'))
+    _folder = pathlib.Path(tempfile.mkdtemp(prefix='e2e-' if hardship.is_on else 'fcgate-e2e-'))
     _folder.chmod(0o755)  # PHP's user has to enter it
     try:
         yield
@@ -155,6 +157,11 @@ def status_of(pid, name, task='status'):
     """A line of /proc/PID/status, in words."""
     text = pathlib.Path(f'/proc/{pid}/{task}').read_text()
     return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
+
+
+def proportional_kib(pid):
+    """What a process has mapped; pages that several have are divided between them."""
+    return int(re.search(r'^Pss:\s*(\d+) kB$', pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text(), re.MULTILINE)[1])
 
 
 class Process:
@@ -329,8 +336,27 @@ class Fcgate(Process):
         self.options = options
         self.prefix = prefix
         self.program = fcgate_path
+        self.hardship = None
+        self.expects_kills = False  # for want of memory
         self.configuration = folder / f'{name}.conf'
         self.configuration.write_text(configuration)
+
+    def spawn(self, arguments, **options):
+        if hardship.is_on:
+            self.hardship = self.hardship or hardship.Hardship()
+            options = self.hardship.options(options)
+        super().spawn(arguments, **options)
+
+    def end(self):
+        super().end()
+        if self.hardship:
+            kills = self.hardship.kills()
+            if not self.expects_kills:
+                peaks.append(self.hardship.peak())
+            self.hardship.end()
+            self.hardship = None
+            if kills > 0 and not self.expects_kills:
+                raise AssertionError(f'{kills} processes were killed: fcgate and PHP had more memory than there is')
 
     def start(self, **options):
         self.spawn([*self.prefix, self.program, '-c', self.configuration, *self.options], **options)

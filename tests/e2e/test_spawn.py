@@ -160,6 +160,13 @@ class Ends(SpawnCase):
         spawner = self.fcgate.spawner().pid
         return next(running.pid for running in self.fcgate.php() if running.parent == spawner)
 
+    def kill_all(self):
+        """Returns when they are dead: a connection that is made before may still come to one of them."""
+        before = {running.pid for running in self.fcgate.php()}
+        os.killpg(self.master(), signal.SIGKILL)
+        processes.wait_until(lambda: not before & {running.pid for running in self.fcgate.php() if running.state != 'Z'},
+                             'PHP is not dead')
+
     def test_master_is_killed(self):
         self.serve()
         self.assert_hello()
@@ -173,7 +180,7 @@ class Ends(SpawnCase):
     def test_all_of_php_is_killed(self):
         self.serve()
         self.assert_hello()
-        os.killpg(self.master(), signal.SIGKILL)
+        self.kill_all()
         self.assert_hello()
         self.assert_hello()
         self.fcgate.wait_for_log('PHP was killed by signal 9')
@@ -197,7 +204,7 @@ class Ends(SpawnCase):
             post.start('POST', f'/sleep.php?ms=2500&marker={other.name}', body=b'x')
             started = time.monotonic()
             processes.wait_until(other.exists, 'the second script does not run')
-            os.killpg(self.master(), signal.SIGKILL)
+            self.kill_all()
             self.assertEqual(post.response().status, 502)
             self.assertIn(get.response().status, (200, 502))
             self.assertLess(time.monotonic() - started, 5)
@@ -207,7 +214,7 @@ class Ends(SpawnCase):
         self.serve()
         for _ in range(4):
             self.assert_hello()
-            os.killpg(self.master(), signal.SIGKILL)
+            self.kill_all()
         started = time.monotonic()
         self.assert_hello()
         self.assertLess(time.monotonic() - started, 6)
@@ -283,7 +290,7 @@ class Ends(SpawnCase):
             self.assert_hello()
             self.wait_for_no_php()
         self.assert_hello()
-        os.killpg(self.master(), signal.SIGKILL)
+        self.kill_all()
         self.assert_hello()
         self.assertEqual([running for running in self.fcgate.children() if running.state == 'Z'], [])
 

@@ -51,7 +51,7 @@ class Told(SpawnCase):
         with self.client() as client:
             client.start('POST', '/upload.php', [('Content-Length', str(3 * MIB + 1))])
             self.assert_status(client.response(), 413)
-        self.assertEqual(os.listdir(self.php.runtime_dir / 'tmp'), [], 'an upload is left over')
+        processes.wait_until(lambda: not os.listdir(self.php.runtime_dir / 'tmp'), 'an upload is left over', 5)
 
     def test_sessions_outlive_php(self):
         self.serve(backend=['idle_stop = 200ms', 'keep_alive = no'])
@@ -225,8 +225,8 @@ class Cgi(SpawnCase):
         self.assert_hello()
         spawner = self.fcgate.spawner().pid
         os.killpg(next(running.pid for running in self.fcgate.php() if running.parent == spawner), signal.SIGKILL)
-        self.assert_hello()
         self.fcgate.wait_for_log('PHP was killed by signal 9')
+        self.assert_hello()
 
 
 @unittest.skipUnless(processes.is_root, 'needs root, for a /run of its own')

@@ -9,6 +9,7 @@ preg_match_all('/^(\w+):\s*(.*)$/m', file_get_contents('/proc/self/status'), $st
 echo json_encode([
     'pid' => getmypid(),
     'sapi' => PHP_SAPI,
+    'year' => date('Y'),
     'ini' => $ini,
     'environment' => getenv(),
     'status' => array_combine($status[1], $status[2]),
