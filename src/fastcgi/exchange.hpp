@@ -70,13 +70,13 @@ struct Exchange {
     uint32_t link = no_slot;        // while opening and active
     uint16_t failure_status = 0;    // failed: 502, 503, 504
     bool is_stream = false;         // counted as an event stream at the gate
-    bool retried = false;
-    bool reply_begun = false;    // the client has got the head: too late for an error of ours
-    bool read_blocked = false;   // output was full: bytes may wait in the backend's socket
-    bool write_blocked = false;  // the backend's socket was full
-    bool body_refused = false;   // the backend takes no more of the request: the rest is dropped
-    bool is_orphan = false;      // the client has all it is due; the script runs on to its end
-    bool is_abandoned = false;   // an orphan whose client left before it had everything
+    uint8_t tries = 0;              // that were made again
+    bool reply_begun = false;       // the client has got the head: too late for an error of ours
+    bool read_blocked = false;      // output was full: bytes may wait in the backend's socket
+    bool write_blocked = false;     // the backend's socket was full
+    bool body_refused = false;      // the backend takes no more of the request: the rest is dropped
+    bool is_orphan = false;         // the client has all it is due; the script runs on to its end
+    bool is_abandoned = false;      // an orphan whose client left before it had everything
     bool in_worklist = false;
     size_t error_line_size = 0;  // of FCGI_STDERR
     std::array<char, limits::stderr_line> error_line;

@@ -10,6 +10,10 @@ namespace fcgate::fastcgi {
 
 namespace {
 
+// How often, and after which pause from the second time on, a request goes to spawned PHP again.
+constexpr uint8_t most_tries_of_spawned = 4;
+constexpr int64_t again_ms = 50;
+
 // Then others have their turn: output that is dropped or taken at once would never fill a buffer.
 constexpr size_t receive_at_once = size_t{256} * 1024;
 
@@ -208,19 +212,27 @@ bool Upstream::try_again(Exchange& exchange) {
     Link& link = links_.all()[exchange.link];
     const bool replayable =
         exchange.request.nothing_sent() || (exchange.start.is_safe && exchange.request.can_rewind());
-    // Spawned PHP that dies is started again, and the request is for the new one.
-    const bool may_be_stale = link.reused || backend_of(exchange).kind == BackendSettings::Kind::spawn;
-    if (!may_be_stale || exchange.retried || !exchange.response.nothing_received() || !replayable) {
+    // Spawned PHP that dies is started again, and the request is for the new one; but while its processes die one after the other, a fresh connection
+    // may still reach the last of them.
+    const bool is_spawned = backend_of(exchange).kind == BackendSettings::Kind::spawn;
+    const uint8_t most = is_spawned ? most_tries_of_spawned : 1;
+    if ((!link.reused && !is_spawned) || exchange.tries >= most || !exchange.response.nothing_received() ||
+        !replayable) {
         return false;
     }
-    exchange.retried = true;
+    ++exchange.tries;
     exchange.link = no_slot;
     drop_link(link);
     exchange.request.rewind();
+    const int64_t now = monotonic_ms();
     exchange.phase = Exchange::Phase::retrying;
-    exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
-    Timers::cancel(exchange.timer);
-    put_on_worklist(exchange);
+    exchange.opening_deadline = now + backend_of(exchange).connect_timeout_ms;
+    if (exchange.tries == 1) {
+        Timers::cancel(exchange.timer);
+        put_on_worklist(exchange);
+    } else {
+        setup_.timers->set(exchange.timer, now + again_ms);
+    }
     return true;
 }
 

@@ -38,7 +38,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->starting_deadline = 0;
     exchange->failure_status = 0;
     exchange->is_stream = start.wants_stream;
-    exchange->retried = false;
+    exchange->tries = 0;
     exchange->reply_begun = false;
     exchange->read_blocked = false;
     exchange->write_blocked = false;
