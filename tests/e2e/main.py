@@ -59,6 +59,8 @@ def classes_of(name):
     for value in list(vars(module).values()):
         if not (isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == name):
             continue
+        if getattr(value, 'under_hardship', hardship.is_on) != hardship.is_on:
+            continue
         pools = getattr(value, 'pools', [None])
         # PHP is fcgate's own then, and pools differ by their workers alone.
         for pool in pools[:1] if hardship.is_on else pools:

@@ -10,10 +10,10 @@ from cases import TWO, ServedCase
 
 
 class Outside(unittest.TestCase):
+    under_hardship = False
+
     def test_selection_under_hardship(self):
         """The same cases with PHP that fcgate starts, a read-only root, little memory, and the clock at 1970."""
-        if hardship.is_on:
-            self.skipTest('here already')
         reason = hardship.missing()
         if reason:
             self.skipTest(reason)
@@ -21,15 +21,8 @@ class Outside(unittest.TestCase):
 
 
 class Inside(ServedCase):
-    """Only in a selection under hardship."""
-
+    under_hardship = True
     pools = [TWO]
-
-    @classmethod
-    def setUpClass(cls):
-        if not hardship.is_on:
-            raise unittest.SkipTest('see Outside')
-        super().setUpClass()
 
     def told(self, *names):
         response = self.get(f'/runtime.php?ini={",".join(names)}')
