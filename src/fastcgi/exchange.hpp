@@ -71,6 +71,7 @@ struct Exchange {
     uint16_t failure_status = 0;    // failed: 502, 503, 504
     bool is_stream = false;         // counted as an event stream at the gate
     uint8_t tries = 0;              // that were made again
+    int64_t first_try = 0;          // when
     bool reply_begun = false;       // the client has got the head: too late for an error of ours
     bool read_blocked = false;      // output was full: bytes may wait in the backend's socket
     bool write_blocked = false;     // the backend's socket was full

@@ -13,6 +13,8 @@ namespace {
 // How often, and after which pause from the second time on, a request goes to spawned PHP again.
 constexpr uint8_t most_tries_of_spawned = 4;
 constexpr int64_t again_ms = 50;
+// As long may PHP take to die; one that goes on failing is broken.
+constexpr int64_t dying_ms = 300;
 
 // Then others have their turn: output that is dropped or taken at once would never fill a buffer.
 constexpr size_t receive_at_once = size_t{256} * 1024;
@@ -220,11 +222,16 @@ bool Upstream::try_again(Exchange& exchange) {
         !replayable) {
         return false;
     }
+    const int64_t now = monotonic_ms();
+    if (exchange.tries == 0) {
+        exchange.first_try = now;
+    } else if (now - exchange.first_try > dying_ms) {
+        return false;
+    }
     ++exchange.tries;
     exchange.link = no_slot;
     drop_link(link);
     exchange.request.rewind();
-    const int64_t now = monotonic_ms();
     exchange.phase = Exchange::Phase::retrying;
     exchange.opening_deadline = now + backend_of(exchange).connect_timeout_ms;
     if (exchange.tries == 1) {
