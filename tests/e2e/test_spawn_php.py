@@ -8,6 +8,7 @@ import pwd
 import random
 import shutil
 import signal
+import socket
 import stat
 import unittest
 
@@ -20,6 +21,12 @@ MIB = 1 << 20
 
 def mode(path):
     return stat.S_IMODE(path.stat().st_mode)
+
+
+def links_of(pid):
+    """What its descriptors are."""
+    folder = f'/proc/{pid}/fd'
+    return {os.readlink(f'{folder}/{number}') for number in os.listdir(folder)}
 
 
 class Told(SpawnCase):
@@ -81,15 +88,22 @@ class Told(SpawnCase):
                           and not (name == 'FPM_SOCKETS' and value.startswith(str(self.php.runtime_dir)))}, {})
 
     def test_descriptors(self):
-        """None of fcgate's reaches PHP: it must not be able to hold or answer a connection."""
-        self.serve()
-        with self.client() as client:
-            client.ask('GET', '/files/plain.txt')
-            pid = self.runtime()['pid']
-            ours = {link for link in self.fcgate.descriptors() if link.startswith('socket:')}
-            links = {os.readlink(f'/proc/{pid}/fd/{number}') for number in os.listdir(f'/proc/{pid}/fd')}
-        self.assertTrue(ours)
-        self.assertEqual(links & ours, set())
+        """None of fcgate's reaches PHP, which could hold or answer a connection; not even one that fcgate was started with."""
+        with socket.socket() as given:
+            given.bind(('127.0.0.1', 0))
+            given.listen()
+            number = given.fileno()
+            fcgate = self.make([f'listen = fd:{number}'])
+            fcgate.start(pass_fds=[number])
+            with wire.Client(given.getsockname()) as client:
+                client.ask('GET', '/files/plain.txt')
+                self.runtime()
+                ours = {link for link in self.fcgate.descriptors() if link.startswith('socket:')}
+                self.assertIn(os.readlink(f'/proc/self/fd/{number}'), ours)
+                for child in self.fcgate.php():
+                    self.assertEqual(links_of(child.pid) & ours, set(), child)
+                # The spawner has one end of the pair that it hears fcgate by.
+                self.assertEqual(links_of(self.fcgate.spawner().pid) & ours, set())
 
     def test_what_php_says_is_logged(self):
         self.serve()
