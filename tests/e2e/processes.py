@@ -371,7 +371,9 @@ class Fcgate(Process):
         return [running for running in self.children() if running.is_php()]
 
     def spawner(self):
-        return next((running for running in self.children() if running.name == 'fcgate-spawner'), None)
+        """The process is forked before fcgate listens, and gives itself its name when it runs."""
+        return wait_until(lambda: next((child for child in self.children() if child.name == 'fcgate-spawner'), None),
+                          'a spawner')
 
     def status(self, name, task='status'):
         return status_of(self.pid, name, task)
