@@ -131,6 +131,7 @@ constexpr Key backend_keys[] = {
     number<&BackendSettings::queue>("queue", 0, 512),
     time<&BackendSettings::queue_timeout_ms>("queue_timeout"),
     time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
+    time<&BackendSettings::park_timeout_ms>("park_timeout", 0),
     time<&BackendSettings::response_timeout_ms>("response_timeout"),
     text<&BackendSettings::command>("command", nullptr, ""),
     time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms),

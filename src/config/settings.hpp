@@ -55,6 +55,7 @@ struct BackendSettings {
     uint32_t queue = 32;
     int64_t queue_timeout_ms = 10'000;
     int64_t connect_timeout_ms = 2'000;
+    int64_t park_timeout_ms = 2'000;  // of a kept connection that nobody uses; 0: none is kept idle
     int64_t response_timeout_ms = 60'000;
     std::string_view command;
     int64_t idle_stop_ms = default_idle_stop_ms;  // 0: never

@@ -10,8 +10,6 @@ namespace fcgate::fastcgi {
 
 namespace {
 
-// A kept connection pins a PHP worker: other clients of the same pool get it within this time.
-constexpr int64_t park_ms = 2000;
 // A connection parked for longer is looked at before it is used.
 constexpr int64_t peek_after_ms = 10;
 // Between two tries to get into a full backlog.
@@ -211,7 +209,7 @@ void Upstream::park(Link& link) {
     first_parked_[link.backend] = link.slot;
     ++parked_;
     link.parked_at = monotonic_ms();
-    setup_.timers->set(link.timer, link.parked_at + park_ms);
+    setup_.timers->set(link.timer, link.parked_at + setup_.settings->backends[link.backend].park_timeout_ms);
 }
 
 void Upstream::unpark(Link& link, bool asked) {

@@ -72,6 +72,43 @@ void a_parked_connection_is_given_up_after_two_seconds(Scene& scene) {
     scene.expect_served();
 }
 
+void the_time_it_is_parked_can_be_set(Scene& scene) {
+    scene.set("backend.park_timeout", "300ms");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    const int64_t begun = fcgate::monotonic_ms();
+    assert_true(php.is_left());
+    const int64_t took = fcgate::monotonic_ms() - begun;
+    // Two seconds is what it would be otherwise.
+    assert_true(took > 150 && took < 1900);
+    scene.expect_served();
+}
+
+void without_a_time_none_is_parked_but_waiters_get_it(Scene& scene) {
+    scene.set("backend.park_timeout", "0");
+    scene.set("backend.workers", "2");
+    scene.start();
+    Client* clients[3];
+    clients[0] = &scene.client_with(get_script);
+    PhpConnection& first = scene.take();
+    clients[1] = &scene.client_with(get_script);
+    PhpConnection& second = scene.take();
+    clients[2] = &scene.client_with(get_script);
+    scene.settle();
+    assert_true(first.answer(hello));
+    expect_reply(*clients[0], 200, "hello");
+    // Who waits goes on the connection that has become free.
+    assert_true(first.read_request() && first.answer(hello));
+    expect_reply(*clients[2], 200, "hello");
+    assert_true(first.is_left(fcgate::monotonic_ms() + 1500));
+    assert_true(second.answer(hello));
+    expect_reply(*clients[1], 200, "hello");
+    assert_true(second.is_left(fcgate::monotonic_ms() + 1500));
+}
+
 void all_but_one_of_the_workers_may_be_parked(Scene& scene) {
     scene.set("backend.workers", "3");
     scene.start();
@@ -300,6 +337,7 @@ int main() {
         FCGATE_CASE(a_post_does_not_go_on_a_kept_connection),
         FCGATE_CASE(without_keep_alive_php_is_told_so),
         FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),
+        FCGATE_CASE(the_time_it_is_parked_can_be_set),
         FCGATE_CASE(a_single_worker_is_never_parked),
         FCGATE_CASE(all_but_one_of_the_workers_may_be_parked),
         FCGATE_CASE(parked_connections_yield_to_whoever_needs_the_place),
@@ -312,9 +350,12 @@ int main() {
         FCGATE_CASE(a_stream_is_known_by_its_content_type_as_well),
         FCGATE_CASE(a_single_worker_has_no_streams),
     };
+    // What depends on the order of arrival is played with one thread.
+    static constexpr Case ordered_cases[] = {FCGATE_CASE(without_a_time_none_is_parked_but_waiters_get_it)};
+    static constexpr Variant one[] = {{.name = "unix"}};
     static constexpr Variant variants[] = {
         {.name = "unix"},
         {.name = "TCP, 2 threads", .threads = "2", .php_over_tcp = true},
     };
-    return play("links", cases, variants);
+    return play("links", cases, variants) + play("links in order", ordered_cases, one);
 }

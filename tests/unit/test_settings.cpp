@@ -360,6 +360,7 @@ keep_alive = yes
 queue = 32
 queue_timeout = 10s
 connect_timeout = 2s
+park_timeout = 2s
 response_timeout = 1m
 command =
 idle_stop = 5m
