@@ -22,6 +22,7 @@ inline constexpr size_t backends = 8;
 inline constexpr size_t hosts_per_site = 16;
 inline constexpr size_t index_names = 8;
 inline constexpr size_t pairs_per_site = 16;  // of `param`, of `header`, of `error_page`, each
+inline constexpr size_t networks = 32;        // of `trusted_proxy`, of `allow` and `deny` together
 inline constexpr size_t settings_text = size_t{32} * 1024;
 inline constexpr size_t config_line = 2040;   // bytes of a line of the configuration file, without its end
 inline constexpr size_t config_value = 2000;  // leaves room for the key on that line

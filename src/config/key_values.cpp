@@ -11,6 +11,8 @@ using Type = Key::Type;
 using Pairs = FixedList<Pair, limits::pairs_per_site>;
 using Hosts = FixedList<std::string_view, limits::hosts_per_site>;
 using Listeners = FixedList<ListenSettings, limits::listeners>;
+using Networks = FixedList<Network, limits::networks>;
+using Access = FixedList<AccessRule, limits::networks>;
 
 constexpr size_t shown = 40;  // bytes of a wrong value in a message
 
@@ -167,6 +169,50 @@ Status add_pair(const Key& key, void* section, std::string_view value, TextBuffe
     return list.push_back({name, rest}) ? Status::ok : no_room(Pairs::capacity(), message);
 }
 
+// Calls `add` for each word of `value`, which names networks; all of them or none.
+template <typename List, typename Add>
+Status add_networks(const Key& key, List& list, std::string_view value, TextBuffer& message, Add add) {
+    List longer = list;
+    std::string_view rest = value;
+    for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
+        const Result<Network> network = Network::parse(word);
+        if (!network.ok()) {
+            return wrong(key, word, "is no network", message);
+        }
+        if (!add(longer, network.value())) {
+            return no_room(List::capacity(), message);
+        }
+    }
+    list = longer;
+    return Status::ok;
+}
+
+// Which of the rules is the key's `number`th; their count when there are no more.
+size_t find_rule(const Key& key, const Access& rules, size_t number) {
+    size_t at = 0;
+    while (at < rules.size() && (rules[at].allows != key.allows || number-- > 0)) {
+        ++at;
+    }
+    return at;
+}
+
+size_t count_rules(const Key& key, const Access& rules) {
+    size_t count = 0;
+    for (const AccessRule& rule : rules) {
+        count += rule.allows == key.allows ? 1U : 0U;
+    }
+    return count;
+}
+
+void clear_rules(const Key& key, Access& rules) {
+    Access kept;
+    for (const AccessRule& rule : rules) {
+        // As many as there were: there is room.
+        (void)(rule.allows == key.allows || kept.push_back(rule));
+    }
+    rules = kept;
+}
+
 Status check_support(const Key& key, std::string_view value, TextBuffer& message) {
     if (key.only != nullptr && value != key.only) {
         message.append("not supported yet; leave it ").append(*key.only == '\0' ? "out" : key.only);
@@ -195,7 +241,8 @@ Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::st
 }  // namespace
 
 bool is_repeatable(const Key& key) {
-    return key.type == Type::listen || key.type == Type::hosts || key.type == Type::index || key.type == Type::pairs;
+    return key.type == Type::listen || key.type == Type::hosts || key.type == Type::index || key.type == Type::pairs ||
+           key.type == Type::networks || key.type == Type::access;
 }
 
 bool keeps_text(const Key& key) {
@@ -238,6 +285,14 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
             return add_index(key, value_of<SiteSettings>(key, section), value, message);
         case Type::pairs:
             return add_pair(key, section, value, message);
+        case Type::networks:
+            return add_networks(key, value_of<Networks>(key, section), value, message,
+                                [](Networks& list, const Network& network) { return list.push_back(network); });
+        case Type::access:
+            return add_networks(key, value_of<Access>(key, section), value, message,
+                                [&key](Access& list, const Network& network) {
+                                    return list.push_back({network, key.allows});
+                                });
         case Type::unbuilt:
             return Status::ok;  // the one value that says it is off
     }
@@ -251,6 +306,10 @@ void clear_values(const Key& key, void* section) {
         value_of<Hosts>(key, section).clear();
     } else if (key.type == Type::pairs) {
         value_of<Pairs>(key, section).clear();
+    } else if (key.type == Type::networks) {
+        value_of<Networks>(key, section).clear();
+    } else if (key.type == Type::access) {
+        clear_rules(key, value_of<Access>(key, section));
     } else if (key.type == Type::index) {
         auto& site = value_of<SiteSettings>(key, section);
         site.index.clear();
@@ -267,6 +326,12 @@ size_t count_values(const Key& key, const void* section) {
     }
     if (key.type == Type::pairs) {
         return value_of<Pairs>(key, section).size();
+    }
+    if (key.type == Type::networks) {
+        return value_of<Networks>(key, section).size();
+    }
+    if (key.type == Type::access) {
+        return count_rules(key, value_of<Access>(key, section));
     }
     if (key.type == Type::index) {
         return value_of<SiteSettings>(key, section).index.size();
@@ -312,6 +377,14 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
         case Type::pairs: {
             const Pair& pair = value_of<Pairs>(key, section)[number];
             out.append(pair.name).append(' ').append(pair.value);
+            return;
+        }
+        case Type::networks:
+            out.append(value_of<Networks>(key, section)[number].text());
+            return;
+        case Type::access: {
+            const Access& rules = value_of<Access>(key, section);
+            out.append(rules[find_rule(key, rules, number)].network.text());
             return;
         }
         case Type::unbuilt:

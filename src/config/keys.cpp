@@ -75,6 +75,17 @@ constexpr Key unbuilt(std::string_view name, const char* only = "") {
     return {.name = name, .type = Type::unbuilt, .only = only};
 }
 
+constexpr const char* network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
+
+constexpr Key access(std::string_view name, bool allows) {
+    expect<&SiteSettings::access, FixedList<AccessRule, limits::networks>>();
+    return {.name = name,
+            .type = Type::access,
+            .allows = allows,
+            .at = MemberOf<&SiteSettings::access>::at,
+            .hint = network_hint};
+}
+
 constexpr Key log_level_key() {
     expect<&ServerSettings::log_level, LogLevel>();
     return {.name = "log_level",
@@ -159,8 +170,12 @@ constexpr Key site_keys[] = {
         "the NAME of a [backend NAME]"),
     size<&SiteSettings::max_body>("max_body", 0, 4096 * mib),
     unbuilt("spool"),
-    unbuilt("allow"),
-    unbuilt("trusted_proxy"),
+    access("allow", true),
+    access("deny", false),
+    {.name = "trusted_proxy",
+     .type = Type::networks,
+     .at = MemberOf<&SiteSettings::trusted_proxies>::at,
+     .hint = network_hint},
     pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
     pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
     unbuilt("error_page"),

@@ -31,11 +31,14 @@ struct Key {
         hosts,
         index,
         pairs,
+        networks,
+        access,  // allow and deny: one list
         unbuilt
     };
 
     std::string_view name;
     Type type = Type::unbuilt;
+    bool allows = false;  // access
     // Where the value stands in ServerSettings, BackendSettings or SiteSettings.
     void* (*at)(void* section) = nullptr;
     uint64_t least = 0;  // number, size (bytes), time (ms)

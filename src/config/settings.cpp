@@ -91,11 +91,25 @@ void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
     out.append(']');
 }
 
+// The first match decides, so both keys are shown with the first of them, in their order.
+void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
+    if (site.access.empty()) {
+        out.append(key.name).append(" =\n");
+    }
+    for (size_t i = 0; key.allows && i < site.access.size(); ++i) {
+        out.append(site.access[i].allows ? "allow = " : "deny = ").append(site.access[i].network.text()).append('\n');
+    }
+}
+
 void print_section(SectionKind kind, std::string_view name, const void* values, TextBuffer& out) {
     print_heading(kind, name, out);
     out.append('\n');
     for (const Key& key : config::keys_of(kind)) {
         if (key.type == Key::Type::unbuilt) {
+            continue;
+        }
+        if (key.type == Key::Type::access) {
+            print_access(key, *static_cast<const SiteSettings*>(values), out);
             continue;
         }
         const size_t count = config::count_values(key, values);

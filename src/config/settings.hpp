@@ -12,6 +12,7 @@
 #include "base/fixed_list.hpp"
 #include "base/limits.hpp"
 #include "base/log_level.hpp"
+#include "base/network.hpp"
 #include "base/status.hpp"
 #include "base/text.hpp"
 
@@ -28,6 +29,11 @@ struct ConfigError {
 struct Pair {
     std::string_view name;
     std::string_view value;
+};
+
+struct AccessRule {
+    Network network;
+    bool allows = false;
 };
 
 struct ListenSettings {
@@ -74,6 +80,8 @@ struct SiteSettings {
     size_t backend_number = 0;  // filled in by check()
     bool has_backend = false;   // false when there is no [backend] at all: static files only
     uint64_t max_body = uint64_t{8} * 1024 * 1024;
+    FixedList<AccessRule, limits::networks> access;  // `allow` and `deny` in the order in which they were set
+    FixedList<Network, limits::networks> trusted_proxies;
     FixedList<Pair, limits::pairs_per_site> params;
     FixedList<Pair, limits::pairs_per_site> headers;
 };

@@ -8,6 +8,12 @@ namespace {
 
 constexpr std::string_view header_prefix = "HTTP_";
 
+// What a proxy says of its client.
+bool is_said_by_proxies(std::string_view name) {
+    return starts_with_ignore_case(name, "X-Forwarded-") || equals_ignore_case(name, "Forwarded") ||
+           equals_ignore_case(name, "X-Real-IP");
+}
+
 bool is_forwarded(std::string_view name) {
     for (const char c : name) {
         const char lower = to_lower(c);
@@ -128,15 +134,19 @@ void Environment::add_server() {
     add("SERVER_SOFTWARE", request_.server_software);
     add("SERVER_PROTOCOL", head.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1");
     add("SERVER_ADDR", local.view());
-    // A unix socket has no port; the scheme's own is what a client of the proxy before it sees.
-    const unsigned scheme_port = request_.https ? 443 : 80;
-    add_number("SERVER_PORT", head.local.is_ip() ? head.local.port() : scheme_port);
+    // What a client of the proxy before us sees: our own port would lead scripts' absolute addresses astray, and a unix socket has none.
+    const unsigned scheme_port = head.is_tls ? 443 : 80;
+    if (head.is_proxied && !request_.server_port.empty()) {
+        add("SERVER_PORT", request_.server_port);
+    } else {
+        add_number("SERVER_PORT", head.local.is_ip() && !head.is_proxied ? head.local.port() : scheme_port);
+    }
     add("REMOTE_ADDR", remote.view());
     if (head.client.port() != 0) {
         add_number("REMOTE_PORT", head.client.port());
     }
-    add("REQUEST_SCHEME", request_.https ? "https" : "http");
-    if (request_.https) {
+    add("REQUEST_SCHEME", head.is_tls ? "https" : "http");
+    if (head.is_tls) {
         add("HTTPS", "on");
     }
 
@@ -166,7 +176,7 @@ void Environment::add_headers() {
         }
     }
     for (size_t i = 0; i < fields.size(); ++i) {
-        if (!is_forwarded(fields[i].name)) {
+        if (!is_forwarded(fields[i].name) || (request_.drops_forwarded && is_said_by_proxies(fields[i].name))) {
             continue;
         }
         if ((twice & name_bit(fields[i].name)) == 0) {

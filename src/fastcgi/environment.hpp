@@ -20,11 +20,12 @@ struct CgiRequest {
     std::string_view path_info;        // decoded; "/a/b", or empty
     std::string_view query;            // still encoded, without '?'
     std::string_view server_name;      // Host without port; empty: the local address stands in
+    std::string_view server_port;      // of Host; counts behind a trusted proxy alone
     std::string_view server_software;  // "fcgate/1.0"
     std::span<const Pair> params;      // of the site; the last of one name holds
     bool has_body = false;             // STDIN follows, with exactly body_length bytes
     uint64_t body_length = 0;
-    bool https = false;
+    bool drops_forwarded = false;  // what only a trusted proxy may say has been said by somebody else
 };
 
 // Adds each variable once. A configured param replaces what the request would give, but for CONTENT_LENGTH: that one
@@ -35,6 +36,7 @@ struct CgiRequest {
 //   first two would slip past a proxy that guards the third;
 // - Proxy (httpoxy: HTTP_PROXY steers the HTTP clients of scripts) and Redirect-Status (CVE-2024-8927: php-cgi's guard);
 // - Content-Type and Content-Length, which have variables of their own;
+// - X-Forwarded-*, Forwarded and X-Real-IP of a client that is no trusted proxy, where there is one: scripts believe them;
 // - hop-by-hop fields. What Connection lists besides them stays: the message ends here and goes to no further hop, so
 //   nothing can go wrong with such a field kept, but a client could make one vanish that a proxy before us has set
 //   (X-Real-IP) or that a script's check needs (Origin, Cookie, Authorization).

@@ -46,11 +46,15 @@ struct Connection {
     bool served = false;      // a request has been completed on it
     bool is_head = false;     // of the present request
     bool is_http_1_0 = false;
+    bool is_tls = false;      // the connection itself
+    bool is_https = false;    // of the present request: the connection, or as a trusted proxy says
+    bool is_proxied = false;  // a trusted proxy has brought the present request
     int fd = -1;
     MHD_Connection* mhd = nullptr;
     Engine* engine = nullptr;  // whose it is
     Endpoint client;
     Endpoint local;
+    Endpoint asker;  // who the present request comes from: the client, or whom a trusted proxy names
     uint64_t client_key = 0;
     Timer timer;
     uint64_t body_expected = 0;

@@ -87,7 +87,7 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_
     set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
-    connection->client = client;
+    connection->client = connection->asker = client;
     connection->local = local;
     connection->client_key = client.client_key();
     connection->is_counted = is_counted;

@@ -37,6 +37,7 @@ struct RequestHead {
     bool is_chunked = false;
     bool is_http_1_0 = false;
     bool is_tls = false;
+    bool is_proxied = false;  // by a trusted proxy, whose word on client and is_tls was taken
     Endpoint client;
     Endpoint local;
 

@@ -65,7 +65,9 @@ void Engine::collect_head(Connection& connection) {
     head_.method = connection.method;
     head_.target = connection.target();
     head_.fields = setup_.fields.first(collector.count);
-    head_.client = connection.client;
+    head_.client = connection.asker;
+    head_.is_tls = connection.is_https;
+    head_.is_proxied = connection.is_proxied;
     head_.local = connection.local;
     collected_ = &connection;
     parts_size_ = collector.size;
@@ -80,6 +82,9 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.method = method;
     connection.is_head = method == "HEAD";
     connection.is_http_1_0 = version == "HTTP/1.0";
+    connection.asker = connection.client;
+    connection.is_https = connection.is_tls;
+    connection.is_proxied = false;
     connection.body_expected = connection.body_seen = connection.body_mark = 0;
     if (connection.target_size >= connection.target_storage.size()) {
         connection.target_size = 0;
@@ -192,7 +197,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
         LogLine line(*setup_.log, LogLevel::info);
-        connection.client.print_address(line.text());
+        connection.asker.print_address(line.text());
         line.add(": ").text().append_escaped(connection.target(), 128);
         line.add(": refused by the HTTP parser").send();
     }
@@ -204,6 +209,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.served = true;
     connection.stage = Connection::Stage::idle;
     connection.idle_since = now;
+    connection.asker = connection.client;
     connection.reader = BodyReader();
     set_active(connection, connection.more_came);
     may_evict_ = true;
@@ -230,7 +236,7 @@ void Engine::closed(Connection& connection) {
 
 void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view reason) {
     LogLine line(*setup_.log, LogLevel::info);
-    connection.client.print_address(line.text());
+    connection.asker.print_address(line.text());
     line.add(": ");
     if (connection.stage != Connection::Stage::idle && connection.stage != Connection::Stage::head) {
         // Short enough to leave room for the reason.

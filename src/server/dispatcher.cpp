@@ -3,6 +3,7 @@
 #include "fastcgi/environment.hpp"
 #include "files/static_file.hpp"
 #include "http/status_page.hpp"
+#include "route/client.hpp"
 
 namespace fcgate::server {
 
@@ -80,7 +81,7 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
 }
 
 // Finds the site and decides. False when the reply is a refusal.
-bool Dispatcher::route(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& reply) {
     routed_for_ = nullptr;
     if (route::refuses_method(head.method, route_.decision)) {
         refuse(connection, reply, route_.decision.status, route_.decision.reason);
@@ -106,6 +107,11 @@ bool Dispatcher::route(const http::Connection& connection, const RequestHead& he
         return false;
     }
     route_.site = site.value();
+    identify(connection, head);
+    if (!route::may_ask(site_settings(), head.client)) {
+        refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)");
+        return false;
+    }
     route_.host_handler = setup_.endpoints->empty() ? nullptr : find_host_handler(target);
     if (route_.host_handler != nullptr) {
         routed_for_ = &connection;
@@ -114,6 +120,14 @@ bool Dispatcher::route(const http::Connection& connection, const RequestHead& he
     route_.decision = route::decide(setup_.sites[route_.site].root, head.method, target, setup_.path_scratch);
     routed_for_ = &connection;
     return true;
+}
+
+// Kept in the connection: the head may be collected again.
+void Dispatcher::identify(http::Connection& connection, RequestHead& head) const {
+    const route::Asker asker = route::find_asker(site_settings(), connection.client, connection.is_tls, head.fields);
+    head.client = connection.asker = asker.address;
+    head.is_tls = connection.is_https = asker.is_https;
+    head.is_proxied = connection.is_proxied = asker.is_proxied;
 }
 
 // Leaves the path, with a NUL behind it, in the decision, as decide() would.
@@ -195,7 +209,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     start.site = static_cast<uint32_t>(route_.site);
     start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = static_cast<uint32_t>(site.backend_number);
-    start.client_key = connection.client_key;
+    start.client_key = head.client.client_key();
     start.body_length = head.content_length;
     start.is_safe = is_safe(head.method);
     start.is_head = connection.is_head;
@@ -219,7 +233,7 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     if (exchange == nullptr) {
         // Only the host's handlers wait for a body without an exchange.
-        const RequestHead& head = setup_.engine->head(connection);
+        RequestHead& head = setup_.engine->head(connection);
         const bool is_routed = routed_for_ == &connection || route(connection, head, reply);
         if (is_routed && route_.host_handler != nullptr) {
             call_host_handler(head, reply);
@@ -286,11 +300,12 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .path_info = route_.decision.path_info,
         .query = route_.decision.query,
         .server_name = route_.host.name,
+        .server_port = route_.host.port,
         .server_software = server_software,
         .params = {site_settings().params.begin(), site_settings().params.size()},
         .has_body = head.content_length > 0,
         .body_length = head.content_length,
-        .https = head.is_tls,
+        .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
     };
     fastcgi::write_environment(request, out);
     return true;
@@ -325,7 +340,7 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
         (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
     }
     LogLine line(*setup_.log, status == 404 ? LogLevel::debug : LogLevel::info);
-    connection.client.print_address(line.text());
+    connection.asker.print_address(line.text());
     line.add(": ");
     describe(connection, line.text());
     line.add(": ").add_number(status).add(": ").add(reason).send();

@@ -60,7 +60,8 @@ class Dispatcher {
     void done(http::Connection& connection);
 
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
-    [[nodiscard]] bool route(const http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] bool route(http::Connection& connection, RequestHead& head, Reply& reply);
+    void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
     void call_host_handler(const RequestHead& head, Reply& reply);
     [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);

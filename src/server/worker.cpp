@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "http/listener.hpp"
+#include "route/client.hpp"
 
 namespace fcgate::server {
 
@@ -446,8 +447,9 @@ void Worker::accept_from(int listener) {
 }
 
 void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
-    // Who comes from this machine may be a proxy with many clients of its own.
-    const bool is_counted = client.is_ip() && !client.is_loopback();
+    // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
+    const bool is_counted =
+        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*setup_.settings, client);
     const uint32_t cap = setup_.settings->server.max_connections_per_client;
     if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
         LogLine line(*setup_.log, LogLevel::info);

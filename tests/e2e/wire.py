@@ -40,9 +40,9 @@ class Response:
 
 
 class Client:
-    """One connection. `address` is a port of 127.0.0.1, (host, port), or the path of a unix socket."""
+    """One connection. `address` is a port of 127.0.0.1, (host, port), or the path of a unix socket; `source` where it comes from."""
 
-    def __init__(self, address, timeout=PATIENCE):
+    def __init__(self, address, timeout=PATIENCE, source=None):
         if isinstance(address, int):
             address = ('127.0.0.1', address)
         is_path = isinstance(address, (str, bytes))
@@ -50,6 +50,8 @@ class Client:
         self.host = 'localhost' if is_path else ('[{}]:{}' if ':' in address[0] else '{}:{}').format(*address)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(address)
         self.buffer = b''
 
@@ -190,9 +192,9 @@ class Client:
             raise WireError(f'unasked: {(self.buffer or self.socket.recv(300))!r}')
 
 
-def ask(address, method, target, fields=(), body=None, host=None, timeout=PATIENCE):
+def ask(address, method, target, fields=(), body=None, host=None, timeout=PATIENCE, source=None):
     """One request on a connection of its own."""
-    with Client(address, timeout) as client:
+    with Client(address, timeout, source) as client:
         return client.ask(method, target, fields, body, host)
 
 

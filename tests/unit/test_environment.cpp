@@ -49,10 +49,22 @@ void http_1_0_and_an_empty_query_are_told(void** /*state*/) {
 
 void https_is_told_only_with_tls(void** /*state*/) {
     EnvironmentRequest request;
-    request.cgi.https = true;
+    request.head.is_tls = true;
     const DecodedParams env = request.environment();
     check_text(env.get("HTTPS"), "on");
     check_text(env.get("REQUEST_SCHEME"), "https");
+}
+
+void behind_a_trusted_proxy_the_port_is_what_its_client_sees(void** /*state*/) {
+    EnvironmentRequest request;
+    request.head.is_proxied = true;
+    check_text(request.environment().get("SERVER_PORT"), "80");
+    request.head.is_tls = true;
+    check_text(request.environment().get("SERVER_PORT"), "443");
+    request.cgi.server_port = "8443";
+    check_text(request.environment().get("SERVER_PORT"), "8443");
+    request.head.is_proxied = false;
+    check_text(request.environment().get("SERVER_PORT"), "8080");
 }
 
 void path_info_brings_its_translation(void** /*state*/) {
@@ -116,7 +128,7 @@ void a_unix_socket_has_the_port_of_its_scheme(void** /*state*/) {
     check_text(request.environment().get("SERVER_PORT"), "80");
     check_text(request.environment().get("REMOTE_ADDR"), "unix");
     assert_false(request.environment().has("REMOTE_PORT"));
-    request.cgi.https = true;
+    request.head.is_tls = true;
     check_text(request.environment().get("SERVER_PORT"), "443");
 }
 
@@ -192,6 +204,7 @@ int main() {
         cmocka_unit_test(has_the_variables_of_cgi),
         cmocka_unit_test(http_1_0_and_an_empty_query_are_told),
         cmocka_unit_test(https_is_told_only_with_tls),
+        cmocka_unit_test(behind_a_trusted_proxy_the_port_is_what_its_client_sees),
         cmocka_unit_test(path_info_brings_its_translation),
         cmocka_unit_test(the_file_systems_root_may_be_the_document_root),
         cmocka_unit_test(the_uri_of_an_absolute_target_is_its_path_and_query),

@@ -135,6 +135,24 @@ void repeated_fields_are_joined_in_order(void** /*state*/) {
     check_text(env.get("HTTP_X_ONE"), "1");
 }
 
+void what_only_proxies_may_say_is_dropped_from_others(void** /*state*/) {
+    const Field fields[] = {{"X-Forwarded-For", "1.2.3.4"},
+                            {"X-FORWARDED-HOST", "a"},
+                            {"Forwarded", "for=1"},
+                            {"X-Real-IP", "1.2.3.4"},
+                            {"X-Forward", "kept"}};
+    EnvironmentRequest request;
+    request.head.fields = fields;
+    check_text(request.environment().get("HTTP_X_FORWARDED_FOR"), "1.2.3.4");
+    request.cgi.drops_forwarded = true;
+    const DecodedParams env = request.environment();
+    assert_false(env.has("HTTP_X_FORWARDED_FOR"));
+    assert_false(env.has("HTTP_X_FORWARDED_HOST"));
+    assert_false(env.has("HTTP_FORWARDED"));
+    assert_false(env.has("HTTP_X_REAL_IP"));
+    check_text(env.get("HTTP_X_FORWARD"), "kept");
+}
+
 void as_many_fields_as_a_request_takes_are_told_apart(void** /*state*/) {
     // Two-letter names: many share the bit by which repeats are looked for.
     static char names[fcgate::limits::request_fields][2];
@@ -166,6 +184,7 @@ int main() {
         cmocka_unit_test(dangerous_fields_are_dropped),
         cmocka_unit_test(hop_by_hop_fields_are_dropped_and_connection_has_no_power_over_others),
         cmocka_unit_test(repeated_fields_are_joined_in_order),
+        cmocka_unit_test(what_only_proxies_may_say_is_dropped_from_others),
         cmocka_unit_test(as_many_fields_as_a_request_takes_are_told_apart),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -118,6 +118,40 @@ void repeated_keys_add_and_an_empty_value_clears(void** /*state*/) {
     assert_true(settings.sites[0].params.empty() && settings.sites[0].headers.empty());
 }
 
+void allow_and_deny_are_one_list(void** /*state*/) {
+    Settings settings;
+    make_servable(settings);
+    must_set(settings, "site.deny", "192.168.1.7");
+    must_set(settings, "site.allow", "private 2001:db8::/32");
+    must_set(settings, "site.deny", "all");
+    must_set(settings, "site.trusted_proxy", "127.0.0.1/32 unix");
+    must_get(settings, "site.allow", "private\n2001:db8::/32");
+    must_get(settings, "site.deny", "192.168.1.7\nall");
+    Text<4096> out;
+    test::check_status(settings.print(out), Status::ok);
+    assert_true(out.view().find("\ndeny = 192.168.1.7\nallow = private\nallow = 2001:db8::/32\ndeny = all\n"
+                                "trusted_proxy = 127.0.0.1/32\ntrusted_proxy = unix\n") != std::string_view::npos);
+    ConfigError error;
+    test::check_status(settings.clear("site.deny", error), Status::ok);
+    must_get(settings, "site.deny", "");
+    must_get(settings, "site.allow", "private\n2001:db8::/32");
+    test::check_status(settings.clear("site.trusted_proxy", error), Status::ok);
+    assert_true(settings.sites[0].trusted_proxies.empty());
+}
+
+void a_wrong_network_changes_nothing(void** /*state*/) {
+    Settings settings;
+    must_refuse(settings, "site.allow", "10.0.0.0/8 router.lan", Status::malformed,
+                "[site] allow: \"router.lan\" is no network; write networks, for example 192.168.1.0/24 2001:db8::/32, "
+                "or private, unix, all");
+    must_set(settings, "site.root", "/www");
+    assert_true(settings.sites[0].access.empty());
+    for (size_t i = 0; i < limits::networks; ++i) {
+        must_set(settings, "site.trusted_proxy", "10.0.0.0/8");
+    }
+    must_refuse(settings, "site.trusted_proxy", "::1", Status::too_large, "[site] trusted_proxy: more than 32 values");
+}
+
 void only_repeatable_keys_can_be_cleared(void** /*state*/) {
     Settings settings;
     ConfigError error;
@@ -236,7 +270,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         {"server.listen", ":443 tls", "[server] listen: \"tls\" is not supported yet"},
         {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
         {"site.spool", "/tmp", "[site] spool: not supported yet; leave it out"},
-        {"site.allow", "private", "[site] allow: not supported yet; leave it out"},
         {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
         {"site.internal", "/p/", "[site] internal: not supported yet; leave it out"},
     };
@@ -375,6 +408,9 @@ front_controller =
 script_suffix = .php
 backend =
 max_body = 8m
+allow =
+deny =
+trusted_proxy =
 param = A b c
 header =
 )");
@@ -388,6 +424,8 @@ int main() {
         cmocka_unit_test(values_are_set_by_name),
         cmocka_unit_test(a_value_does_not_depend_on_the_text_it_came_from),
         cmocka_unit_test(repeated_keys_add_and_an_empty_value_clears),
+        cmocka_unit_test(allow_and_deny_are_one_list),
+        cmocka_unit_test(a_wrong_network_changes_nothing),
         cmocka_unit_test(only_repeatable_keys_can_be_cleared),
         cmocka_unit_test(the_first_index_replaces_the_default),
         cmocka_unit_test(a_wrong_name_is_answered_with_the_nearest_one),
