@@ -54,4 +54,12 @@ constexpr void encode_header(uint8_t* out, RecordType type, size_t content_lengt
     return out;
 }
 
+// FCGI_GET_VALUES that asks for nothing (section 4.1): whoever takes requests answers it, and runs no script for it.
+[[nodiscard]] constexpr std::array<uint8_t, header_size> get_values() {
+    std::array<uint8_t, header_size> out{};
+    out[0] = version_1;
+    out[1] = static_cast<uint8_t>(RecordType::get_values);
+    return out;
+}
+
 }  // namespace fcgate::fastcgi

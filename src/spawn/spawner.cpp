@@ -8,16 +8,21 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <span>
 
 #include "base/clock.hpp"
+#include "base/descriptor.hpp"
 #include "base/text.hpp"
+#include "fastcgi/record.hpp"
 #include "spawn/program.hpp"
 
 namespace fcgate::spawn {
@@ -31,6 +36,7 @@ constexpr std::string_view ready_words = "ready to handle connections";
 struct Php {
     pid_t pid = -1;
     int errors = -1;
+    int probe = -1;  // a connection on which the first answer is awaited
     uint32_t run = 0;
     bool ready = false;
     int64_t kill_at = never;  // when it has been asked to end
@@ -49,6 +55,9 @@ class Spawner {
     [[nodiscard]] bool take_orders();
     void start(size_t backend);
     void stop(size_t backend);
+    void probe(size_t backend);
+    void read_probe(size_t backend);
+    void ready(size_t backend);
     void read_errors(size_t backend);
     void end_line(size_t backend);
     void collect_children();
@@ -68,18 +77,25 @@ class Spawner {
 
 void Spawner::run() {
     for (;;) {
-        std::array<pollfd, limits::backends + 2> watched{};
+        // A negative number is passed over.
+        std::array<pollfd, 2 + 2 * limits::backends> watched{};
+        const std::span<pollfd> errors = std::span(watched).subspan(2, php_.size());
+        const std::span<pollfd> probes = std::span(watched).subspan(2 + php_.size());
         watched[0] = {server_, POLLIN, 0};
         watched[1] = {children_, POLLIN, 0};
         for (size_t i = 0; i < php_.size(); ++i) {
-            watched[i + 2] = {php_[i].errors, POLLIN, 0};  // a negative number is passed over
+            errors[i] = {php_[i].errors, POLLIN, 0};
+            probes[i] = {php_[i].probe, POLLIN, 0};
         }
         if (poll(watched.data(), watched.size(), next_timeout()) < 0 && errno != EINTR) {
             leave();
         }
         for (size_t i = 0; i < php_.size(); ++i) {
-            if (watched[i + 2].revents != 0) {
+            if (errors[i].revents != 0) {
                 read_errors(i);
+            }
+            if (probes[i].revents != 0) {
+                read_probe(i);
             }
         }
         if (watched[1].revents != 0) {
@@ -141,10 +157,45 @@ void Spawner::start(size_t backend) {
     php.pid = launched.pid;
     php.errors = launched.errors;
     if (!plan_.php[backend].is_fpm) {
-        // php-cgi has nothing to say; its socket takes requests already.
-        php.ready = true;
-        report(Report::Kind::ready, backend, 0, {});
+        probe(backend);
     }
+}
+
+// php-cgi does not say when it is ready, and its socket takes connections before it does: one that ends at once would reset them.
+void Spawner::probe(size_t backend) {
+    Text<limits::path> path;
+    print_socket_path(plan_, backend, php_[backend].run, path);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    memcpy(address.sun_path, path.c_str(), std::min(path.size(), sizeof address.sun_path - 1));
+    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    constexpr std::array question = fastcgi::get_values();
+    if (fd.valid() && connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+        send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size())) {
+        php_[backend].probe = fd.release();
+    } else if (errno != ECONNREFUSED && errno != ECONNRESET && errno != EPIPE) {
+        ready(backend);  // not to be found out; the others mean that it has died, and its end will be told
+    }
+}
+
+void Spawner::read_probe(size_t backend) {
+    Php& php = php_[backend];
+    char bytes[fastcgi::header_size];
+    const ssize_t count = recv(php.probe, bytes, sizeof bytes, 0);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    close(php.probe);
+    php.probe = -1;
+    // Reset: it has died.
+    if (count >= 0) {
+        ready(backend);
+    }
+}
+
+void Spawner::ready(size_t backend) {
+    php_[backend].ready = true;
+    report(Report::Kind::ready, backend, 0, {});
 }
 
 void Spawner::stop(size_t backend) {
@@ -194,8 +245,7 @@ void Spawner::end_line(size_t backend) {
     }
     report(Report::Kind::line, backend, 0, php.line.view());
     if (!php.ready && php.line.view().find(ready_words) != std::string_view::npos) {
-        php.ready = true;
-        report(Report::Kind::ready, backend, 0, {});
+        ready(backend);
     }
     php.line.clear();
 }
@@ -230,9 +280,13 @@ void Spawner::ended(size_t backend, int status) {
     if (php.errors >= 0) {
         close(php.errors);
     }
+    if (php.probe >= 0) {
+        close(php.probe);
+    }
     clean_up(launch_of(backend));
     php.pid = -1;
     php.errors = -1;
+    php.probe = -1;
     php.kill_at = never;
     report(Report::Kind::exited, backend, status, {});
 }
@@ -296,7 +350,9 @@ void close_others(int keep) {
     }
 }
 
-[[noreturn]] void spawner_main(const Plan& plan, const Settings& settings, int server) {
+}  // namespace
+
+void spawner_main(const Plan& plan, const Settings& settings, int server) {
     (void)prctl(PR_SET_NAME, "fcgate-spawner");
     // The terminal's signals are for fcgate; its end is heard through the socket.
     (void)setsid();
@@ -323,53 +379,6 @@ void close_others(int keep) {
         _exit(1);
     }
     (new (memory) Spawner(plan, settings, kept, children))->run();
-}
-
-// A child whose end raises no signal: the host's SIGCHLD handler and its wait(-1) are not for us. Emulators may not know it.
-[[nodiscard]] pid_t fork_silently() {
-    const auto pid = static_cast<pid_t>(syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL));
-    return pid < 0 ? fork() : pid;
-}
-
-}  // namespace
-
-Status SpawnerLink::start(const Plan& plan, const Settings& settings) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        return Status::exhausted;
-    }
-    socket_.reset(ends[0]);
-    const Descriptor other(ends[1]);
-    pid_ = fork_silently();
-    if (pid_ < 0) {
-        return Status::exhausted;
-    }
-    if (pid_ == 0) {
-        close(ends[0]);
-        spawner_main(plan, settings, ends[1]);
-    }
-    return Status::ok;
-}
-
-void SpawnerLink::finish() {
-    socket_.reset();
-    if (pid_ > 0) {
-        while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {}
-        pid_ = -1;
-    }
-}
-
-bool SpawnerLink::send(const Order& order) const {
-    return ::send(socket_.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-           static_cast<ssize_t>(sizeof order);
-}
-
-Status SpawnerLink::receive(Report& report) const {
-    const ssize_t count = recv(socket_.get(), &report, sizeof report, MSG_DONTWAIT);
-    if (count < 0) {
-        return errno == EAGAIN || errno == EINTR ? Status::again : Status::gone;
-    }
-    return count == static_cast<ssize_t>(sizeof report) ? Status::ok : Status::gone;
 }
 
 }  // namespace fcgate::spawn

@@ -1,6 +1,6 @@
 // Owns: the spawner process: forked at start, it keeps the right to start PHP as its own user while the server gives up its own.
 // Borrows: plan and settings.
-// Must not touch: HTTP, FastCGI, the server's descriptors: it has one socket to the server, and ends when that ends.
+// Must not touch: HTTP, requests, the server's descriptors: it has one socket to the server, and ends when that ends.
 #pragma once
 
 #include <sys/types.h>
@@ -12,6 +12,9 @@
 #include "spawn/plan.hpp"
 
 namespace fcgate::spawn {
+
+// The child's whole life. `server` is its end of the socket.
+[[noreturn]] void spawner_main(const Plan& plan, const Settings& settings, int server);
 
 // The server's end.
 class SpawnerLink {

@@ -1,0 +1,62 @@
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "spawn/spawner.hpp"
+
+namespace fcgate::spawn {
+
+namespace {
+
+// A child whose end raises no signal: the host's SIGCHLD handler and its wait(-1) are not for us. Emulators may not know it.
+[[nodiscard]] pid_t fork_silently() {
+    const auto pid = static_cast<pid_t>(syscall(SYS_clone, 0UL, 0UL, 0UL, 0UL, 0UL));
+    return pid < 0 ? fork() : pid;
+}
+
+}  // namespace
+
+Status SpawnerLink::start(const Plan& plan, const Settings& settings) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        return Status::exhausted;
+    }
+    socket_.reset(ends[0]);
+    const Descriptor other(ends[1]);
+    pid_ = fork_silently();
+    if (pid_ < 0) {
+        return Status::exhausted;
+    }
+    if (pid_ == 0) {
+        close(ends[0]);
+        spawner_main(plan, settings, ends[1]);
+    }
+    return Status::ok;
+}
+
+void SpawnerLink::finish() {
+    socket_.reset();
+    if (pid_ > 0) {
+        while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {}
+        pid_ = -1;
+    }
+}
+
+bool SpawnerLink::send(const Order& order) const {
+    return ::send(socket_.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+           static_cast<ssize_t>(sizeof order);
+}
+
+Status SpawnerLink::receive(Report& report) const {
+    const ssize_t count = recv(socket_.get(), &report, sizeof report, MSG_DONTWAIT);
+    if (count < 0) {
+        return errno == EAGAIN || errno == EINTR ? Status::again : Status::gone;
+    }
+    return count == static_cast<ssize_t>(sizeof report) ? Status::ok : Status::gone;
+}
+
+}  // namespace fcgate::spawn
