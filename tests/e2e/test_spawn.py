@@ -285,8 +285,8 @@ class Ends(SpawnCase):
         self.assertEqual(self.php.left_over(), [])
 
     def test_nobody_is_left_as_a_zombie(self):
-        self.serve(backend=['idle_stop = 50ms', 'keep_alive = no'])
-        for _ in range(5):
+        self.serve(backend=['idle_stop = 1s', 'keep_alive = no'])
+        for _ in range(2):
             self.assert_hello()
             self.wait_for_no_php()
         self.assert_hello()
