@@ -10,16 +10,19 @@
 #include <cstdio>
 #include <cstring>
 
+#include "activation.hpp"
 #include "exit_code.hpp"
 #include "options.hpp"
+#include "pid_file.hpp"
 #include "privileges.hpp"
 #include "report.hpp"
+#include "supervisor.hpp"
 
 namespace fcgate::daemon {
 
 namespace {
 
-// Far more than a user or group name can have.
+// Of a user, a group or the pid file.
 constexpr size_t name_size = 256;
 
 constexpr int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
@@ -47,65 +50,94 @@ int open_signals() {
     return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-void take_signals(int signals, fcgate_server* server, bool& is_stopping) {
+// What a server that runs needs from the daemon around it.
+struct Running {
+    int signals;
+    const Supervisor& supervisor;
+    fcgate_server* server;
+    bool is_stopping = false;
+};
+
+void stop(Running& running) {
+    running.supervisor.stopping("finishing what has begun");
+    fcgate_stop(running.server, running.is_stopping ? 0 : -1);
+    running.is_stopping = true;
+}
+
+// A service manager that has asked for it waits until it hears that it is over.
+void reload(const Running& running) {
+    running.supervisor.reloading();
+    say("SIGHUP: reload is not supported yet; restart instead");
+    running.supervisor.ready("serving; reload is not supported yet");
+}
+
+void take_signals(Running& running) {
     signalfd_siginfo info{};
-    while (read(signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    while (read(running.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
         switch (info.ssi_signo) {
             case SIGHUP:
-                say("SIGHUP: reload is not supported yet; restart instead");
+                reload(running);
                 break;
             case SIGUSR1:
-                fcgate_reopen_logs(server);
+                fcgate_reopen_logs(running.server);
                 break;
             default:
-                fcgate_stop(server, is_stopping ? 0 : -1);
-                is_stopping = true;
+                stop(running);
                 break;
         }
     }
 }
 
 // Sleeps until a signal comes or the server has ended; returns the exit code.
-int wait_for_end(int signals, fcgate_server* server) {
+int wait_for_end(Running& running) {
     pollfd watched[] = {
-        {.fd = signals, .events = POLLIN, .revents = 0},
-        {.fd = fcgate_ended_fd(server), .events = POLLIN, .revents = 0},
+        {.fd = running.signals, .events = POLLIN, .revents = 0},
+        {.fd = fcgate_ended_fd(running.server), .events = POLLIN, .revents = 0},
     };
     if (watched[1].fd < 0) {
         say("the server cannot be watched");
         return exit_failure;
     }
-    bool is_stopping = false;
     while (watched[1].revents == 0) {
         if (poll(watched, 2, -1) < 0 && errno != EINTR) {
             say("poll: %s", strerror(errno));
             return exit_failure;
         }
-        take_signals(signals, server, is_stopping);
+        take_signals(running);
     }
     fcgate_error error{};
-    const int result = fcgate_wait(server, -1, &error);
+    const int result = fcgate_wait(running.server, -1, &error);
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }
 
-int start_and_serve(int signals, fcgate_server* server, const Identity& identity) {
-    const int code = become(identity);
+int start_and_serve(Running& running, const Identity& identity, const char* pid_path) {
+    PidFile pid_file;
+    int code = pid_file.write(pid_path);
+    if (code == exit_ok) {
+        code = become(identity);
+    }
     if (code != exit_ok) {
         return code;
     }
     fcgate_error error{};
-    const int result = fcgate_start(server, &error);
-    return result == FCGATE_OK ? wait_for_end(signals, server) : complain(result, error);
+    const int result = fcgate_start(running.server, &error);
+    if (result != FCGATE_OK) {
+        return complain(result, error);
+    }
+    running.supervisor.ready("serving");
+    return wait_for_end(running);
 }
 
 // Takes `settings` over.
-int serve(fcgate_settings*& settings) {
+int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
+    char pid_path[name_size];
     char user[name_size];
     char group[name_size];
     Identity identity;
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
-        fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK) {
-        say("server.user and server.group: at most %zu characters", name_size - 1);
+        fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK ||
+        fcgate_get(settings, "server.pid_file", pid_path, sizeof pid_path) != FCGATE_OK) {
+        say("server.user, server.group and server.pid_file: at most %zu characters", name_size - 1);
         return exit_configuration;
     }
     int code = choose_identity(user, group, identity);
@@ -128,7 +160,8 @@ int serve(fcgate_settings*& settings) {
         code = complain(error.code, error);
     } else {
         settings = nullptr;
-        code = start_and_serve(signals, server, identity);
+        Running running{.signals = signals, .supervisor = supervisor, .server = server};
+        code = start_and_serve(running, identity, pid_path);
         fcgate_destroy(server);
     }
     close(signals);
@@ -146,7 +179,16 @@ int print_settings(const fcgate_settings* settings) {
 }
 
 int run(const Options& options, fcgate_settings*& settings) {
-    const int code = apply_options(options, settings);
+    PassedSockets sockets;
+    Supervisor supervisor;
+    supervisor.open();
+    int code = take_passed_sockets(sockets);
+    if (code == exit_ok) {
+        code = apply_options(options, settings);
+    }
+    if (code == exit_ok) {
+        code = use_passed_sockets(sockets, settings);
+    }
     if (code != exit_ok) {
         return code;
     }
@@ -163,7 +205,7 @@ int run(const Options& options, fcgate_settings*& settings) {
                options.config == nullptr ? "" : " ");
         return exit_ok;
     }
-    return serve(settings);
+    return serve(settings, supervisor);
 }
 
 int run_with_arguments(int argc, char** argv) {

@@ -6,6 +6,12 @@ namespace fcgate::config {
 
 namespace {
 
+constexpr std::string_view name_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@-";
+
+bool is_letter(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 struct HostPort {
     std::string_view host;  // without brackets
     uint16_t port = 0;
@@ -74,6 +80,21 @@ Status parse_listen_ip(std::string_view word, ListenSettings& out) {
     return Status::ok;
 }
 
+// The number of a descriptor, or the name under which whoever starts the program has one for it. A name is for that program
+// to replace; where it does not, no such socket is there when the listeners are opened.
+Status parse_inherited(std::string_view text, ListenSettings& out) {
+    constexpr size_t longest_name = 64;
+    const Result<uint64_t> number = parse_decimal(text);
+    const bool is_name = is_letter(text.empty() ? '0' : text.front()) && text.size() <= longest_name &&
+                         text.find_first_not_of(name_characters) == std::string_view::npos;
+    if (!is_name && (!number.ok() || number.value() > UINT16_MAX)) {
+        return Status::malformed;
+    }
+    out.kind = ListenSettings::Kind::descriptor;
+    out.descriptor = is_name ? -1 : static_cast<int>(number.value());
+    return Status::ok;
+}
+
 }  // namespace
 
 Status parse_listen(std::string_view text, ListenSettings& out) {
@@ -91,12 +112,7 @@ Status parse_listen(std::string_view text, ListenSettings& out) {
         result.kind = ListenSettings::Kind::local;
         status = parse_socket_path(word, result.path);
     } else if (starts_with(word, "fd:")) {
-        const Result<uint64_t> number = parse_decimal(slice(word, 3));
-        if (!number.ok() || number.value() > UINT16_MAX) {
-            return Status::malformed;
-        }
-        result.kind = ListenSettings::Kind::descriptor;
-        result.descriptor = static_cast<int>(number.value());
+        status = parse_inherited(slice(word, 3), result);
     } else {
         status = parse_listen_ip(word, result);
     }

@@ -110,6 +110,8 @@ constexpr Key server_keys[] = {
     text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data"),
     text<&ServerSettings::runtime_dir>("runtime_dir", is_runtime_dir,
                                        "an absolute path of at most 64 bytes, for example /run/fcgate"),
+    text<&ServerSettings::pid_file>("pid_file", is_pid_file,
+                                    "an absolute path of at most 255 bytes, for example /run/fcgate.pid"),
     number<&ServerSettings::max_connections>("max_connections", 1, 4096),
     number<&ServerSettings::max_connections_per_client>("max_connections_per_client", 1, 4096),
     size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib),

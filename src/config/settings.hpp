@@ -43,7 +43,7 @@ struct ListenSettings {
     bool tls = false;
     Endpoint endpoint;      // tcp; for any its port
     std::string_view path;  // local
-    int descriptor = -1;    // inherited, already listening
+    int descriptor = -1;    // inherited, already listening; -1: only its name is known
     std::string_view text;  // as configured, for messages
 };
 
@@ -92,6 +92,7 @@ struct ServerSettings {
     std::string_view user;
     std::string_view group;
     std::string_view runtime_dir;  // of spawned PHP; empty: /run/fcgate as root, else a private temporary folder
+    std::string_view pid_file;     // written by the daemon, not by the library
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
     uint64_t connection_memory = uint64_t{20} * 1024;

@@ -167,6 +167,11 @@ bool is_runtime_dir(std::string_view text) {
     return text.empty() || (text.front() == '/' && text.size() <= longest);
 }
 
+bool is_pid_file(std::string_view text) {
+    constexpr size_t longest = 255;
+    return text.empty() || (text.front() == '/' && text.size() <= longest);
+}
+
 bool is_file_path(std::string_view text) {
     return !text.empty() && text.size() < limits::path;
 }

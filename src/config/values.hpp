@@ -26,7 +26,7 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
 [[nodiscard]] std::string_view log_level_name(LogLevel level);
 
-// "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "fd:N", perhaps with a second word "tls". not_found: the
+// "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "fd:N", "fd:NAME", perhaps with a second word "tls". not_found: the
 // scope names no interface. too_large: the path does not fit into a socket address. `out` is filled only on success.
 [[nodiscard]] Status parse_listen(std::string_view text, ListenSettings& out);
 
@@ -44,6 +44,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_file_path(std::string_view text);
 // Absolute, and short enough that a socket's path below it fits into its address. Empty: none.
 [[nodiscard]] bool is_runtime_dir(std::string_view text);
+// Absolute. Empty: none.
+[[nodiscard]] bool is_pid_file(std::string_view text);
 [[nodiscard]] bool is_param_name(std::string_view text);
 [[nodiscard]] bool is_header_name(std::string_view text);  // of those a configuration may add
 [[nodiscard]] bool is_php_key(std::string_view text);

@@ -125,6 +125,9 @@ constexpr int accept_tries = 16;
 }
 
 [[nodiscard]] Result<int> take_descriptor(const ListenSettings& listen, TextBuffer& why) {
+    if (listen.descriptor < 0) {
+        return fail(listen, why, "no socket of this name was inherited", EBADF);
+    }
     int listening = 0;
     socklen_t length = sizeof listening;
     if (getsockopt(listen.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {

@@ -372,6 +372,7 @@ threads = 1
 user =
 group =
 runtime_dir =
+pid_file =
 max_connections = 64
 max_connections_per_client = 16
 connection_memory = 20k

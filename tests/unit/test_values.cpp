@@ -165,6 +165,10 @@ void a_listener_is_a_socket_path_or_an_inherited_descriptor(void** /*state*/) {
     test::check_status(parse_listen("fd:3", listener), Status::ok);
     assert_true(listener.kind == ListenSettings::Kind::descriptor);
     assert_int_equal(listener.descriptor, 3);
+    test::check_status(parse_listen("fd:fcgate.socket", listener), Status::ok);
+    assert_true(listener.kind == ListenSettings::Kind::descriptor);
+    assert_int_equal(listener.descriptor, -1);
+    test::check_text(listener.text, "fd:fcgate.socket");
     test::check_status(parse_listen("\t[::1]:443   tls ", listener), Status::ok);
     assert_true(listener.tls);
     test::check_text(listener.text, "[::1]:443   tls");
@@ -193,7 +197,10 @@ void wrong_listeners_change_nothing(void** /*state*/) {
         {"unix:run/x", Status::malformed},
         {"unix:/run/", Status::malformed},
         {"fd:", Status::malformed},
-        {"fd:x", Status::malformed},
+        {"fd:-1", Status::malformed},
+        {"fd:3x", Status::malformed},
+        {"fd:.x", Status::malformed},
+        {"fd:x:y", Status::malformed},
         {"fd:70000", Status::malformed},
         {":80 ssl", Status::malformed},
         {":80 tls tls", Status::malformed},

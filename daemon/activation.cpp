@@ -1,0 +1,144 @@
+#include "activation.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "exit_code.hpp"
+#include "report.hpp"
+
+namespace fcgate::daemon {
+
+namespace {
+
+// 16 of the longest addresses fit.
+constexpr size_t list_size = 4096;
+
+// Digits alone; -1 for anything else, and for more than any process or socket number.
+long parse_number(const char* text) {
+    constexpr size_t most_digits = 9;
+    const size_t length = strlen(text);
+    if (length == 0 || length > most_digits || strspn(text, "0123456789") != length) {
+        return -1;
+    }
+    return strtol(text, nullptr, 10);
+}
+
+int read_variables(PassedSockets& sockets) {
+    const char* const pid = getenv("LISTEN_PID");
+    const char* const number = getenv("LISTEN_FDS");
+    const char* const names = getenv("LISTEN_FDNAMES");
+    if (pid == nullptr || number == nullptr || parse_number(pid) != getpid()) {
+        return exit_ok;
+    }
+    const long count = parse_number(number);
+    if (count < 0 || count > static_cast<long>(PassedSockets::most)) {
+        say("LISTEN_FDS: %s is no number of sockets from 0 to %zu", number, PassedSockets::most);
+        return exit_failure;
+    }
+    if (names != nullptr && strlen(names) >= sizeof sockets.names) {
+        say("LISTEN_FDNAMES: at most %zu characters", sizeof sockets.names - 1);
+        return exit_failure;
+    }
+    snprintf(sockets.names, sizeof sockets.names, "%s", names == nullptr ? "" : names);
+    for (int fd = PassedSockets::first; fd < PassedSockets::first + count; ++fd) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+            say("LISTEN_FDS: descriptor %d: %s", fd, strerror(errno));
+            return exit_failure;
+        }
+    }
+    sockets.count = static_cast<size_t>(count);
+    return exit_ok;
+}
+
+int add(fcgate_settings* settings, int fd, const char* more) {
+    char value[32];
+    fcgate_error error{};
+    snprintf(value, sizeof value, "fd:%d%s", fd, more);
+    const int result = fcgate_set(settings, "server.listen", value, &error);
+    return result == FCGATE_OK ? exit_ok : complain(result, error);
+}
+
+bool is_numbered(const char* value) {
+    return value[3] >= '0' && value[3] <= '9';
+}
+
+// Adds every socket that has the name in "fd:NAME" or "fd:NAME tls". With none the value stays, for the library to
+// refuse.
+int add_named(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
+    const char* const wanted = value + strlen("fd:");
+    const size_t length = strcspn(wanted, " \t");
+    const char* name = sockets.names;
+    size_t found = 0;
+    for (size_t i = 0; i < sockets.count; ++i) {
+        const size_t end = strcspn(name, ":");
+        if (end == length && strncmp(name, wanted, length) == 0) {
+            const int code = add(settings, PassedSockets::first + static_cast<int>(i), wanted + length);
+            if (code != exit_ok) {
+                return code;
+            }
+            ++found;
+        }
+        name += end + (name[end] == ':' ? 1 : 0);
+    }
+    fcgate_error error{};
+    const int result = found > 0 ? FCGATE_OK : fcgate_set(settings, "server.listen", value, &error);
+    return result == FCGATE_OK ? exit_ok : complain(result, error);
+}
+
+int add_configured(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
+    if (strncmp(value, "fd:", 3) == 0 && !is_numbered(value)) {
+        return add_named(sockets, settings, value);
+    }
+    fcgate_error error{};
+    const int result = fcgate_set(settings, "server.listen", value, &error);
+    return result == FCGATE_OK ? exit_ok : complain(result, error);
+}
+
+int add_all(const PassedSockets& sockets, fcgate_settings* settings) {
+    int code = exit_ok;
+    for (size_t i = 0; code == exit_ok && i < sockets.count; ++i) {
+        code = add(settings, PassedSockets::first + static_cast<int>(i), "");
+    }
+    return code;
+}
+
+}  // namespace
+
+int take_passed_sockets(PassedSockets& sockets) {
+    const int code = read_variables(sockets);
+    constexpr const char* variables[] = {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"};
+    for (const char* const variable : variables) {
+        unsetenv(variable);
+    }
+    return code;
+}
+
+int use_passed_sockets(const PassedSockets& sockets, fcgate_settings* settings) {
+    if (sockets.count == 0) {
+        return exit_ok;
+    }
+    char list[list_size];
+    if (fcgate_get(settings, "server.listen", list, sizeof list) != FCGATE_OK ||
+        fcgate_set(settings, "server.listen", nullptr, nullptr) != FCGATE_OK) {
+        say("server.listen cannot be read");
+        return exit_failure;
+    }
+    const bool names_them = strncmp(list, "fd:", 3) == 0 || strstr(list, "\nfd:") != nullptr;
+    if (!names_them) {
+        return add_all(sockets, settings);
+    }
+    int code = exit_ok;
+    char* rest = nullptr;
+    for (const char* line = strtok_r(list, "\n", &rest); code == exit_ok && line != nullptr;
+         line = strtok_r(nullptr, "\n", &rest)) {
+        code = add_configured(sockets, settings, line);
+    }
+    return code;
+}
+
+}  // namespace fcgate::daemon

@@ -1,0 +1,25 @@
+// Owns: the file with the daemon's process number (server.pid_file), for init scripts that want one.
+#pragma once
+
+#include "fcgate/fcgate.h"
+
+namespace fcgate::daemon {
+
+class PidFile {
+  public:
+    PidFile() = default;
+    PidFile(const PidFile&) = delete;
+    PidFile& operator=(const PidFile&) = delete;
+    // The file goes with the daemon. Where it can no longer be removed, because root has been given up, it is emptied.
+    ~PidFile();
+
+    // To be called while the process may still write where the file is to be. "" writes none. Returns exit_ok, or what
+    // to exit with; then it has been said why.
+    [[nodiscard]] int write(const char* path);
+
+  private:
+    int fd_ = -1;
+    char path_[256] = "";
+};
+
+}  // namespace fcgate::daemon
