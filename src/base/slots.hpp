@@ -1,10 +1,12 @@
-// Owns: a pool of slots over an array of the arena; which are free; the generation of each.
-// Must not touch: the heap.
+// Owns: a pool of slots over memory of the arena; which are free; the generation of each.
+// Must not touch: the heap; a slot that was never needed, so that its page of the arena costs no memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
+#include <type_traits>
 
 namespace fcgate {
 
@@ -19,30 +21,29 @@ struct Handle {
 };
 
 // T has the members `uint32_t slot`, `uint32_t generation`, `uint32_t next_free` and `bool live`, which belong to the pool.
+// A slot is constructed when it is given out for the first time; what its owner leaves in it is there the next time.
 template <typename T>
 class SlotPool {
   public:
+    // The items need not be constructed yet.
     void init(std::span<T> items) {
+        static_assert(std::is_trivially_destructible_v<T>, "nothing in the arena is destroyed");
         items_ = items;
         first_free_ = no_slot;
+        used_ = 0;
         live_ = 0;
-        for (size_t i = items.size(); i-- > 0;) {
-            items[i].slot = static_cast<uint32_t>(i);
-            items[i].next_free = first_free_;
-            first_free_ = items[i].slot;
-        }
     }
 
     // nullptr when every slot is live.
     [[nodiscard]] T* take() {
-        if (first_free_ == no_slot) {
+        if (full()) {
             return nullptr;
         }
-        T& item = items_[first_free_];
-        first_free_ = item.next_free;
-        item.live = true;
+        T* const item = first_free_ != no_slot ? &items_[first_free_] : construct_next();
+        first_free_ = item->next_free;
+        item->live = true;
         ++live_;
-        return &item;
+        return item;
     }
 
     void give_back(T& item) {
@@ -55,7 +56,7 @@ class SlotPool {
 
     // nullptr when the handle is stale.
     [[nodiscard]] T* find(Handle handle) {
-        if (handle.slot >= items_.size()) {
+        if (handle.slot >= used_) {
             return nullptr;
         }
         T& item = items_[handle.slot];
@@ -63,14 +64,25 @@ class SlotPool {
     }
     [[nodiscard]] static Handle handle(const T& item) { return {item.slot, item.generation}; }
 
-    [[nodiscard]] std::span<T> all() const { return items_; }
+    // Every slot that has ever been given out.
+    [[nodiscard]] std::span<T> all() const { return items_.first(used_); }
     [[nodiscard]] size_t live() const { return live_; }
     [[nodiscard]] size_t capacity() const { return items_.size(); }
-    [[nodiscard]] bool full() const { return first_free_ == no_slot; }
+    [[nodiscard]] bool full() const { return first_free_ == no_slot && used_ == items_.size(); }
 
   private:
+    // With none in the free list: the list stays empty behind it.
+    [[nodiscard]] T* construct_next() {
+        T* const item = new (&items_[used_]) T;
+        item->slot = static_cast<uint32_t>(used_++);
+        item->generation = 0;
+        item->next_free = no_slot;
+        return item;
+    }
+
     std::span<T> items_;
     uint32_t first_free_ = no_slot;
+    size_t used_ = 0;
     size_t live_ = 0;
 };
 

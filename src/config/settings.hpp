@@ -111,7 +111,7 @@ struct ServerSettings {
 
 class Settings {
   public:
-    Settings() = default;
+    Settings() {}  // by default it would be zeroed where it is value-initialised: text that is not there costs no page
     Settings(const Settings&) = delete;  // the views point into text_
     Settings& operator=(const Settings&) = delete;
 
@@ -156,7 +156,7 @@ class Settings {
     void go_back(const Mark& mark);
 
     size_t text_size_ = 0;
-    std::array<char, limits::settings_text> text_{};
+    std::array<char, limits::settings_text> text_;
 };
 
 }  // namespace fcgate

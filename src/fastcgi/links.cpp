@@ -71,7 +71,7 @@ void Upstream::open_connection(Exchange& exchange) {
     if (!find_socket(exchange, path)) {
         return;
     }
-    Link* const link = links_.take();
+    Link* const link = take_link();
     if (link == nullptr) {
         fail(exchange, 503, "no slot for a connection");  // cannot be: there are more links than exchanges
         return;
@@ -245,7 +245,7 @@ void Upstream::on_yield(uint32_t backend) {
 }
 
 Link* Upstream::adopt(int fd, uint32_t backend) {
-    Link* const link = links_.take();
+    Link* const link = take_link();
     if (link == nullptr) {
         ::close(fd);
         return nullptr;
@@ -261,6 +261,15 @@ Link* Upstream::adopt(int fd, uint32_t backend) {
     if (watch(*link, true) != Status::ok) {
         drop_link(*link);
         return nullptr;
+    }
+    return link;
+}
+
+Link* Upstream::take_link() {
+    Link* const link = links_.take();
+    if (link != nullptr) {
+        link->timer.owner = link->slot;
+        link->timer.kind = static_cast<uint8_t>(TimerKind::link);
     }
     return link;
 }

@@ -12,15 +12,6 @@ void Upstream::init(const Setup& setup) {
     exchanges_.init(setup.exchanges);
     links_.init(setup.links);
     first_parked_.fill(no_slot);
-    for (Exchange& exchange : exchanges_.all()) {
-        exchange.upstream = this;
-        exchange.timer.owner = exchange.slot;
-        exchange.timer.kind = static_cast<uint8_t>(TimerKind::exchange);
-    }
-    for (Link& link : links_.all()) {
-        link.timer.owner = link.slot;
-        link.timer.kind = static_cast<uint8_t>(TimerKind::link);
-    }
 }
 
 Exchange* Upstream::open(const ExchangeStart& start) {
@@ -28,6 +19,9 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     if (exchange == nullptr) {
         return nullptr;
     }
+    exchange->upstream = this;
+    exchange->timer.owner = exchange->slot;
+    exchange->timer.kind = static_cast<uint8_t>(TimerKind::exchange);
     exchange->phase = Exchange::Phase::collecting;
     exchange->start = start;
     exchange->request.init(*setup_.pages, start.body_length);

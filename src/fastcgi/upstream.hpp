@@ -148,6 +148,7 @@ class Upstream {
     [[nodiscard]] static bool carries(const Link& link, Handle handle, const Exchange& exchange);
     [[nodiscard]] Status watch(Link& link, bool is_new);
     void watch_room(Link& link, bool watches);
+    [[nodiscard]] Link* take_link();
     [[nodiscard]] Link* adopt(int fd, uint32_t backend);
     void drop_link(Link& link);
     void forget(const Link& link);

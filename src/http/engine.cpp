@@ -30,12 +30,6 @@ constexpr uint64_t minimum_bytes_per_second = 256;
 Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
-    for (Connection& connection : connections_.all()) {
-        connection.timer.owner = connection.slot;
-        connection.timer.kind = static_cast<uint8_t>(TimerKind::connection);
-        connection.engine = this;
-        connection.target_storage = setup.targets.subspan(connection.slot * target_size, target_size);
-    }
     sending_timer_.kind = static_cast<uint8_t>(TimerKind::sending);
     lingering_.init(setup.epoll_fd, *setup.timers);
     mhd_ = Callbacks::start_daemon(*this);
@@ -80,6 +74,10 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_
         return;
     }
     const Handle handle = SlotPool<Connection>::handle(*connection);
+    connection->engine = this;
+    connection->timer.owner = connection->slot;
+    connection->timer.kind = static_cast<uint8_t>(TimerKind::connection);
+    connection->target_storage = setup_.targets.subspan(connection->slot * target_size, target_size);
     // What is there already raises no event of ours before libmicrohttpd has read it.
     connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->begun = false;

@@ -15,14 +15,10 @@ void Lingering::init(int epoll_fd, Timers& timers) {
     epoll_fd_ = epoll_fd;
     timers_ = &timers;
     pool_.init(entries_);
-    for (Entry& entry : entries_) {
-        entry.timer.owner = entry.slot;
-        entry.timer.kind = static_cast<uint8_t>(TimerKind::linger);
-    }
 }
 
 void Lingering::finish() {
-    for (Entry& entry : entries_) {
+    for (Entry& entry : pool_.all()) {
         if (entry.live) {
             drop(entry);
         }
@@ -34,6 +30,8 @@ void Lingering::take(int fd) {
     if (entry == nullptr) {
         return;
     }
+    entry->timer.owner = entry->slot;
+    entry->timer.kind = static_cast<uint8_t>(TimerKind::linger);
     entry->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (entry->fd < 0) {
         pool_.give_back(*entry);

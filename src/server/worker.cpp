@@ -107,9 +107,9 @@ Status Worker::init(const Setup& setup, Arena& arena) {
 
 Status Worker::carve(Arena& arena) {
     const std::span<Timer*> timers = arena.take_array<Timer*>(shares_.timers);
-    const std::span<http::Connection> connections = arena.take_array<http::Connection>(shares_.connections);
-    const std::span<fastcgi::Exchange> exchanges = arena.take_array<fastcgi::Exchange>(shares_.exchanges);
-    const std::span<fastcgi::Link> links = arena.take_array<fastcgi::Link>(shares_.links);
+    const std::span<http::Connection> connections = arena.take_unmade<http::Connection>(shares_.connections);
+    const std::span<fastcgi::Exchange> exchanges = arena.take_unmade<fastcgi::Exchange>(shares_.exchanges);
+    const std::span<fastcgi::Link> links = arena.take_unmade<fastcgi::Link>(shares_.links);
     const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(2 * shares_.places + shares_.exchanges);
     const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(shares_.exchanges);
     const std::span<Field> fields = arena.take_array<Field>(limits::request_fields);

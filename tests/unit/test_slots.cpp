@@ -1,4 +1,5 @@
 #include <array>
+#include <cstring>
 
 #include "base/slots.hpp"
 #include "random.hpp"
@@ -70,6 +71,39 @@ void a_handle_of_nothing_finds_nothing(void** /*state*/) {
     assert_null(pool.take());
 }
 
+struct Garden {
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t next_free;
+    bool live;
+    uint64_t colour = 7;
+};
+
+void a_slot_is_made_when_it_is_needed_and_not_touched_before(void** /*state*/) {
+    std::array<Garden, capacity> items{};
+    memset(static_cast<void*>(items.data()), 0xee, sizeof items);
+    SlotPool<Garden> pool;
+    pool.init(items);
+    assert_true(pool.all().empty());
+    Garden* const first = pool.take();
+    assert_ptr_equal(first, &items[0]);
+    assert_int_equal(first->colour, 7);
+    assert_int_equal(pool.all().size(), 1);
+    assert_null(pool.find({1, 0xeeeeeeee}));
+    first->colour = 8;
+    pool.give_back(*first);
+    // What lies free is used again before another is made, and is as it was left.
+    assert_ptr_equal(pool.take(), first);
+    assert_int_equal(first->colour, 8);
+    assert_int_equal(pool.take()->slot, 1);
+    for (size_t i = 2; i < capacity; ++i) {
+        const auto* const bytes = reinterpret_cast<const unsigned char*>(&items[i]);
+        for (size_t at = 0; at < sizeof items[i]; ++at) {
+            assert_int_equal(bytes[at], 0xee);
+        }
+    }
+}
+
 void random_use_agrees_with_a_list(void** /*state*/) {
     struct Known {
         Handle handle;
@@ -117,6 +151,7 @@ int main() {
         cmocka_unit_test(every_slot_is_given_out_once),
         cmocka_unit_test(a_handle_is_stale_once_its_slot_was_given_back),
         cmocka_unit_test(a_handle_of_nothing_finds_nothing),
+        cmocka_unit_test(a_slot_is_made_when_it_is_needed_and_not_touched_before),
         cmocka_unit_test(random_use_agrees_with_a_list),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
