@@ -59,11 +59,18 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
 
 Status Server::start_spawner(ServerError& error) {
     error.clear();
-    const Status planned = spawn::make_plan(*settings_, plan_, error);
-    if (planned != Status::ok || !plan_.is_needed()) {
+    if (!spawn::needs_plan(*settings_)) {
+        return Status::ok;
+    }
+    if (plan_memory_.init(sizeof(spawn::Plan)) != Status::ok) {
+        return explain(error, Status::exhausted, "not enough memory", "", errno);
+    }
+    plan_ = new (plan_memory_.take(sizeof(spawn::Plan), alignof(spawn::Plan)).data()) spawn::Plan;
+    const Status planned = spawn::make_plan(*settings_, *plan_, error);
+    if (planned != Status::ok) {
         return planned;
     }
-    const Status started = spawner_.start(plan_, *settings_);
+    const Status started = spawner_.start(*plan_, *settings_);
     return started == Status::ok ? started : explain(error, started, "the spawner cannot be started", "", errno);
 }
 
@@ -72,7 +79,7 @@ void Server::init_supervisor() {
     setup.settings = settings_;
     setup.log = &log_;
     setup.gates = {gates_.data(), gate_count_};
-    setup.plan = &plan_;
+    setup.plan = plan_;
     setup.spawner = &spawner_;
     setup.context = this;
     setup.ring = [](void* context) { static_cast<Server*>(context)->workers_[0].mailbox().ring(); };
@@ -126,7 +133,7 @@ Status Server::prepare(ServerError& error) {
     if (clients.empty() || make_gates() != Status::ok) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
-    if (plan_.is_needed()) {
+    if (plan_ != nullptr) {
         init_supervisor();
     }
     return make_workers(error);
@@ -171,7 +178,7 @@ Status Server::open_roots(ServerError& error) {
 
 Status Server::make_gates() {
     for (const BackendSettings& backend : settings_->backends) {
-        const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(backend.queue);
+        const std::span<fastcgi::Gate::Place> queue = arena_.take_unmade<fastcgi::Gate::Place>(backend.queue);
         const std::span<fastcgi::Gate::Parking> parking =
             arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
         if (parking.empty()) {
@@ -205,7 +212,7 @@ Status Server::make_workers(ServerError& error) {
                                   .clients = &clients_,
                                   .post = post(),
                                   .offer_newcomers = &Server::offer_newcomers,
-                                  .supervisor = plan_.is_needed() ? &supervisor_ : nullptr,
+                                  .supervisor = plan_ != nullptr ? &supervisor_ : nullptr,
                                   .number = number,
                                   .count = count};
         const Status status = workers[number].init(setup, arena_);
@@ -252,7 +259,7 @@ void Server::announce() const {
         if (site.has_backend) {
             const BackendSettings& backend = settings_->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {
-                line.add(", PHP by ").add(plan_.php[site.backend_number].program.view()).add(" on demand");
+                line.add(", PHP by ").add(plan_->php[site.backend_number].program.view()).add(" on demand");
             } else {
                 line.add(", PHP at ").add(backend.address);
             }
@@ -385,6 +392,7 @@ void Server::finish() {
     }
     listeners_.close_all();
     arena_.finish();
+    plan_memory_.finish();
 }
 
 }  // namespace fcgate::server

@@ -94,7 +94,8 @@ class Server {
     Listeners listeners_;
     std::array<Site, limits::sites> sites_{};
     std::array<fastcgi::Gate, limits::backends> gates_{};
-    spawn::Plan plan_;
+    Arena plan_memory_;
+    spawn::Plan* plan_ = nullptr;  // none when no PHP is spawned
     spawn::SpawnerLink spawner_;
     spawn::Supervisor supervisor_;
     size_t site_count_ = 0;

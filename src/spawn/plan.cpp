@@ -161,9 +161,9 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
 
 }  // namespace
 
-bool Plan::is_needed() const {
-    for (const PhpPlan& one : php) {
-        if (one.used) {
+bool needs_plan(const Settings& settings) {
+    for (const BackendSettings& backend : settings.backends) {
+        if (backend.kind == BackendSettings::Kind::spawn) {
             return true;
         }
     }
@@ -178,9 +178,6 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
                 return status;
             }
         }
-    }
-    if (!plan.is_needed()) {
-        return Status::ok;
     }
     plan.owner_pid = getpid();
     const Status users = plan_users(settings.server, plan, error);

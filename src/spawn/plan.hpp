@@ -34,9 +34,10 @@ struct Plan {
     gid_t server_group = 0;
     bool changes_user = false;
     pid_t owner_pid = 0;  // of the server: tells the sockets of several apart
-
-    [[nodiscard]] bool is_needed() const;
 };
+
+// PHP is to be started for some backend.
+[[nodiscard]] bool needs_plan(const Settings& settings);
 
 // Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`.
 [[nodiscard]] Status resolve_automatic(Settings& settings, ConfigError& error);
