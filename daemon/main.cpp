@@ -1,6 +1,7 @@
 // The fcgate daemon: arguments, privileges and signals around the library's public interface. It stays in the
 // foreground.
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -208,7 +209,16 @@ int run(const Options& options, fcgate_settings*& settings) {
     return serve(settings, supervisor);
 }
 
+// What libmicrohttpd allocates on our threads comes from one heap. By default the GNU C library gives a thread one of its own, which
+// grows and shrinks apart from the others.
+void keep_one_heap() {
+#ifdef M_ARENA_MAX
+    (void)mallopt(M_ARENA_MAX, 1);
+#endif
+}
+
 int run_with_arguments(int argc, char** argv) {
+    keep_one_heap();
     if (!have_standard_descriptors()) {
         return exit_failure;
     }

@@ -1,8 +1,10 @@
 #include "privileges.hpp"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -133,8 +135,21 @@ bool is_final(const Identity& identity) {
 
 }  // namespace
 
-int choose_identity(const char* user, const char* group, Identity& identity) {
-    identity = {};
+namespace {
+
+int find_groups(Identity& identity) {
+    identity.group_count = Identity::most_groups;
+    if (*identity.name == '\0') {
+        identity.groups[0] = identity.gid;
+        identity.group_count = 1;
+    } else if (getgrouplist(identity.name, identity.gid, identity.groups, &identity.group_count) < 0) {
+        say("server.user: %s is in more than %d groups", identity.name, Identity::most_groups);
+        return exit_configuration;
+    }
+    return exit_ok;
+}
+
+int decide(const char* user, const char* group, Identity& identity) {
     if (geteuid() != 0) {
         return confirm_identity(user, group);
     }
@@ -156,14 +171,58 @@ int choose_identity(const char* user, const char* group, Identity& identity) {
     }
     if (!identity.changes) {
         say("warning: serving as root, as server.user says; whoever gets into this process owns the device");
+        return exit_ok;
     }
-    return exit_ok;
+    return find_groups(identity);
+}
+
+struct Answer {
+    int code = exit_failure;
+    Identity identity;
+};
+
+int cannot_ask() {
+    say("the users of this system cannot be looked up: %s", strerror(errno));
+    return exit_failure;
+}
+
+// The other end of a pipe: all of it or nothing, for it is smaller than PIPE_BUF.
+bool receive(int fd, Answer& answer) {
+    ssize_t count = 0;
+    do {
+        count = read(fd, &answer, sizeof answer);
+    } while (count < 0 && errno == EINTR);
+    return count == static_cast<ssize_t>(sizeof answer);
+}
+
+}  // namespace
+
+// In a child process: where users come from is the system's business (files, systemd, LDAP), and the libraries it loads for that would
+// stay in ours for ever.
+int choose_identity(const char* user, const char* group, Identity& identity) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return cannot_ask();
+    }
+    Answer answer;
+    const pid_t child = fork();
+    if (child == 0) {
+        answer.code = decide(user, group, answer.identity);
+        _exit(write(ends[1], &answer, sizeof answer) == static_cast<ssize_t>(sizeof answer) ? 0 : 1);
+    }
+    close(ends[1]);
+    if (child < 0 || !receive(ends[0], answer)) {
+        answer.code = cannot_ask();
+    }
+    close(ends[0]);
+    while (child > 0 && waitpid(child, nullptr, 0) < 0 && errno == EINTR) {}
+    identity = answer.identity;
+    return answer.code;
 }
 
 int become(const Identity& identity) {
     if (identity.changes) {
-        const bool is_named = *identity.name != '\0';
-        if ((is_named ? initgroups(identity.name, identity.gid) : setgroups(1, &identity.gid)) != 0) {
+        if (setgroups(static_cast<size_t>(identity.group_count), identity.groups) != 0) {
             return denied("set the groups of server.user");
         }
         if (setresgid(identity.gid, identity.gid, identity.gid) != 0) {

@@ -7,10 +7,14 @@
 namespace fcgate::daemon {
 
 struct Identity {
+    static constexpr int most_groups = 64;
+
     bool changes = false;  // false: stay who we are
     uid_t uid = 0;
     gid_t gid = 0;
-    char name[64] = "";  // of the user, for its further groups; empty: a number no user has
+    char name[64] = "";  // of the user; empty: a number no user has
+    gid_t groups[most_groups] = {};
+    int group_count = 0;
 };
 
 // Decides from server.user and server.group ("" for the default): as root another user, by default the first of fcgate,
