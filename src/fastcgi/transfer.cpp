@@ -31,7 +31,8 @@ constexpr size_t receive_at_once = size_t{256} * 1024;
 [[nodiscard]] ssize_t send_pieces(int fd, RequestStream::Pieces& pieces) {
     msghdr message{};
     message.msg_iov = pieces.begin();
-    message.msg_iovlen = pieces.size();
+    // size_t in glibc, int in POSIX and musl.
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(pieces.size());
     ssize_t count = 0;
     do {
         count = sendmsg(fd, &message, MSG_NOSIGNAL);
