@@ -3,8 +3,10 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 
 #include "scene.hpp"
 
@@ -159,7 +161,8 @@ void a_port_in_use_is_told(Scene& scene) {
     scene.listen_php();
     fcgate_error error{};
     assert_null(fcgate_create(scene.settings, &error));
-    expect_error(error, FCGATE_ERROR, "Address already in use; another program listens there");
+    expect_error(error, FCGATE_ERROR, strerror(EADDRINUSE));  // each libc has words of its own
+    expect_error(error, FCGATE_ERROR, "; another program listens there");
     expect_error(error, FCGATE_ERROR, listen.view());
     // The settings are still the caller's, to change and try again.
     scene.listen_nowhere();
@@ -182,7 +185,7 @@ void a_unix_socket_in_use_is_told_and_a_leftover_replaced(Scene& scene) {
     fcgate_error error{};
     assert_int_equal(fcgate_set(scene.settings, "server.listen", listen.c_str(), &error), FCGATE_OK);
     assert_null(fcgate_create(scene.settings, &error));
-    expect_error(error, FCGATE_ERROR, "Address already in use");
+    expect_error(error, FCGATE_ERROR, strerror(EADDRINUSE));
     close(taken);
     scene.front = local_address(path.view());
     scene.listen_nowhere();
