@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# Building for other machines, with Debian's cross compilers and qemu-user. Source it after lib.sh, do not run it.
+# shellcheck disable=SC2154 # build_packages comes from lib.sh
+
+all_architectures=(armhf armhf-musl aarch64 mips armel mipsel riscv64)
+
+# machine_of ARCH: sets triplet (Debian's name of the compiler) and package (what installs it).
+machine_of() {
+    case $1 in
+    armhf | armhf-musl) triplet=arm-linux-gnueabihf ;;
+    armel) triplet=arm-linux-gnueabi ;;
+    aarch64 | mips | mipsel | riscv64) triplet=$1-linux-gnu ;;
+    *) fail "no cross build for '$1'; there are: ${all_architectures[*]}" ;;
+    esac
+    package=g++-$triplet
+}
+
+# cross_tree ARCH NAME MESON-ARGUMENT...: configures and compiles build-NAME with the bundled libraries, and sets tree.
+cross_tree() {
+    local arch=$1 name=$2 cross_files=()
+    shift 2
+    machine_of "$arch"
+    need_packages "${build_packages[@]}" "$package" qemu-user-static
+    if [ "${arch%-musl}" != "$arch" ]; then
+        musl_toolchain "${arch%-musl}" "$triplet"
+        cross_files+=(--cross-file "$musl_home/meson.ini")
+    fi
+    cross_files+=(--cross-file "$project_root/cross/$arch.ini")
+    tree=$project_root/build-$name
+    configure_tree "$tree" "${cross_files[@]}" -Dlibmicrohttpd=bundled -Dinih=bundled -Dwerror=true \
+        --force-fallback-for=cmocka "$@"
+    say "compiling ${tree##*/}"
+    ninja -C "$tree" --quiet
+}
+
+# musl_toolchain ARCH TRIPLET: makes Debian's glibc cross compiler build static programs with Debian's musl, and sets
+# musl_home, where a specs file for GCC and a constants file for Meson are written.
+musl_toolchain() {
+    local arch=$1 triplet=$2 include libraries directory gcc_include cpp_includes
+    musl_home=$project_root/build-musl/$arch
+    if [ -f "$musl_home/meson.ini" ]; then
+        return
+    fi
+    mkdir -p "$musl_home/include"
+    fetch_musl "$arch"
+    include=$(echo "$musl_home"/package/usr/include/*-linux-musl*)
+    libraries=$(echo "$musl_home"/package/usr/lib/*-linux-musl*)
+    [ -f "$libraries/libc.a" ] || fail "Debian's musl-dev for $arch has no libc.a"
+    # The kernel's headers belong to no C library, but stand among glibc's.
+    for directory in "$include"/*; do
+        ln -sfn "$directory" "$musl_home/include/"
+    done
+    for directory in linux asm asm-generic; do
+        ln -sfn "/usr/$triplet/include/$directory" "$musl_home/include/"
+    done
+    gcc_include=$("$triplet-gcc" -print-file-name=include)
+    cpp_includes=$("$triplet-g++" -E -x c++ -v /dev/null 2>&1 >/dev/null | sed -n 's,^ \(/.*/c++/.*\),-isystem \1,p' | tr '\n' ' ')
+    musl_specs "$libraries" "$gcc_include" "$cpp_includes" >"$musl_home/gcc.specs"
+    printf '[constants]\nmusl = [%s]\n' "'-specs=$musl_home/gcc.specs'" >"$musl_home/meson.ini"
+}
+
+# A private state of apt, so that this machine need not take programs of another architecture. Not every list needs to
+# be there: the package says whether enough are.
+fetch_musl() {
+    local arch=$1 state=$musl_home/apt apt
+    apt=(apt-get -qq -o "APT::Architecture=$arch" -o "APT::Architectures::=$arch" -o "APT::Sandbox::User=root"
+        -o "Dir::State=$state" -o "Dir::State::status=/dev/null" -o "Dir::Cache=$state")
+    say "fetching Debian's musl-dev for $arch"
+    rm -rf "$state" "$musl_home/package"
+    mkdir -p "$state/lists/partial" "$state/archives/partial"
+    "${apt[@]}" update >"$state/update.log" 2>&1 || true
+    (cd "$state" && "${apt[@]}" download musl-dev) >"$state/download.log" 2>&1 ||
+        fail "no musl-dev for $arch: $(cat "$state/update.log" "$state/download.log")"
+    dpkg-deb --extract "$state"/musl-dev_*.deb "$musl_home/package"
+    rm -rf "$state"
+}
+
+# musl_specs LIBRARIES GCC-INCLUDE CPP-INCLUDES: musl's headers come behind those of libstdc++, which include them by
+# #include_next; nothing of glibc is looked at. Programs are static and, for address space randomisation, PIE.
+musl_specs() {
+    cat <<EOF
+*cc1:
++ -nostdinc -idirafter $musl_home/include -idirafter $2
+
+*cc1plus:
++ -isystem $project_root/cross/musl $3
+
+*link:
++ %{!no-pie:-pie --no-dynamic-linker -z text} -nostdlib
+
+*link_libgcc:
+-L$1 -L .%s
+
+*libgcc:
+libgcc.a%s
+
+*startfile:
+%{no-pie:$1/crt1.o}%{!no-pie:$1/rcrt1.o} $1/crti.o
+
+*endfile:
+$1/crtn.o
+
+EOF
+}
+
+# What makes a build small.
+# shellcheck disable=SC2034 # used by those who source this
+smallest_build=(-Dbuildtype=minsize -Db_ndebug=true -Db_lto=true)
