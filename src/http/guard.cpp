@@ -58,6 +58,10 @@ Refusal check_head(RequestHead& head, std::string_view version) {
     if (hosts > 1 || (hosts == 0 && !head.is_http_1_0)) {
         return {400, "not exactly one Host"};
     }
+    // An http target always has an authority (RFC 9110 section 4.2.1), so no client has reason to send none.
+    if (hosts == 1 && head.host.empty()) {
+        return {400, "an empty Host"};
+    }
     if (codings > 1 || (head.is_chunked && head.has_content_length)) {
         return {400, "two ways to tell the body's length"};
     }
