@@ -160,11 +160,15 @@ def time_to_answer(port):
     """From now to the first answer of a script, in seconds."""
     started = time.monotonic()
     deadline = started + processes.PATIENCE
+    last = None
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError, AssertionError):
-            if wire.ask(port, 'GET', '/hello.php').status == 200:
+        try:
+            last = wire.ask(port, 'GET', '/hello.php')
+            if last.status == 200:
                 return time.monotonic() - started
-    raise processes.NotReady('no script is answered')
+        except (OSError, AssertionError) as error:
+            last = error
+    raise processes.NotReady(f'no script is answered: {last!r}')
 
 
 class Weather:
@@ -251,6 +255,8 @@ class FpmWeather(Weather):
         # Workers live on without their main process, and serve the connections they have, until somebody notices.
         time.sleep(self.source.uniform(0, 0.05))
         self.php.end()
+        # php-fpm does not start while somebody still listens, and the last worker takes its time to die.
+        processes.wait_until(lambda: not processes.accepts(self.php.address), 'php-fpm lives on')
         self.php.start()
 
 
@@ -316,8 +322,13 @@ def run(options):
             print(f'{time.monotonic() - started:6.0f} s  {number} of {options.kills}, {fcgate.private_dirty_kib()} KiB, '
                   f'{len(fcgate.descriptors())} descriptors, {sum(clients.outcomes.values())} requests, '
                   f'{len(clients.wrong)} wrong', flush=True)
-    with clients:
-        weather.blow(options.kills, options.pause, progress)
+    try:
+        with clients:
+            weather.blow(options.kills, options.pause, progress)
+    except processes.NotReady:
+        print('\n'.join([f'{weather}', f'{clients}', *clients.wrong[:20], *fcgate.log().splitlines()[-20:],
+                         *php.log().splitlines()[-20:]]), flush=True)
+        raise
     wrong, _ = clients.judge(php.scratch / 'ledger')
     print(f'{weather}\n{clients}', flush=True)
     for line in wrong[:20]:

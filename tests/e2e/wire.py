@@ -42,7 +42,8 @@ class Response:
 class Client:
     """One connection. `address` is a port of 127.0.0.1, (host, port), or the path of a unix socket; `source` where it comes from."""
 
-    def __init__(self, address, timeout=PATIENCE, source=None):
+    def __init__(self, address, timeout=PATIENCE, source=None, window=None):
+        """With a `window` so many bytes may lie unread on our side, and the server's kernel takes no more than a device's would."""
         if isinstance(address, int):
             address = ('127.0.0.1', address)
         is_path = isinstance(address, (str, bytes))
@@ -50,6 +51,9 @@ class Client:
         self.host = 'localhost' if is_path else ('[{}]:{}' if ':' in address[0] else '{}:{}').format(*address)
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
+        if window:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         if source:
             self.socket.bind((source, 0))
         self.socket.connect(address)
