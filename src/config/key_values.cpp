@@ -9,7 +9,7 @@ namespace {
 
 using Type = Key::Type;
 using Pairs = FixedList<Pair, limits::pairs_per_site>;
-using Hosts = FixedList<std::string_view, limits::hosts_per_site>;
+using Words = FixedList<std::string_view, limits::words_per_key>;
 using Listeners = FixedList<ListenSettings, limits::listeners>;
 using Networks = FixedList<Network, limits::networks>;
 using Access = FixedList<AccessRule, limits::networks>;
@@ -241,7 +241,7 @@ Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::st
 }  // namespace
 
 bool is_repeatable(const Key& key) {
-    return key.type == Type::listen || key.type == Type::hosts || key.type == Type::index || key.type == Type::pairs ||
+    return key.type == Type::listen || key.type == Type::words || key.type == Type::index || key.type == Type::pairs ||
            key.type == Type::networks || key.type == Type::access;
 }
 
@@ -279,8 +279,8 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
         }
         case Type::listen:
             return add_listener(key, section, value, message);
-        case Type::hosts:
-            return add_words(key, value_of<Hosts>(key, section), value, message);
+        case Type::words:
+            return add_words(key, value_of<Words>(key, section), value, message);
         case Type::index:
             return add_index(key, value_of<SiteSettings>(key, section), value, message);
         case Type::pairs:
@@ -302,8 +302,8 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
 void clear_values(const Key& key, void* section) {
     if (key.type == Type::listen) {
         value_of<Listeners>(key, section).clear();
-    } else if (key.type == Type::hosts) {
-        value_of<Hosts>(key, section).clear();
+    } else if (key.type == Type::words) {
+        value_of<Words>(key, section).clear();
     } else if (key.type == Type::pairs) {
         value_of<Pairs>(key, section).clear();
     } else if (key.type == Type::networks) {
@@ -321,8 +321,8 @@ size_t count_values(const Key& key, const void* section) {
     if (key.type == Type::listen) {
         return value_of<Listeners>(key, section).size();
     }
-    if (key.type == Type::hosts) {
-        return value_of<Hosts>(key, section).size();
+    if (key.type == Type::words) {
+        return value_of<Words>(key, section).size();
     }
     if (key.type == Type::pairs) {
         return value_of<Pairs>(key, section).size();
@@ -368,8 +368,8 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
         case Type::listen:
             out.append(value_of<Listeners>(key, section)[number].text);
             return;
-        case Type::hosts:
-            out.append(value_of<Hosts>(key, section)[number]);
+        case Type::words:
+            out.append(value_of<Words>(key, section)[number]);
             return;
         case Type::index:
             out.append(value_of<SiteSettings>(key, section).index[number]);

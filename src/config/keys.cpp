@@ -75,6 +75,12 @@ constexpr Key unbuilt(std::string_view name, const char* only = "") {
     return {.name = name, .type = Type::unbuilt, .only = only};
 }
 
+template <auto Member>
+constexpr Key words(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
+    expect<Member, FixedList<std::string_view, limits::words_per_key>>();
+    return {.name = name, .type = Type::words, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+}
+
 constexpr const char* network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
 
 constexpr Key access(std::string_view name, bool allows) {
@@ -152,11 +158,7 @@ constexpr Key backend_keys[] = {
 };
 
 constexpr Key site_keys[] = {
-    {.name = "host",
-     .type = Type::hosts,
-     .at = MemberOf<&SiteSettings::hosts>::at,
-     .accepts = is_host_pattern,
-     .hint = "names without a port, for example router.lan *.local"},
+    words<&SiteSettings::hosts>("host", is_host_pattern, "names without a port, for example router.lan *.local"),
     text<&SiteSettings::root>("root", is_file_path, "the folder that is served, for example /www"),
     {.name = "index",
      .type = Type::index,
@@ -167,6 +169,8 @@ constexpr Key site_keys[] = {
                                           "a path below root, for example /index.php"),
     text<&SiteSettings::script_suffix>("script_suffix", is_script_suffix,
                                        "the end of PHP's file names, for example .php"),
+    words<&SiteSettings::no_scripts>("no_scripts", is_url_path, "paths of folders, for example /uploads"),
+    flag<&SiteSettings::listing>("listing"),
     text<&SiteSettings::backend>(
         "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
         "the NAME of a [backend NAME]"),
@@ -182,7 +186,7 @@ constexpr Key site_keys[] = {
     pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
     unbuilt("error_page"),
     unbuilt("sendfile_root"),
-    unbuilt("internal"),
+    words<&SiteSettings::internal>("internal", is_url_path, "paths of folders, for example /protected"),
 };
 
 constexpr SectionKind all_kinds[] = {SectionKind::server, SectionKind::backend, SectionKind::site};

@@ -28,7 +28,7 @@ struct Key {
         text,
         address,
         listen,
-        hosts,
+        words,
         index,
         pairs,
         networks,
@@ -43,7 +43,7 @@ struct Key {
     void* (*at)(void* section) = nullptr;
     uint64_t least = 0;  // number, size (bytes), time (ms)
     uint64_t most = 0;
-    bool (*accepts)(std::string_view text) = nullptr;  // text; each word of hosts and index; the name of a pair
+    bool (*accepts)(std::string_view text) = nullptr;  // text; each word of words and index; the name of a pair
     const char* hint = "";                             // completes "..., write "
     // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`.
     const char* only = nullptr;

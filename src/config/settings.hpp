@@ -70,12 +70,15 @@ struct BackendSettings {
 
 struct SiteSettings {
     std::string_view name;  // empty for [site]
-    FixedList<std::string_view, limits::hosts_per_site> hosts;
+    FixedList<std::string_view, limits::words_per_key> hosts;
     std::string_view root;
     FixedList<std::string_view, limits::index_names> index;  // of a section made by name: index.php index.html
     bool index_is_default = false;                           // the first value set replaces them
     std::string_view front_controller;
     std::string_view script_suffix = ".php";
+    FixedList<std::string_view, limits::words_per_key> no_scripts;  // paths below which nothing is run
+    FixedList<std::string_view, limits::words_per_key> internal;    // paths that only X-Accel-Redirect reaches
+    bool listing = false;
     std::string_view backend;   // name; empty: the first
     size_t backend_number = 0;  // filled in by check()
     bool has_backend = false;   // false when there is no [backend] at all: static files only

@@ -158,6 +158,20 @@ bool is_front_controller(std::string_view text) {
     return text.empty() || (text.size() >= 2 && text.front() == '/' && text.back() != '/');
 }
 
+bool is_url_path(std::string_view text) {
+    if (!text.starts_with('/')) {
+        return false;
+    }
+    std::string_view rest = slice(text, 1);
+    while (!rest.empty()) {
+        const std::string_view segment = split_first(rest, '/', rest);
+        if (segment.empty() || segment == "." || segment == "..") {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool is_log_target(std::string_view text) {
     return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
 }

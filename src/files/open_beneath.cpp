@@ -125,7 +125,7 @@ Result<int> open_beneath_by_name(int root, std::string_view path) {
     Result<int> result = Status::denied;
     if (fstat(reference, &status) != 0) {
         result = status_of_errno();
-    } else if (S_ISREG(status.st_mode) && is_beneath(root, reference)) {
+    } else if ((S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && is_beneath(root, reference)) {
         Text<32> link;
         link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(reference));
         const int fd = open(link.c_str(), read_flags);

@@ -85,6 +85,27 @@ Status decode_byte(std::string_view encoded, size_t& at, char& out) {
     return is_control(static_cast<unsigned char>(out)) || out == '\\' ? Status::malformed : Status::ok;
 }
 
+// Behind what VFAT leaves out at the end of a name.
+size_t skip_trailing_garbage(std::string_view path, size_t at) {
+    while (at < path.size() && (path[at] == '.' || path[at] == ' ')) {
+        ++at;
+    }
+    return at;
+}
+
+bool is_below_one(std::string_view path, std::string_view folder) {
+    size_t at = 0;
+    for (const char c : folder) {
+        at = c == '/' ? skip_trailing_garbage(path, at) : at;
+        if (at == path.size() || to_lower(path[at]) != to_lower(c)) {
+            return false;
+        }
+        ++at;
+    }
+    at = skip_trailing_garbage(path, at);
+    return at == path.size() || path[at] == '/';
+}
+
 }  // namespace
 
 Status split_target(std::string_view target, Target& out) {
@@ -178,6 +199,15 @@ void append_encoded_path(TextBuffer& out, std::string_view path) {
             out.append(std::string_view(escaped, sizeof escaped));
         }
     }
+}
+
+bool is_below(std::string_view path, std::span<const std::string_view> folders) {
+    for (const std::string_view folder : folders) {
+        if (is_below_one(path, folder.ends_with('/') ? slice(folder, 0, folder.size() - 1) : folder)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 }  // namespace fcgate::route

@@ -34,6 +34,9 @@ struct Target {
 // True when a segment starts with a dot, but for the first segment ".well-known" (RFC 8615).
 [[nodiscard]] bool has_hidden_segment(std::string_view path);
 
+// True when the path is one of these folders or below one. Compared as VFAT does, without case and without dots and spaces at the end of names.
+[[nodiscard]] bool is_below(std::string_view path, std::span<const std::string_view> folders);
+
 // The way back: appends a decoded path percent-encoded, for a Location. A normalised path starts with one slash only,
 // so the result can never be read as "//host".
 void append_encoded_path(TextBuffer& out, std::string_view path);

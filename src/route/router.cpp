@@ -70,9 +70,11 @@ class Search {
     bool at_index();
     bool at_path_info();
     bool at_front_controller();
+    bool at_folder();
 
     bool decide_failure(Found found);
     bool decide_file(std::string_view name);
+    bool decide_script(std::string_view name);
 
     bool refuse(uint16_t status, const char* reason) {
         decision_ = refusal(status, reason);
@@ -127,12 +129,19 @@ bool Search::decide_failure(Found found) {
     return false;
 }
 
+bool Search::decide_script(std::string_view name) {
+    if (is_below(name, {site_.settings->no_scripts.begin(), site_.settings->no_scripts.size()})) {
+        return refuse(404, "no script is run there (see `no_scripts`)");
+    }
+    decision_.kind = Decision::Kind::script;
+    decision_.script_name = name;
+    return true;
+}
+
 // `name` is an existing regular file.
 bool Search::decide_file(std::string_view name) {
     if (is_script(*site_.settings, name)) {
-        decision_.kind = Decision::Kind::script;
-        decision_.script_name = name;
-        return true;
+        return decide_script(name);
     }
     if (shows_source(*site_.settings, name)) {
         return refuse(404, "the name would show a script's source");
@@ -197,10 +206,8 @@ bool Search::at_path_info() {
         const Found found = look(buffer_.data());
         buffer_[slash] = '/';
         if (found == Found::file) {
-            decision_.kind = Decision::Kind::script;
-            decision_.script_name = script;
             decision_.path_info = slice(path_, slash);
-            return true;
+            return decide_script(script);
         }
         if (found != Found::folder) {
             return decide_failure(found);
@@ -224,15 +231,21 @@ bool Search::at_front_controller() {
     if (found != Found::file) {
         return decide_failure(found);
     }
-    decision_.kind = Decision::Kind::script;
-    decision_.script_name = name;
+    return decide_script(name);
+}
+
+bool Search::at_folder() {
+    if (!site_.settings->listing || !path_.ends_with('/') || look(path_.data()) != Found::folder) {
+        return false;
+    }
+    decision_.kind = Decision::Kind::listing;
     return true;
 }
 
 Decision Search::run() {
     const bool has_index = !site_.settings->index.empty();
     const bool decided = (path_.ends_with('/') && has_index ? at_index() : at_path()) || at_path_info() ||
-                         at_front_controller() || refuse(404, "no such file");
+                         at_front_controller() || at_folder() || refuse(404, "no such file");
     static_cast<void>(decided);
     decision_.path = path_;
     return decision_;
@@ -275,6 +288,9 @@ Decision decide(const SiteRoot& site, std::string_view method, const Target& tar
     buffer[path.value().size()] = '\0';
     if (has_hidden_segment(path.value())) {
         decision = refusal(404, "a name that starts with a dot");
+        decision.path = path.value();
+    } else if (is_below(path.value(), {site.settings->internal.begin(), site.settings->internal.size()})) {
+        decision = refusal(404, "only X-Accel-Redirect leads there (see `internal`)");
         decision.path = path.value();
     } else {
         decision = Search(site, buffer, path.value()).run();

@@ -18,6 +18,7 @@ struct Decision {
     enum class Kind : uint8_t {
         file,      // `path` is an existing regular file below the root, or "*" for OPTIONS *
         script,    // script_name is an existing regular file; path_info the rest
+        listing,   // `path` is a folder, with its slash, whose content may be shown
         redirect,  // to `path` + "/" (encoded again, query kept): a folder asked for without its slash
         refuse,    // status, reason
     };
@@ -46,13 +47,15 @@ inline constexpr size_t decision_buffer = limits::request_target + limits::path 
 // - methods: CONNECT 501, TRACE 405. (CONNECT's target is no Target: ask refuses_method() before split_target().)
 // - the target's and the path's rules: 400, also for a ".." that escapes. `OPTIONS *` is `file` with the path "*",
 //   which files/ answers without looking.
-// - hidden segments: 404.
+// - hidden segments, and paths below `internal`: 404.
 // - an existing regular file that ends in script_suffix, or is the front controller, is a script; any other is a file,
 //   unless its name would show source (see below): 404. What is neither file nor folder: 403.
 // - a folder: with its slash the first existing index file (script or file), without it a redirect.
 // - SCRIPT.php/rest, where SCRIPT.php is an existing regular file: a script with path_info.
 // - the front controller, if one is configured and exists: script_name = front_controller, path_info empty, for
 //   applications read REQUEST_URI.
+// - a folder, with its slash, is listed if `listing` says so.
+// - a script below `no_scripts` is 404, however it was found.
 // - else 404. A stat that fails with EACCES is 403.
 // A file with other methods than GET and HEAD is still `file`; files/ answers 405.
 //

@@ -1,31 +1,9 @@
 #include "server/dispatcher.hpp"
 
-#include "fastcgi/environment.hpp"
-#include "files/static_file.hpp"
 #include "http/status_page.hpp"
 #include "route/client.hpp"
 
 namespace fcgate::server {
-
-namespace {
-
-constexpr std::string_view server_software = "fcgate/" FCGATE_BUILD_VERSION;
-
-// RFC 9110 section 9.2.1.
-[[nodiscard]] bool is_safe(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
-
-[[nodiscard]] bool has_field(std::span<const Field> fields, std::string_view name) {
-    for (const Field& field : fields) {
-        if (equals_ignore_case(field.name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-}  // namespace
 
 http::RequestHandler Dispatcher::handler() {
     http::RequestHandler handler;
@@ -56,19 +34,12 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     switch (decision.kind) {
         case route::Decision::Kind::script:
             return begin_script(connection, head, reply);
-        case route::Decision::Kind::file: {
-            TextBuffer text(setup_.text_scratch);
-            files::serve(setup_.sites[route_.site].root, decision.path, head, *setup_.mime, text, reply);
-            if (reply.status >= 400) {
-                Reply page;
-                http::reply_with_status(page, reply.status);
-                for (const Field& field : reply.fields()) {
-                    (void)page.add_field(field.name, field.value);
-                }
-                reply = page;
-            }
+        case route::Decision::Kind::file:
+            serve_file(head, reply);
             break;
-        }
+        case route::Decision::Kind::listing:
+            list_folder(connection, head, reply);
+            break;
         case route::Decision::Kind::redirect:
             redirect(reply);
             break;
@@ -178,52 +149,6 @@ void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
     add_site_fields(route_.site, reply);
 }
 
-http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {
-    const SiteSettings& site = site_settings();
-    if (!site.has_backend) {
-        refuse(connection, reply, 503, "a script, but no backend is configured");
-        return http::Outcome::reply;
-    }
-    if (head.is_chunked) {
-        // php-fpm ignores a body without CONTENT_LENGTH.
-        refuse(connection, reply, 411, "a chunked body");
-        return http::Outcome::reply;
-    }
-    if (head.content_length > site.max_body) {
-        refuse(connection, reply, 413, "the body is larger than `max_body`");
-        return http::Outcome::reply;
-    }
-    fastcgi::ExchangeStart start;
-    start.owner.context = &connection;
-    start.owner.wake = [](void* context) {
-        auto* const woken = static_cast<http::Connection*>(context);
-        woken->engine->wake(*woken);
-    };
-    start.owner.handler = this;
-    start.owner.write_params = [](void* handler, void* context, fastcgi::ParamsWriter& out) {
-        return static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
-    };
-    start.owner.describe = [](void* handler, void* context, TextBuffer& out) {
-        static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
-    };
-    start.site = static_cast<uint32_t>(route_.site);
-    start.script_memo = route::remember(site, route_.decision).pack();
-    start.backend = static_cast<uint32_t>(site.backend_number);
-    start.client_key = head.client.client_key();
-    start.body_length = head.content_length;
-    start.is_safe = is_safe(head.method);
-    start.is_head = connection.is_head;
-    start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
-    fastcgi::Exchange* const exchange = setup_.upstream->open(start);
-    if (exchange == nullptr) {
-        refuse(connection, reply, 503, "too many requests wait for PHP (see `exchanges`)");
-        return http::Outcome::reply;
-    }
-    connection.exchange = SlotPool<fastcgi::Exchange>::handle(*exchange);
-    setup_.upstream->begin(*exchange);
-    return poll(connection, reply);
-}
-
 size_t Dispatcher::body(http::Connection& connection, std::span<const char> bytes) {
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     return exchange != nullptr ? setup_.upstream->feed(*exchange, bytes) : bytes.size();
@@ -253,30 +178,6 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     return http::Outcome::reply;
 }
 
-void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
-    const fastcgi::ResponseStream& response = exchange.response;
-    const fastcgi::ResponseHead& head = response.head();
-    exchange.reply_begun = true;
-    reply.status = head.status();
-    for (const Field& field : head.fields()) {
-        // The head holds no more fields than a reply has room for.
-        (void)reply.add_field(field.name, field.value);
-    }
-    reply.length_known = head.has_content_length() || (response.ended() && !exchange.start.is_head);
-    reply.length = head.has_content_length() ? head.content_length() : response.output_size();
-    if (response.is_whole() && response.output_size() == reply.length) {
-        reply.body = Reply::Body::memory;
-        reply.memory = response.whole();
-        return;
-    }
-    reply.body = Reply::Body::stream;
-    reply.reader.context = &exchange;
-    reply.reader.read = [](void* context, std::span<char> room) {
-        auto* const from = static_cast<fastcgi::Exchange*>(context);
-        return from->upstream->read(*from, room);
-    };
-}
-
 void Dispatcher::done(http::Connection& connection) {
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     if (exchange != nullptr) {
@@ -286,91 +187,6 @@ void Dispatcher::done(http::Connection& connection) {
     if (routed_for_ == &connection) {
         routed_for_ = nullptr;
     }
-}
-
-bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
-    const RequestHead& head = setup_.engine->head(connection);
-    if (routed_for_ != &connection && !recall(connection, head)) {
-        return false;
-    }
-    const fastcgi::CgiRequest request{
-        .head = head,
-        .document_root = setup_.sites[route_.site].document_root,
-        .script_name = route_.decision.script_name,
-        .path_info = route_.decision.path_info,
-        .query = route_.decision.query,
-        .server_name = route_.host.name,
-        .server_port = route_.host.port,
-        .server_software = server_software,
-        .params = {site_settings().params.begin(), site_settings().params.size()},
-        .has_body = head.content_length > 0,
-        .body_length = head.content_length,
-        .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
-    };
-    fastcgi::write_environment(request, out);
-    return true;
-}
-
-// The route of a request that has waited: worked out from what was kept of it.
-bool Dispatcher::recall(const http::Connection& connection, const RequestHead& head) {
-    const fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
-    route::Target target;
-    routed_for_ = nullptr;
-    if (exchange == nullptr || route::split_target(head.target, target) != Status::ok) {
-        return false;
-    }
-    route_ = Route();
-    route_.site = exchange->start.site;
-    if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
-        return false;
-    }
-    if (route::recall(site_settings(), route::ScriptMemo::unpack(exchange->start.script_memo), target,
-                      setup_.path_scratch, route_.decision) != Status::ok) {
-        return false;
-    }
-    routed_for_ = &connection;
-    return true;
-}
-
-void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason) {
-    http::reply_with_status(reply, status);
-    // After a head that breaks the rules nothing on this connection can be trusted.
-    reply.close = status == 400;
-    if (status == 405) {
-        (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
-    }
-    LogLine line(*setup_.log, status == 404 ? LogLevel::debug : LogLevel::info);
-    connection.asker.print_address(line.text());
-    line.add(": ");
-    describe(connection, line.text());
-    line.add(": ").add_number(status).add(": ").add(reason).send();
-}
-
-void Dispatcher::redirect(Reply& reply) {
-    TextBuffer location(setup_.text_scratch);
-    route::append_encoded_path(location, route_.decision.path);
-    location.append('/');
-    if (route_.decision.has_query) {
-        location.append('?').append(route_.decision.query);
-    }
-    reply.status = 308;
-    if (!location.ok() || !reply.add_field("Location", location.view())) {
-        http::reply_with_status(reply, 414);
-    }
-}
-
-// What the configuration adds, unless whoever made the reply has said otherwise.
-void Dispatcher::add_site_fields(size_t site, Reply& reply) {
-    for (const Pair& header : setup_.settings->sites[site].headers) {
-        if (!has_field(reply.fields(), header.name)) {
-            (void)reply.add_field(header.name, header.value);
-        }
-    }
-}
-
-void Dispatcher::describe(const http::Connection& connection, TextBuffer& out) const {
-    // Short enough to leave room for the reason, whatever the client has put into it.
-    out.append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
 }
 
 }  // namespace fcgate::server

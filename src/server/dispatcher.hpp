@@ -36,8 +36,10 @@ class Dispatcher {
         const Endpoints* endpoints = nullptr;
         std::span<const Site> sites;
         std::string_view machine_name;
-        std::span<char> path_scratch;  // path_scratch_size
-        std::span<char> text_scratch;  // text_scratch_size
+        std::span<char> path_scratch;    // path_scratch_size
+        std::span<char> text_scratch;    // text_scratch_size
+        std::span<char> listing_memory;  // files::listing_memory and listing_page, if a site lists its folders
+        std::span<char> listing_page;
     };
     static constexpr size_t path_scratch_size = route::decision_buffer;
     static constexpr size_t text_scratch_size = 4 * limits::request_target;
@@ -54,23 +56,30 @@ class Dispatcher {
         const HostHandler* host_handler = nullptr;  // else the decision holds
     };
 
+    // dispatcher.cpp: where a request leads
     [[nodiscard]] http::Outcome begin(http::Connection& connection, RequestHead& head, Reply& reply);
     [[nodiscard]] size_t body(http::Connection& connection, std::span<const char> bytes);
     [[nodiscard]] http::Outcome poll(http::Connection& connection, Reply& reply);
     void done(http::Connection& connection);
 
-    [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
     [[nodiscard]] bool route(http::Connection& connection, RequestHead& head, Reply& reply);
     void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
     void call_host_handler(const RequestHead& head, Reply& reply);
     [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);
+
+    // dispatcher_script.cpp
+    [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
+    static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
+    [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
+
+    // dispatcher_files.cpp
+    void serve_file(const RequestHead& head, Reply& reply);
+    void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
     void redirect(Reply& reply);
-    static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
     void add_site_fields(size_t site, Reply& reply);
-    [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const SiteSettings& site_settings() const { return setup_.settings->sites[route_.site]; }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "files/listing.hpp"
 #include "http/listener.hpp"
 #include "route/client.hpp"
 
@@ -45,6 +46,10 @@ Worker::Shares Worker::shares_of(const Settings& settings) {
     // Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
     shares.params_size = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
     shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 6;
+    for (const SiteSettings& site : settings.sites) {
+        shares.listing_memory = site.listing ? files::listing_memory : shares.listing_memory;
+        shares.listing_page = site.listing ? files::listing_page : shares.listing_page;
+    }
     return shares;
 }
 
@@ -56,7 +61,7 @@ size_t Worker::arena_size(const Settings& settings) {
            2 * shares.places * sizeof(fastcgi::Grant) + shares.links * sizeof(fastcgi::Link) +
            shares.pages * sizeof(Page) + shares.timers * sizeof(void*) + limits::request_fields * sizeof(Field) +
            shares.field_size + shares.params_size + limits::read_chunk + Dispatcher::path_scratch_size +
-           Dispatcher::text_scratch_size + alignment_slack;
+           Dispatcher::text_scratch_size + shares.listing_memory + shares.listing_page + alignment_slack;
 }
 
 void Listeners::close_all() {
@@ -122,7 +127,9 @@ Status Worker::carve(Arena& arena) {
     const std::span<char> field_scratch = arena.take_text(shares_.field_size);
     const std::span<char> path_scratch = arena.take_text(Dispatcher::path_scratch_size);
     const std::span<char> text_scratch = arena.take_text(Dispatcher::text_scratch_size);
-    if (text_scratch.empty()) {
+    const std::span<char> listing_page = arena.take_text(shares_.listing_page);
+    const std::span<uint8_t> listing_memory = arena.take(shares_.listing_memory, alignof(uint64_t));
+    if (text_scratch.empty() || listing_memory.size() != shares_.listing_memory) {
         return Status::exhausted;
     }
     timers_.init(timers);
@@ -131,16 +138,19 @@ Status Worker::carve(Arena& arena) {
     if (mailbox != Status::ok) {
         return mailbox;
     }
-    const Dispatcher::Setup dispatcher{.settings = setup_.settings,
-                                       .log = setup_.log,
-                                       .engine = &engine_,
-                                       .upstream = &upstream_,
-                                       .mime = setup_.mime,
-                                       .endpoints = setup_.endpoints,
-                                       .sites = setup_.sites,
-                                       .machine_name = setup_.machine_name,
-                                       .path_scratch = path_scratch,
-                                       .text_scratch = text_scratch};
+    const Dispatcher::Setup dispatcher{
+        .settings = setup_.settings,
+        .log = setup_.log,
+        .engine = &engine_,
+        .upstream = &upstream_,
+        .mime = setup_.mime,
+        .endpoints = setup_.endpoints,
+        .sites = setup_.sites,
+        .machine_name = setup_.machine_name,
+        .path_scratch = path_scratch,
+        .text_scratch = text_scratch,
+        .listing_memory = {reinterpret_cast<char*>(listing_memory.data()), listing_memory.size()},
+        .listing_page = listing_page};
     dispatcher_.init(dispatcher);
     const fastcgi::Upstream::Setup upstream{.settings = setup_.settings,
                                             .log = setup_.log,

@@ -85,6 +85,8 @@ class Worker {
         size_t field_size;
         size_t params_size;
         size_t timers;
+        size_t listing_memory;  // 0: no site lists its folders
+        size_t listing_page;
     };
     [[nodiscard]] static Shares shares_of(const Settings& settings);
 

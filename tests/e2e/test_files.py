@@ -154,3 +154,47 @@ class Files(ServedCase):
     def test_neither_file_nor_folder(self):
         os.mkfifo(self.root / 'files' / 'fifo')
         self.assert_status(self.get('/files/fifo'), 403)
+
+
+class Folders(ServedCase):
+    """Folders with rules of their own."""
+
+    site = ('listing = yes', 'no_scripts = /uploads', 'internal = /protected/')
+
+    @classmethod
+    def make_site(cls):
+        root = super().make_site()
+        for folder in ('uploads', 'protected', 'empty'):
+            (root / folder).mkdir()
+        for folder in ('uploads', 'protected'):
+            (root / folder / 'evil.php').write_text('<?php echo "it ran";\n')
+            (root / folder / 'note.txt').write_text('a note\n')
+        return root
+
+    def test_list_of_a_folder(self):
+        with self.client() as client:
+            response = client.ask('GET', '/files/')
+            self.assert_status(response, 200)
+            self.assertEqual(response.field('Content-Type'), 'text/html; charset=utf-8')
+            self.assertIn('<a href="./plain.txt">plain.txt</a>', response.text)
+            self.assertEqual(client.ask('HEAD', '/files/').field('Content-Length'), str(len(response.body)))
+            self.assertIn('This folder is empty.', client.ask('GET', '/empty/').text)
+            self.assert_status(client.ask('GET', '/files?a=b'), 308)
+            refused = client.ask('POST', '/files/', body=b'x')
+            self.assert_status(refused, 405)
+            self.assertEqual(refused.field('Allow'), 'GET, HEAD, OPTIONS')
+
+    def test_nothing_is_run_among_uploads(self):
+        for target in ('/uploads/evil.php', '/uploads/evil.php/a', '/Uploads/../uploads/evil.php', '/uploads/evil.php?x'):
+            with self.subTest(target=target):
+                response = self.get(target)
+                self.assert_status(response, 404)
+                self.assertNotIn('it ran', response.text)
+                self.assertNotIn('<?php', response.text)
+        self.assertEqual(self.get('/uploads/note.txt').text, 'a note\n')
+
+    def test_internal_folder_is_not_there(self):
+        for target in ('/protected', '/protected/', '/protected/note.txt', '/protected/evil.php', '/protected/none'):
+            with self.subTest(target=target):
+                self.assert_status(self.get(target), 404)
+        self.assertNotIn('protected', self.get('/').text)

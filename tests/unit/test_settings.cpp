@@ -271,7 +271,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
         {"site.spool", "/tmp", "[site] spool: not supported yet; leave it out"},
         {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
-        {"site.internal", "/p/", "[site] internal: not supported yet; leave it out"},
     };
     for (const auto& each : all) {
         must_refuse(settings, each.name, each.value, Status::refused, each.text);
@@ -407,6 +406,8 @@ index = index.php
 index = index.html
 front_controller =
 script_suffix = .php
+no_scripts =
+listing = no
 backend =
 max_body = 8m
 allow =
@@ -414,6 +415,7 @@ deny =
 trusted_proxy =
 param = A b c
 header =
+internal =
 )");
 }
 

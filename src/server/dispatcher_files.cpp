@@ -1,0 +1,98 @@
+// The part of Dispatcher that answers without a script: files, folders, refusals.
+#include "files/listing.hpp"
+#include "files/static_file.hpp"
+#include "http/status_page.hpp"
+#include "server/dispatcher.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+[[nodiscard]] bool has_field(std::span<const Field> fields, std::string_view name) {
+    for (const Field& field : fields) {
+        if (equals_ignore_case(field.name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace
+
+void Dispatcher::serve_file(const RequestHead& head, Reply& reply) {
+    TextBuffer text(setup_.text_scratch);
+    files::serve(setup_.sites[route_.site].root, route_.decision.path, head, *setup_.mime, text, reply);
+    if (reply.status >= 400) {
+        Reply page;
+        http::reply_with_status(page, reply.status);
+        for (const Field& field : reply.fields()) {
+            (void)page.add_field(field.name, field.value);
+        }
+        reply = page;
+    }
+}
+
+void Dispatcher::list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+    if (head.method != "GET" && head.method != "HEAD") {
+        refuse(connection, reply, 405, "a folder's list is only to be read");
+        return;
+    }
+    TextBuffer page(setup_.listing_page);
+    const Status status =
+        files::list_folder(setup_.sites[route_.site].root, route_.decision.path, setup_.listing_memory, page);
+    if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()})) {
+        const bool is_gone = status == Status::not_found || status == Status::denied;
+        refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed");
+        return;
+    }
+    reply.status = 200;
+    reply.body = Reply::Body::copied;
+    reply.length_known = true;
+    reply.length = page.size();
+    // Two fields: there is room.
+    (void)reply.add_field("Content-Type", "text/html; charset=utf-8");
+    (void)reply.add_field("Cache-Control", "no-cache");
+}
+
+void Dispatcher::redirect(Reply& reply) {
+    TextBuffer location(setup_.text_scratch);
+    route::append_encoded_path(location, route_.decision.path);
+    location.append('/');
+    if (route_.decision.has_query) {
+        location.append('?').append(route_.decision.query);
+    }
+    reply.status = 308;
+    if (!location.ok() || !reply.add_field("Location", location.view())) {
+        http::reply_with_status(reply, 414);
+    }
+}
+
+void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason) {
+    http::reply_with_status(reply, status);
+    // After a head that breaks the rules nothing on this connection can be trusted.
+    reply.close = status == 400;
+    if (status == 405) {
+        (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
+    }
+    LogLine line(*setup_.log, status == 404 ? LogLevel::debug : LogLevel::info);
+    connection.asker.print_address(line.text());
+    line.add(": ");
+    describe(connection, line.text());
+    line.add(": ").add_number(status).add(": ").add(reason).send();
+}
+
+// What the configuration adds, unless whoever made the reply has said otherwise.
+void Dispatcher::add_site_fields(size_t site, Reply& reply) {
+    for (const Pair& header : setup_.settings->sites[site].headers) {
+        if (!has_field(reply.fields(), header.name)) {
+            (void)reply.add_field(header.name, header.value);
+        }
+    }
+}
+
+void Dispatcher::describe(const http::Connection& connection, TextBuffer& out) const {
+    // Short enough to leave room for the reason, whatever the client has put into it.
+    out.append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
+}
+
+}  // namespace fcgate::server

@@ -1,0 +1,133 @@
+// The part of Dispatcher that leads a request to a script and its answer back.
+#include "fastcgi/environment.hpp"
+#include "http/status_page.hpp"
+#include "server/dispatcher.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+constexpr std::string_view server_software = "fcgate/" FCGATE_BUILD_VERSION;
+
+// RFC 9110 section 9.2.1.
+[[nodiscard]] bool is_safe(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+}  // namespace
+
+http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {
+    const SiteSettings& site = site_settings();
+    if (!site.has_backend) {
+        refuse(connection, reply, 503, "a script, but no backend is configured");
+        return http::Outcome::reply;
+    }
+    if (head.is_chunked) {
+        // php-fpm ignores a body without CONTENT_LENGTH.
+        refuse(connection, reply, 411, "a chunked body");
+        return http::Outcome::reply;
+    }
+    if (head.content_length > site.max_body) {
+        refuse(connection, reply, 413, "the body is larger than `max_body`");
+        return http::Outcome::reply;
+    }
+    fastcgi::ExchangeStart start;
+    start.owner.context = &connection;
+    start.owner.wake = [](void* context) {
+        auto* const woken = static_cast<http::Connection*>(context);
+        woken->engine->wake(*woken);
+    };
+    start.owner.handler = this;
+    start.owner.write_params = [](void* handler, void* context, fastcgi::ParamsWriter& out) {
+        return static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
+    };
+    start.owner.describe = [](void* handler, void* context, TextBuffer& out) {
+        static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
+    };
+    start.site = static_cast<uint32_t>(route_.site);
+    start.script_memo = route::remember(site, route_.decision).pack();
+    start.backend = static_cast<uint32_t>(site.backend_number);
+    start.client_key = head.client.client_key();
+    start.body_length = head.content_length;
+    start.is_safe = is_safe(head.method);
+    start.is_head = connection.is_head;
+    start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
+    fastcgi::Exchange* const exchange = setup_.upstream->open(start);
+    if (exchange == nullptr) {
+        refuse(connection, reply, 503, "too many requests wait for PHP (see `exchanges`)");
+        return http::Outcome::reply;
+    }
+    connection.exchange = SlotPool<fastcgi::Exchange>::handle(*exchange);
+    setup_.upstream->begin(*exchange);
+    return poll(connection, reply);
+}
+
+void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
+    const fastcgi::ResponseStream& response = exchange.response;
+    const fastcgi::ResponseHead& head = response.head();
+    exchange.reply_begun = true;
+    reply.status = head.status();
+    for (const Field& field : head.fields()) {
+        // The head holds no more fields than a reply has room for.
+        (void)reply.add_field(field.name, field.value);
+    }
+    reply.length_known = head.has_content_length() || (response.ended() && !exchange.start.is_head);
+    reply.length = head.has_content_length() ? head.content_length() : response.output_size();
+    if (response.is_whole() && response.output_size() == reply.length) {
+        reply.body = Reply::Body::memory;
+        reply.memory = response.whole();
+        return;
+    }
+    reply.body = Reply::Body::stream;
+    reply.reader.context = &exchange;
+    reply.reader.read = [](void* context, std::span<char> room) {
+        auto* const from = static_cast<fastcgi::Exchange*>(context);
+        return from->upstream->read(*from, room);
+    };
+}
+
+bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
+    const RequestHead& head = setup_.engine->head(connection);
+    if (routed_for_ != &connection && !recall(connection, head)) {
+        return false;
+    }
+    const fastcgi::CgiRequest request{
+        .head = head,
+        .document_root = setup_.sites[route_.site].document_root,
+        .script_name = route_.decision.script_name,
+        .path_info = route_.decision.path_info,
+        .query = route_.decision.query,
+        .server_name = route_.host.name,
+        .server_port = route_.host.port,
+        .server_software = server_software,
+        .params = {site_settings().params.begin(), site_settings().params.size()},
+        .has_body = head.content_length > 0,
+        .body_length = head.content_length,
+        .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
+    };
+    fastcgi::write_environment(request, out);
+    return true;
+}
+
+// The route of a request that has waited: worked out from what was kept of it.
+bool Dispatcher::recall(const http::Connection& connection, const RequestHead& head) {
+    const fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
+    route::Target target;
+    routed_for_ = nullptr;
+    if (exchange == nullptr || route::split_target(head.target, target) != Status::ok) {
+        return false;
+    }
+    route_ = Route();
+    route_.site = exchange->start.site;
+    if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
+        return false;
+    }
+    if (route::recall(site_settings(), route::ScriptMemo::unpack(exchange->start.script_memo), target,
+                      setup_.path_scratch, route_.decision) != Status::ok) {
+        return false;
+    }
+    routed_for_ = &connection;
+    return true;
+}
+
+}  // namespace fcgate::server
