@@ -248,13 +248,13 @@ void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
     if (try_again(exchange)) {
         return;
     }
-    if (error_number != 0) {
-        fail(exchange, 502, where, error_number);
-    } else {
-        fail(exchange, 502,
-             "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or ran into "
-             "request_terminate_timeout)");
-    }
+    // Whether the kernel calls it an end or a reset depends on what PHP had not read yet.
+    const bool is_closed = error_number == 0 || error_number == ECONNRESET || error_number == EPIPE;
+    fail(exchange, 502,
+         is_closed ? "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or "
+                     "ran into request_terminate_timeout)"
+                   : where,
+         error_number);
 }
 
 // Hands output to the client's side. What it takes makes room for more.

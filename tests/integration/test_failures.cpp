@@ -120,7 +120,9 @@ void reset_before_anything(Scene& scene) {
     PhpConnection& php = scene.accept();
     assert_true(wait_for(php.fd(), POLLIN, soon()));  // a unix socket is reset when bytes are left unread
     php.reset();
-    expect_failure(scene, client, 502, "read: Connection reset by peer");
+    expect_failure(scene, client, 502,
+                   "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or "
+                   "ran into request_terminate_timeout): Connection reset by peer");
 }
 
 void closed_before_anything(Scene& scene) {
