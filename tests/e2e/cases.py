@@ -22,10 +22,10 @@ class Pool:
         self.workers = workers
         self.tcp = tcp
 
-    def make(self, folder, max_requests):
+    def make(self, folder, max_requests, values=(), lines=()):
         if hardship.is_on:
             return processes.SpawnedPhp(folder, self.workers)
-        return processes.PhpFpm(folder, self.workers, self.tcp, max_requests)
+        return processes.PhpFpm(folder, self.workers, self.tcp, max_requests, values, lines)
 
     def __str__(self):
         return f'{self.workers} worker{"s" if self.workers > 1 else ""}{", TCP" if self.tcp else ""}'
@@ -44,6 +44,8 @@ class ServedCase(unittest.TestCase):
     site = ()
     more = ()
     max_requests = 0
+    php_values = ()  # of php.ini
+    pool_lines = ()  # of php-fpm's pool
     with_php = True
 
     maxDiff = None
@@ -55,7 +57,7 @@ class ServedCase(unittest.TestCase):
         cls.addClassCleanup(cls.end)
         cls.root = cls.make_site()
         if cls.with_php:
-            cls.php = cls.pool.make(cls.folder, cls.max_requests).start()
+            cls.php = cls.pool.make(cls.folder, cls.max_requests, cls.php_values, cls.pool_lines).start()
         cls.port = processes.free_port()
         site = list(cls.site)
         if cls.php:

@@ -27,10 +27,10 @@ def connect(address, timeout=PATIENCE):
 class Request:
     """Sent when it is made."""
 
-    def __init__(self, address, script, query='', timeout=PATIENCE):
+    def __init__(self, address, script, query='', more=None, timeout=PATIENCE):
         self.socket = connect(address, timeout)
         params = {'SCRIPT_FILENAME': str(script), 'SCRIPT_NAME': '/direct.php', 'REQUEST_METHOD': 'GET',
-                  'QUERY_STRING': query, 'GATEWAY_INTERFACE': 'CGI/1.1', 'SERVER_PROTOCOL': 'HTTP/1.1'}
+                  'QUERY_STRING': query, 'GATEWAY_INTERFACE': 'CGI/1.1', 'SERVER_PROTOCOL': 'HTTP/1.1', **(more or {})}
         packed = b''.join(pair(name, value) for name, value in params.items())
         self.socket.sendall(record(BEGIN_REQUEST, struct.pack('>HB5x', 1, 0)) + record(PARAMS, packed) +
                             record(PARAMS, b'') + record(STDIN, b''))

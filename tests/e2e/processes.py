@@ -249,11 +249,11 @@ php_values = ['log_errors = 1', 'display_errors = 0', 'html_errors = 0', 'variab
 
 
 class PhpFpm(Process):
-    """A pool of `workers` processes, on a unix socket or TCP."""
+    """A pool of `workers` processes, on a unix socket or TCP. `values` add to its php.ini, `lines` to the pool's configuration."""
 
     server_lines = backend_lines = ()
 
-    def __init__(self, folder, workers=2, tcp=False, max_requests=0, values=()):
+    def __init__(self, folder, workers=2, tcp=False, max_requests=0, values=(), lines=()):
         super().__init__('php-fpm', folder)
         self.folder = folder
         self.workers = workers
@@ -262,20 +262,21 @@ class PhpFpm(Process):
         self.address = ('127.0.0.1', port) if tcp else str(folder / 'php-fpm.sock')
         self.listen = f'127.0.0.1:{port}' if tcp else self.address
         self.fcgate_address = self.listen if tcp else f'unix:{self.listen}'
-        self.write_configuration(max_requests, values)
+        self.write_configuration(max_requests, values, lines)
 
     def made(self, name):
         path = self.folder / name
         path.mkdir()
         return path
 
-    def write_configuration(self, max_requests, values):
+    def write_configuration(self, max_requests, values, lines):
         user = account().pw_name if is_root else None
         pool = ['[global]', 'daemonize = no', f'error_log = {self.folder}/php-fpm-errors.log', '[e2e]',
                 f'listen = {self.listen}', 'pm = static', f'pm.max_children = {self.workers}',
                 f'pm.max_requests = {max_requests}', 'catch_workers_output = yes']
         if user:
             pool += [f'user = {user}', f'listen.owner = {user}', 'listen.mode = 0600']
+        pool += lines
         ini = [*php_values, 'post_max_size = 64M', 'upload_max_filesize = 64M', 'memory_limit = 128M',
                f'upload_tmp_dir = "{give(self.made("uploads"))}"',
                f'session.save_path = "{give(self.made("sessions"))}"', *values]
