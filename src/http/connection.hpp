@@ -59,9 +59,9 @@ struct Connection {
     Timer timer;
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;
-    uint64_t body_mark = 0;  // body_seen when the rate was looked at last
-    uint64_t sent_mark = 0;  // what the kernel said when it was looked at last
-    int64_t sent_mark_time = 0;
+    uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last
+    int64_t pace_since = 0;  // when that was
+    bool is_slow = false;    // that is longer ago than a head may take
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     std::span<char> target_storage;

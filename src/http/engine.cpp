@@ -19,18 +19,15 @@ namespace {
 constexpr int run_rounds = 8;
 // How long a connection that has not asked anything yet may take to do so while the server stops.
 constexpr int64_t stop_grace_ms = 500;
-constexpr int64_t sending_tick_ms = 1000;
 // When connections without a request are read, if nothing else has led to it.
 constexpr int idle_read_ms = 10;
-// A body must come at this rate at least, whatever bytes trickle in.
-constexpr uint64_t minimum_bytes_per_second = 256;
 
 }  // namespace
 
 Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
-    sending_timer_.kind = static_cast<uint8_t>(TimerKind::sending);
+    pace_timer_.kind = static_cast<uint8_t>(TimerKind::pace);
     lingering_.init(setup.epoll_fd, *setup.timers);
     mhd_ = Callbacks::start_daemon(*this);
     if (mhd_ == nullptr) {
@@ -125,25 +122,6 @@ void Engine::turn_away(int fd) {
     close(fd);
 }
 
-bool Engine::evict_idle() {
-    Connection* oldest = nullptr;
-    for (Connection& connection : connections_.all()) {
-        const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
-        // One whose next request lies in its socket already is not idle.
-        if (idle && !connection.hung_up && !has_unread(connection.fd) &&
-            (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
-            oldest = &connection;
-        }
-    }
-    if (oldest == nullptr) {
-        may_evict_ = false;
-        return false;
-    }
-    kill(*oldest);
-    run(true);
-    return !connections_.full();
-}
-
 void Engine::wake(Connection& connection) {
     connection.woken = true;
     if (connection.suspended) {
@@ -219,7 +197,7 @@ void Engine::end_with(Connection& connection, uint16_t status) {
     run_needed_ = true;
 }
 
-void Engine::on_connection_timer(uint32_t slot, int64_t now) {
+void Engine::on_connection_timer(uint32_t slot) {
     Connection& connection = connections_.all()[slot];
     if (!connection.live) {
         return;
@@ -233,59 +211,9 @@ void Engine::on_connection_timer(uint32_t slot, int64_t now) {
             end_with(connection, 408);
             break;
         case Connection::Stage::body:
-            check_body_rate(connection, now);
-            break;
         case Connection::Stage::waiting:
         case Connection::Stage::replying:
             break;
-    }
-}
-
-void Engine::check_body_rate(Connection& connection, int64_t now) {
-    const int64_t period = setup_.settings->server.body_timeout_ms;
-    const uint64_t wanted = std::max<uint64_t>(1, minimum_bytes_per_second * static_cast<uint64_t>(period) / 1000);
-    // While we hold the client back, its pace says nothing.
-    if (connection.suspended || connection.body_seen - connection.body_mark >= wanted) {
-        connection.body_mark = connection.body_seen;
-        arm(connection, now + period);
-        return;
-    }
-    log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
-    end_with(connection, 408);
-}
-
-void Engine::on_sending_timer(int64_t now) {
-    bool any = false;
-    for (Connection& connection : connections_.all()) {
-        if (!connection.live || connection.stage != Connection::Stage::replying) {
-            continue;
-        }
-        any = true;
-        if (connection.suspended) {
-            // PHP is silent, not the client.
-            connection.sent_mark_time = now;
-            continue;
-        }
-        const uint64_t progress = send_progress(connection.fd);
-        if (progress != connection.sent_mark) {
-            connection.sent_mark = progress;
-            connection.sent_mark_time = now;
-        } else if (now - connection.sent_mark_time >= setup_.settings->server.send_timeout_ms) {
-            log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)");
-            kill(connection);
-        }
-    }
-    if (any) {
-        setup_.timers->set(sending_timer_, now + sending_tick_ms);
-    }
-}
-
-void Engine::start_sending_clock(Connection& connection) {
-    const int64_t now = monotonic_ms();
-    connection.sent_mark = UINT64_MAX;
-    connection.sent_mark_time = now;
-    if (sending_timer_.due == never) {
-        setup_.timers->set(sending_timer_, now + sending_tick_ms);
     }
 }
 

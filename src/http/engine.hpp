@@ -78,11 +78,12 @@ class Engine {
     // Answers 503 to a fresh socket and closes it.
     static void turn_away(int fd);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
-    // A connection may be idle, whose place a newcomer could have.
+    // A connection may be idle or too slow, whose place a newcomer could have.
     [[nodiscard]] bool may_evict() const { return may_evict_; }
     [[nodiscard]] size_t live() const { return connections_.live(); }
-    // Ends the connection that has been idle for longest, to make room. False when none is idle.
-    [[nodiscard]] bool evict_idle();
+    // Ends the connection that has been idle for longest; when none is, one that has kept no pace for as long as a head may take. False
+    // when there is neither.
+    [[nodiscard]] bool make_room();
 
     // ---- requests ----
 
@@ -97,8 +98,8 @@ class Engine {
     void on_client_event(Handle handle, uint32_t events);
     void on_linger_event(Handle handle) { lingering_.on_event(handle); }
     void on_linger_timer(uint32_t slot) { lingering_.on_timer(slot); }
-    void on_connection_timer(uint32_t slot, int64_t now);
-    void on_sending_timer(int64_t now);
+    void on_connection_timer(uint32_t slot);
+    void on_pace_timer(int64_t now);
     // Lets libmicrohttpd work as long as it has something to do. `ready`: its epoll set has events.
     void run(bool ready);
     // How long the loop may wait on libmicrohttpd's behalf, in milliseconds; negative: for ever.
@@ -121,11 +122,17 @@ class Engine {
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
     void end_with(Connection& connection, uint16_t status);
-    void start_sending_clock(Connection& connection);
-    void check_body_rate(Connection& connection, int64_t now);
     void shut_idle(Connection& connection, int64_t now);
     void end_departed();
     void give_back(Connection& connection);
+
+    // pace.cpp
+    void start_pace(Connection& connection, int64_t now);
+    [[nodiscard]] static uint64_t measure(const Connection& connection, int64_t elapsed, bool& keeps_pace);
+    void judge_pace(Connection& connection, int64_t now);
+    void end_slow(Connection& connection);
+    [[nodiscard]] Connection* longest_idle();
+    [[nodiscard]] Connection* slowest();
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
@@ -153,7 +160,7 @@ class Engine {
     bool run_needed_ = false;
     size_t active_ = 0;        // connections for which libmicrohttpd may have something to do
     bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
-    bool may_evict_ = false;   // a connection has become idle since none was found
+    bool may_evict_ = false;   // a connection has become idle or slow since none was found
     bool stopping_ = false;
     bool aborting_ = false;
     Connection* adding_ = nullptr;     // being handed to libmicrohttpd
@@ -166,7 +173,7 @@ class Engine {
     MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
     SlotPool<Connection> connections_;
     Lingering lingering_;
-    Timer sending_timer_;
+    Timer pace_timer_;
 };
 
 }  // namespace fcgate::http

@@ -10,16 +10,28 @@
 
 namespace fcgate::http {
 
-uint64_t send_progress(int fd) {
+namespace {
+
+[[nodiscard]] int unsent(int fd) {
+    int queued = 0;
+    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? queued : 0;
+}
+
+}  // namespace
+
+SendProgress send_progress(int fd) {
     tcp_info info{};
     socklen_t length = sizeof info;
     // The field came with Linux 4.1; older kernels fill in less.
     const bool is_tcp = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
     if (is_tcp && length >= offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) {
-        return info.tcpi_bytes_acked;
+        return {info.tcpi_bytes_acked, true};
     }
-    int queued = 0;
-    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? static_cast<uint64_t>(queued) : 0;
+    return {static_cast<uint64_t>(unsent(fd)), false};
+}
+
+bool has_unsent(int fd) {
+    return unsent(fd) > 0;
 }
 
 bool has_unread(int fd) {

@@ -6,9 +6,17 @@
 
 namespace fcgate::http {
 
-// A number that changes whenever the client has taken bytes: those acknowledged for TCP, those still queued for unix sockets.
+struct SendProgress {
+    uint64_t bytes = 0;
+    bool is_count = false;  // else a number that changes when the client has taken something, and tells no more
+};
+
+// What the client has taken: bytes acknowledged for TCP; for unix sockets, and on kernels before 4.1, only what is still queued.
 // libmicrohttpd reports no progress of file and memory replies, and resets its own timeout with every byte.
-[[nodiscard]] uint64_t send_progress(int fd);
+[[nodiscard]] SendProgress send_progress(int fd);
+
+// True when the kernel holds bytes that the client has not taken.
+[[nodiscard]] bool has_unsent(int fd);
 
 // True when the client has sent something that nobody has read yet.
 [[nodiscard]] bool has_unread(int fd);

@@ -121,7 +121,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         log_refusal(connection, 0, "libmicrohttpd refused its reply");
         return false;
     }
-    start_sending_clock(connection);
+    start_pace(connection, monotonic_ms());
     return true;
 }
 

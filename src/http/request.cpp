@@ -85,7 +85,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.asker = connection.client;
     connection.is_https = connection.is_tls;
     connection.is_proxied = false;
-    connection.body_expected = connection.body_seen = connection.body_mark = 0;
+    connection.body_expected = connection.body_seen = 0;
     if (connection.target_size >= connection.target_storage.size()) {
         connection.target_size = 0;
         return refuse(connection, 414, "the request target is longer than 8192 bytes");
@@ -128,7 +128,7 @@ bool Engine::begin_with_body(Connection& connection) {
         connection.refused = true;
         return queue(connection, reply_);
     }
-    arm(connection, monotonic_ms() + setup_.settings->server.body_timeout_ms);
+    start_pace(connection, monotonic_ms());
     return true;
 }
 

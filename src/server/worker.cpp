@@ -290,7 +290,7 @@ void Worker::handle_timers(int64_t now) {
     for (Timer* timer = timers_.pop(now); timer != nullptr; timer = timers_.pop(now)) {
         switch (static_cast<TimerKind>(timer->kind)) {
             case TimerKind::connection:
-                engine_.on_connection_timer(timer->owner, now);
+                engine_.on_connection_timer(timer->owner);
                 break;
             case TimerKind::exchange:
                 upstream_.on_exchange_timer(timer->owner, now);
@@ -301,8 +301,8 @@ void Worker::handle_timers(int64_t now) {
             case TimerKind::linger:
                 engine_.on_linger_timer(timer->owner);
                 break;
-            case TimerKind::sending:
-                engine_.on_sending_timer(now);
+            case TimerKind::pace:
+                engine_.on_pace_timer(now);
                 break;
             case TimerKind::accept:
                 accepting_paused_ = false;
@@ -430,7 +430,7 @@ void Worker::accept_from(int listener) {
             if (!http::has_waiting_client(listener)) {
                 return;
             }
-            if (!is_everyone_full() || !engine_.evict_idle()) {
+            if (!is_everyone_full() || !engine_.make_room()) {
                 // Who comes now is another worker's, or waits in the backlog until there is a place. With EPOLLEXCLUSIVE the others
                 // have not heard of him.
                 arm_listeners(false);

@@ -1,0 +1,152 @@
+// The part of Engine that looks whether clients keep pace with what they send and fetch, and that makes room for others when the table
+// is full.
+#include <algorithm>
+
+#include "http/engine.hpp"
+#include "http/progress.hpp"
+
+namespace fcgate::http {
+
+namespace {
+
+// A body must come, and a reply must be taken, at this rate on average, whatever bytes trickle.
+constexpr uint64_t least_bytes_per_second = 256;
+constexpr int64_t tick_ms = 500;
+constexpr int64_t idle_tick_ms = 1000;  // as long as PHP is silent for all of them
+constexpr uint64_t not_measured = UINT64_MAX;
+
+[[nodiscard]] uint64_t wanted_in(int64_t elapsed_ms) {
+    return std::max<uint64_t>(1, least_bytes_per_second * static_cast<uint64_t>(elapsed_ms) / 1000);
+}
+
+}  // namespace
+
+// The clock of a body that comes, or a reply that goes. What a reply's socket had sent before is known at the first look.
+void Engine::start_pace(Connection& connection, int64_t now) {
+    connection.pace_mark = connection.stage == Connection::Stage::body ? connection.body_seen : not_measured;
+    connection.pace_since = now;
+    connection.is_slow = false;
+    if (pace_timer_.due == never) {
+        setup_.timers->set(pace_timer_, now + tick_ms);
+    }
+}
+
+void Engine::on_pace_timer(int64_t now) {
+    bool any = false;
+    bool any_moves = false;
+    for (Connection& connection : connections_.all()) {
+        const bool is_watched =
+            connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
+        if (!connection.live || connection.hung_up || !is_watched) {
+            continue;
+        }
+        any = true;
+        any_moves = any_moves || !connection.suspended;
+        if (connection.suspended) {
+            // While we hold a client back, or PHP is silent, its pace says nothing.
+            start_pace(connection, now);
+        } else {
+            judge_pace(connection, now);
+        }
+    }
+    if (any) {
+        setup_.timers->set(pace_timer_, now + (any_moves ? tick_ms : idle_tick_ms));
+    }
+}
+
+// What the client has sent or taken; `keeps_pace` when that is enough for the time since the mark.
+uint64_t Engine::measure(const Connection& connection, int64_t elapsed, bool& keeps_pace) {
+    const uint64_t wanted = wanted_in(elapsed);
+    if (connection.stage == Connection::Stage::body) {
+        keeps_pace = connection.body_seen - connection.pace_mark >= wanted;
+        return connection.body_seen;
+    }
+    const SendProgress progress = send_progress(connection.fd);
+    const uint64_t mark = connection.pace_mark;
+    keeps_pace = mark != not_measured && (progress.is_count ? progress.bytes - mark >= wanted : progress.bytes != mark);
+    // Who has taken all it was given is waited for by nobody.
+    keeps_pace = keeps_pace || !has_unsent(connection.fd);
+    return progress.bytes;
+}
+
+// A new mark is made only when the pace was kept: a burst buys no more time than its bytes are worth.
+void Engine::judge_pace(Connection& connection, int64_t now) {
+    const ServerSettings& server = setup_.settings->server;
+    const int64_t elapsed = now - connection.pace_since;
+    const bool is_body = connection.stage == Connection::Stage::body;
+    const bool is_first_look = connection.pace_mark == not_measured;
+    bool keeps_pace = false;
+    const uint64_t progress = measure(connection, elapsed, keeps_pace);
+    if (keeps_pace || is_first_look) {
+        connection.pace_mark = progress;
+    }
+    if (keeps_pace) {
+        connection.pace_since = now;
+        connection.is_slow = false;
+    }
+    if (keeps_pace || is_first_look) {
+        return;
+    }
+    if (elapsed >= (is_body ? server.body_timeout_ms : server.send_timeout_ms)) {
+        end_slow(connection);
+        return;
+    }
+    // Who comes new is given no more patience than this for a head; who is here has no right to more while others wait.
+    connection.is_slow = elapsed >= server.header_timeout_ms;
+    may_evict_ = may_evict_ || connection.is_slow;
+}
+
+void Engine::end_slow(Connection& connection) {
+    if (connection.stage == Connection::Stage::body) {
+        log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
+        end_with(connection, 408);
+    } else {
+        log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)");
+        kill(connection);
+    }
+}
+
+bool Engine::make_room() {
+    Connection* choice = longest_idle();
+    if (choice != nullptr) {
+        kill(*choice);
+    } else {
+        choice = slowest();
+        if (choice == nullptr) {
+            may_evict_ = false;
+            return false;
+        }
+        log_refusal(*choice, 0, "the table is full, and this is the slowest client: it makes room");
+        end_slow(*choice);
+    }
+    run(true);
+    return !connections_.full();
+}
+
+Connection* Engine::longest_idle() {
+    Connection* oldest = nullptr;
+    for (Connection& connection : connections_.all()) {
+        const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
+        // One whose next request lies in its socket already is not idle.
+        if (idle && !connection.hung_up && !has_unread(connection.fd) &&
+            (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
+            oldest = &connection;
+        }
+    }
+    return oldest;
+}
+
+Connection* Engine::slowest() {
+    Connection* slowest = nullptr;
+    for (Connection& connection : connections_.all()) {
+        const bool is_moving =
+            connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
+        if (connection.live && is_moving && connection.is_slow && !connection.suspended && !connection.hung_up &&
+            (slowest == nullptr || connection.pace_since < slowest->pace_since)) {
+            slowest = &connection;
+        }
+    }
+    return slowest;
+}
+
+}  // namespace fcgate::http

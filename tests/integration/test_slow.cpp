@@ -1,0 +1,146 @@
+// Clients that hold their places with as little as they can: whoever keeps pace is served all the same.
+#include <poll.h>
+
+#include <ctime>
+
+#include "base/text.hpp"
+#include "scene.hpp"
+
+namespace {
+
+using namespace fcgate::test;
+
+constexpr std::string_view get_static = "GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
+constexpr size_t places = 6;
+
+void rest(int64_t ms) {
+    const timespec time{0, static_cast<long>(ms) * 1'000'000};
+    (void)nanosleep(&time, nullptr);
+}
+
+// A server whose places are soon taken, and whose patience for a body or a reply is far longer than the test.
+void start(Scene& scene) {
+    scene.set("server.max_connections", "6");
+    scene.set("server.header_timeout", "1s");
+    scene.set("server.body_timeout", "60s");
+    scene.set("server.send_timeout", "60s");
+    scene.start();
+}
+
+// Who behaves well is served within header_timeout and a second; the clock of a busy machine is given more.
+void expect_served_in_time(Scene& scene) {
+    const int64_t begun = fcgate::monotonic_ms();
+    Client& good = scene.client_with(get_static);
+    expect_reply(good, 200, "static");
+    assert_true(fcgate::monotonic_ms() - begun < 6000);
+}
+
+void slow_heads_hold_no_place_for_long(Scene& scene) {
+    start(scene);
+    for (size_t i = 0; i < places; ++i) {
+        (void)scene.client_with("GET /static.txt HTTP/1.1\r\nX: ");
+    }
+    expect_served_in_time(scene);
+}
+
+void slow_bodies_make_room(Scene& scene) {
+    start(scene);
+    Client* slow[places];
+    for (Client*& client : slow) {
+        client = &scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\nx");
+    }
+    Client& good = scene.client_with(get_static);
+    const int64_t begun = fcgate::monotonic_ms();
+    while (!wait_for(good.fd(), POLLIN, fcgate::monotonic_ms() + 100)) {
+        assert_true(fcgate::monotonic_ms() - begun < 6000);
+        for (Client* const client : slow) {
+            (void)client->send("x");
+        }
+    }
+    expect_reply(good, 200, "static");
+    assert_true(scene.log.has("the table is full, and this is the slowest client: it makes room"));
+    // One place was wanted, and one was taken.
+    assert_int_equal(scene.log.count("it makes room"), 1);
+}
+
+void slow_readers_make_room(Scene& scene) {
+    Buffer content;
+    scene.tree.file("large.bin", content.append_pattern(size_t{24} * 1024 * 1024).view());
+    start(scene);
+    for (size_t i = 0; i < places; ++i) {
+        Client& slow = scene.client({}, 4096);
+        assert_true(slow.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        assert_true(slow.read_head());
+    }
+    expect_served_in_time(scene);
+    assert_true(scene.log.has("it makes room"));
+}
+
+void who_keeps_pace_is_not_in_the_way(Scene& scene) {
+    // A body that takes longer than a second to come is given to PHP as it comes.
+    scene.set("backend.workers", "8");
+    start(scene);
+    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
+    Client& steady = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n");
+    for (size_t i = 1; i < places; ++i) {
+        (void)scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\nx");
+    }
+    Client& good = scene.client_with(get_static);
+    Buffer part;
+    part.append_pattern(1000);
+    for (int i = 0; i < 60; ++i) {
+        assert_true(steady.send(part.view()));
+        rest(50);
+    }
+    expect_reply(good, 200, "static");
+    expect_reply(steady, 200, "hello");
+    scene.responder.stop();
+}
+
+void who_takes_a_trickle_is_let_go(Scene& scene) {
+    Buffer content;
+    scene.tree.file("large.bin", content.append_pattern(size_t{24} * 1024 * 1024).view());
+    scene.set("server.send_timeout", "1500ms");
+    scene.start();
+    Client& client = scene.client({}, 4096);
+    assert_true(client.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    const int64_t begun = fcgate::monotonic_ms();
+    // Every byte is progress, all of them are not enough.
+    while (scene.log.count("the client takes no more of its reply (see `send_timeout`)") == 0) {
+        char byte = 0;
+        (void)recv(client.fd(), &byte, 1, MSG_DONTWAIT);
+        rest(30);
+        assert_true(fcgate::monotonic_ms() - begun < patience_ms);
+    }
+    scene.expect_served();
+}
+
+void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
+    scene.set("server.send_timeout", "700ms");
+    Buffer content;
+    scene.tree.file("some.bin", content.append_pattern(size_t{6} * 1024 * 1024).view());
+    scene.start();
+    Client& client = scene.client({}, 4096);
+    assert_true(client.send("GET /some.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(client.read_head());
+    for (int i = 1; i <= 30; ++i) {
+        assert_true(client.read_body(static_cast<size_t>(i) * 16384));
+        rest(100);
+    }
+    expect_same((client.read(), client.reply().body.view()), content.view());
+}
+
+}  // namespace
+
+int main() {
+    static constexpr Case cases[] = {
+        FCGATE_CASE(slow_heads_hold_no_place_for_long),
+        FCGATE_CASE(slow_bodies_make_room),
+        FCGATE_CASE(slow_readers_make_room),
+        FCGATE_CASE(who_keeps_pace_is_not_in_the_way),
+        FCGATE_CASE(who_takes_a_trickle_is_let_go),
+        FCGATE_CASE(who_takes_it_slowly_but_steadily_gets_all),
+    };
+    static constexpr Variant variants[] = {{.name = "TCP"}};
+    return play("slow clients", cases, variants);
+}
