@@ -45,8 +45,8 @@ class Arena {
         return items;
     }
     // Bytes that are to stay untouched until used.
-    [[nodiscard]] std::span<char> take_text(size_t count) {
-        const std::span<uint8_t> bytes = take(count, 1);
+    [[nodiscard]] std::span<char> take_text(size_t count, size_t alignment = 1) {
+        const std::span<uint8_t> bytes = take(count, alignment);
         return {reinterpret_cast<char*>(bytes.data()), bytes.size()};
     }
 

@@ -115,39 +115,24 @@ Status Server::open_listeners(ServerError& error) {
 }
 
 Status Server::prepare(ServerError& error) {
-    size_t size = workers_size();
-    for (const BackendSettings& backend : settings_->backends) {
-        size += backend.queue * sizeof(fastcgi::Gate::Place) +
-                settings_->server.threads * sizeof(fastcgi::Gate::Parking) + 64;
-    }
-    if (arena_.init(size) != Status::ok) {
+    const Pools pools(*settings_);
+    if (arena_.init(pools.arena_size()) != Status::ok) {
         return explain(error, Status::exhausted, "not enough memory for the configured capacities", "", errno);
+    }
+    const std::span<ClientCounts::Entry> clients =
+        arena_.take_array<ClientCounts::Entry>(pools[PoolKind::clients].count);
+    clients_.init(clients);
+    if (clients.empty() || make_gates() != Status::ok) {
+        return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
     const Status roots = open_roots(error);
     if (roots != Status::ok) {
         return roots;
     }
-    const std::span<ClientCounts::Entry> clients =
-        arena_.take_array<ClientCounts::Entry>(ClientCounts::size_for(client_capacity()));
-    clients_.init(clients);
-    if (clients.empty() || make_gates() != Status::ok) {
-        return explain(error, Status::exhausted, "the arena is too small", "", 0);
-    }
     if (plan_ != nullptr) {
         init_supervisor();
     }
-    return make_workers(error);
-}
-
-// Shares of threads are rounded up.
-size_t Server::client_capacity() const {
-    return settings_->server.max_connections + settings_->server.threads;
-}
-
-size_t Server::workers_size() const {
-    return ClientCounts::size_for(client_capacity()) * sizeof(ClientCounts::Entry) +
-           settings_->server.threads * (sizeof(Worker) + alignof(Worker) + Worker::arena_size(*settings_)) +
-           settings_->sites.size() * limits::path;
+    return make_workers(pools, error);
 }
 
 Status Server::open_roots(ServerError& error) {
@@ -189,10 +174,10 @@ Status Server::make_gates() {
     return Status::ok;
 }
 
-Status Server::make_workers(ServerError& error) {
+Status Server::make_workers(const Pools& pools, ServerError& error) {
     const uint32_t count = settings_->server.threads;
     common_.accepting = count;
-    const std::span<uint8_t> storage = arena_.take(count * sizeof(Worker), alignof(Worker));
+    const std::span<uint8_t> storage = arena_.take(count * pools[PoolKind::workers].size, alignof(Worker));
     if (storage.empty()) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
@@ -215,7 +200,7 @@ Status Server::make_workers(ServerError& error) {
                                   .supervisor = plan_ != nullptr ? &supervisor_ : nullptr,
                                   .number = number,
                                   .count = count};
-        const Status status = workers[number].init(setup, arena_);
+        const Status status = workers[number].init(setup, pools, arena_);
         if (status != Status::ok) {
             return explain(error, status, "a worker cannot be made (descriptors or memory are used up)", "", errno);
         }

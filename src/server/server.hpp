@@ -75,10 +75,8 @@ class Server {
     void init_supervisor();
     [[nodiscard]] Status open_roots(ServerError& error);
     [[nodiscard]] Status make_gates();
-    [[nodiscard]] Status make_workers(ServerError& error);
+    [[nodiscard]] Status make_workers(const Pools& pools, ServerError& error);
     void announce() const;
-    [[nodiscard]] size_t workers_size() const;
-    [[nodiscard]] size_t client_capacity() const;
     static void* thread_main(void* argument);
     void thread_ended();
     [[nodiscard]] fastcgi::Post post();

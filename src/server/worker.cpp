@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "files/listing.hpp"
 #include "http/listener.hpp"
 #include "route/client.hpp"
 
@@ -18,51 +17,8 @@ constexpr int max_events = 64;
 constexpr int accepts_per_turn = 16;
 constexpr int worklist_rounds = 4;
 constexpr int64_t accept_pause_ms = 200;
-// Parked connections beyond one for each exchange.
-constexpr size_t spare_links = 16;
-
-[[nodiscard]] size_t share(uint64_t total, size_t threads) {
-    return static_cast<size_t>((total + threads - 1) / threads);
-}
 
 }  // namespace
-
-Worker::Shares Worker::shares_of(const Settings& settings) {
-    const ServerSettings& server = settings.server;
-    Shares shares{};
-    shares.connections = share(server.max_connections, server.threads);
-    // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
-    // others have some left.
-    shares.exchanges = std::min<size_t>(server.exchanges, shares.connections);
-    shares.links = shares.exchanges + spare_links;
-    // Every grant under way holds a place, whoever it is for.
-    for (const BackendSettings& backend : settings.backends) {
-        shares.places += backend.workers;
-    }
-    shares.pages = std::max(share(server.response_memory / sizeof(Page), server.threads), shares.exchanges + 1);
-    const auto connection_memory = static_cast<size_t>(server.connection_memory);
-    shares.head_size = connection_memory / 2;
-    shares.field_size = connection_memory;
-    // Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
-    shares.params_size = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
-    shares.timers = shares.connections + shares.exchanges + shares.links + http::Lingering::timer_count() + 6;
-    for (const SiteSettings& site : settings.sites) {
-        shares.listing_memory = site.listing ? files::listing_memory : shares.listing_memory;
-        shares.listing_page = site.listing ? files::listing_page : shares.listing_page;
-    }
-    return shares;
-}
-
-size_t Worker::arena_size(const Settings& settings) {
-    const Shares shares = shares_of(settings);
-    constexpr size_t alignment_slack = 4096;
-    return shares.connections * (sizeof(http::Connection) + http::Engine::target_size) +
-           shares.exchanges * (sizeof(fastcgi::Exchange) + sizeof(fastcgi::Grant) + sizeof(void*) + shares.head_size) +
-           2 * shares.places * sizeof(fastcgi::Grant) + shares.links * sizeof(fastcgi::Link) +
-           shares.pages * sizeof(Page) + shares.timers * sizeof(void*) + limits::request_fields * sizeof(Field) +
-           shares.field_size + shares.params_size + limits::read_chunk + Dispatcher::path_scratch_size +
-           Dispatcher::text_scratch_size + shares.listing_memory + shares.listing_page + alignment_slack;
-}
 
 void Listeners::close_all() {
     for (size_t i = 0; i < count; ++i) {
@@ -75,16 +31,15 @@ void Listeners::close_all() {
     count = 0;
 }
 
-Status Worker::init(const Setup& setup, Arena& arena) {
+Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
     setup_ = setup;
-    shares_ = shares_of(*setup.settings);
     accept_timer_.kind = static_cast<uint8_t>(TimerKind::accept);
     stop_timer_.kind = static_cast<uint8_t>(TimerKind::stop);
     epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_.valid()) {
         return Status::exhausted;
     }
-    const Status carved = carve(arena);
+    const Status carved = carve(pools, arena);
     if (carved != Status::ok) {
         return carved;
     }
@@ -110,65 +65,64 @@ Status Worker::init(const Setup& setup, Arena& arena) {
     return Status::ok;
 }
 
-Status Worker::carve(Arena& arena) {
-    const std::span<Timer*> timers = arena.take_array<Timer*>(shares_.timers);
-    const std::span<http::Connection> connections = arena.take_unmade<http::Connection>(shares_.connections);
-    const std::span<fastcgi::Exchange> exchanges = arena.take_unmade<fastcgi::Exchange>(shares_.exchanges);
-    const std::span<fastcgi::Link> links = arena.take_unmade<fastcgi::Link>(shares_.links);
-    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(2 * shares_.places + shares_.exchanges);
-    const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(shares_.exchanges);
-    const std::span<Field> fields = arena.take_array<Field>(limits::request_fields);
-    const std::span<uint8_t> params = arena.take(shares_.params_size, 16);
-    // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
-    const std::span<uint8_t> pages = arena.take(shares_.pages * sizeof(Page), alignof(Page));
-    const std::span<char> targets = arena.take_text(shares_.connections * http::Engine::target_size);
-    const std::span<char> heads = arena.take_text(shares_.exchanges * shares_.head_size);
-    const std::span<char> read_scratch = arena.take_text(limits::read_chunk);
-    const std::span<char> field_scratch = arena.take_text(shares_.field_size);
-    const std::span<char> path_scratch = arena.take_text(Dispatcher::path_scratch_size);
-    const std::span<char> text_scratch = arena.take_text(Dispatcher::text_scratch_size);
-    const std::span<char> listing_page = arena.take_text(shares_.listing_page);
-    const std::span<uint8_t> listing_memory = arena.take(shares_.listing_memory, alignof(uint64_t));
-    if (text_scratch.empty() || listing_memory.size() != shares_.listing_memory) {
+Status Worker::carve(const Pools& pools, Arena& arena) {
+    const auto number = [&pools](PoolKind kind) { return pools[kind].count; };
+    const auto bytes = [&](PoolKind kind) { return arena.take_text(pools[kind].bytes(), pools[kind].alignment); };
+    const std::span<Timer*> timers = arena.take_array<Timer*>(number(PoolKind::timers));
+    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(number(PoolKind::grants));
+    const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(number(PoolKind::worklist));
+    const std::span<Field> fields = arena.take_array<Field>(number(PoolKind::fields));
+    const std::span<fastcgi::Link> links = arena.take_unmade<fastcgi::Link>(number(PoolKind::links));
+    const std::span<fastcgi::Exchange> exchanges = arena.take_unmade<fastcgi::Exchange>(number(PoolKind::exchanges));
+    const std::span<http::Connection> connections = arena.take_unmade<http::Connection>(number(PoolKind::connections));
+    const std::span<char> path_scratch = bytes(PoolKind::path);
+    const std::span<char> text_scratch = bytes(PoolKind::text);
+    const std::span<char> scratch = bytes(PoolKind::scratch);
+    const std::span<char> targets = bytes(PoolKind::targets);
+    const std::span<char> heads = bytes(PoolKind::heads);
+    const std::span<char> listing_page = bytes(PoolKind::listing_page);
+    const std::span<char> listing_memory = bytes(PoolKind::listing_memory);
+    const std::span<char> pages = bytes(PoolKind::pages);
+    if (pages.empty()) {
         return Status::exhausted;
     }
     timers_.init(timers);
-    pages_.init({reinterpret_cast<Page*>(pages.data()), shares_.pages}, shares_.exchanges);
-    const Status mailbox = mailbox_.init(grants.subspan(shares_.places), shares_.places);
+    pages_.init({reinterpret_cast<Page*>(pages.data()), number(PoolKind::pages)}, exchanges.size());
+    const Status mailbox = mailbox_.init(grants.subspan(pools.places()), pools.places());
     if (mailbox != Status::ok) {
         return mailbox;
     }
-    const Dispatcher::Setup dispatcher{
+    const Dispatcher::Setup dispatcher{.settings = setup_.settings,
+                                       .log = setup_.log,
+                                       .engine = &engine_,
+                                       .upstream = &upstream_,
+                                       .mime = setup_.mime,
+                                       .endpoints = setup_.endpoints,
+                                       .sites = setup_.sites,
+                                       .machine_name = setup_.machine_name,
+                                       .path_scratch = path_scratch,
+                                       .text_scratch = text_scratch,
+                                       .listing_memory = listing_memory,
+                                       .listing_page = listing_page};
+    dispatcher_.init(dispatcher);
+    const fastcgi::Upstream::Setup upstream{
         .settings = setup_.settings,
         .log = setup_.log,
-        .engine = &engine_,
-        .upstream = &upstream_,
-        .mime = setup_.mime,
-        .endpoints = setup_.endpoints,
-        .sites = setup_.sites,
-        .machine_name = setup_.machine_name,
-        .path_scratch = path_scratch,
-        .text_scratch = text_scratch,
-        .listing_memory = {reinterpret_cast<char*>(listing_memory.data()), listing_memory.size()},
-        .listing_page = listing_page};
-    dispatcher_.init(dispatcher);
-    const fastcgi::Upstream::Setup upstream{.settings = setup_.settings,
-                                            .log = setup_.log,
-                                            .timers = &timers_,
-                                            .pages = &pages_,
-                                            .gates = setup_.gates,
-                                            .worker = setup_.number,
-                                            .epoll_fd = epoll_.get(),
-                                            .exchanges = exchanges,
-                                            .links = links,
-                                            .grants = grants.first(shares_.places),
-                                            .worklist = worklist,
-                                            .head_storage = heads,
-                                            .head_size = shares_.head_size,
-                                            .read_scratch = read_scratch,
-                                            .params_scratch = params,
-                                            .post = setup_.post,
-                                            .starter = starter()};
+        .timers = &timers_,
+        .pages = &pages_,
+        .gates = setup_.gates,
+        .worker = setup_.number,
+        .epoll_fd = epoll_.get(),
+        .exchanges = exchanges,
+        .links = links,
+        .grants = grants.first(pools.places()),
+        .worklist = worklist,
+        .head_storage = heads,
+        .head_size = pools[PoolKind::heads].size,
+        .read_scratch = scratch.first(limits::read_chunk),
+        .params_scratch = {reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()},
+        .post = setup_.post,
+        .starter = starter()};
     upstream_.init(upstream);
     const http::ConnectionWatcher watcher{.context = setup_.clients,
                                           .closed = [](void* context, const http::Connection& connection) {
@@ -183,7 +137,7 @@ Status Worker::carve(Arena& arena) {
                          .connections = connections,
                          .targets = targets,
                          .fields = fields,
-                         .field_scratch = field_scratch});
+                         .field_scratch = scratch});
 }
 
 fastcgi::Starter Worker::starter() {

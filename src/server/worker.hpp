@@ -16,6 +16,7 @@
 #include "server/client_counts.hpp"
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
+#include "server/pools.hpp"
 #include "spawn/supervisor.hpp"
 
 namespace fcgate::server {
@@ -58,10 +59,7 @@ class Worker {
         uint32_t count = 1;
     };
 
-    // What one worker takes of the arena, at most.
-    [[nodiscard]] static size_t arena_size(const Settings& settings);
-
-    [[nodiscard]] Status init(const Setup& setup, Arena& arena);
+    [[nodiscard]] Status init(const Setup& setup, const Pools& pools, Arena& arena);
     void finish();
 
     [[nodiscard]] int epoll_fd() const { return epoll_.get(); }
@@ -74,23 +72,7 @@ class Worker {
     [[nodiscard]] int timeout_ms() const;
 
   private:
-    // Of capacities that are divided between workers.
-    struct Shares {
-        size_t connections;
-        size_t exchanges;
-        size_t links;
-        size_t places;
-        size_t pages;
-        size_t head_size;
-        size_t field_size;
-        size_t params_size;
-        size_t timers;
-        size_t listing_memory;  // 0: no site lists its folders
-        size_t listing_page;
-    };
-    [[nodiscard]] static Shares shares_of(const Settings& settings);
-
-    [[nodiscard]] Status carve(Arena& arena);
+    [[nodiscard]] Status carve(const Pools& pools, Arena& arena);
     void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
     void handle_mailbox();
@@ -107,7 +89,6 @@ class Worker {
     void leave_listeners();
 
     Setup setup_;
-    Shares shares_{};
     Descriptor epoll_;
     Timers timers_;
     PagePool pages_;

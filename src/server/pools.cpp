@@ -1,0 +1,107 @@
+#include "server/pools.hpp"
+
+#include <algorithm>
+
+#include "files/listing.hpp"
+#include "server/client_counts.hpp"
+#include "server/worker.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+// Parked connections beyond one for each exchange.
+constexpr size_t spare_links = 16;
+// Beside those of connections, exchanges, links and lingering: sending, accept, stop, and PHP's.
+constexpr size_t other_timers = 6;
+
+[[nodiscard]] size_t share(uint64_t total, size_t threads) {
+    return static_cast<size_t>((total + threads - 1) / threads);
+}
+
+// The largest of what is never needed at the same time: the CGI variables of a request, on their way out; what comes from PHP; the fields of
+// a reply. Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
+[[nodiscard]] size_t scratch_size(size_t connection_memory) {
+    const size_t variables = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
+    return std::max({variables, limits::read_chunk, connection_memory});
+}
+
+}  // namespace
+
+Pools::Pools(const Settings& settings) {
+    const ServerSettings& server = settings.server;
+    size_t queue = 0;
+    for (const BackendSettings& backend : settings.backends) {
+        queue += backend.queue;
+        // Every grant under way holds a place, whoever it is for.
+        places_ += backend.workers;
+    }
+    // Shares of workers are rounded up.
+    const size_t connections = size_t{server.max_connections} + server.threads;
+    add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
+    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", queue);
+    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts",
+                                settings.backends.size() * server.threads);
+    add_bytes(PoolKind::roots, "paths of the roots", limits::path, settings.sites.size(), 1);
+    add_workers(settings);
+}
+
+void Pools::add_workers(const Settings& settings) {
+    const ServerSettings& server = settings.server;
+    const size_t threads = server.threads;
+    const auto connection_memory = static_cast<size_t>(server.connection_memory);
+    const size_t connections = share(server.max_connections, threads);
+    // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
+    // others have some left.
+    const size_t exchanges = std::min<size_t>(server.exchanges, connections);
+    const size_t links = exchanges + spare_links;
+    const size_t timers = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
+    const size_t pages = std::max(share(server.response_memory / sizeof(Page), threads), exchanges + 1);
+    add<Worker>(PoolKind::workers, "workers", 1, threads);
+    add<Timer*>(PoolKind::timers, "timers", timers, threads);
+    add<fastcgi::Grant>(PoolKind::grants, "grants", 2 * places_ + exchanges, threads);
+    add<fastcgi::Exchange*>(PoolKind::worklist, "worklist", exchanges, threads);
+    add<Field>(PoolKind::fields, "fields of a request", limits::request_fields, threads);
+    add<fastcgi::Link>(PoolKind::links, "connections to PHP", links, threads);
+    add<fastcgi::Exchange>(PoolKind::exchanges, "exchanges with PHP", exchanges, threads);
+    add<http::Connection>(PoolKind::connections, "connections of clients", connections, threads);
+    add_bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size, 1, threads);
+    add_bytes(PoolKind::text, "scratch for a reply", Dispatcher::text_scratch_size, 1, threads);
+    add_bytes(PoolKind::scratch, "scratch for CGI variables", scratch_size(connection_memory), 1, threads, 16);
+    const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
+                                       [](const SiteSettings& site) { return site.listing; });
+    add_bytes(PoolKind::listing_page, "list of a folder", files::listing_page, has_lists ? 1 : 0, threads);
+    add_bytes(PoolKind::listing_memory, "names in a folder", files::listing_memory, has_lists ? 1 : 0, threads,
+              alignof(uint64_t));
+    add_bytes(PoolKind::targets, "request targets", http::Engine::target_size, connections, threads);
+    add_bytes(PoolKind::heads, "heads of PHP's replies", connection_memory / 2, exchanges, threads);
+    // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
+    add_bytes(PoolKind::pages, "pages of PHP's output", sizeof(Page), pages, threads, limits::page);
+}
+
+template <typename T>
+void Pools::add(PoolKind kind, const char* name, size_t count, size_t times) {
+    add_bytes(kind, name, sizeof(T), count, times, alignof(T));
+}
+
+void Pools::add_bytes(PoolKind kind, const char* name, size_t size, size_t count, size_t times, size_t alignment) {
+    pools_[static_cast<size_t>(kind)] = {name, size, count, times, alignment};
+}
+
+size_t Pools::slack() const {
+    size_t total = 0;
+    for (const Pool& pool : *this) {
+        total += (pool.alignment - 1) * pool.times;
+    }
+    return total;
+}
+
+size_t Pools::arena_size() const {
+    size_t total = slack();
+    for (const Pool& pool : *this) {
+        total += pool.bytes() * pool.times;
+    }
+    return total;
+}
+
+}  // namespace fcgate::server

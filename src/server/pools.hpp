@@ -1,0 +1,77 @@
+// Owns: every pool that a server carves from its arena: how large an item is, how many there are. The server carves by these numbers
+// and the budget prints them, so neither can differ from the other.
+// Borrows: the settings, while it works them out; they have passed check().
+// Must not touch: memory.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "config/settings.hpp"
+
+namespace fcgate::server {
+
+// In the order in which they are carved: what an idle server touches lies together.
+enum class PoolKind : uint8_t {
+    clients,    // counts by client
+    queues,     // of all gates
+    parkings,   // of all gates
+    roots,      // paths of the sites
+    workers,    // from here on one of each worker; before, one of the server
+    timers,     // heap of deadlines
+    grants,     // under way to the worker: in its list and in its mailbox
+    worklist,   // of exchanges
+    fields,     // of the request whose head is looked at
+    links,      // connections to PHP
+    exchanges,  // requests in PHP or waiting for it
+    connections,
+    path,            // scratch of the route
+    text,            // scratch of a reply that fcgate makes
+    scratch,         // of the FastCGI side, and for a reply's fields on their way
+    listing_page,    // where a site lists its folders
+    listing_memory,  // names of files
+    targets,         // of requests
+    heads,           // of PHP's replies
+    pages,           // of PHP's output, and of request bodies
+    count,
+};
+
+struct Pool {
+    const char* name = "";
+    size_t size = 0;  // of an item
+    size_t count = 0;
+    size_t times = 1;  // one for each worker, or one
+    size_t alignment = 1;
+
+    [[nodiscard]] size_t bytes() const { return size * count; }  // of one of `times`
+};
+
+class Pools {
+  public:
+    explicit Pools(const Settings& settings);
+
+    [[nodiscard]] const Pool& operator[](PoolKind kind) const { return pools_[static_cast<size_t>(kind)]; }
+    [[nodiscard]] const Pool* begin() const { return pools_.data(); }
+    [[nodiscard]] const Pool* end() const { return pools_.data() + pools_.size(); }
+
+    // What alignment may cost, at most.
+    [[nodiscard]] size_t slack() const;
+    // Of everything, with the slack.
+    [[nodiscard]] size_t arena_size() const;
+
+    // How many of the workers' grants are in the mailbox; the others are in the list.
+    [[nodiscard]] size_t mailbox_grants() const { return (*this)[PoolKind::grants].count - places_; }
+    [[nodiscard]] size_t places() const { return places_; }  // of all backends
+
+  private:
+    template <typename T>
+    void add(PoolKind kind, const char* name, size_t count, size_t times = 1);
+    void add_bytes(PoolKind kind, const char* name, size_t size, size_t count, size_t times, size_t alignment = 1);
+    void add_workers(const Settings& settings);
+
+    std::array<Pool, static_cast<size_t>(PoolKind::count)> pools_{};
+    size_t places_ = 0;
+};
+
+}  // namespace fcgate::server
