@@ -1,5 +1,4 @@
 // Finds a php-fpm that runs already.
-#include <glob.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,14 +10,17 @@
 #include "fastcgi/link.hpp"
 #include "fastcgi/record.hpp"
 #include "spawn/plan.hpp"
+#include "spawn/versions.hpp"
 
 namespace fcgate::spawn {
 
 namespace {
 
-constexpr const char* usual_sockets[] = {
-    "/run/php/php-fpm.sock", "/run/php/php[0-9]*-fpm.sock", "/run/php[0-9]-fpm.sock", "/run/php-fpm.sock",
-    "/run/php-fpm/www.sock", "/var/run/php[0-9]-fpm.sock",  "/var/run/php-fpm.sock",
+constexpr VersionedName usual_sockets[] = {
+    {"/run/php/", "php", "-fpm.sock"},
+    {"/run/", "php", "-fpm.sock"},
+    {"/run/php-fpm/", "www", ".sock"},
+    {"/var/run/", "php", "-fpm.sock"},
 };
 constexpr const char* usual_address = "127.0.0.1:9000";
 constexpr int answer_ms = 300;
@@ -49,24 +51,20 @@ constexpr int answer_ms = 300;
     return config::parse_backend_address(address, candidate) == Status::ok && answers(candidate);
 }
 
+[[nodiscard]] bool answers_in(const char* path) {
+    Text<limits::path + 8> address("unix:");
+    address.append(path);
+    return address.ok() && answers_at(address.view());
+}
+
 [[nodiscard]] bool find_address(TextBuffer& out) {
-    for (const char* const pattern : usual_sockets) {
-        glob_t paths{};
-        bool found = false;
-        if (glob(pattern, 0, nullptr, &paths) == 0) {
-            // The last in order is the newest version.
-            for (size_t i = paths.gl_pathc; i-- > 0 && !found;) {
-                out.clear();
-                out.append("unix:").append(paths.gl_pathv[i]);
-                found = out.ok() && answers_at(out.view());
-            }
-        }
-        globfree(&paths);
-        if (found) {
-            return true;
+    Text<limits::path> path;
+    for (const VersionedName& name : usual_sockets) {
+        if (find_newest(name, &answers_in, path)) {
+            out.append("unix:").append(path.view());
+            return out.ok();
         }
     }
-    out.clear();
     out.append(usual_address);
     return answers_at(out.view());
 }

@@ -1,6 +1,5 @@
 #include "spawn/plan.hpp"
 
-#include <glob.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
@@ -10,35 +9,29 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "spawn/versions.hpp"
+
 namespace fcgate::spawn {
 
 namespace {
 
-// php-fpm first: it shares the opcode cache between its processes and starts them on demand. Debian puts the version into the name, OpenWrt the
-// major number.
-constexpr const char* usual_programs[] = {
-    "/usr/sbin/php-fpm",     "/usr/local/sbin/php-fpm", "/usr/bin/php-fpm",       "/usr/sbin/php-fpm[0-9]*",
-    "/usr/bin/php[0-9]-fpm", "/usr/sbin/php-fpm*",      "/usr/bin/php-fpm[0-9]*", "/usr/bin/php-cgi",
-    "/usr/bin/php[0-9]-cgi", "/usr/bin/php-cgi[0-9]*",  "/usr/local/bin/php-cgi",
+// php-fpm first: it shares the opcode cache between its processes and starts them on demand. Debian and Alpine put the version at
+// the end of the name, OpenWrt into the middle.
+constexpr VersionedName usual_programs[] = {
+    {"/usr/local/sbin/", "php-fpm", ""}, {"/usr/sbin/", "php-fpm", ""},      {"/usr/bin/", "php-fpm", ""},
+    {"/usr/bin/", "php", "-fpm"},        {"/usr/local/bin/", "php-cgi", ""}, {"/usr/bin/", "php-cgi", ""},
+    {"/usr/bin/", "php", "-cgi"},
 };
 
 constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
 
+[[nodiscard]] bool can_run(const char* path) {
+    return access(path, X_OK) == 0;
+}
+
 [[nodiscard]] bool find_program(TextBuffer& out) {
-    for (const char* const pattern : usual_programs) {
-        glob_t found{};
-        bool good = false;
-        if (glob(pattern, 0, nullptr, &found) == 0) {
-            // The last in order is the newest version.
-            for (size_t i = found.gl_pathc; i-- > 0 && !good;) {
-                good = access(found.gl_pathv[i], X_OK) == 0;
-                if (good) {
-                    out.append(found.gl_pathv[i]);
-                }
-            }
-        }
-        globfree(&found);
-        if (good) {
+    for (const VersionedName& name : usual_programs) {
+        if (find_newest(name, &can_run, out)) {
             return true;
         }
     }
