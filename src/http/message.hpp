@@ -57,7 +57,8 @@ struct BodyReader {
 
 // What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
 struct Reply {
-    enum class Body : uint8_t { none, memory, copied, file, stream };  // copied: by Engine::copy_body()
+    // page: that of the status; copied: by Engine::copy_body()
+    enum class Body : uint8_t { none, page, memory, copied, file, stream };
 
     uint16_t status = 0;
     Body body = Body::none;

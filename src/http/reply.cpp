@@ -2,6 +2,7 @@
 #include <microhttpd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -37,6 +38,16 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
 #endif
 }
 
+// libmicrohttpd copies the list, not what it points to.
+[[nodiscard]] MHD_Response* make_page(uint16_t status) {
+    const PagePieces pieces = status_page(status);
+    std::array<MHD_IoVec, pieces.size()> parts{};
+    for (size_t i = 0; i < pieces.size(); ++i) {
+        parts[i] = {pieces[i].data(), pieces[i].size()};
+    }
+    return MHD_create_response_from_iovec(parts.data(), parts.size(), nullptr, nullptr);
+}
+
 }  // namespace
 
 bool Engine::copy_body(std::span<const char> body) {
@@ -52,6 +63,8 @@ MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) 
     switch (reply.body) {
         case Reply::Body::none:
             break;
+        case Reply::Body::page:
+            return make_page(reply.status);
         case Reply::Body::memory:
             return MHD_create_response_from_buffer(reply.memory.size(), const_cast<char*>(reply.memory.data()),
                                                    MHD_RESPMEM_PERSISTENT);

@@ -4,6 +4,7 @@
 using fcgate::Reply;
 using fcgate::Text;
 using fcgate::http::reply_with_status;
+using fcgate::http::status_page;
 using fcgate::test::check_text;
 
 namespace {
@@ -28,12 +29,16 @@ void every_status_of_ours_has_a_page_that_names_it(void** /*state*/) {
         Text<16> title;
         title.append("<title>").append_number(status).append(' ');
         assert_int_equal(reply.status, status);
-        assert_true(reply.body == Reply::Body::memory);
-        assert_true(reply.memory.find(title.view()) != std::string_view::npos);
-        assert_true(fcgate::starts_with(reply.memory, "<!doctype html>"));
-        assert_true(fcgate::ends_with(reply.memory, "</html>\n"));
+        assert_true(reply.body == Reply::Body::page);
+        Text<1024> page;
+        for (const std::string_view piece : status_page(status)) {
+            page.append(piece);
+        }
+        assert_true(page.view().find(title.view()) != std::string_view::npos);
+        assert_true(fcgate::starts_with(page.view(), "<!doctype html>"));
+        assert_true(fcgate::ends_with(page.view(), "</html>\n"));
         assert_true(reply.length_known);
-        assert_int_equal(reply.length, reply.memory.size());
+        assert_int_equal(reply.length, page.size());
         assert_int_equal(reply.fd, -1);
         check_text(field(reply, "Content-Type"), "text/html; charset=utf-8");
         check_text(field(reply, "Cache-Control"), "no-store");
@@ -63,7 +68,7 @@ void nothing_is_left_of_what_stood_there(void** /*state*/) {
     reply_with_status(reply, 503);
     assert_true(field(reply, "Set-Cookie").empty());
     assert_int_equal(reply.fields().size(), 3);
-    assert_true(reply.body == Reply::Body::memory);
+    assert_true(reply.body == Reply::Body::page);
     assert_int_equal(reply.offset, 0);
     assert_false(reply.close);
 }
