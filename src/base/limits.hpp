@@ -36,7 +36,10 @@ inline constexpr size_t page = 4096;                      // of response pages
 inline constexpr size_t read_chunk = size_t{64} * 1024;   // most that is read from a backend at once
 inline constexpr size_t body_buffer = size_t{64} * 1024;  // of a request body before PHP is asked for
 inline constexpr int64_t body_wait_ms = 1000;             // ... or this long, whichever comes first
-inline constexpr size_t stderr_line = 1024;               // of one FCGI_STDERR line in the log
+// Of a backend without a byte of an answer: error output, empty records.
+inline constexpr size_t chatter = size_t{1024} * 1024;
+inline constexpr uint32_t stderr_lines_per_second = 50;  // of one request
+inline constexpr size_t stderr_line = 1024;              // of one FCGI_STDERR line in the log
 
 // Log
 inline constexpr size_t log_line = 1024;

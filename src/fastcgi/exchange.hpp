@@ -24,6 +24,8 @@ struct ExchangeOwner {
     bool (*write_params)(void* handler, void* context, ParamsWriter& out) = nullptr;
     // For the log: "GET /path".
     void (*describe)(void* handler, void* context, TextBuffer& out) = nullptr;
+    // For the log: the script's file, as PHP is told.
+    void (*name_script)(void* handler, void* context, TextBuffer& out) = nullptr;
 };
 
 struct ExchangeStart {
@@ -79,7 +81,11 @@ struct Exchange {
     bool is_orphan = false;         // the client has all it is due; the script runs on to its end
     bool is_abandoned = false;      // an orphan whose client left before it had everything
     bool in_worklist = false;
-    size_t error_line_size = 0;  // of FCGI_STDERR
+    bool script_noted = false;      // the log has said why PHP does not run the script
+    int64_t error_second = 0;       // in which lines of FCGI_STDERR are counted
+    uint32_t error_lines = 0;       // in it
+    uint32_t error_lines_lost = 0;  // left out since the last line that went to the log
+    size_t error_line_size = 0;     // of FCGI_STDERR
     std::array<char, limits::stderr_line> error_line;
 };
 

@@ -1,18 +1,43 @@
 // The part of Upstream that decides what a failure means to the client, and says it in the log.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "base/account.hpp"
 #include "fastcgi/upstream.hpp"
 
 namespace fcgate::fastcgi {
 
-void Upstream::fail(Exchange& exchange, uint16_t status, std::string_view what, int error_number) {
-    flush_error_line(exchange);
-    log_failure(exchange, status, what, error_number);
+namespace {
+
+// What php-fpm says when it does not run the script it was asked for (sapi/fpm/fpm/fpm_main.c, main/fopen_wrappers.c).
+struct ScriptComplaint {
+    std::string_view begin;
+    Fault fault;
+    std::string_view advice;
+};
+
+constexpr ScriptComplaint complaints[] = {
+    {"Primary script unknown", Fault::script_unknown, ""},
+    {"Unable to open primary script", Fault::script_unreadable,
+     ": may PHP's user read it, and is it inside open_basedir?"},
+    {"Access to the script", Fault::script_refused, ""},
+};
+
+// What php-fpm and php-cgi answer instead, which is all there is to see with fastcgi.logging = 0.
+constexpr std::string_view answers_unknown[] = {"File not found.\n", "No input file specified.\n"};
+
+}  // namespace
+
+void Upstream::fail(Exchange& exchange, Fault fault, std::string_view detail, int error_number) {
+    finish_error_output(exchange);
+    log_fault(exchange, fault, detail, error_number);
     detach(exchange, false);
     exchange.phase = Exchange::Phase::failed;
-    exchange.failure_status = status;
+    exchange.failure_status = text_of(fault).status;
     if (exchange.is_orphan) {
         release(exchange);
     } else {
@@ -28,40 +53,72 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
     }
 }
 
-// One line that says which request, which backend, what happened and what to do.
-void Upstream::log_failure(const Exchange& exchange, uint16_t status, std::string_view what, int error_number) {
-    const bool ours = status == 503 || status == 431;
+// One line that says which request, which backend, what happened and what to do, and names the fault.
+void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number) const {
+    const FaultText& text = text_of(fault);
+    const bool ours = text.status == 503 || text.status == 431 || fault == Fault::app_status;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());
-    if (exchange.is_orphan) {
+    if (leaves_answer(fault)) {
+        const ResponseStream& response = exchange.response;
+        line.add(": ").add_number(response.head_done() ? response.head().status() : text.status);
+    } else if (exchange.is_orphan) {
         line.add(": cut off");
     } else if (exchange.reply_begun) {
         line.add(": reply cut off");
     } else {
-        line.add(": ").add_number(status);
+        line.add(": ").add_number(text.status);
     }
-    line.add(": backend ").add(backend_of(exchange).address).add(": ").add(what);
+    line.add(": backend ").add(backend_of(exchange).address).add(": ").add(text.words).add(detail);
     if (error_number != 0) {
         line.add_error(error_number);
     }
-    line.send();
+    line.add_reason(text.code).send();
 }
 
 void Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
-    std::string_view what = "connect";
-    if (status == Status::not_found) {
-        what = "connect (is php-fpm running, and is this its `listen`?)";
-    } else if (status == Status::denied) {
-        what =
-            "connect (may fcgate's user write to the socket? see listen.owner, listen.group and listen.mode of "
-            "php-fpm)";
+    if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
+        fail(exchange, Fault::connect_shortage, {}, error_number);
+    } else if (status == Status::not_found) {
+        fail(exchange, Fault::backend_absent, {}, error_number);
     } else if (status == Status::refused) {
-        what = "connect (nothing listens there: is php-fpm running?)";
+        fail(exchange, Fault::backend_refused, {}, error_number);
+    } else if (status == Status::denied) {
+        Text<512> why;
+        explain_denial(exchange, why);
+        fail(exchange, Fault::backend_denied, why.view());
+    } else {
+        fail(exchange, Fault::backend_unreachable, {}, error_number);
     }
-    const bool is_shortage =
-        status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
-    const uint16_t reply = is_shortage ? 503 : 502;
-    fail(exchange, reply, what, error_number);
+}
+
+// To write to a unix socket one needs the right to write to its file, and to search the folders above it.
+void Upstream::explain_denial(const Exchange& exchange, TextBuffer& out) const {
+    const BackendSettings& backend = backend_of(exchange);
+    const Text<limits::path> path(backend.path);
+    Text<80> user;
+    append_user_name(geteuid(), user);
+    struct stat found {};
+    if (backend.kind == BackendSettings::Kind::tcp) {
+        out.append("connect: permission denied (does a packet filter or a sandbox stop user ").append(user.view());
+        out.append("?)");
+        return;
+    }
+    out.append("permission denied on ")
+        .append(backend.kind == BackendSettings::Kind::spawn ? "its socket" : path.view());
+    if (backend.kind == BackendSettings::Kind::spawn || stat(path.c_str(), &found) != 0) {
+        out.append(": may user ").append(user.view()).append(" search the folders above it?");
+        return;
+    }
+    Text<80> group;
+    append_group_name(found.st_gid, group);
+    if (is_in_group(found.st_gid)) {
+        out.append(": user ").append(user.view()).append(" is in group ").append(group.view());
+        out.append(", but that may not write to it (see listen.mode of php-fpm)");
+    } else {
+        out.append(": is user ").append(user.view()).append(" in group ").append(group.view());
+        out.append("? (see listen.group, listen.mode and listen.owner of php-fpm)");
+    }
 }
 
 // php-fpm sends what scripts write to their error log in pieces and without a final newline; the log gets it line by line.
@@ -79,15 +136,90 @@ void Upstream::write_error_output(Exchange& exchange, std::string_view text) {
 }
 
 void Upstream::flush_error_line(Exchange& exchange) {
-    if (exchange.error_line_size == 0) {
+    const std::string_view text(exchange.error_line.data(), exchange.error_line_size);
+    exchange.error_line_size = 0;
+    if (text.empty()) {
+        return;
+    }
+    for (const ScriptComplaint& complaint : complaints) {
+        if (text.starts_with(complaint.begin) && !exchange.is_orphan) {
+            note_script(exchange, complaint.fault, text, complaint.advice);
+            return;
+        }
+    }
+    if (!admit_error_line(exchange)) {
         return;
     }
     LogLine line(*setup_.log, LogLevel::warning);
     describe(exchange, line.text());
     line.add(": PHP: ");
-    line.text().append_escaped({exchange.error_line.data(), exchange.error_line_size}, limits::log_line / 2);
+    line.text().append_escaped(text, limits::log_line / 2);
     line.send();
-    exchange.error_line_size = 0;
+}
+
+// Nothing more of it comes.
+void Upstream::finish_error_output(Exchange& exchange) {
+    flush_error_line(exchange);
+    tell_lost_lines(exchange);
+}
+
+// The log takes only so much in a second; one script must not use it up for all others, nor for what is said about itself.
+bool Upstream::admit_error_line(Exchange& exchange) const {
+    const int64_t second = monotonic_ms() / 1000;
+    if (exchange.error_second != second) {
+        exchange.error_second = second;
+        exchange.error_lines = 0;
+    }
+    if (exchange.error_lines >= limits::stderr_lines_per_second) {
+        ++exchange.error_lines_lost;
+        return false;
+    }
+    ++exchange.error_lines;
+    tell_lost_lines(exchange);
+    return true;
+}
+
+void Upstream::tell_lost_lines(Exchange& exchange) const {
+    if (exchange.error_lines_lost > 0) {
+        LogLine line(*setup_.log, LogLevel::warning);
+        describe(exchange, line.text());
+        line.add(": PHP: ").add_number(exchange.error_lines_lost).add(" further lines were left out").send();
+        exchange.error_lines_lost = 0;
+    }
+}
+
+// PHP does not run the script, though it is there for us; its answer goes to the client as it is.
+void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view text, std::string_view advice) {
+    exchange.script_noted = true;
+    Text<2 * limits::log_line> detail;
+    detail.append_escaped(text, limits::log_line / 4);
+    if (fault == Fault::script_unknown) {
+        Text<limits::path> file;
+        const ExchangeOwner& owner = exchange.start.owner;
+        owner.name_script(owner.handler, owner.context, file);
+        detail.append(": php-fpm cannot see ").append_escaped(file.view());
+        detail.append(": chroot or open_basedir? may its user search the folders?");
+    } else {
+        detail.append(advice);
+    }
+    log_fault(exchange, fault, detail.view());
+}
+
+// An answer that is whole may tell of a fault all the same.
+void Upstream::note_outcome(Exchange& exchange) {
+    finish_error_output(exchange);
+    const ResponseStream& response = exchange.response;
+    const bool is_unknown = response.head().status() == 404 && response.is_whole() &&
+                            std::find(std::begin(answers_unknown), std::end(answers_unknown), response.whole()) !=
+                                std::end(answers_unknown);
+    if (is_unknown && !exchange.script_noted && !exchange.is_orphan) {
+        note_script(exchange, Fault::script_unknown, slice(response.whole(), 0, response.whole().size() - 1), {});
+    }
+    if (response.app_status() != 0) {
+        Text<24> number;
+        number.append_number(response.app_status());
+        log_fault(exchange, Fault::app_status, number.view());
+    }
 }
 
 }  // namespace fcgate::fastcgi

@@ -53,7 +53,7 @@ bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
             break;
     }
     exchange.phase = Exchange::Phase::starting;
-    fail(exchange, 502, "PHP cannot be started; the log has said why");
+    fail(exchange, Fault::php_broken);
     return false;
 }
 
@@ -73,7 +73,7 @@ void Upstream::open_connection(Exchange& exchange) {
     }
     Link* const link = take_link();
     if (link == nullptr) {
-        fail(exchange, 503, "no slot for a connection");  // cannot be: there are more links than exchanges
+        fail(exchange, Fault::connect_shortage);  // cannot be: there are more links than exchanges
         return;
     }
     Status status = open_link(backend_of(exchange), path.view(), *link);

@@ -13,11 +13,13 @@ void ResponseStream::init(PagePool& pool, size_t buffer_limit, std::span<char> h
 
 Status ResponseStream::feed(std::span<const char> bytes, const ErrorSink& errors) {
     received_ += bytes.size();
+    chatter_ += bytes.size();
     for (;;) {
         switch (reader_.next(bytes)) {
             case RecordReader::Event::need_more:
-                return Status::ok;
+                return is_chatter() ? Status::too_large : Status::ok;
             case RecordReader::Event::standard_output: {
+                chatter_ = 0;
                 const Status status = take_output(reader_.slice());
                 if (status != Status::ok) {
                     return status;
@@ -33,6 +35,7 @@ Status ResponseStream::feed(std::span<const char> bytes, const ErrorSink& errors
                 return Status::ok;
             case RecordReader::Event::malformed:
                 error_ = reader_.error();
+                record_malformed_ = true;
                 return Status::malformed;
         }
     }

@@ -44,6 +44,10 @@ class ResponseStream {
     [[nodiscard]] bool is_clean() const { return ended_ && !trailing_bytes_; }
     [[nodiscard]] bool nothing_received() const { return received_ == 0; }
     [[nodiscard]] const char* error() const { return error_; }
+    // The error is one of FastCGI, not of the script's head.
+    [[nodiscard]] bool is_record_malformed() const { return record_malformed_; }
+    // The error is that more than limits::chatter came without a byte of an answer.
+    [[nodiscard]] bool is_chatter() const { return chatter_ > limits::chatter; }
     [[nodiscard]] uint64_t received() const { return received_; }
 
     // The body promised is not the body that came (only after ended()).
@@ -67,10 +71,12 @@ class ResponseStream {
     PageChain output_;
     const char* error_ = "";
     uint64_t received_ = 0;   // bytes of any kind
+    uint64_t chatter_ = 0;    // since the last byte of STDOUT
     uint64_t body_seen_ = 0;  // body bytes taken, those dropped included
     bool head_done_ = false;
     bool ended_ = false;
     bool trailing_bytes_ = false;
+    bool record_malformed_ = false;
     bool drop_body_ = false;
 };
 

@@ -46,14 +46,14 @@ Result<std::span<const uint8_t>> Upstream::encode_head(Exchange& exchange) {
     const ExchangeOwner& owner = exchange.start.owner;
     ParamsWriter params(setup_.params_scratch, backend_of(exchange).keep_alive);
     if (!owner.write_params(owner.handler, owner.context, params)) {
-        fail(exchange, 502, "the script is gone since the request came");
+        fail(exchange, Fault::script_changed);
         return Status::gone;
     }
     const Result<std::span<const uint8_t>> head = params.finish();
     if (!head.ok()) {
-        fail(exchange, 431, "the CGI variables do not fit (see `connection_memory`)");
+        fail(exchange, Fault::params_too_large);
     } else if (!exchange.request.accepts_head(head.value().size())) {
-        fail(exchange, 502, "the script has changed since the request came");
+        fail(exchange, Fault::script_changed);
         return Status::gone;
     }
     return head;
@@ -163,19 +163,24 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     const bool had_head = response.head_done();
     const Status status = response.feed(bytes, sink);
     if (response.head().is_oversized()) {
-        Text<128> why("its response head is larger than ");
-        why.append_number(setup_.head_size).append(" bytes (see `connection_memory`)");
-        fail(exchange, 502, why.view());
+        Text<64> size;
+        size.append_number(setup_.head_size).append(" bytes (see `connection_memory`)");
+        fail(exchange, Fault::head_too_large, size.view());
+        return false;
+    }
+    if (status != Status::ok && response.is_chatter()) {
+        fail(exchange, Fault::chatter);
         return false;
     }
     if (status != Status::ok) {
-        fail(exchange, 502, response.error());
+        fail(exchange, response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed,
+             response.error());
         return false;
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
         !response.ended()) {
         if (stopping_ || !setup_.gates[exchange.start.backend].become_stream()) {
-            fail(exchange, 503, "event streams may hold all PHP workers but one (see `workers`)");
+            fail(exchange, Fault::streams_full);
             return false;
         }
         exchange.is_stream = true;
@@ -183,17 +188,29 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     if (!response.ended()) {
         return true;
     }
+    finish_answer(exchange);
+    return false;
+}
+
+// END_REQUEST has come.
+void Upstream::finish_answer(Exchange& exchange) {
+    const ResponseStream& response = exchange.response;
+    Text<48> detail;
     if (response.protocol_status() == static_cast<uint8_t>(ProtocolStatus::overloaded)) {
-        fail(exchange, 503, "it says that it is overloaded");
+        fail(exchange, Fault::backend_overloaded);
     } else if (response.protocol_status() != static_cast<uint8_t>(ProtocolStatus::request_complete)) {
-        fail(exchange, 502, "it refused the request (FastCGI protocol status)");
+        detail.append_number(response.protocol_status());
+        fail(exchange, Fault::backend_rejected, detail.view());
     } else if (!response.head_done()) {
-        fail(exchange, 502, "the script ended without a response head");
+        if (response.app_status() != 0) {
+            detail.append(", application status ").append_number(response.app_status());
+        }
+        fail(exchange, Fault::head_missing, detail.view());
     } else {
+        note_outcome(exchange);
         end(exchange);
         wake(exchange);
     }
-    return false;
 }
 
 // The clock runs while PHP has all that we can give and owes us bytes: a slow client must not look like a slow script.
@@ -249,12 +266,11 @@ void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
         return;
     }
     // Whether the kernel calls it an end or a reset depends on what PHP had not read yet.
-    const bool is_closed = error_number == 0 || error_number == ECONNRESET || error_number == EPIPE;
-    fail(exchange, 502,
-         is_closed ? "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or "
-                     "ran into request_terminate_timeout)"
-                   : where,
-         error_number);
+    if (error_number == 0 || error_number == ECONNRESET || error_number == EPIPE) {
+        fail(exchange, Fault::backend_closed, {}, error_number);
+    } else {
+        fail(exchange, Fault::backend_io, where, error_number);
+    }
 }
 
 // Hands output to the client's side. What it takes makes room for more.
@@ -270,7 +286,7 @@ ptrdiff_t Upstream::read(Exchange& exchange, std::span<char> room) {
         return BodyReader::failed;
     }
     if (exchange.phase == Exchange::Phase::ended && exchange.response.is_cut_short()) {
-        log_failure(exchange, 502, "its body is shorter than its Content-Length", 0);
+        log_fault(exchange, Fault::body_short, {});
         return BodyReader::failed;
     }
     if (exchange.phase == Exchange::Phase::ended) {

@@ -40,6 +40,8 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->is_orphan = false;
     exchange->is_abandoned = false;
     exchange->in_worklist = false;
+    exchange->script_noted = false;
+    exchange->error_lines = exchange->error_lines_lost = 0;
     exchange->error_line_size = 0;
     return exchange;
 }
@@ -80,7 +82,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
     const uint32_t number = exchange.start.backend;
     if (exchange.is_stream && stopping_) {
         exchange.is_stream = false;
-        fail(exchange, 503, "the server stops");
+        fail(exchange, Fault::stopping);
         return;
     }
     const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.is_stream};
@@ -105,11 +107,11 @@ void Upstream::ask_for_place(Exchange& exchange) {
             return;
         case Gate::Entry::full:
             exchange.is_stream = false;
-            fail(exchange, 503, "all PHP workers are busy and the queue is full (see `workers` and `queue`)");
+            fail(exchange, Fault::queue_full);
             return;
         case Gate::Entry::no_stream:
             exchange.is_stream = false;
-            fail(exchange, 503, "event streams may hold all PHP workers but one (see `workers`)");
+            fail(exchange, Fault::streams_full);
             return;
     }
 }
@@ -184,7 +186,7 @@ void Upstream::on_grant(const Grant& grant) {
     if (grant.is_notice()) {
         if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
             exchange->is_stream = false;
-            fail(*exchange, 503, "made room in the full queue for a client that holds less of it");
+            fail(*exchange, Fault::queue_evicted);
         }
         return;
     }
@@ -281,7 +283,7 @@ void Upstream::end(Exchange& exchange) {
     const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
                            exchange.request.is_finished() && exchange.link != no_slot &&
                            !links_.all()[exchange.link].hung_up;
-    flush_error_line(exchange);
+    finish_error_output(exchange);
     detach(exchange, keep_link);
     exchange.phase = Exchange::Phase::ended;
     if (exchange.is_orphan) {
@@ -328,7 +330,7 @@ bool Upstream::abandon(Exchange& exchange) {
 }
 
 void Upstream::release(Exchange& exchange) {
-    flush_error_line(exchange);
+    finish_error_output(exchange);
     exchange.request.finish();
     exchange.response.finish();
     for (size_t i = 0; exchange.in_worklist; ++i) {
@@ -351,10 +353,19 @@ void Upstream::end_streams() {
     stopping_ = true;
     for (Exchange& exchange : exchanges_.all()) {
         const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
-        if (exchange.live && exchange.is_stream && !is_over) {
-            detach(exchange, false);
-            exchange.phase = Exchange::Phase::failed;
-            exchange.failure_status = 503;
+        if (!exchange.live || !exchange.is_stream || is_over) {
+            continue;
+        }
+        if (!exchange.reply_begun) {
+            fail(exchange, Fault::stopping);
+            continue;
+        }
+        // The end of a stream that was under way is nothing to log.
+        detach(exchange, false);
+        exchange.phase = Exchange::Phase::failed;
+        if (exchange.is_orphan) {
+            release(exchange);
+        } else {
             wake(exchange);
         }
     }
@@ -394,20 +405,20 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             ask_for_place(exchange);
             break;
         case Exchange::Phase::queued:
-            fail(exchange, 503, "no PHP worker became free in time (see `queue_timeout`)");
+            fail(exchange, Fault::queue_timeout);
             break;
         case Exchange::Phase::starting:
-            fail(exchange, 503, "PHP did not start in time (see `response_timeout`)");
+            fail(exchange, Fault::php_start_timeout);
             break;
         case Exchange::Phase::retrying:
             if (now >= exchange.opening_deadline) {
-                fail(exchange, 503, "connect: the backlog of its socket is full");
+                fail(exchange, Fault::backlog_full);
             } else {
                 open_connection(exchange);
             }
             break;
         case Exchange::Phase::opening:
-            fail(exchange, 504, "connect: no answer in time (see `connect_timeout`)");
+            fail(exchange, Fault::connect_timeout);
             break;
         case Exchange::Phase::active:
             if (exchange.is_abandoned) {
@@ -415,7 +426,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
                 release(exchange);
                 break;
             }
-            fail(exchange, 504, "the script was silent for too long (see `response_timeout`)");
+            fail(exchange, Fault::backend_silent);
             break;
         case Exchange::Phase::ended:
         case Exchange::Phase::failed:

@@ -14,6 +14,7 @@
 #include "base/timers.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/exchange.hpp"
+#include "fastcgi/fault.hpp"
 #include "fastcgi/gate.hpp"
 #include "fastcgi/link.hpp"
 
@@ -157,6 +158,7 @@ class Upstream {
     [[nodiscard]] size_t send(Exchange& exchange, std::span<const char> direct);
     void receive(Exchange& exchange);
     [[nodiscard]] bool take(Exchange& exchange, std::span<const char> bytes);
+    void finish_answer(Exchange& exchange);
     [[nodiscard]] Result<std::span<const uint8_t>> encode_head(Exchange& exchange);
     void write_failed(Exchange& exchange, int error_number);
     void restart_clock(Exchange& exchange);
@@ -164,11 +166,17 @@ class Upstream {
     [[nodiscard]] bool try_again(Exchange& exchange);
 
     // failure.cpp: statuses and words
-    void fail(Exchange& exchange, uint16_t status, std::string_view what, int error_number = 0);
+    void fail(Exchange& exchange, Fault fault, std::string_view detail = {}, int error_number = 0);
     void fail_opening(Exchange& exchange, Status status, int error_number);
-    void log_failure(const Exchange& exchange, uint16_t status, std::string_view what, int error_number);
+    void explain_denial(const Exchange& exchange, TextBuffer& out) const;
+    void log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number = 0) const;
+    void note_outcome(Exchange& exchange);
+    void note_script(Exchange& exchange, Fault fault, std::string_view text, std::string_view advice);
     void write_error_output(Exchange& exchange, std::string_view text);
     void flush_error_line(Exchange& exchange);
+    void finish_error_output(Exchange& exchange);
+    [[nodiscard]] bool admit_error_line(Exchange& exchange) const;
+    void tell_lost_lines(Exchange& exchange) const;
 
     Setup setup_;
     SlotPool<Exchange> exchanges_;

@@ -73,6 +73,7 @@ class Dispatcher {
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
     [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
+    void name_script(http::Connection& connection, TextBuffer& out);
 
     // dispatcher_files.cpp
     void serve_file(const RequestHead& head, Reply& reply);

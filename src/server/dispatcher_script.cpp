@@ -44,6 +44,9 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     start.owner.describe = [](void* handler, void* context, TextBuffer& out) {
         static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
     };
+    start.owner.name_script = [](void* handler, void* context, TextBuffer& out) {
+        static_cast<Dispatcher*>(handler)->name_script(*static_cast<http::Connection*>(context), out);
+    };
     start.site = static_cast<uint32_t>(route_.site);
     start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = static_cast<uint32_t>(site.backend_number);
@@ -107,6 +110,12 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     };
     fastcgi::write_environment(request, out);
     return true;
+}
+
+void Dispatcher::name_script(http::Connection& connection, TextBuffer& out) {
+    if (routed_for_ == &connection || recall(connection, setup_.engine->head(connection))) {
+        out.append(setup_.sites[route_.site].document_root).append(route_.decision.script_name);
+    }
 }
 
 // The route of a request that has waited: worked out from what was kept of it.

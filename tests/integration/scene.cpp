@@ -21,15 +21,23 @@ void LogLines::callback(void* self, fcgate_log_level level, const char* message)
     pthread_mutex_unlock(&log.mutex_);
 }
 
-size_t LogLines::count(std::string_view text) {
+size_t LogLines::count(std::string_view text, std::string_view end) {
     pthread_mutex_lock(&mutex_);
     size_t found = 0;
     std::string_view rest = lines_.view();
     while (!rest.empty()) {
-        found += split_first(rest, '\n', rest).find(text) != std::string_view::npos ? 1U : 0U;
+        const std::string_view line = slice(rest, 0, rest.find('\n') + 1);
+        rest = slice(rest, line.size());
+        found += line.find(text) != std::string_view::npos && line.ends_with(end) ? 1U : 0U;
     }
     pthread_mutex_unlock(&mutex_);
     return found;
+}
+
+void LogLines::clear() {
+    pthread_mutex_lock(&mutex_);
+    lines_.clear();
+    pthread_mutex_unlock(&mutex_);
 }
 
 bool LogLines::has(std::string_view text, int64_t deadline) {

@@ -20,8 +20,9 @@ class LogLines {
   public:
     static void callback(void* self, fcgate_log_level level, const char* message);
 
-    // Lines with `text` in them.
-    [[nodiscard]] size_t count(std::string_view text);
+    // Lines with `text` in them, and with `end` as their end; it has the line feed.
+    [[nodiscard]] size_t count(std::string_view text, std::string_view end = {});
+    void clear();
     // True once there is such a line.
     [[nodiscard]] bool has(std::string_view text, int64_t deadline = soon());
     void print();

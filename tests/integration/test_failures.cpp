@@ -1,33 +1,43 @@
 // What goes wrong between the server and PHP: the status the client gets, the one line in the log, and that the next request works.
 #include <poll.h>
 #include <sys/fsuid.h>
+#include <sys/resource.h>
 
+#include <array>
+
+#include "base/account.hpp"
 #include "scene.hpp"
 
 namespace {
 
 using namespace fcgate::test;
 
-// One line about the request, with `words` in it, and the backend's address where it helps.
-void expect_line(Scene& scene, std::string_view level, std::string_view outcome, std::string_view words) {
+// One line about the request, with `words` in it, the backend's address where it helps, and last the fault's code.
+void expect_line(Scene& scene, std::string_view level, std::string_view outcome, std::string_view words,
+                 std::string_view code, const char* file = __builtin_FILE(), int at = __builtin_LINE()) {
     Buffer line;
     line.append(level).append(": GET /t.php: ").append(outcome).append(": backend ").append(scene.php_address.view());
     line.append(": ").append(words);
-    if (!scene.log.has(line.view())) {
-        print_error("no line \"%s\"\n", line.c_str());
-        _fail(__FILE__, __LINE__);
+    Buffer end;
+    end.append(" [").append(code).append("]\n");
+    if (!scene.log.has(line.view()) || scene.log.count(line.view(), end.view()) != 1) {
+        print_error("no line \"%s\" with \"%s\" at its end\n", line.c_str(), end.c_str());
+        _fail(file, at);
     }
-    assert_int_equal(scene.log.count("GET /t.php"), 1);
+    if (scene.log.count("GET /t.php") != 1) {
+        print_error("more than one line\n");
+        _fail(file, at);
+    }
 }
 
 // The reply is a page of the server's own, the log says why, and all is well again.
-void expect_failure(Scene& scene, Client& client, unsigned status, std::string_view words) {
+void expect_failure(Scene& scene, Client& client, unsigned status, std::string_view words, std::string_view code) {
     expect_status(client, status);
     check_text(client.reply().field("Content-Type"), "text/html; charset=utf-8");
     assert_int_equal(client.reply().count("Retry-After"), status == 503 ? 1 : 0);
     fcgate::Text<8> number;
     number.append_number(status);
-    expect_line(scene, status == 503 || status == 431 ? "warning" : "error", number.view(), words);
+    expect_line(scene, status == 503 || status == 431 ? "warning" : "error", number.view(), words, code);
     // The client's connection is as good as before.
     assert_true(client.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     expect_reply(client, 200, "static");
@@ -42,7 +52,8 @@ void nothing_listens(Scene& scene) {
     scene.php.stop_listening();
     Client& client = scene.client_with(get_script);
     expect_status(client, 502);
-    expect_line(scene, "error", "502", "connect (nothing listens there: is php-fpm running?): Connection refused");
+    expect_line(scene, "error", "502", "connect (nothing listens there: is php-fpm running?): Connection refused",
+                "backend-refused");
     (void)unlink(scene.php_path.c_str());
     assert_true(scene.php.listen(scene.php.address()));
     scene.expect_served();
@@ -57,33 +68,130 @@ void the_socket_is_not_there(Scene& scene) {
     Client& client = scene.client_with(get_script);
     expect_status(client, 502);
     expect_line(scene, "error", "502",
-                "connect (is php-fpm running, and is this its `listen`?): No such file or directory");
+                "connect (is php-fpm running, and is this its `listen`?): No such file or directory", "backend-absent");
     assert_true(client.send(get_script));
     expect_status(client, 502);
     scene.settle();
 }
 
-void the_socket_may_not_be_written_to(Scene& scene) {
-    scene.listen_php();
-    if (scene.php.address().is_local()) {
-        assert_int_equal(chmod(scene.php_path.c_str(), 0600), 0);
-    }
-    // The threads of the server take the rights over from the one that starts them. Files are asked for by this identity.
-    constexpr unsigned nobody = 65534;
-    const bool is_root = geteuid() == 0;
-    if (!is_root) {
-        assert_int_equal(chmod(scene.php_path.c_str(), 0), 0);
-    } else {
-        (void)setfsuid(nobody);
-    }
+constexpr unsigned nobody = 65534;
+constexpr unsigned strange_group = 54321;  // of nobody here, and without a name
+
+// The threads of the server take the rights over from the one that starts them. Files are asked for by this identity.
+void start_without_rights(Scene& scene) {
+    (void)setfsuid(nobody);
     scene.start();
-    if (is_root) {
-        (void)setfsuid(0);
-    }
+    (void)setfsuid(0);
+}
+
+// ... of root, who needs none, they have to be taken away.
+void expect_denied(Scene& scene, std::string_view words) {
     Client& client = scene.client_with(get_script);
     expect_status(client, 502);
-    expect_line(scene, "error", "502", "connect (may fcgate's user write to the socket?");
+    Buffer denial;
+    denial.append("permission denied on ").append(scene.php_path.view()).append(words);
+    expect_line(scene, "error", "502", denial.view(), "backend-denied");
+    scene.log.clear();
+}
+
+void the_socket_may_not_be_written_to(Scene& scene) {
+    scene.listen_php();
+    const bool is_root = geteuid() == 0;
+    assert_int_equal(chmod(scene.php_path.c_str(), is_root ? 0600 : 0), 0);
+    start_without_rights(scene);
+    fcgate::Text<80> user;
+    fcgate::Text<80> group;
+    fcgate::append_user_name(geteuid(), user);
+    fcgate::append_group_name(getegid(), group);
+    Buffer words;
+    words.append(": user ").append(user.view()).append(" is in group ").append(group.view());
+    expect_denied(scene, words.append(", but that may not write to it (see listen.mode of php-fpm)").view());
+    if (is_root) {
+        assert_int_equal(chown(scene.php_path.c_str(), 0, strange_group), 0);
+        expect_denied(scene,
+                      ": is user root in group 54321? (see listen.group, listen.mode and listen.owner of php-fpm)");
+    }
     assert_int_equal(chmod(scene.php_path.c_str(), 0666), 0);
+    scene.expect_served();
+}
+
+void the_folder_of_the_socket_may_not_be_searched(Scene& scene) {
+    scene.tree.folder("closed", 0755);
+    scene.php_path.append(scene.tree.path()).append("/closed/php.sock");
+    assert_true(scene.php.listen(local_address(scene.php_path.view())));
+    scene.php_address.append("unix:").append(scene.php_path.view());
+    scene.set("backend.address", scene.php_address.c_str());
+    Buffer folder;
+    folder.append(scene.tree.path()).append("/closed");
+    assert_int_equal(chmod(folder.c_str(), geteuid() == 0 ? 0700 : 0), 0);
+    start_without_rights(scene);
+    fcgate::Text<80> user;
+    fcgate::append_user_name(geteuid(), user);
+    Buffer words;
+    expect_denied(scene,
+                  words.append(": may user ").append(user.view()).append(" search the folders above it?").view());
+    assert_int_equal(chmod(folder.c_str(), 0755), 0);
+    assert_int_equal(chmod(scene.php_path.c_str(), 0666), 0);
+    scene.expect_served();
+}
+
+void the_address_cannot_be_reached(Scene& scene) {
+    scene.listen_php();
+    scene.set("backend.address", "255.255.255.255:9000");
+    scene.php_address.clear();
+    scene.php_address.append("255.255.255.255:9000");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    expect_status(client, 502);
+    expect_line(scene, "error", "502", "connect (see `address`): Network is unreachable", "backend-unreachable");
+    scene.settle();
+}
+
+// Takes what room there is in the backlog; the next to come hears nothing.
+size_t fill_backlog(const Address& address, std::span<int> callers) {
+    for (size_t count = 0; count < callers.size(); ++count) {
+        callers[count] = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        assert_true(callers[count] >= 0);
+        (void)connect(callers[count], address.get(), address.length);
+        if (!wait_for(callers[count], POLLOUT, fcgate::monotonic_ms() + 300)) {
+            return count + 1;
+        }
+    }
+    return callers.size();
+}
+
+void nobody_answers_the_call(Scene& scene) {
+    scene.set("backend.connect_timeout", "300ms");
+    scene.listen_php(0);
+    std::array<int, 16> callers{};
+    const size_t count = fill_backlog(scene.php.address(), callers);
+    assert_true(count < callers.size());
+    scene.start();
+    const int64_t begun = fcgate::monotonic_ms();
+    Client& client = scene.client_with(get_script);
+    expect_status(client, 504);
+    assert_true(fcgate::monotonic_ms() - begun >= 290);
+    expect_line(scene, "error", "504", "connect: no answer in time (see `connect_timeout`)", "connect-timeout");
+    for (size_t i = 0; i < count; ++i) {
+        close(callers[i]);
+    }
+}
+
+void no_descriptor_is_left_for_a_connection(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect_reply(client, 200, "static");
+    rlimit before{};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{1, before.rlim_max};  // poll() would not look at a descriptor with 0
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const bool sent = client.send(get_script);
+    const bool read = client.read();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(sent && read);
+    assert_int_equal(client.reply().status, 503);
+    expect_line(scene, "warning", "503", "connect (fcgate is short of descriptors or memory): Too many open files",
+                "connect-shortage");
     scene.expect_served();
 }
 
@@ -100,7 +208,7 @@ void the_backlog_is_full(Scene& scene) {
     assert_int_equal(second.reply().count("Retry-After"), 1);
     assert_true(fcgate::monotonic_ms() - begun >= 290);
     assert_true(scene.log.has("warning: GET /t.php?second: 503: backend "));
-    assert_int_equal(scene.log.count("connect: the backlog of its socket is full"), 1);
+    assert_int_equal(scene.log.count("connect: the backlog of its socket is full", " [backlog-full]\n"), 1);
     // Who still waits for the backlog gets in when there is room.
     Client& third = scene.client_with("GET /t.php?third HTTP/1.1\r\nHost: localhost\r\n\r\n");
     scene.settle();
@@ -122,14 +230,16 @@ void reset_before_anything(Scene& scene) {
     php.reset();
     expect_failure(scene, client, 502,
                    "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or "
-                   "ran into request_terminate_timeout): Connection reset by peer");
+                   "ran into request_terminate_timeout: see its log): Connection reset by peer",
+                   "backend-closed");
 }
 
 void closed_before_anything(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
     scene.take().close();
-    expect_failure(scene, client, 502, "it closed the connection in the middle of the request (PHP crashed");
+    expect_failure(scene, client, 502, "it closed the connection in the middle of the request (PHP crashed",
+                   "backend-closed");
 }
 
 void closed_in_the_head(Scene& scene) {
@@ -138,11 +248,12 @@ void closed_in_the_head(Scene& scene) {
     PhpConnection& php = scene.take();
     assert_true(php.out("X-Begun: 1\r\nX-"));
     php.close();
-    expect_failure(scene, client, 502, "it closed the connection in the middle of the request");
+    expect_failure(scene, client, 502, "it closed the connection in the middle of the request", "backend-closed");
 }
 
 // The client has got a part, and must see that it is one; `ends` ends it.
-void expect_cut(Scene& scene, std::string_view fields, void (*ends)(PhpConnection& php), std::string_view words) {
+void expect_cut(Scene& scene, std::string_view fields, void (*ends)(PhpConnection& php), std::string_view words,
+                std::string_view code) {
     Client& client = scene.client_with(get_script);
     PhpConnection& php = scene.take();
     Buffer cgi;
@@ -154,20 +265,22 @@ void expect_cut(Scene& scene, std::string_view fields, void (*ends)(PhpConnectio
     assert_int_equal(client.reply().status, 200);
     check_text(client.reply().body.view(), "part");
     assert_true(client.is_closed());
-    expect_line(scene, "error", "reply cut off", words);
+    expect_line(scene, "error", "reply cut off", words, code);
     scene.expect_served();
 }
 
 void closed_in_the_body(Scene& scene) {
     scene.start();
     expect_cut(
-        scene, "X: y\r\n", [](PhpConnection& php) { php.close(); }, "it closed the connection in the middle");
+        scene, "X: y\r\n", [](PhpConnection& php) { php.close(); }, "it closed the connection in the middle",
+        "backend-closed");
 }
 
 void closed_in_a_body_of_known_length(Scene& scene) {
     scene.start();
     expect_cut(
-        scene, "Content-Length: 5\r\n", [](PhpConnection& php) { php.close(); }, "it closed the connection");
+        scene, "Content-Length: 5\r\n", [](PhpConnection& php) { php.close(); }, "it closed the connection",
+        "backend-closed");
 }
 
 void closed_between_body_and_end(Scene& scene) {
@@ -178,14 +291,15 @@ void closed_between_body_and_end(Scene& scene) {
             (void)php.raw({"\1\6\0\1\0\0\0\0", 8});  // the end of STDOUT is not the end of the request
             php.close();
         },
-        "it closed the connection in the middle of the request");
+        "it closed the connection in the middle of the request", "backend-closed");
 }
 
 void malformed_in_the_body(Scene& scene) {
     scene.start();
     expect_cut(
         scene, "X: y\r\n", [](PhpConnection& php) { (void)php.raw("HTTP/1.1 200 OK\r\n\r\n"); },
-        "record of an unknown FastCGI version");
+        "what it sends is no FastCGI (is `address` that of php-fpm?): record of an unknown FastCGI version",
+        "records-malformed");
 }
 
 void silent_in_the_body(Scene& scene) {
@@ -193,7 +307,7 @@ void silent_in_the_body(Scene& scene) {
     scene.start();
     expect_cut(
         scene, "X: y\r\n", [](PhpConnection& php) { assert_true(php.is_left()); },
-        "the script was silent for too long (see `response_timeout`)");
+        "the script was silent for too long (see `response_timeout`)", "backend-silent");
 }
 
 void overloaded_in_the_body(Scene& scene) {
@@ -204,7 +318,7 @@ void overloaded_in_the_body(Scene& scene) {
     assert_true(client.read_head() && client.read_body(4));
     assert_true(php.end(fcgi_overloaded));
     assert_false(client.read());
-    expect_line(scene, "warning", "reply cut off", "it says that it is overloaded");
+    expect_line(scene, "warning", "reply cut off", "it says that it is overloaded", "backend-overloaded");
     scene.expect_served();
 }
 
@@ -216,7 +330,7 @@ void silent_before_the_head(Scene& scene) {
     const int64_t begun = fcgate::monotonic_ms();
     Client& client = scene.client_with(get_script);
     PhpConnection& php = scene.take();
-    expect_failure(scene, client, 504, "the script was silent for too long (see `response_timeout`)");
+    expect_failure(scene, client, 504, "the script was silent for too long (see `response_timeout`)", "backend-silent");
     assert_true(fcgate::monotonic_ms() - begun >= 290);
     assert_true(php.is_left());
 }
@@ -239,6 +353,133 @@ void words_now_and_then_are_no_silence(Scene& scene) {
     assert_true(php.end());
     assert_true(client.read());
     assert_int_equal(client.reply().body.size(), size);
+}
+
+// ---- what PHP says beside its answer ---------------------------------------------------------------------------------
+
+// What it sends reaches the client as it is, and the log says what is behind it.
+void expect_noted(Scene& scene, std::string_view errors, unsigned status, std::string_view body) {
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Buffer records;
+    if (!errors.empty()) {
+        append_record(records, fcgi_stderr, errors);
+    }
+    Buffer cgi;
+    fcgate::Text<8> number;
+    number.append_number(status);
+    append_output(records, cgi.append("Status: ").append(number.view()).append("\r\nX: y\r\n\r\n").append(body).view());
+    append_end(records);
+    assert_true(php.raw(records.view()));
+    expect_reply(client, status, body);
+}
+
+void expect_script_unknown(Scene& scene, std::string_view begin) {
+    Buffer words;
+    words.append(begin).append(": php-fpm cannot see ").append(scene.tree.path());
+    words.append("/t.php: chroot or open_basedir? may its user search the folders?");
+    expect_line(scene, "error", "404", words.view(), "script-unknown");
+    scene.expect_served();
+}
+
+void php_does_not_see_the_script(Scene& scene) {
+    scene.start();
+    expect_noted(scene, "Primary script unknown", 404, "File not found.\n");
+    expect_script_unknown(scene, "Primary script unknown");
+}
+
+void php_does_not_see_the_script_and_logs_nothing(Scene& scene) {
+    scene.start();
+    expect_noted(scene, "", 404, "File not found.\n");
+    expect_script_unknown(scene, "File not found.");
+}
+
+void a_page_that_is_not_found_is_no_fault(Scene& scene) {
+    scene.start();
+    expect_noted(scene, "", 404, "File not found. Try another.\n");
+    expect_noted(scene, "", 200, "File not found.\n");
+    scene.settle();
+    assert_int_equal(scene.log.count("GET /t.php"), 0);
+}
+
+void php_may_not_open_the_script(Scene& scene) {
+    scene.start();
+    expect_noted(scene, "Unable to open primary script: /t.php (Permission denied)", 403, "Access denied.\n");
+    expect_line(scene, "error", "403",
+                "Unable to open primary script: /t.php (Permission denied): may PHP's user read it, and is it inside "
+                "open_basedir?",
+                "script-unreadable");
+}
+
+void php_may_not_run_the_script(Scene& scene) {
+    scene.start();
+    expect_noted(scene, "Access to the script '/t.php' has been denied (see security.limit_extensions)", 403,
+                 "Access denied.\n");
+    expect_line(scene, "error", "403", "Access to the script '/t.php' has been denied (see security.limit_extensions)",
+                "script-refused");
+}
+
+void an_application_status_is_told(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Buffer records;
+    append_output(records, hello);
+    append_record(records, fcgi_end_request, {"\0\0\1\2\0\0\0\0", 8});
+    assert_true(php.raw(records.view()));
+    expect_reply(client, 200, "hello");
+    expect_line(scene, "warning", "200", "the script ended with application status 258", "app-status");
+    // Without a head it is a part of the story.
+    scene.log.clear();
+    assert_true(client.send(get_script));
+    Buffer end;
+    append_record(end, fcgi_end_request, {"\0\0\0\1\0\0\0\0", 8});
+    assert_true(scene.take().raw(end.view()));
+    expect_status(client, 502);
+    expect_line(scene, "error", "502",
+                "the script ended without a response head (did it crash? see PHP's log), "
+                "application status 1",
+                "head-missing");
+}
+
+void error_output_without_end_is_cut_off(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Buffer records;
+    Buffer line;
+    line.append("PHP message: ").append_letters(2000).append("\n");
+    for (int i = 0; i < 20; ++i) {
+        append_record(records, fcgi_stderr, line.view());
+    }
+    const int64_t deadline = soon();
+    while (php.raw(records.view())) {
+        assert_true(fcgate::monotonic_ms() < deadline);
+    }
+    expect_status(client, 502);
+    assert_true(
+        scene.log.has("more than 1 MiB of error output or empty records without a byte of an answer [chatter]"));
+    // It does not fill the log, whose lines of one second are for all.
+    assert_true(scene.log.has(" further lines were left out"));
+    assert_true(scene.log.count("GET /t.php: PHP: ") < 200);
+    assert_true(php.is_left());
+    scene.expect_served();
+}
+
+void empty_records_without_end_are_cut_off(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Buffer records;
+    for (int i = 0; i < 5000; ++i) {
+        append_record(records, fcgi_stdout, "");
+    }
+    const int64_t deadline = soon();
+    while (php.raw(records.view())) {
+        assert_true(fcgate::monotonic_ms() < deadline);
+    }
+    expect_failure(scene, client, 502, "it sent more than 1 MiB of error output or empty records", "chatter");
+    assert_true(php.is_left());
 }
 
 // ---- after the end --------------------------------------------------------------------------------------------------
@@ -279,6 +520,14 @@ int main() {
         FCGATE_CASE(closed_between_body_and_end),
         FCGATE_CASE(malformed_in_the_body),
         FCGATE_CASE(overloaded_in_the_body),
+        FCGATE_CASE(no_descriptor_is_left_for_a_connection),
+        FCGATE_CASE(php_does_not_see_the_script),
+        FCGATE_CASE(php_does_not_see_the_script_and_logs_nothing),
+        FCGATE_CASE(php_may_not_open_the_script),
+        FCGATE_CASE(php_may_not_run_the_script),
+        FCGATE_CASE(an_application_status_is_told),
+        FCGATE_CASE(error_output_without_end_is_cut_off),
+        FCGATE_CASE(empty_records_without_end_are_cut_off),
         FCGATE_CASE(silent_before_the_head),
         FCGATE_CASE(silent_in_the_body),
         FCGATE_CASE(words_now_and_then_are_no_silence),
@@ -287,7 +536,13 @@ int main() {
     static constexpr Case local_cases[] = {
         FCGATE_CASE(the_socket_is_not_there),
         FCGATE_CASE(the_socket_may_not_be_written_to),
+        FCGATE_CASE(the_folder_of_the_socket_may_not_be_searched),
         FCGATE_CASE(the_backlog_is_full),
+        FCGATE_CASE(a_page_that_is_not_found_is_no_fault),
+    };
+    static constexpr Case remote_cases[] = {
+        FCGATE_CASE(the_address_cannot_be_reached),
+        FCGATE_CASE(nobody_answers_the_call),
     };
     static constexpr Variant variants[] = {
         {.name = "unix"},
@@ -295,5 +550,7 @@ int main() {
         {.name = "TCP, 2 threads", .threads = "2", .php_over_tcp = true},
     };
     static constexpr Variant local[] = {{.name = "unix"}};
-    return play("failures", cases, variants) + play("failures over unix sockets", local_cases, local);
+    static constexpr Variant remote[] = {{.name = "TCP", .php_over_tcp = true}};
+    return play("failures", cases, variants) + play("failures over unix sockets", local_cases, local) +
+           play("failures over TCP", remote_cases, remote);
 }

@@ -35,7 +35,7 @@ constexpr Vector vectors[] = {
          append_end(records);
      }},
     {"overloaded", 503, "it says that it is overloaded", [](Buffer& records) { append_end(records, fcgi_overloaded); }},
-    {"unknown role", 502, "it refused the request (FastCGI protocol status)",
+    {"unknown role", 502, "it refused the request (is it a FastCGI responder?): protocol status 3",
      [](Buffer& records) { append_end(records, fcgi_unknown_role); }},
     {"a head without fields", 502, "response without header fields",
      [](Buffer& records) { append_output(records, "\r\nbody"); }},

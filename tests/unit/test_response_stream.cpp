@@ -328,6 +328,51 @@ void more_than_room_is_refused_not_lost_in_silence(void** /*state*/) {
     assert_true(strlen(scene.stream.error()) > 0);
 }
 
+// What is no part of an answer may go on for long, not for ever.
+void error_output_without_an_answer_has_a_bound(void** /*state*/) {
+    const Text<1024> line(
+        "PHP message: PHP Warning: something is odd, and so it is said at some length, again and again\n");
+    Wire wire;
+    size_t size = 0;
+    while (size < size_t{64} * 1024) {
+        wire.err(line.view());
+        size = wire.view().size();
+    }
+    Scene scene;
+    size_t taken = 0;
+    while (taken + size <= fcgate::limits::chatter) {
+        check_status(scene.feed(wire.view()), Status::ok);
+        taken += size;
+    }
+    // A byte of an answer, and all of it may come again.
+    Wire answer;
+    answer.out("X: y\r\n\r\n.");
+    check_status(scene.feed(answer.view()), Status::ok);
+    for (taken = 0; taken + size <= fcgate::limits::chatter; taken += size) {
+        check_status(scene.feed(wire.view()), Status::ok);
+    }
+    assert_false(scene.stream.is_chatter());
+    check_status(scene.feed(wire.view()), Status::too_large);
+    assert_true(scene.stream.is_chatter());
+    assert_false(scene.stream.is_record_malformed());
+}
+
+void empty_records_without_an_answer_have_a_bound(void** /*state*/) {
+    Wire wire;
+    for (int i = 0; i < 1000; ++i) {
+        wire.out("", 0);
+    }
+    Scene scene;
+    size_t taken = 0;
+    Status status = Status::ok;
+    while (status == Status::ok && taken < 2 * fcgate::limits::chatter) {
+        status = scene.feed(wire.view());
+        taken += wire.view().size();
+    }
+    check_status(status, Status::too_large);
+    assert_true(scene.stream.is_chatter() && taken > fcgate::limits::chatter);
+}
+
 }  // namespace
 
 int main() {
@@ -344,6 +389,8 @@ int main() {
         cmocka_unit_test(an_end_without_a_head_is_told_apart),
         cmocka_unit_test(whoever_feeds_no_more_than_room_never_overflows),
         cmocka_unit_test(more_than_room_is_refused_not_lost_in_silence),
+        cmocka_unit_test(error_output_without_an_answer_has_a_bound),
+        cmocka_unit_test(empty_records_without_an_answer_have_a_bound),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
