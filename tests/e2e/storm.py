@@ -294,6 +294,7 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--tcp', action='store_true')
     parser.add_argument('--spawn', action='store_true', help='PHP that fcgate starts')
+    parser.add_argument('--cycles', type=int, help='no storm: so many starts of that PHP, each stopped again by idle_stop')
     options = parser.parse_args()
     with processes.scratch():
         return run(options)
@@ -304,6 +305,8 @@ def run(options):
     root = folder / 'site'
     shutil.copytree(pathlib.Path(__file__).parent / 'site', root)
     root.chmod(0o755)
+    if options.cycles:
+        return cycle(folder, root, options)
     if options.spawn:
         php = processes.SpawnedPhp(folder, options.workers)
     else:
@@ -337,6 +340,32 @@ def run(options):
     status = fcgate.wait()
     print(f'{len(wrong)} wrong, fcgate ended with {status}')
     return 1 if wrong or status != 0 else 0
+
+
+def cycle(folder, root, options):
+    """PHP comes for each request and goes behind it."""
+    php = processes.SpawnedPhp(folder, options.workers)
+    port = processes.free_port()
+    text = processes.configuration(port, root, php, [f'threads = {options.threads}'], ['idle_stop = 20ms', 'keep_alive = no'])
+    fcgate = processes.Fcgate(folder, text, port).start()
+    took, lost = [], 0
+    for number in range(options.cycles):
+        started = time.monotonic()
+        lost += wire.ask(port, 'GET', '/hello.php').status != 200
+        took.append(1000 * (time.monotonic() - started))
+        processes.wait_until(lambda: not fcgate.php() and not php.left_over(), 'something is left of PHP')
+        if number == 0 or (number + 1) % max(options.cycles // 10, 1) == 0:
+            spawner = fcgate.spawner().pid
+            print(f'{number + 1} cycles: {fcgate.private_dirty_kib()} KiB, {len(fcgate.descriptors())} descriptors, the spawner '
+                  f'{len(os.listdir(f"/proc/{spawner}/fd"))}, children {fcgate.children()}', flush=True)
+    starts = fcgate.log().count('PHP is ready')
+    took.sort()
+    print(f'{starts} starts; cold to first answer: median {statistics.median(took):.0f} ms, p99 {took[len(took) * 99 // 100]:.0f}, '
+          f'at most {took[-1]:.0f}')
+    fcgate.signal(signal.SIGTERM)
+    status = fcgate.wait()
+    print(f'{lost} lost, fcgate ended with {status}, left over: {processes.orphans()} {php.left_over()}')
+    return 1 if lost or status != 0 or processes.orphans() or starts != options.cycles else 0
 
 
 if __name__ == '__main__':
