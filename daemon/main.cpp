@@ -155,6 +155,7 @@ int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
         say("cannot receive signals: %s", strerror(errno));
         return exit_failure;
     }
+    keep_capabilities_from_children();
     fcgate_error error{};
     fcgate_server* server = fcgate_create(settings, &error);
     if (server == nullptr) {

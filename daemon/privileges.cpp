@@ -220,6 +220,11 @@ int choose_identity(const char* user, const char* group, Identity& identity) {
     return answer.code;
 }
 
+void keep_capabilities_from_children() {
+    // A kernel that does not know it (before 4.3) has nothing to inherit either.
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 int become(const Identity& identity) {
     if (identity.changes) {
         if (setgroups(static_cast<size_t>(identity.group_count), identity.groups) != 0) {

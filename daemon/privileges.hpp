@@ -22,6 +22,10 @@ struct Identity {
 // said why.
 [[nodiscard]] int choose_identity(const char* user, const char* group, Identity& identity);
 
+// What the process was started with to bind its ports (CAP_NET_BIND_SERVICE from systemd or procd, say) stays its own:
+// programs that it starts, PHP for one, do not inherit it.
+void keep_capabilities_from_children();
+
 // Becomes the identity for good, and gives up all ways to gain privileges. Returns as choose_identity().
 [[nodiscard]] int become(const Identity& identity);
 

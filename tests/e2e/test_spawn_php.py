@@ -180,9 +180,21 @@ class Owner(SpawnCase):
                 processes.wait_until(lambda: not list(temporary.iterdir()), 'the private folder is left', 5)
                 processes.wait_until(lambda: not processes.orphans(), 'a process is left', 5)
 
-    def unprivileged(self, user, name):
+    @unittest.skipUnless(processes.is_root and shutil.which('setpriv'), 'needs root and setpriv, to be somebody else')
+    def test_the_right_to_low_ports_stays_with_fcgate(self):
+        """As systemd and procd give it to a daemon that never is root."""
+        capability = 1 << 10  # CAP_NET_BIND_SERVICE
+        rights = ('--inh-caps=-all,+net_bind_service', '--ambient-caps=-all,+net_bind_service',
+                  '--bounding-set=-all,+net_bind_service')
+        self.unprivileged(pwd.getpwnam('nobody'), 'low', rights).start()
+        self.assertEqual(int(self.fcgate.status('CapEff')[0], 16), capability)
+        told = self.runtime()['status']
+        for kind in ('CapEff', 'CapPrm', 'CapAmb'):
+            self.assertEqual(int(told[kind], 16), 0, kind)
+
+    def unprivileged(self, user, name, rights=('--inh-caps=-all',)):
         program = self.reachable_program()
-        prefix = ['setpriv', f'--reuid={user.pw_uid}', f'--regid={user.pw_gid}', '--clear-groups', '--inh-caps=-all', 'env',
+        prefix = ['setpriv', f'--reuid={user.pw_uid}', f'--regid={user.pw_gid}', '--clear-groups', *rights, 'env',
                   f'LD_LIBRARY_PATH={program.parent}']
         fcgate = self.make(name=name, prefix=prefix)
         fcgate.program = program
