@@ -9,7 +9,7 @@ namespace fcgate {
 
 enum class EventKind : uint8_t { mailbox, http, listener, client, link, linger, spawner };
 
-enum class TimerKind : uint8_t { connection, exchange, link, linger, pace, accept, stop, php };
+enum class TimerKind : uint8_t { connection, exchange, link, linger, pace, accept, waiting, stop, php };
 
 // What epoll gives back. File descriptor numbers recur, so events carry slot and generation: one for a former owner is
 // recognised as stale.

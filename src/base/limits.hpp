@@ -11,6 +11,7 @@ namespace fcgate::limits {
 inline constexpr size_t request_fields = 100;        // header fields of one request
 inline constexpr size_t reply_fields = 64;           // header fields of one reply
 inline constexpr size_t request_target = 8192;       // bytes; RFC 9112 section 3 asks for at least 8000
+inline constexpr size_t waiting_newcomers = 32;      // accepted by a worker while all places are taken
 inline constexpr size_t lingering_connections = 16;  // closed by us, still draining what the client sends
 inline constexpr size_t linger_bytes = size_t{1024} * 1024;
 inline constexpr int64_t linger_ms = 2000;

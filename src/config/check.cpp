@@ -100,6 +100,8 @@ Status Settings::check(ConfigError& error) {
         return status;
     }
     server.max_connections_per_client = std::min(server.max_connections_per_client, server.max_connections);
+    // Every thread has one place at least that anybody can have.
+    server.reserved_connections = std::min(server.reserved_connections, server.max_connections - server.threads);
     for (const BackendSettings& backend : backends) {
         if (backend.kind == BackendSettings::Kind::unset) {
             begin(error, "backend", backend.name)

@@ -98,6 +98,8 @@ struct ServerSettings {
     std::string_view pid_file;     // written by the daemon, not by the library
     uint32_t max_connections = 64;
     uint32_t max_connections_per_client = 16;
+    uint32_t reserved_connections = 2;                  // of max_connections, for operators
+    FixedList<Network, limits::networks> reserved_for;  // who are operators, besides this machine
     uint64_t connection_memory = uint64_t{20} * 1024;
     uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges

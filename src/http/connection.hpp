@@ -19,6 +19,16 @@ namespace fcgate::http {
 
 class Engine;
 
+// A client that has been accepted, on its way to a place.
+struct Newcomer {
+    int fd = -1;
+    Endpoint client;
+    Endpoint local;
+    bool is_counted = false;   // among the connections of its client
+    bool is_operator = false;  // may have a place that is reserved
+    int64_t due = 0;           // when it has waited for long enough
+};
+
 struct Connection {
     enum class Stage : uint8_t {
         idle,      // between requests, or none yet
@@ -36,15 +46,16 @@ struct Connection {
 
     Stage stage = Stage::idle;
     bool suspended = false;
-    bool more_came = false;   // bytes came while a request was under way: another may be behind it
-    bool active = false;      // libmicrohttpd may have something to do for it now
-    bool woken = false;       // a wake came while it was not suspended: look again before suspending
-    bool hung_up = false;     // the client has closed, or half-closed
-    bool begun = false;       // the request has been handed on
-    bool refused = false;     // a reply was given before the body was read: linger on close
-    bool is_counted = false;  // among its client's
-    bool served = false;      // a request has been completed on it
-    bool is_head = false;     // of the present request
+    bool more_came = false;    // bytes came while a request was under way: another may be behind it
+    bool active = false;       // libmicrohttpd may have something to do for it now
+    bool woken = false;        // a wake came while it was not suspended: look again before suspending
+    bool hung_up = false;      // the client has closed, or half-closed
+    bool begun = false;        // the request has been handed on
+    bool refused = false;      // a reply was given before the body was read: linger on close
+    bool is_counted = false;   // among its client's
+    bool is_operator = false;  // may have a place that is reserved
+    bool served = false;       // a request has been completed on it
+    bool is_head = false;      // of the present request
     bool is_http_1_0 = false;
     bool is_tls = false;      // the connection itself
     bool is_https = false;    // of the present request: the connection, or as a trusted proxy says

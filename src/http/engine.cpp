@@ -58,13 +58,15 @@ void Engine::finish() {
 void Engine::give_back(Connection& connection) {
     Timers::cancel(connection.timer);
     set_active(connection, false);
+    operators_ -= connection.is_operator ? 1U : 0U;
     if (connection.is_counted) {
         setup_.watcher.closed(setup_.watcher.context, connection);
     }
     connections_.give_back(connection);
 }
 
-void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_counted) {
+void Engine::add(const Newcomer& newcomer) {
+    const int fd = newcomer.fd;
     Connection* const connection = connections_.take();
     if (connection == nullptr) {
         close(fd);
@@ -82,10 +84,12 @@ void Engine::add(int fd, const Endpoint& client, const Endpoint& local, bool is_
     set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
-    connection->client = connection->asker = client;
-    connection->local = local;
-    connection->client_key = client.client_key();
-    connection->is_counted = is_counted;
+    connection->client = connection->asker = newcomer.client;
+    connection->local = newcomer.local;
+    connection->client_key = newcomer.client.client_key();
+    connection->is_counted = newcomer.is_counted;
+    connection->is_operator = newcomer.is_operator;
+    operators_ += newcomer.is_operator ? 1U : 0U;
     connection->target_size = 0;
     connection->exchange = Handle();
 
@@ -118,7 +122,7 @@ void Engine::turn_away(int fd) {
     static constexpr std::string_view answer =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    (void)shutdown(fd, SHUT_WR);
+    lingering_.take(fd);
     close(fd);
 }
 

@@ -74,16 +74,18 @@ class Engine {
     // ---- connections ----
 
     // Takes a fresh socket over, which is closed in any case of failure.
-    void add(int fd, const Endpoint& client, const Endpoint& local, bool is_counted);
-    // Answers 503 to a fresh socket and closes it.
-    static void turn_away(int fd);
+    void add(const Newcomer& newcomer);
+    // Answers 503 to a fresh socket and closes it, behind what it has sent meanwhile.
+    void turn_away(int fd);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
     // A connection may be idle or too slow, whose place a newcomer could have.
     [[nodiscard]] bool may_evict() const { return may_evict_; }
+    [[nodiscard]] size_t capacity() const { return connections_.capacity(); }
     [[nodiscard]] size_t live() const { return connections_.live(); }
+    [[nodiscard]] size_t operators() const { return operators_; }  // of them
     // Ends the connection that has been idle for longest; when none is, one that has kept no pace for as long as a head may take. False
     // when there is neither.
-    [[nodiscard]] bool make_room();
+    [[nodiscard]] bool make_room(bool spares_operators);
 
     // ---- requests ----
 
@@ -131,8 +133,8 @@ class Engine {
     [[nodiscard]] static uint64_t measure(const Connection& connection, int64_t elapsed, bool& keeps_pace);
     void judge_pace(Connection& connection, int64_t now);
     void end_slow(Connection& connection);
-    [[nodiscard]] Connection* longest_idle();
-    [[nodiscard]] Connection* slowest();
+    [[nodiscard]] Connection* longest_idle(bool spares_operators);
+    [[nodiscard]] Connection* slowest(bool spares_operators);
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
@@ -158,6 +160,7 @@ class Engine {
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
     bool run_needed_ = false;
+    size_t operators_ = 0;     // connections that may have reserved places
     size_t active_ = 0;        // connections for which libmicrohttpd may have something to do
     bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
     bool may_evict_ = false;   // a connection has become idle or slow since none was found

@@ -106,14 +106,15 @@ void Engine::end_slow(Connection& connection) {
     }
 }
 
-bool Engine::make_room() {
-    Connection* choice = longest_idle();
+bool Engine::make_room(bool spares_operators) {
+    Connection* choice = longest_idle(spares_operators);
     if (choice != nullptr) {
         kill(*choice);
     } else {
-        choice = slowest();
+        choice = slowest(spares_operators);
         if (choice == nullptr) {
-            may_evict_ = false;
+            // Somebody spared may make room for an operator yet.
+            may_evict_ = may_evict_ && spares_operators;
             return false;
         }
         log_refusal(*choice, 0, "the table is full, and this is the slowest client: it makes room");
@@ -123,12 +124,13 @@ bool Engine::make_room() {
     return !connections_.full();
 }
 
-Connection* Engine::longest_idle() {
+Connection* Engine::longest_idle(bool spares_operators) {
     Connection* oldest = nullptr;
     for (Connection& connection : connections_.all()) {
+        const bool is_spared = spares_operators && connection.is_operator;
         const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
         // One whose next request lies in its socket already is not idle.
-        if (idle && !connection.hung_up && !has_unread(connection.fd) &&
+        if (idle && !is_spared && !connection.hung_up && !has_unread(connection.fd) &&
             (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
             oldest = &connection;
         }
@@ -136,13 +138,14 @@ Connection* Engine::longest_idle() {
     return oldest;
 }
 
-Connection* Engine::slowest() {
+Connection* Engine::slowest(bool spares_operators) {
     Connection* slowest = nullptr;
     for (Connection& connection : connections_.all()) {
+        const bool is_spared = spares_operators && connection.is_operator;
         const bool is_moving =
             connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
-        if (connection.live && is_moving && connection.is_slow && !connection.suspended && !connection.hung_up &&
-            (slowest == nullptr || connection.pace_since < slowest->pace_since)) {
+        if (connection.live && is_moving && !is_spared && connection.is_slow && !connection.suspended &&
+            !connection.hung_up && (slowest == nullptr || connection.pace_since < slowest->pace_since)) {
             slowest = &connection;
         }
     }

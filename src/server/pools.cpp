@@ -12,8 +12,8 @@ namespace {
 
 // Parked connections beyond one for each exchange.
 constexpr size_t spare_links = 16;
-// Beside those of connections, exchanges, links and lingering: sending, accept, stop, and PHP's.
-constexpr size_t other_timers = 6;
+// Beside those of connections, exchanges, links and lingering: pace, accept, waiting, stop, and PHP's.
+constexpr size_t other_timers = 7;
 
 [[nodiscard]] size_t share(uint64_t total, size_t threads) {
     return static_cast<size_t>((total + threads - 1) / threads);
@@ -36,8 +36,8 @@ Pools::Pools(const Settings& settings) {
         // Every grant under way holds a place, whoever it is for.
         places_ += backend.workers;
     }
-    // Shares of workers are rounded up.
-    const size_t connections = size_t{server.max_connections} + server.threads;
+    // Shares of workers are rounded up, and each lets some wait.
+    const size_t connections = server.max_connections + server.threads * (1 + limits::waiting_newcomers);
     add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
     add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", queue);
     add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts",

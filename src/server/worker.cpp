@@ -35,6 +35,7 @@ Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
     setup_ = setup;
     accept_timer_.kind = static_cast<uint8_t>(TimerKind::accept);
     stop_timer_.kind = static_cast<uint8_t>(TimerKind::stop);
+    waiting_timer_.kind = static_cast<uint8_t>(TimerKind::waiting);
     epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
     if (!epoll_.valid()) {
         return Status::exhausted;
@@ -151,6 +152,7 @@ fastcgi::Starter Worker::starter() {
 }
 
 void Worker::finish() {
+    clear_waiting();
     engine_.finish();
     upstream_.finish();
     mailbox_.finish();
@@ -194,14 +196,14 @@ Status Worker::turn(int wait_ms) {
         engine_.run(false);
     }
     count_connections();
-    if (!listening_ && !stopping_ && !accepting_paused_ &&
-        (!engine_.is_full() || (engine_.may_evict() && is_everyone_full()))) {
+    seat_waiting();
+    if (!listening_ && !stopping_ && !accepting_paused_ && is_open()) {
         arm_listeners(true);
     }
     if (is_draining_ && !engine_.is_full()) {
         leave_listeners();
     }
-    if (!stopping_ || is_draining_ || engine_.live() > 0) {
+    if (!stopping_ || is_draining_ || engine_.live() > 0 || !waiting_.empty()) {
         return Status::ok;
     }
     mailbox_.close();
@@ -260,6 +262,9 @@ void Worker::handle_timers(int64_t now) {
                 break;
             case TimerKind::accept:
                 accepting_paused_ = false;
+                break;
+            case TimerKind::waiting:
+                on_waiting_timer(now);
                 break;
             case TimerKind::php:
                 setup_.supervisor->on_timer(timers_, now);
@@ -327,6 +332,7 @@ void Worker::follow_orders(int64_t now) {
 }
 
 void Worker::abort() {
+    clear_waiting();
     if (is_draining_) {
         is_draining_ = false;
         arm_listeners(false);
@@ -343,11 +349,6 @@ void Worker::count_connections() {
         setup_.common->connections.fetch_add(live - counted_);
         counted_ = live;
     }
-}
-
-// Connections fall to workers as they happen to wake up: one that is full leaves newcomers to the others.
-bool Worker::is_everyone_full() const {
-    return setup_.count == 1 || setup_.common->connections.load() >= setup_.settings->server.max_connections;
 }
 
 // Whoever is in the backlog has been accepted as far as he can tell: the listeners are left when it has been empty once.
@@ -376,15 +377,15 @@ bool Worker::accept_from_all() {
 void Worker::accept_from(int listener) {
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
-        if (stopping_ && engine_.is_full()) {
+        if (stopping_ && (engine_.is_full() || waiting_.is_full())) {
             return;
         }
-        if (engine_.is_full()) {
+        if (is_full_for_most()) {
             // Nobody loses a connection for a newcomer who is not there.
             if (!http::has_waiting_client(listener)) {
                 return;
             }
-            if (!is_everyone_full() || !engine_.make_room()) {
+            if (!is_everyone_full() || (engine_.is_full() && !engine_.make_room(false))) {
                 // Who comes now is another worker's, or waits in the backlog until there is a place. With EPOLLEXCLUSIVE the others
                 // have not heard of him.
                 arm_listeners(false);
@@ -408,24 +409,6 @@ void Worker::accept_from(int listener) {
         }
         return;
     }
-}
-
-void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
-    // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
-    const bool is_counted =
-        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*setup_.settings, client);
-    const uint32_t cap = setup_.settings->server.max_connections_per_client;
-    if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
-        LogLine line(*setup_.log, LogLevel::info);
-        client.print_address(line.text());
-        line.add(": refused: it has ")
-            .add_number(cap)
-            .add(" connections already (see `max_connections_per_client`)")
-            .send();
-        http::Engine::turn_away(fd);
-        return;
-    }
-    engine_.add(fd, client, local, is_counted);
 }
 
 void Worker::arm_listeners(bool armed) {

@@ -17,6 +17,7 @@
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
+#include "server/waiting_room.hpp"
 #include "spawn/supervisor.hpp"
 
 namespace fcgate::server {
@@ -80,13 +81,25 @@ class Worker {
     [[nodiscard]] bool runs_supervisor() const { return setup_.supervisor != nullptr && setup_.number == 0; }
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
-    [[nodiscard]] bool is_everyone_full() const;
     void accept_from(int listener);
-    void admit(int fd, const Endpoint& client, const Endpoint& local);
     void arm_listeners(bool armed);
     [[nodiscard]] bool accept_from_all();
     void abort();
     void leave_listeners();
+
+    // worker_admission.cpp
+    [[nodiscard]] size_t reserved() const;
+    [[nodiscard]] bool is_full_for_most() const;
+    [[nodiscard]] bool is_everyone_full() const;
+    [[nodiscard]] bool is_open() const;
+    [[nodiscard]] bool is_operator(const Endpoint& client) const;
+    void admit(int fd, const Endpoint& client, const Endpoint& local);
+    void seat(const Newcomer& newcomer);
+    void wait_for_place(Newcomer newcomer);
+    void seat_waiting();
+    void turn_away(const Newcomer& newcomer, std::string_view reason);
+    void on_waiting_timer(int64_t now);
+    void clear_waiting();
 
     Setup setup_;
     Descriptor epoll_;
@@ -98,6 +111,8 @@ class Worker {
     Mailbox mailbox_;
     Timer accept_timer_;
     Timer stop_timer_;
+    Timer waiting_timer_;
+    WaitingRoom waiting_;
     uint32_t counted_ = 0;  // connections of ours that the others know of
     bool mhd_ready_ = false;
     bool listening_ = false;

@@ -247,6 +247,7 @@ void let_a_millisecond_pass() {
 
 void the_longest_idle_makes_room(Scene& scene) {
     scene.set("server.max_connections", "4");
+    scene.set("server.reserved_connections", "0");
     scene.start();
     Client* clients[4];
     for (Client*& client : clients) {
@@ -271,6 +272,7 @@ void the_longest_idle_makes_room(Scene& scene) {
 
 void when_all_are_busy_who_comes_waits(Scene& scene) {
     scene.set("server.max_connections", "3");
+    scene.set("server.reserved_connections", "0");
     scene.start();
     Client* clients[3];
     PhpConnection* php[3];
@@ -293,6 +295,7 @@ void when_all_are_busy_who_comes_waits(Scene& scene) {
 
 void many_more_than_fit_are_all_served(Scene& scene) {
     scene.set("server.max_connections", "8");
+    scene.set("server.reserved_connections", "0");
     scene.start();
     Client* clients[64];
     for (Client*& client : clients) {

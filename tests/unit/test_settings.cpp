@@ -49,6 +49,8 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.user", ""},
         {"server.max_connections", "64"},
         {"server.max_connections_per_client", "16"},
+        {"server.reserved_connections", "2"},
+        {"server.reserved_for", ""},
         {"server.connection_memory", "20k"},
         {"server.exchanges", "32"},
         {"server.response_memory", "1m"},
@@ -374,6 +376,8 @@ runtime_dir =
 pid_file =
 max_connections = 64
 max_connections_per_client = 16
+reserved_connections = 2
+reserved_for =
 connection_memory = 20k
 exchanges = 32
 response_memory = 1m

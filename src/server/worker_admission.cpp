@@ -1,0 +1,130 @@
+// The part of Worker that gives newcomers their places: the last ones are kept for operators, everyone else waits meanwhile.
+#include <algorithm>
+
+#include "http/listener.hpp"
+#include "route/client.hpp"
+#include "server/worker.hpp"
+
+namespace fcgate::server {
+
+// Places that are never given to the world. Each worker has its part, and one place at least is the world's.
+size_t Worker::reserved() const {
+    const ServerSettings& server = setup_.settings->server;
+    const size_t part = (size_t{server.reserved_connections} + server.threads - 1) / server.threads;
+    return std::min(part, engine_.capacity() - 1);
+}
+
+// Everyone but an operator has to wait.
+bool Worker::is_full_for_most() const {
+    return engine_.is_full() || engine_.live() - engine_.operators() + reserved() >= engine_.capacity();
+}
+
+// Connections fall to workers as they happen to wake up: one that is full leaves newcomers to the others.
+bool Worker::is_everyone_full() const {
+    const ServerSettings& server = setup_.settings->server;
+    const uint32_t kept = engine_.is_full() ? 0 : server.reserved_connections;
+    return setup_.count == 1 || setup_.common->connections.load() + kept >= server.max_connections;
+}
+
+// The listeners are worth being watched: whoever comes finds a place, an answer, or somebody who makes room.
+bool Worker::is_open() const {
+    return !is_full_for_most() || (is_everyone_full() && (!engine_.is_full() || engine_.may_evict()));
+}
+
+// Who gets a reserved place: this machine, and the networks listed. Behind a proxy is the world, wherever it runs.
+bool Worker::is_operator(const Endpoint& client) const {
+    if (route::is_trusted_proxy(*setup_.settings, client)) {
+        return false;
+    }
+    const auto& networks = setup_.settings->server.reserved_for;
+    return client.is_loopback() || std::any_of(networks.begin(), networks.end(),
+                                               [&client](const Network& network) { return network.contains(client); });
+}
+
+void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
+    // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
+    const bool is_counted =
+        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*setup_.settings, client);
+    const uint32_t cap = setup_.settings->server.max_connections_per_client;
+    if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
+        LogLine line(*setup_.log, LogLevel::info);
+        client.print_address(line.text());
+        line.add(": refused: it has ")
+            .add_number(cap)
+            .add(" connections already (see `max_connections_per_client`)")
+            .send();
+        engine_.turn_away(fd);
+        return;
+    }
+    const Newcomer newcomer{.fd = fd,
+                            .client = client,
+                            .local = local,
+                            .is_counted = is_counted,
+                            .is_operator = is_operator(client),
+                            .due = monotonic_ms()};
+    const bool is_free = waiting_.empty() && !is_full_for_most();
+    if (is_free || (newcomer.is_operator && !engine_.is_full())) {
+        seat(newcomer);
+        return;
+    }
+    if (waiting_.is_full()) {
+        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)");
+        return;
+    }
+    wait_for_place(newcomer);
+    seat_waiting();
+}
+
+void Worker::seat(const Newcomer& newcomer) {
+    engine_.add(newcomer);
+}
+
+void Worker::wait_for_place(Newcomer newcomer) {
+    // As long as a slow client may keep a place without a request.
+    newcomer.due += setup_.settings->server.header_timeout_ms;
+    if (waiting_.empty()) {
+        timers_.set(waiting_timer_, newcomer.due);
+    }
+    waiting_.push(newcomer);
+}
+
+// Whoever has waited longest comes first.
+void Worker::seat_waiting() {
+    while (!waiting_.empty()) {
+        if (!is_full_for_most()) {
+            seat(waiting_.pop());
+            if (waiting_.empty()) {
+                Timers::cancel(waiting_timer_);
+            }
+        } else if (!engine_.may_evict() || !is_everyone_full() || !engine_.make_room(!engine_.is_full())) {
+            return;
+        }
+    }
+}
+
+void Worker::turn_away(const Newcomer& newcomer, std::string_view reason) {
+    LogLine line(*setup_.log, LogLevel::info);
+    newcomer.client.print_address(line.text());
+    line.add(": refused: ").add(reason).send();
+    if (newcomer.is_counted) {
+        setup_.clients->leave(newcomer.client.client_key());
+    }
+    engine_.turn_away(newcomer.fd);
+}
+
+void Worker::on_waiting_timer(int64_t now) {
+    while (!waiting_.empty() && waiting_.front().due <= now) {
+        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)");
+    }
+    if (!waiting_.empty()) {
+        timers_.set(waiting_timer_, waiting_.front().due);
+    }
+}
+
+void Worker::clear_waiting() {
+    while (!waiting_.empty()) {
+        turn_away(waiting_.pop(), "the server stops");
+    }
+}
+
+}  // namespace fcgate::server
