@@ -42,6 +42,25 @@ void PagePool::give_back(Page* page, bool guaranteed) {
     }
 }
 
+bool PagePool::share() {
+    if (shared_left() == 0) {
+        return false;
+    }
+    ++reserved_;
+    return true;
+}
+
+bool PageChain::move_to(PageChain& to) {
+    if (holds_guaranteed_ && !pool_->share()) {
+        return false;
+    }
+    to = *this;
+    to.guaranteed_ = to.holds_guaranteed_ = false;
+    to.limit_pages_ = to.pages_;
+    *this = PageChain();
+    return true;
+}
+
 Page* PageChain::add_page() {
     if (pages_ >= limit_pages_) {
         return nullptr;

@@ -28,6 +28,9 @@ class PagePool {
     [[nodiscard]] Page* take(bool guaranteed);
     void give_back(Page* page, bool guaranteed);
 
+    // A guaranteed page that is out becomes a shared one, so that its guarantee can serve another. False: there is none to spare.
+    [[nodiscard]] bool share();
+
     // How many pages take(false) would still give.
     [[nodiscard]] size_t shared_left() const { return free_count_ > reserved_ ? free_count_ - reserved_ : 0; }
     [[nodiscard]] size_t capacity() const { return capacity_; }
@@ -61,6 +64,10 @@ class PageChain {
     void drop(size_t count);
     size_t read(std::span<char> out);
     void clear() { drop(size_); }
+
+    // Gives its guarantee back and all its pages to `to`, which is empty; grows no more. False, and nothing has changed, when the
+    // pool has no shared page to spare for it.
+    [[nodiscard]] bool move_to(PageChain& to);
 
     [[nodiscard]] size_t size() const { return size_; }
     [[nodiscard]] bool empty() const { return size_ == 0; }

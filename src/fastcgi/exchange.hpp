@@ -30,6 +30,7 @@ struct ExchangeOwner {
 
 struct ExchangeStart {
     ExchangeOwner owner;
+    uint32_t connection = 0;   // of the client: number of its Delivery
     uint32_t site = 0;         // for the owner
     uint32_t script_memo = 0;  // for the owner
     uint32_t backend = 0;
@@ -70,6 +71,7 @@ struct Exchange {
     int64_t starting_deadline = 0;  // 0: PHP has not been waited for
     Handle ticket;                  // while queued
     uint32_t link = no_slot;        // while opening and active
+    uint64_t number = 0;            // who came later has a higher one
     uint16_t failure_status = 0;    // failed: 502, 503, 504
     bool is_stream = false;         // counted as an event stream at the gate
     uint8_t tries = 0;              // that were made again

@@ -40,9 +40,10 @@ void Upstream::fail(Exchange& exchange, Fault fault, std::string_view detail, in
     exchange.failure_status = text_of(fault).status;
     if (exchange.is_orphan) {
         release(exchange);
-    } else {
-        wake(exchange);
+        return;
     }
+    wake(exchange);
+    hand_over(exchange);
 }
 
 void Upstream::describe(const Exchange& exchange, TextBuffer& out) {

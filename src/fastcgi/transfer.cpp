@@ -206,10 +206,11 @@ void Upstream::finish_answer(Exchange& exchange) {
             detail.append(", application status ").append_number(response.app_status());
         }
         fail(exchange, Fault::head_missing, detail.view());
+    } else if (response.is_cut_short()) {
+        fail(exchange, Fault::body_short);
     } else {
         note_outcome(exchange);
         end(exchange);
-        wake(exchange);
     }
 }
 
@@ -271,28 +272,6 @@ void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
     } else {
         fail(exchange, Fault::backend_io, where, error_number);
     }
-}
-
-// Hands output to the client's side. What it takes makes room for more.
-ptrdiff_t Upstream::read(Exchange& exchange, std::span<char> room) {
-    const size_t count = exchange.response.read(room);
-    if (exchange.read_blocked && exchange.response.room() > 0) {
-        put_on_worklist(exchange);
-    }
-    if (count > 0) {
-        return static_cast<ptrdiff_t>(count);
-    }
-    if (exchange.phase == Exchange::Phase::failed) {
-        return BodyReader::failed;
-    }
-    if (exchange.phase == Exchange::Phase::ended && exchange.response.is_cut_short()) {
-        log_fault(exchange, Fault::body_short, {});
-        return BodyReader::failed;
-    }
-    if (exchange.phase == Exchange::Phase::ended) {
-        return BodyReader::end;
-    }
-    return 0;
 }
 
 }  // namespace fcgate::fastcgi

@@ -15,7 +15,10 @@ void Upstream::init(const Setup& setup) {
 }
 
 Exchange* Upstream::open(const ExchangeStart& start) {
-    Exchange* const exchange = exchanges_.take();
+    Exchange* exchange = exchanges_.take();
+    if (exchange == nullptr) {
+        exchange = make_room(start.client_key);
+    }
     if (exchange == nullptr) {
         return nullptr;
     }
@@ -29,6 +32,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
                             setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
                             start.is_head);
     exchange->link = no_slot;
+    exchange->number = ++exchanges_opened_;
     exchange->starting_deadline = 0;
     exchange->failure_status = 0;
     exchange->is_stream = start.wants_stream;
@@ -78,71 +82,6 @@ size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
     return taken;
 }
 
-void Upstream::ask_for_place(Exchange& exchange) {
-    const uint32_t number = exchange.start.backend;
-    if (exchange.is_stream && stopping_) {
-        exchange.is_stream = false;
-        fail(exchange, Fault::stopping);
-        return;
-    }
-    const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.is_stream};
-    const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
-    if (answer.evicted.exchange.slot != no_slot) {
-        evict(answer.evicted);
-    }
-    switch (answer.entry) {
-        case Gate::Entry::granted:
-            use_place(exchange, no_slot);
-            return;
-        case Gate::Entry::granted_parked:
-            use_place(exchange, take_parked(number));
-            return;
-        case Gate::Entry::queued:
-            exchange.phase = Exchange::Phase::queued;
-            exchange.ticket = answer.ticket;
-            setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).queue_timeout_ms);
-            if (answer.yield_worker != no_slot) {
-                setup_.post.yield(setup_.post.context, answer.yield_worker, number);
-            }
-            return;
-        case Gate::Entry::full:
-            exchange.is_stream = false;
-            fail(exchange, Fault::queue_full);
-            return;
-        case Gate::Entry::no_stream:
-            exchange.is_stream = false;
-            fail(exchange, Fault::streams_full);
-            return;
-    }
-}
-
-void Upstream::evict(const Waiter& waiter) {
-    Grant notice;
-    notice.waiter = waiter;
-    notice.backend = no_slot;
-    // When its worker has ended, so has the waiter.
-    (void)setup_.post.grant(setup_.post.context, notice);
-}
-
-void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
-    if (link_slot != no_slot && !exchange.start.is_safe) {
-        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
-        // goes on a fresh connection.
-        drop_link(links_.all()[link_slot]);
-        link_slot = no_slot;
-    }
-    if (link_slot == no_slot) {
-        exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
-        open_connection(exchange);
-        return;
-    }
-    Link& link = links_.all()[link_slot];
-    link.exchange = exchange.slot;
-    link.reused = true;
-    exchange.link = link_slot;
-    connected(exchange, link);
-}
-
 void Upstream::put_on_worklist(Exchange& exchange) {
     if (!exchange.in_worklist) {
         exchange.in_worklist = true;
@@ -181,82 +120,6 @@ void Upstream::remove_work(size_t at) {
     --work_count_;
 }
 
-void Upstream::on_grant(const Grant& grant) {
-    Exchange* const exchange = exchanges_.find(grant.waiter.exchange);
-    if (grant.is_notice()) {
-        if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
-            exchange->is_stream = false;
-            fail(*exchange, Fault::queue_evicted);
-        }
-        return;
-    }
-    uint32_t link = grant.link;
-    if (grant.fd >= 0) {
-        const Link* const adopted = adopt(grant.fd, grant.backend);
-        link = adopted != nullptr ? adopted->slot : no_slot;
-    }
-    if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
-        use_place(*exchange, link);
-        return;
-    }
-    // Whoever it was meant for has gone: the place goes on to the next.
-    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.is_stream, may_park(link)), grant.backend,
-            link);
-}
-
-// A link that is parked must leave enough slots for every exchange to have one.
-bool Upstream::may_park(uint32_t link) const {
-    return link != no_slot && parked_ < links_.capacity() - exchanges_.capacity() &&
-           setup_.settings->backends[links_.all()[link].backend].park_timeout_ms > 0;
-}
-
-void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_slot) {
-    Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
-    if (released.passed_on && released.next.worker == setup_.worker) {
-        setup_.grants[grant_count_++] = {released.next, backend, -1, link_slot};
-        return;
-    }
-    if (!released.passed_on) {
-        if (link != nullptr && released.parked) {
-            park(*link);
-        } else if (link != nullptr) {
-            drop_link(*link);
-        }
-        return;
-    }
-    Grant grant{released.next, backend, -1, no_slot};
-    if (link != nullptr) {
-        forget(*link);
-        grant.fd = link->fd;
-        links_.give_back(*link);
-    }
-    while (released.passed_on && !setup_.post.grant(setup_.post.context, grant)) {
-        // That worker has ended: the place goes to whoever is next.
-        released = setup_.gates[backend].leave(setup_.worker, grant.waiter.is_stream, false);
-        grant.waiter = released.next;
-    }
-    if (!released.passed_on && grant.fd >= 0) {
-        ::close(grant.fd);
-    }
-}
-
-void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
-    Gate& gate = setup_.gates[exchange.start.backend];
-    const bool is_stream = exchange.is_stream;
-    exchange.is_stream = false;
-    uint32_t link_slot = exchange.link;
-    exchange.link = no_slot;
-    if (link_slot != no_slot) {
-        Link& link = links_.all()[link_slot];
-        link.exchange = no_slot;
-        if (!keep_link) {
-            drop_link(link);
-            link_slot = no_slot;
-        }
-    }
-    pass_on(gate.leave(setup_.worker, is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
-}
-
 // Leaves gate, connection and clock, wherever the exchange stands.
 void Upstream::detach(Exchange& exchange, bool keep_link) {
     Timers::cancel(exchange.timer);
@@ -288,7 +151,10 @@ void Upstream::end(Exchange& exchange) {
     exchange.phase = Exchange::Phase::ended;
     if (exchange.is_orphan) {
         release(exchange);
+        return;
     }
+    wake(exchange);
+    hand_over(exchange);
 }
 
 void Upstream::close(Exchange& exchange) {

@@ -13,6 +13,7 @@
 #include "base/slots.hpp"
 #include "base/timers.hpp"
 #include "config/settings.hpp"
+#include "fastcgi/delivery.hpp"
 #include "fastcgi/exchange.hpp"
 #include "fastcgi/fault.hpp"
 #include "fastcgi/gate.hpp"
@@ -66,10 +67,11 @@ class Upstream {
         uint32_t worker = 0;
         int epoll_fd = -1;
         std::span<Exchange> exchanges;
-        std::span<Link> links;          // more than exchanges: the rest may be parked
-        std::span<Grant> grants;        // one for each place of all backends
-        std::span<Exchange*> worklist;  // one for each exchange
-        std::span<char> head_storage;   // head_size for each exchange
+        std::span<Delivery> deliveries;  // one for each client connection
+        std::span<Link> links;           // more than exchanges: the rest may be parked
+        std::span<Grant> grants;         // one for each place of all backends
+        std::span<Exchange*> worklist;   // one for each exchange
+        std::span<char> head_storage;    // head_size for each exchange
         size_t head_size = 0;
         std::span<char> read_scratch;
         std::span<uint8_t> params_scratch;
@@ -80,7 +82,8 @@ class Upstream {
 
     // ---- for the HTTP side ----
 
-    // nullptr: every slot is in use, to be answered 503.
+    // nullptr: every slot is in use, and no client has more of those that wait than this one: to be answered 503.
+    // A waiter may have had to leave for it: then its handle is stale, and its owner, who is woken, answers 503.
     [[nodiscard]] Exchange* open(const ExchangeStart& start);
     // To be called once the owner can be woken; asks for PHP at once when there is no body to wait for.
     void begin(Exchange& exchange);
@@ -89,8 +92,13 @@ class Upstream {
     // The owner is done with it: whatever it holds is given back, a running script is cut off.
     void close(Exchange& exchange);
 
+    // The reply begins, made from the exchange's head: from now on its body is to be had from the delivery. When PHP has ended, the
+    // exchange may be gone afterwards.
+    [[nodiscard]] Delivery& deliver(Exchange& exchange);
     // BodyReader::read of the reply's body.
-    [[nodiscard]] ptrdiff_t read(Exchange& exchange, std::span<char> room);
+    [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
+    // The connection needs no more of it; to be called behind close().
+    void finish_delivery(uint32_t connection) { setup_.deliveries[connection].output.clear(); }
 
     // ---- for the worker ----
 
@@ -115,13 +123,7 @@ class Upstream {
     [[nodiscard]] Exchange* find(Handle handle) { return exchanges_.find(handle); }
 
   private:
-    // upstream.cpp: exchanges, places
-    void ask_for_place(Exchange& exchange);
-    void evict(const Waiter& waiter);
-    void use_place(Exchange& exchange, uint32_t link);
-    void give_up_place(Exchange& exchange, bool keep_link);
-    void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
-    [[nodiscard]] bool may_park(uint32_t link) const;
+    // upstream.cpp: exchanges
     void release(Exchange& exchange);
     [[nodiscard]] bool abandon(Exchange& exchange);
     void end(Exchange& exchange);
@@ -137,6 +139,19 @@ class Upstream {
         }
     }
     static void describe(const Exchange& exchange, TextBuffer& out);
+
+    // places.cpp: the gate, and room for newcomers
+    void ask_for_place(Exchange& exchange);
+    void evict(const Waiter& waiter);
+    [[nodiscard]] Exchange* make_room(uint64_t client_key);
+    [[nodiscard]] size_t held_by(uint64_t client_key) const;
+    void use_place(Exchange& exchange, uint32_t link);
+    void give_up_place(Exchange& exchange, bool keep_link);
+    void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
+    [[nodiscard]] bool may_park(uint32_t link) const;
+
+    // delivery.cpp: from the exchange to the client
+    void hand_over(Exchange& exchange);
 
     // links.cpp: connections
     void open_connection(Exchange& exchange);
@@ -182,6 +197,7 @@ class Upstream {
     SlotPool<Exchange> exchanges_;
     SlotPool<Link> links_;
     std::array<uint32_t, limits::backends> first_parked_{};
+    uint64_t exchanges_opened_ = 0;
     size_t parked_ = 0;
     size_t grant_count_ = 0;
     size_t work_count_ = 0;

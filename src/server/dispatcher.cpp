@@ -156,6 +156,11 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
 
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
+    const bool is_evicted = exchange == nullptr && connection.exchange.slot != no_slot;
+    if (is_evicted) {
+        http::reply_with_status(reply, 503);
+        return http::Outcome::reply;
+    }
     if (exchange == nullptr) {
         // Only the host's handlers wait for a body without an exchange.
         RequestHead& head = setup_.engine->head(connection);
@@ -170,8 +175,9 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     if (exchange->phase == fastcgi::Exchange::Phase::failed) {
         http::reply_with_status(reply, exchange->failure_status);
     } else if (exchange->response.head_done()) {
+        const uint32_t site = exchange->start.site;
         reply_from(*exchange, reply);
-        add_site_fields(exchange->start.site, reply);
+        add_site_fields(site, reply);
     } else {
         return http::Outcome::wait;
     }
@@ -183,6 +189,7 @@ void Dispatcher::done(http::Connection& connection) {
     if (exchange != nullptr) {
         setup_.upstream->close(*exchange);
     }
+    setup_.upstream->finish_delivery(connection.slot);
     connection.exchange = Handle();
     if (routed_for_ == &connection) {
         routed_for_ = nullptr;

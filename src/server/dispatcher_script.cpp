@@ -47,6 +47,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     start.owner.name_script = [](void* handler, void* context, TextBuffer& out) {
         static_cast<Dispatcher*>(handler)->name_script(*static_cast<http::Connection*>(context), out);
     };
+    start.connection = connection.slot;
     start.site = static_cast<uint32_t>(route_.site);
     start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = static_cast<uint32_t>(site.backend_number);
@@ -65,10 +66,10 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     return poll(connection, reply);
 }
 
+// The exchange may be gone afterwards; what its fields point to stays as it is until another one is opened.
 void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
     const fastcgi::ResponseStream& response = exchange.response;
     const fastcgi::ResponseHead& head = response.head();
-    exchange.reply_begun = true;
     reply.status = head.status();
     for (const Field& field : head.fields()) {
         // The head holds no more fields than a reply has room for.
@@ -76,16 +77,14 @@ void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
     }
     reply.length_known = head.has_content_length() || (response.ended() && !exchange.start.is_head);
     reply.length = head.has_content_length() ? head.content_length() : response.output_size();
-    if (response.is_whole() && response.output_size() == reply.length) {
-        reply.body = Reply::Body::memory;
-        reply.memory = response.whole();
-        return;
-    }
-    reply.body = Reply::Body::stream;
-    reply.reader.context = &exchange;
+    const bool is_whole = response.is_whole() && response.output_size() == reply.length;
+    reply.body = is_whole ? Reply::Body::memory : Reply::Body::stream;
+    reply.memory = response.whole();
+    // Pages do not move, whoever holds them.
+    reply.reader.context = &exchange.upstream->deliver(exchange);
     reply.reader.read = [](void* context, std::span<char> room) {
-        auto* const from = static_cast<fastcgi::Exchange*>(context);
-        return from->upstream->read(*from, room);
+        auto* const delivery = static_cast<fastcgi::Delivery*>(context);
+        return delivery->upstream->read(*delivery, room);
     };
 }
 

@@ -26,6 +26,7 @@ enum class PoolKind : uint8_t {
     links,      // connections to PHP
     exchanges,  // requests in PHP or waiting for it
     connections,
+    deliveries,      // of replies to connections
     path,            // scratch of the route
     text,            // scratch of a reply that fcgate makes
     scratch,         // of the FastCGI side, and for a reply's fields on their way

@@ -76,6 +76,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<fastcgi::Link> links = arena.take_unmade<fastcgi::Link>(number(PoolKind::links));
     const std::span<fastcgi::Exchange> exchanges = arena.take_unmade<fastcgi::Exchange>(number(PoolKind::exchanges));
     const std::span<http::Connection> connections = arena.take_unmade<http::Connection>(number(PoolKind::connections));
+    const std::span<fastcgi::Delivery> deliveries = arena.take_array<fastcgi::Delivery>(number(PoolKind::deliveries));
     const std::span<char> path_scratch = bytes(PoolKind::path);
     const std::span<char> text_scratch = bytes(PoolKind::text);
     const std::span<char> scratch = bytes(PoolKind::scratch);
@@ -115,6 +116,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
         .worker = setup_.number,
         .epoll_fd = epoll_.get(),
         .exchanges = exchanges,
+        .deliveries = deliveries,
         .links = links,
         .grants = grants.first(pools.places()),
         .worklist = worklist,

@@ -216,7 +216,6 @@ class EarlyRelease(ServedCase):
     """php-fpm is done with an answer long before a slow client is."""
 
     pools = [TWO]
-    server = ('exchanges = 64',)
     size = 48 * 1024
     answers = 300
 
@@ -259,7 +258,7 @@ class EarlyReleaseByPages(EarlyRelease):
     """The same where the kernel's buffers do not hide it: half of each answer has to wait in fcgate."""
 
     size = 96 * 1024
-    server = ('exchanges = 64', 'response_memory = 4m')
+    server = ('response_memory = 4m',)
 
 
 class Parking(ServedCase):

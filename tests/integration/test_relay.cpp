@@ -180,15 +180,29 @@ void a_body_longer_than_its_length_is_cut(Scene& scene) {
     expect_canary(scene, client);
 }
 
-void a_body_shorter_than_its_length_ends_the_connection(Scene& scene) {
+void a_body_shorter_than_its_length_is_502(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
     assert_true(scene.take().answer("Content-Length: 40\r\n\r\nbody"));
+    expect_status(client, 502);
+    assert_true(scene.log.has("its body is shorter than its Content-Length [body-short]"));
+    scene.expect_served();
+}
+
+// ... as long as its head has not gone out.
+void a_body_shorter_than_its_length_ends_the_connection(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.out("Content-Length: 40\r\n\r\nbody"));
+    assert_true(client.read_head() && client.read_body(4));
+    assert_true(php.end());
     assert_false(client.read());
     assert_int_equal(client.reply().status, 200);
     assert_int_equal(client.reply().length, 40);
     check_text(client.reply().body.view(), "body");
     assert_true(client.is_closed());
+    assert_true(scene.log.has("reply cut off: backend "));
     scene.expect_served();
 }
 
@@ -228,6 +242,7 @@ int main() {
         FCGATE_CASE(http_1_0_gets_a_body_that_ends_with_the_connection),
         FCGATE_CASE(connection_close_is_kept),
         FCGATE_CASE(a_body_longer_than_its_length_is_cut),
+        FCGATE_CASE(a_body_shorter_than_its_length_is_502),
         FCGATE_CASE(a_body_shorter_than_its_length_ends_the_connection),
         FCGATE_CASE(statuses_without_a_body_have_none),
     };

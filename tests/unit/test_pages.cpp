@@ -158,6 +158,37 @@ void a_guarantee_is_given_back_with_the_last_page_only(void** /*state*/) {
     assert_int_equal(pool.count_shared(), pages_in_pool - 1);
 }
 
+void what_is_moved_leaves_its_guarantee_to_the_next(void** /*state*/) {
+    Pool pool(1);
+    static const std::array<char, 2 * page_bytes> bytes{};
+    PageChain chain;
+    PageChain kept;
+    chain.init(pool.pool, true, SIZE_MAX / 2);
+    assert_int_equal(chain.append(bytes), bytes.size());
+    const char* const first = chain.front().data();
+    assert_true(chain.move_to(kept));
+    assert_true(kept.size() == bytes.size() && kept.front().data() == first);
+    assert_true(chain.empty());
+    // Two pages are out, and one is guaranteed again.
+    assert_int_equal(pool.count_shared(), pages_in_pool - 3);
+    chain.init(pool.pool, true, SIZE_MAX / 2);
+    PageChain greedy;
+    greedy.init(pool.pool, false, SIZE_MAX / 2);
+    while (greedy.append(bytes) > 0) {}
+    assert_int_equal(chain.append(bytes), page_bytes);
+    // With no page to spare the guarantee cannot be had back: it stays where it is.
+    PageChain refused;
+    assert_false(chain.move_to(refused));
+    assert_true(refused.empty());
+    assert_int_equal(chain.size(), page_bytes);
+    kept.drop(page_bytes);
+    assert_true(chain.move_to(refused));
+    for (PageChain* const one : {&kept, &refused, &greedy}) {
+        one->clear();
+    }
+    assert_int_equal(pool.count_shared(), pages_in_pool - 1);
+}
+
 void a_chain_keeps_to_its_limit(void** /*state*/) {
     Pool pool(0);
     PageChain chain;
@@ -232,6 +263,7 @@ int main() {
         cmocka_unit_test(bytes_come_out_in_the_order_they_went_in),
         cmocka_unit_test(every_exchange_gets_its_page_when_the_pool_is_used_up),
         cmocka_unit_test(a_guarantee_is_given_back_with_the_last_page_only),
+        cmocka_unit_test(what_is_moved_leaves_its_guarantee_to_the_next),
         cmocka_unit_test(a_chain_keeps_to_its_limit),
         cmocka_unit_test(room_is_exactly_what_append_takes),
         cmocka_unit_test(pages_are_handed_out_once_each),

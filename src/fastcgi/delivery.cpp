@@ -1,0 +1,55 @@
+// The part of Upstream that gives PHP's output to clients.
+#include "fastcgi/upstream.hpp"
+
+namespace fcgate::fastcgi {
+
+Delivery& Upstream::deliver(Exchange& exchange) {
+    Delivery& delivery = setup_.deliveries[exchange.start.connection];
+    delivery.upstream = this;
+    delivery.exchange = SlotPool<Exchange>::handle(exchange);
+    delivery.is_cut = false;
+    exchange.reply_begun = true;
+    hand_over(exchange);
+    return delivery;
+}
+
+// An exchange that has ended, and whose reply has begun, is needed no more but for the output that its client has not taken: with that
+// gone, it is free for another request. It stays while all pages are in use but those that exchanges are guaranteed.
+void Upstream::hand_over(Exchange& exchange) {
+    const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
+    Delivery& delivery = setup_.deliveries[exchange.start.connection];
+    if (!is_over || !exchange.reply_begun || exchange.is_orphan || !exchange.response.hand_over(delivery.output)) {
+        return;
+    }
+    delivery.is_cut = exchange.phase == Exchange::Phase::failed || exchange.response.is_cut_short();
+    delivery.exchange = Handle();
+    release(exchange);
+}
+
+// Hands output to the client's side. What it takes makes room for more.
+ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
+    Exchange* const exchange = exchanges_.find(delivery.exchange);
+    if (exchange == nullptr) {
+        const size_t count = delivery.output.read(room);
+        if (count > 0) {
+            return static_cast<ptrdiff_t>(count);
+        }
+        return delivery.is_cut ? BodyReader::failed : BodyReader::end;
+    }
+    const size_t count = exchange->response.read(room);
+    if (exchange->read_blocked && exchange->response.room() > 0) {
+        put_on_worklist(*exchange);
+    }
+    const Exchange::Phase phase = exchange->phase;
+    const bool is_cut = phase == Exchange::Phase::failed || exchange->response.is_cut_short();
+    if (count > 0) {
+        hand_over(*exchange);
+        return static_cast<ptrdiff_t>(count);
+    }
+    if (phase != Exchange::Phase::failed && phase != Exchange::Phase::ended) {
+        return 0;
+    }
+    return is_cut ? BodyReader::failed : BodyReader::end;
+}
+
+}  // namespace fcgate::fastcgi

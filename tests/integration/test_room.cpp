@@ -1,0 +1,294 @@
+// What one client cannot do, however much it asks for: keep another's first request out. In every capacity there is room for that one.
+#include <poll.h>
+
+#include "scene.hpp"
+
+namespace {
+
+using namespace fcgate::test;
+
+constexpr std::string_view greedy = "127.0.0.1";
+constexpr std::string_view modest = "127.0.0.2";
+constexpr std::string_view another = "127.0.0.3";
+
+Client& ask(Scene& scene, std::string_view query, std::string_view source = {}) {
+    Buffer request;
+    request.append("GET /t.php?").append(query).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    Client& client = scene.client(source);
+    assert_true(client.send(request.view()));
+    return client;
+}
+
+// ... and waits until the server has it.
+Client& ask_and_settle(Scene& scene, std::string_view query, std::string_view source = {}) {
+    Client& client = ask(scene, query, source);
+    scene.settle();
+    return client;
+}
+
+void expect_503(Scene& scene, Client& client, std::string_view query, std::string_view end) {
+    expect_status(client, 503);
+    assert_int_equal(client.reply().count("Retry-After"), 1);
+    Buffer begin;
+    begin.append("warning: GET /t.php?").append(query).append(": 503: backend ");
+    assert_true(scene.log.has(begin.view()));
+    assert_int_equal(scene.log.count(begin.view(), end), 1);
+}
+
+// Answers the requests in the order in which they must come.
+void expect_order(Scene& scene, std::span<const std::string_view> queries) {
+    for (const std::string_view query : queries) {
+        PhpConnection& php = scene.take();
+        check_text(php.param("QUERY_STRING"), query);
+        assert_true(php.answer(hello));
+    }
+}
+
+// ---- exchanges ------------------------------------------------------------------------------------------------------
+
+void waiters_of_the_greediest_make_room(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.set("server.exchanges", "4");
+    scene.start();
+    (void)ask_and_settle(scene, "a0", greedy);
+    (void)ask_and_settle(scene, "a1", greedy);
+    Client& third = ask_and_settle(scene, "a2", greedy);
+    Client& fourth = ask_and_settle(scene, "a3", greedy);
+    // Its own requests do not make room for each other.
+    Client& fifth = ask(scene, "a4", greedy);
+    expect_status(fifth, 503);
+    assert_true(scene.log.has("GET /t.php?a4: 503: "));
+    // The last that came leaves first.
+    (void)ask_and_settle(scene, "b0", modest);
+    expect_503(scene, fourth, "a3", " [exchange-evicted]\n");
+    (void)ask_and_settle(scene, "c0", another);
+    expect_503(scene, third, "a2", " [exchange-evicted]\n");
+    // Two against one and one: nobody has two more than a newcomer would have.
+    Client& second = ask(scene, "b1", modest);
+    expect_status(second, 503);
+    constexpr std::string_view order[] = {"a0", "a1", "b0", "c0"};
+    expect_order(scene, order);
+    // Who had to leave may come again on its connection.
+    assert_true(fourth.send("GET /t.php?again HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(scene.take().answer(hello));
+    expect_reply(fourth, 200, "hello");
+}
+
+void whoever_has_begun_is_not_cut_off(Scene& scene) {
+    scene.set("backend.workers", "3");
+    scene.set("server.exchanges", "3");
+    scene.start();
+    Client* clients[3];
+    PhpConnection* php[3];
+    for (size_t i = 0; i < 3; ++i) {
+        clients[i] = &ask(scene, "a", greedy);
+        php[i] = &scene.take();
+    }
+    Client& other = ask(scene, "b", modest);
+    expect_status(other, 503);
+    assert_true(scene.log.has("too many requests wait for PHP (see `exchanges`)"));
+    for (size_t i = 0; i < 3; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+    scene.expect_served();
+}
+
+// They have not asked for PHP yet, and hold an exchange all the same.
+void slow_uploads_of_the_greediest_make_room(Scene& scene) {
+    scene.set("server.exchanges", "3");
+    scene.start();
+    constexpr std::string_view begin = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello";
+    Client* uploads[3];
+    for (Client*& upload : uploads) {
+        upload = &scene.client(greedy);
+        assert_true(upload->send(begin));
+        scene.settle();
+    }
+    Client& other = ask(scene, "b", modest);
+    PhpConnection& php = scene.take();
+    check_text(php.param("QUERY_STRING"), "b");
+    assert_true(php.answer(hello));
+    expect_reply(other, 200, "hello");
+    // The last of them hears it behind its body, as always; the connection is as good as before.
+    assert_true(uploads[2]->send("world"));
+    expect_status(*uploads[2], 503);
+    assert_true(scene.log.has("POST /t.php: 503: backend "));
+    assert_int_equal(scene.log.count("POST /t.php: 503: backend ", " [exchange-evicted]\n"), 1);
+    for (size_t i = 0; i < 2; ++i) {
+        assert_true(uploads[i]->send("world"));
+        PhpConnection& upload = scene.take();
+        check_text(upload.body(), "helloworld");
+        assert_true(upload.answer(hello));
+        expect_reply(*uploads[i], 200, "hello");
+    }
+    assert_true(uploads[2]->send(get_script));
+    assert_true(scene.take().answer(hello));
+    expect_reply(*uploads[2], 200, "hello");
+}
+
+// ---- the queue ------------------------------------------------------------------------------------------------------
+
+void with_the_defaults_a_newcomer_is_the_next_but_one(Scene& scene) {
+    scene.start();
+    Client* clients[40];
+    for (Client*& client : clients) {
+        client = &ask(scene, "a", greedy);
+    }
+    scene.settle();
+    Client& other = ask_and_settle(scene, "b", modest);
+    size_t before = 0;
+    for (bool served = false; !served; ++before) {
+        PhpConnection& php = scene.take();
+        served = php.param("QUERY_STRING") == "b";
+        assert_true(php.answer(hello));
+    }
+    expect_reply(other, 200, "hello");
+    // Four were in PHP already, and one of the other's was the next.
+    assert_true(before <= 6);
+    size_t served = before - 1;
+    for (; served < 31; ++served) {
+        assert_true(scene.take().answer(hello));
+    }
+    size_t refused = 0;
+    for (Client* const client : clients) {
+        assert_true(client->read());
+        refused += client->reply().status == 503 ? 1U : 0U;
+        assert_true(client->reply().status == 503 || client->reply().status == 200);
+    }
+    assert_int_equal(refused, 40 - 31);
+}
+
+// ---- slow readers ---------------------------------------------------------------------------------------------------
+
+constexpr size_t much = size_t{400} * 1024;
+
+void write_much(const PhpConnection& request, Buffer& cgi) {
+    cgi.append("X: y\r\n\r\n");
+    if (request.param("QUERY_STRING") == "much") {
+        cgi.append_pattern(much);
+    } else {
+        cgi.append("little");
+    }
+}
+
+void expect_much(Client& client) {
+    assert_true(client.read());
+    Buffer whole;
+    expect_same(client.reply().body.view(), whole.append_pattern(much).view());
+}
+
+// What they have not read takes pages, no exchange and no worker, as long as there are pages.
+void slow_readers_hold_nothing_but_pages(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.set("server.exchanges", "2");
+    scene.set("server.response_memory", "8m");
+    scene.set("server.response_buffer", "512k");
+    scene.start();
+    scene.responder.start(scene.php, &write_much);
+    Client* slow[12];
+    for (Client*& client : slow) {
+        client = &ask(scene, "much");
+        assert_true(client->read_head());
+        scene.settle();
+    }
+    for (int i = 0; i < 20; ++i) {
+        Client& quick = ask(scene, "little");
+        expect_reply(quick, 200, "little");
+        quick.close();
+    }
+    for (Client* const client : slow) {
+        expect_much(*client);
+    }
+    scene.responder.stop();
+    assert_int_equal(scene.log.count("503"), 0);
+    scene.expect_served();
+}
+
+void slow_readers_that_leave_give_their_pages_back(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.set("server.exchanges", "2");
+    scene.set("server.response_memory", "1m");
+    scene.set("server.response_buffer", "512k");
+    scene.start();
+    scene.responder.start(scene.php, &write_much);
+    // Many more in all than there are pages.
+    for (int i = 0; i < 40; ++i) {
+        Client& slow = ask(scene, "much");
+        assert_true(slow.read_head());
+        scene.settle();
+        slow.close();
+    }
+    Client& client = ask(scene, "much");
+    expect_much(client);
+    scene.responder.stop();
+    scene.expect_served();
+}
+
+// PHP that writes until nobody takes more.
+void pour(const PhpConnection& php) {
+    Buffer cgi;
+    Buffer records;
+    append_output(records, cgi.append("X: y\r\n\r\n").append_pattern(2 * much).view());
+    std::string_view left = records.view();
+    // It is full when it stays full: fcgate takes on for as long as it has pages.
+    while (wait_for(php.fd(), POLLOUT, fcgate::monotonic_ms() + 200)) {
+        const ssize_t count = send(php.fd(), left.data(), left.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+        assert_true(count > 0 && static_cast<size_t>(count) < left.size());
+        left.remove_prefix(static_cast<size_t>(count));
+    }
+}
+
+// Without a page to spare they hold back PHP, and the others' replies go through the page that each of them has.
+void used_up_pages_slow_the_others_and_refuse_nobody(Scene& scene) {
+    scene.set("backend.workers", "8");
+    scene.set("server.exchanges", "8");
+    scene.set("server.response_memory", "64k");
+    scene.set("server.response_buffer", "64k");
+    scene.start();
+    Client* slow[6];
+    PhpConnection* php[6];
+    for (size_t i = 0; i < 6; ++i) {
+        slow[i] = &ask(scene, "much");
+        php[i] = &scene.take();
+        pour(*php[i]);
+    }
+    scene.responder.start(scene.php, &write_much);
+    for (int i = 0; i < 3; ++i) {
+        Client& quick = ask(scene, "much");
+        expect_much(quick);
+        // A body finds no page to wait in, and goes to PHP as it comes.
+        assert_true(quick.send("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 300000\r\n\r\n"));
+        Buffer body;
+        assert_true(quick.send(body.append_pattern(300000).view()));
+        expect_reply(quick, 200, "little");
+        quick.close();
+    }
+    scene.responder.stop();
+    for (size_t i = 0; i < 6; ++i) {
+        slow[i]->close();
+        assert_true(php[i]->is_left());
+    }
+    scene.expect_served();
+    assert_int_equal(scene.log.count("503"), 0);
+}
+
+}  // namespace
+
+int main() {
+    static constexpr Case cases[] = {
+        FCGATE_CASE(waiters_of_the_greediest_make_room),
+        FCGATE_CASE(whoever_has_begun_is_not_cut_off),
+        FCGATE_CASE(slow_uploads_of_the_greediest_make_room),
+        FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
+    };
+    static constexpr Variant one[] = {{.name = "unix"}};
+    // A unix socket to the client takes a known amount, TCP on loopback nearly any.
+    static constexpr Case slow_cases[] = {
+        FCGATE_CASE(slow_readers_hold_nothing_but_pages),
+        FCGATE_CASE(slow_readers_that_leave_give_their_pages_back),
+        FCGATE_CASE(used_up_pages_slow_the_others_and_refuse_nobody),
+    };
+    static constexpr Variant local[] = {{.name = "unix front", .front_is_local = true}};
+    return play("room", cases, one) + play("room beside slow readers", slow_cases, local);
+}
