@@ -85,6 +85,7 @@ struct SiteSettings {
     uint64_t max_body = uint64_t{8} * 1024 * 1024;
     FixedList<AccessRule, limits::networks> access;  // `allow` and `deny` in the order in which they were set
     FixedList<Network, limits::networks> trusted_proxies;
+    bool origin_check = false;
     FixedList<Pair, limits::pairs_per_site> params;
     FixedList<Pair, limits::pairs_per_site> headers;
 };
@@ -104,6 +105,7 @@ struct ServerSettings {
     uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;    // of them, for one exchange
+    std::string_view unknown_host = "refuse";          // or "redirect URL"
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;

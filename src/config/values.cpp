@@ -172,6 +172,22 @@ bool is_url_path(std::string_view text) {
     return true;
 }
 
+bool is_unknown_host(std::string_view text) {
+    if (text == "refuse") {
+        return true;
+    }
+    const std::string_view word = next_word(text);
+    text = trim(text);
+    const bool has_scheme = starts_with_ignore_case(text, "http://") || starts_with_ignore_case(text, "https://");
+    for (const char c : text) {
+        // It goes into a header field as it is.
+        if (c < '!' || c > '~') {
+            return false;
+        }
+    }
+    return word == "redirect" && has_scheme && !ends_with(text, "//");
+}
+
 bool is_log_target(std::string_view text) {
     return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
 }

@@ -42,6 +42,7 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_front_controller(std::string_view text);  // empty: none
 // A decoded path, as requests are compared with it: "/uploads", "/a/b/"; no empty, "." or ".." segment. "/" is all.
 [[nodiscard]] bool is_url_path(std::string_view text);
+[[nodiscard]] bool is_unknown_host(std::string_view text);
 [[nodiscard]] bool is_log_target(std::string_view text);
 [[nodiscard]] bool is_file_path(std::string_view text);
 // Absolute, and short enough that a socket's path below it fits into its address. Empty: none.

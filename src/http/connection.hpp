@@ -67,6 +67,8 @@ struct Connection {
     Endpoint local;
     Endpoint asker;  // who the present request comes from: the client, or whom a trusted proxy names
     uint64_t client_key = 0;
+    uint64_t asker_key = 0;  // whom the present request was counted for
+    bool is_asker_counted = false;
     Timer timer;
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;

@@ -89,6 +89,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->client_key = newcomer.client.client_key();
     connection->is_counted = newcomer.is_counted;
     connection->is_operator = newcomer.is_operator;
+    connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
     connection->target_size = 0;
     connection->exchange = Handle();

@@ -2,6 +2,7 @@
 
 #include "http/status_page.hpp"
 #include "route/client.hpp"
+#include "route/origin.hpp"
 
 namespace fcgate::server {
 
@@ -24,7 +25,7 @@ http::RequestHandler Dispatcher::handler() {
 }
 
 http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head, Reply& reply) {
-    if (!route(connection, head, reply)) {
+    if (!route(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
     }
     if (route_.host_handler != nullptr) {
@@ -74,13 +75,17 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
     }
     const Result<size_t> site = route::find_site(*setup_.settings, route_.host, setup_.machine_name);
     if (!site.ok()) {
-        refuse(connection, reply, 421, "no site is known under this Host (see `host`)");
+        refuse_host(connection, head, reply);
         return false;
     }
     route_.site = site.value();
     identify(connection, head);
     if (!route::may_ask(site_settings(), head.client)) {
         refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)");
+        return false;
+    }
+    if (site_settings().origin_check && route::is_foreign(head)) {
+        refuse(connection, reply, 403, "sent by a page of another site (see `origin_check`)");
         return false;
     }
     route_.host_handler = setup_.endpoints->empty() ? nullptr : find_host_handler(target);
@@ -90,6 +95,23 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
     }
     route_.decision = route::decide(setup_.sites[route_.site].root, head.method, target, setup_.path_scratch);
     routed_for_ = &connection;
+    return true;
+}
+
+// A proxy's connections are many clients': what one of those has are requests under way. False when they are too many.
+bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
+    const Endpoint& asker = connection.asker;
+    const uint64_t key = asker.client_key();
+    if (!connection.is_proxied || !asker.is_ip() || asker.is_loopback() || key == connection.client_key) {
+        return true;
+    }
+    const uint32_t cap = setup_.settings->server.max_connections_per_client;
+    if (!setup_.clients->enter(key, cap)) {
+        refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)");
+        return false;
+    }
+    connection.asker_key = key;
+    connection.is_asker_counted = true;
     return true;
 }
 
@@ -191,6 +213,10 @@ void Dispatcher::done(http::Connection& connection) {
     }
     setup_.upstream->finish_delivery(connection.slot);
     connection.exchange = Handle();
+    if (connection.is_asker_counted) {
+        connection.is_asker_counted = false;
+        setup_.clients->leave(connection.asker_key);
+    }
     if (routed_for_ == &connection) {
         routed_for_ = nullptr;
     }

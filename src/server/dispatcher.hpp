@@ -15,6 +15,7 @@
 #include "route/host.hpp"
 #include "route/router.hpp"
 #include "route/script_memo.hpp"
+#include "server/client_counts.hpp"
 #include "server/endpoints.hpp"
 
 namespace fcgate::server {
@@ -34,6 +35,7 @@ class Dispatcher {
         fastcgi::Upstream* upstream = nullptr;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
+        ClientCounts* clients = nullptr;
         std::span<const Site> sites;
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
@@ -64,6 +66,7 @@ class Dispatcher {
 
     [[nodiscard]] bool route(http::Connection& connection, RequestHead& head, Reply& reply);
     void identify(http::Connection& connection, RequestHead& head) const;
+    [[nodiscard]] bool count_asker(http::Connection& connection, Reply& reply);
     [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
     void call_host_handler(const RequestHead& head, Reply& reply);
     [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);
@@ -79,6 +82,7 @@ class Dispatcher {
     void serve_file(const RequestHead& head, Reply& reply);
     void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
+    void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(Reply& reply);
     void add_site_fields(size_t site, Reply& reply);
     void describe(const http::Connection& connection, TextBuffer& out) const;

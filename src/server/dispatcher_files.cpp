@@ -81,6 +81,20 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
     line.add(": ").add_number(status).add(": ").add(reason).send();
 }
 
+// A captive portal leads whoever asks for some other name to its own.
+void Dispatcher::refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+    std::string_view url = setup_.settings->server.unknown_host;
+    const bool redirects = next_word(url) == "redirect";
+    if (!redirects || (head.method != "GET" && head.method != "HEAD")) {
+        refuse(connection, reply, 421, "no site is known under this Host (see `host`)");
+        return;
+    }
+    reply.status = 302;
+    // Two fields: there is room. The name's own site is not to be shadowed for longer than this request.
+    (void)reply.add_field("Location", trim(url));
+    (void)reply.add_field("Cache-Control", "no-store");
+}
+
 // What the configuration adds, unless whoever made the reply has said otherwise.
 void Dispatcher::add_site_fields(size_t site, Reply& reply) {
     for (const Pair& header : setup_.settings->sites[site].headers) {

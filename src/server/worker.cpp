@@ -100,6 +100,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .upstream = &upstream_,
                                        .mime = setup_.mime,
                                        .endpoints = setup_.endpoints,
+                                       .clients = setup_.clients,
                                        .sites = setup_.sites,
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,

@@ -55,6 +55,7 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.exchanges", "32"},
         {"server.response_memory", "1m"},
         {"server.response_buffer", "64k"},
+        {"server.unknown_host", "refuse"},
         {"server.header_timeout", "10s"},
         {"server.stop_timeout", "4s"},
         {"server.error_log", "stderr"},
@@ -382,6 +383,7 @@ connection_memory = 20k
 exchanges = 32
 response_memory = 1m
 response_buffer = 64k
+unknown_host = refuse
 header_timeout = 10s
 body_timeout = 30s
 send_timeout = 30s
@@ -417,6 +419,7 @@ max_body = 8m
 allow =
 deny =
 trusted_proxy =
+origin_check = no
 param = A b c
 header =
 internal =

@@ -273,6 +273,9 @@ void names_consist_of_what_their_use_allows(void** /*state*/) {
     check_names(is_index_name, {"index.php", "a b"}, {"", ".htaccess", "..", "a/b", "/index.php"});
     check_names(is_script_suffix, {".php", ".p", ".php7"}, {"", ".", "..", "php", "./x"});
     check_names(is_front_controller, {"", "/index.php", "/a/b.php"}, {"/", "index.php", "/a/"});
+    check_names(is_unknown_host, {"refuse", "redirect http://192.168.1.1/", "redirect  https://router.lan/x?y"},
+                {"", "redirect", "redirect /x", "redirect ftp://x/", "redirect http://", "redirect http://x/ y",
+                 "redirect http://x/\x01", "other http://x/"});
     check_names(is_log_target, {"stderr", "syslog", "/var/log/x"}, {"", "stdout", "x.log", "./x"});
     check_names(is_param_name, {"APP_ENV", "_X", "A1"}, {"", "app", "A-B", "A=B", "1A"});
     check_names(is_header_name, {"X-Frame-Options", "x"},
