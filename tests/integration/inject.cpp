@@ -1,0 +1,231 @@
+#include "inject.hpp"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define FCGATE_COUNTS_BLOCKS 1
+#else
+#define FCGATE_COUNTS_BLOCKS 0
+#endif
+
+namespace fcgate::test::inject {
+
+namespace {
+
+bool watching = false;
+const char* armed_call = "";
+int armed_error = 0;
+size_t armed_n = 0;
+size_t seen = 0;
+bool failed = false;
+size_t allocated = 0;
+long clock_offset = 0;
+
+// True when this call is the one that fails.
+[[nodiscard]] bool fails(const char* call) {
+    if (!watching || strcmp(call, armed_call) != 0 || ++seen != armed_n) {
+        return false;
+    }
+    failed = true;
+    errno = armed_error;
+    return true;
+}
+
+template <typename Function>
+[[nodiscard]] Function next(const char* name) {
+    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+void begin() {
+    watching = true;
+}
+void end() {
+    watching = false;
+}
+void arm(const Fault& fault, size_t n) {
+    armed_call = fault.call;
+    armed_error = fault.error;
+    armed_n = n;
+    seen = 0;
+    failed = false;
+}
+size_t calls() {
+    return seen;
+}
+bool has_failed() {
+    return failed;
+}
+size_t blocks() {
+    return allocated;
+}
+void set_clock(long offset) {
+    clock_offset = offset;
+}
+
+}  // namespace fcgate::test::inject
+
+using namespace fcgate::test::inject;
+
+// Calls that fail with -1.
+#define FCGATE_FAILING(result, name, parameters, arguments)              \
+    extern "C" result name parameters {                                  \
+        static auto* const real = next<result(*) parameters>(#name);     \
+        return fails(#name) && armed_error != 0 ? -1 : (*real)arguments; \
+    }
+
+// Calls that move bytes: with the error 0 they move one.
+#define FCGATE_MOVING(name, parameters, arguments, short_arguments)         \
+    extern "C" ssize_t name parameters {                                    \
+        static auto* const real = next<ssize_t(*) parameters>(#name);       \
+        if (!fails(#name)) {                                                \
+            return (*real)arguments;                                        \
+        }                                                                   \
+        return armed_error != 0 || size == 0 ? -1 : (*real)short_arguments; \
+    }
+
+// NOLINTBEGIN: the C library's own names and types.
+FCGATE_FAILING(int, accept4, (int fd, sockaddr* address, socklen_t* length, int flags), (fd, address, length, flags))
+FCGATE_FAILING(int, epoll_wait, (int epoll, epoll_event* events, int most, int timeout), (epoll, events, most, timeout))
+FCGATE_FAILING(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+FCGATE_FAILING(int, connect, (int fd, const sockaddr* address, socklen_t length), (fd, address, length))
+FCGATE_FAILING(int, shutdown, (int fd, int how), (fd, how))
+FCGATE_FAILING(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t length),
+               (fd, level, name, value, length))
+FCGATE_FAILING(int, getsockopt, (int fd, int level, int name, void* value, socklen_t* length),
+               (fd, level, name, value, length))
+FCGATE_FAILING(int, getsockname, (int fd, sockaddr* address, socklen_t* length), (fd, address, length))
+FCGATE_FAILING(int, fstat64, (int fd, struct stat64* status), (fd, status))
+FCGATE_FAILING(int, fstatat64, (int fd, const char* path, struct stat64* status, int flags), (fd, path, status, flags))
+FCGATE_FAILING(ssize_t, readlink, (const char* path, char* buffer, size_t size), (path, buffer, size))
+FCGATE_MOVING(recv, (int fd, void* buffer, size_t size, int flags), (fd, buffer, size, flags), (fd, buffer, 1, flags))
+FCGATE_MOVING(send, (int fd, const void* buffer, size_t size, int flags), (fd, buffer, size, flags),
+              (fd, buffer, 1, flags))
+FCGATE_MOVING(read, (int fd, void* buffer, size_t size), (fd, buffer, size), (fd, buffer, 1))
+FCGATE_MOVING(write, (int fd, const void* buffer, size_t size), (fd, buffer, size), (fd, buffer, 1))
+FCGATE_MOVING(sendfile64, (int to, int from, off64_t* offset, size_t size), (to, from, offset, size),
+              (to, from, offset, 1))
+
+extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+    static auto* const real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
+    if (!fails("sendmsg")) {
+        return real(fd, message, flags);
+    }
+    if (armed_error != 0 || message->msg_iovlen == 0 || message->msg_iov[0].iov_len == 0) {
+        return -1;
+    }
+    iovec one{message->msg_iov[0].iov_base, 1};
+    msghdr shorter = *message;
+    shorter.msg_iov = &one;
+    shorter.msg_iovlen = 1;
+    return real(fd, &shorter, flags);
+}
+
+// Taking a descriptor out of a set needs nothing that could be used up.
+extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
+    static auto* const real = next<int (*)(int, int, int, epoll_event*)>("epoll_ctl");
+    return operation != EPOLL_CTL_DEL && fails("epoll_ctl") ? -1 : real(epoll, operation, fd, event);
+}
+
+extern "C" int openat64(int folder, const char* path, int flags, ...) {
+    static auto* const real = next<int (*)(int, const char*, int, ...)>("openat64");
+    return fails("openat64") ? -1 : real(folder, path, flags);
+}
+
+extern "C" int fcntl64(int fd, int command, ...) {
+    static auto* const real = next<int (*)(int, int, ...)>("fcntl64");
+    va_list arguments;
+    va_start(arguments, command);
+    void* const argument = va_arg(arguments, void*);
+    va_end(arguments);
+    return fails("fcntl64") ? -1 : real(fd, command, argument);
+}
+
+extern "C" int ioctl(int fd, unsigned long request, ...) {
+    static auto* const real = next<int (*)(int, unsigned long, ...)>("ioctl");
+    va_list arguments;
+    va_start(arguments, request);
+    void* const argument = va_arg(arguments, void*);
+    va_end(arguments);
+    return fails("ioctl") ? -1 : real(fd, request, argument);
+}
+
+// openat2() has no function of its own yet.
+extern "C" long syscall(long number, ...) {
+    static auto* const real = next<long (*)(long, ...)>("syscall");
+    va_list arguments;
+    va_start(arguments, number);
+    long values[6];
+    for (long& value : values) {
+        value = va_arg(arguments, long);
+    }
+    va_end(arguments);
+    return fails("syscall") ? -1 : real(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+}
+
+extern "C" int clock_gettime(clockid_t clock, timespec* time) {
+    static auto* const real = next<int (*)(clockid_t, timespec*)>("clock_gettime");
+    const int result = real(clock, time);
+    if (clock == CLOCK_REALTIME) {
+        time->tv_sec += clock_offset;
+    }
+    return result;
+}
+
+extern "C" time_t time(time_t* out) {
+    timespec now{};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (out != nullptr) {
+        *out = now.tv_sec;
+    }
+    return now.tv_sec;
+}
+
+#if FCGATE_COUNTS_BLOCKS
+extern "C" void* __libc_malloc(size_t size);
+extern "C" void* __libc_calloc(size_t count, size_t size);
+extern "C" void* __libc_realloc(void* block, size_t size);
+extern "C" void __libc_free(void* block);
+
+namespace {
+// Blocks of the server's own work are told from others by their number alone: what it frees it has allocated.
+void* counted(void* block) {
+    allocated += watching && block != nullptr ? 1U : 0U;
+    return block;
+}
+}  // namespace
+
+extern "C" void* malloc(size_t size) {
+    return fails("malloc") ? nullptr : counted(__libc_malloc(size));
+}
+extern "C" void* calloc(size_t count, size_t size) {
+    return fails("malloc") ? nullptr : counted(__libc_calloc(count, size));
+}
+extern "C" void* realloc(void* block, size_t size) {
+    if (fails("malloc")) {
+        return nullptr;
+    }
+    return block != nullptr ? __libc_realloc(block, size) : counted(__libc_malloc(size));
+}
+extern "C" void free(void* block) {
+    allocated -= watching && block != nullptr ? 1U : 0U;
+    __libc_free(block);
+}
+#endif
+// NOLINTEND

@@ -1,0 +1,31 @@
+// Owns: the system calls of this process, as far as fcgate and libmicrohttpd use them while they serve: one of them can be made to fail.
+// Only calls between begin() and end() count, which the test puts around the server's own work.
+#pragma once
+
+#include <cstddef>
+
+namespace fcgate::test::inject {
+
+// What may fail; `call` is the name of the function.
+struct Fault {
+    const char* call;
+    int error;  // 0: it moves one byte only, where it moves any
+};
+
+void begin();
+void end();
+
+// From now on the n-th call (from 1) of that kind fails; nothing does with 0. Counting starts anew.
+void arm(const Fault& fault, size_t n);
+// How many calls of the armed kind there have been.
+[[nodiscard]] size_t calls();
+// The armed fault has come true.
+[[nodiscard]] bool has_failed();
+
+// Blocks of memory that were allocated between begin() and end() and are not freed; 0 where a sanitizer has the heap.
+[[nodiscard]] size_t blocks();
+
+// The wall clock is so many seconds off.
+void set_clock(long offset);
+
+}  // namespace fcgate::test::inject
