@@ -229,6 +229,13 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
     return Status::ok;
 }
 
+Result<bool> parse_choice(const Key& key, std::string_view value) {
+    if (value != key.on && value != key.off) {
+        return Status::malformed;
+    }
+    return value == key.on;
+}
+
 template <typename Parsed, typename Value>
 Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::string_view text, TextBuffer& message) {
     if (!parsed.ok()) {
@@ -264,7 +271,7 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
         case Type::time:
             return set_quantity(key, section, value, message);
         case Type::flag:
-            return store(key, parse_flag(value), value_of<bool>(key, section), value, message);
+            return store(key, parse_choice(key, value), value_of<bool>(key, section), value, message);
         case Type::log_level:
             return store(key, parse_log_level(value), value_of<LogLevel>(key, section), value, message);
         case Type::text:
@@ -354,7 +361,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             print_time(static_cast<uint64_t>(value_of<int64_t>(key, section)), out);
             return;
         case Type::flag:
-            out.append(value_of<bool>(key, section) ? "yes" : "no");
+            out.append(value_of<bool>(key, section) ? key.on : key.off);
             return;
         case Type::log_level:
             out.append(log_level_name(value_of<LogLevel>(key, section)));

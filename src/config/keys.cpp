@@ -92,6 +92,16 @@ constexpr Key access(std::string_view name, bool allows) {
             .hint = network_hint};
 }
 
+// A flag whose two values have names of their own.
+template <auto Member>
+constexpr Key choice(std::string_view name, std::string_view off, std::string_view on, const char* hint) {
+    Key key = flag<Member>(name);
+    key.off = off;
+    key.on = on;
+    key.hint = hint;
+    return key;
+}
+
 constexpr Key log_level_key() {
     expect<&ServerSettings::log_level, LogLevel>();
     return {.name = "log_level",
@@ -158,6 +168,7 @@ constexpr Key backend_keys[] = {
     time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
     time<&BackendSettings::park_timeout_ms>("park_timeout", 0),
     time<&BackendSettings::response_timeout_ms>("response_timeout"),
+    choice<&BackendSettings::finish_on_abort>("on_abort", "close", "finish", "close or finish"),
     text<&BackendSettings::command>("command", nullptr, ""),
     time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms),
     pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M"),

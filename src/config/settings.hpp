@@ -63,6 +63,7 @@ struct BackendSettings {
     int64_t connect_timeout_ms = 2'000;
     int64_t park_timeout_ms = 2'000;  // of a kept connection that nobody uses; 0: none is kept idle
     int64_t response_timeout_ms = 60'000;
+    bool finish_on_abort = false;  // on_abort: a script whose client leaves runs on to its end
     std::string_view command;
     int64_t idle_stop_ms = default_idle_stop_ms;  // 0: never
     FixedList<Pair, limits::pairs_per_site> php;

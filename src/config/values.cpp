@@ -89,16 +89,6 @@ void print_time(uint64_t time_ms, TextBuffer& out) {
     }
 }
 
-Result<bool> parse_flag(std::string_view text) {
-    if (text == "yes") {
-        return true;
-    }
-    if (text == "no") {
-        return false;
-    }
-    return Status::malformed;
-}
-
 Result<LogLevel> parse_log_level(std::string_view text) {
     if (text == "warn") {
         return LogLevel::warning;

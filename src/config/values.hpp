@@ -21,8 +21,6 @@ void print_size(uint64_t size, TextBuffer& out);
 [[nodiscard]] Result<uint64_t> parse_time(std::string_view text);
 void print_time(uint64_t time_ms, TextBuffer& out);
 
-[[nodiscard]] Result<bool> parse_flag(std::string_view text);  // "yes", "no"
-
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
 [[nodiscard]] std::string_view log_level_name(LogLevel level);
 

@@ -237,8 +237,8 @@ bool Upstream::try_again(Exchange& exchange) {
     // may still reach the last of them.
     const bool is_spawned = backend_of(exchange).kind == BackendSettings::Kind::spawn;
     const uint8_t most = is_spawned ? most_tries_of_spawned : 1;
-    if ((!link.reused && !is_spawned) || exchange.tries >= most || !exchange.response.nothing_received() ||
-        !replayable) {
+    if (exchange.is_orphan || (!link.reused && !is_spawned) || exchange.tries >= most ||
+        !exchange.response.nothing_received() || !replayable) {
         return false;
     }
     const int64_t now = monotonic_ms();

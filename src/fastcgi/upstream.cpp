@@ -158,21 +158,35 @@ void Upstream::end(Exchange& exchange) {
 }
 
 void Upstream::close(Exchange& exchange) {
-    const bool is_served =
-        exchange.phase == Exchange::Phase::active && exchange.request.is_finished() && exchange.response.is_all_there();
-    if (is_served && !stopping_) {
-        // The client has its reply, but PHP has not said that it is done: until then its worker is busy and its place is taken.
+    const bool is_active = exchange.phase == Exchange::Phase::active && !stopping_;
+    const bool is_served = exchange.request.is_finished() && exchange.response.is_all_there();
+    if (is_active && (is_served || may_finish(exchange))) {
+        // Nobody waits for the rest, but PHP has not said that it is done: until then its worker is busy and its place is taken.
         exchange.is_orphan = true;
         exchange.response.drop_rest();
         put_on_worklist(exchange);
         return;
     }
-    if (exchange.phase == Exchange::Phase::active && exchange.request.is_finished() && !stopping_ &&
-        abandon(exchange)) {
+    if (is_active && exchange.request.is_finished() && abandon(exchange)) {
         return;
     }
     detach(exchange, false);
     release(exchange);
+}
+
+// A script that has its request, or will have it without its client. An event stream without one would never end.
+bool Upstream::may_finish(const Exchange& exchange) const {
+    return backend_of(exchange).finish_on_abort && exchange.request.head_sent() && exchange.request.has_whole_body() &&
+           !exchange.is_stream;
+}
+
+bool Upstream::goes_on(Handle handle) {
+    const Exchange* const exchange = exchanges_.find(handle);
+    if (exchange == nullptr) {
+        // What is left of its reply needs nobody else.
+        return handle.slot != no_slot;
+    }
+    return backend_of(*exchange).finish_on_abort && exchange->request.has_whole_body() && !exchange->is_stream;
 }
 
 // PHP hears of a client that has left only when it writes: until then its worker is busy, whatever we do, and its place is taken. On a unix

@@ -89,7 +89,9 @@ class Upstream {
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
-    // The owner is done with it: whatever it holds is given back, a running script is cut off.
+    // The client has shut its side of the connection: `on_abort` says that its script is to run on all the same.
+    [[nodiscard]] bool goes_on(Handle exchange);
+    // The owner is done with it: whatever it holds is given back, a running script is cut off unless `on_abort` says otherwise.
     void close(Exchange& exchange);
 
     // The reply begins, made from the exchange's head: from now on its body is to be had from the delivery. When PHP has ended, the
@@ -126,6 +128,7 @@ class Upstream {
     // upstream.cpp: exchanges
     void release(Exchange& exchange);
     [[nodiscard]] bool abandon(Exchange& exchange);
+    [[nodiscard]] bool may_finish(const Exchange& exchange) const;
     void end(Exchange& exchange);
     void detach(Exchange& exchange, bool keep_link);
     void put_on_worklist(Exchange& exchange);

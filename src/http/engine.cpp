@@ -79,7 +79,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->target_storage = setup_.targets.subspan(connection->slot * target_size, target_size);
     // What is there already raises no event of ours before libmicrohttpd has read it.
     connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
-    connection->suspended = connection->woken = connection->hung_up = connection->begun = false;
+    connection->suspended = connection->woken = connection->hung_up = connection->gone = connection->begun = false;
     connection->refused = connection->served = connection->more_came = false;
     set_active(*connection, true);
     connection->fd = fd;
@@ -152,12 +152,19 @@ void Engine::suspend(Connection& connection) {
 
 // Works on idle, slow and suspended connections alike; closing the descriptor is libmicrohttpd's business.
 void Engine::kill(Connection& connection) {
-    connection.hung_up = true;
+    connection.hung_up = connection.gone = true;
     (void)shutdown(connection.fd, SHUT_RDWR);
     if (connection.suspended) {
         wake(connection);
     }
     run_needed_ = true;
+}
+
+// A client that has shut its side may still read, but that is rare, and leaving looks the same: it counts as gone unless the handler wants its
+// request to go on.
+bool Engine::is_left(const Connection& connection) const {
+    return connection.hung_up &&
+           (connection.gone || !connection.begun || !setup_.handler.goes_on(setup_.handler.context, connection));
 }
 
 void Engine::on_client_event(Handle handle, uint32_t events) {
@@ -167,6 +174,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     }
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         connection->hung_up = true;
+        connection->gone = connection->gone || (events & (EPOLLHUP | EPOLLERR)) != 0;
         departures_ = true;
         if (connection->suspended) {
             wake(*connection);
@@ -194,7 +202,7 @@ void Engine::end_with(Connection& connection, uint16_t status) {
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
     (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     connection.refused = true;
-    connection.hung_up = true;
+    connection.hung_up = connection.gone = true;
     (void)shutdown(connection.fd, SHUT_RD);
     if (connection.suspended) {
         wake(connection);

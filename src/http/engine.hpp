@@ -37,6 +37,8 @@ struct RequestHandler {
     size_t (*body)(void* context, Connection& connection, std::span<const char> bytes) = nullptr;
     // The whole request is there: is the reply ready?
     Outcome (*poll)(void* context, Connection& connection, Reply& reply) = nullptr;
+    // The client has shut its side of the connection: is the request to go on all the same?
+    bool (*goes_on)(void* context, const Connection& connection) = nullptr;
     // The request is over, answered or not; whatever was held for it can go. Comes once for each begin().
     void (*done)(void* context, Connection& connection) = nullptr;
 };
@@ -123,6 +125,7 @@ class Engine {
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
+    [[nodiscard]] bool is_left(const Connection& connection) const;
     void end_with(Connection& connection, uint16_t status);
     void shut_idle(Connection& connection, int64_t now);
     void end_departed();

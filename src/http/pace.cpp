@@ -37,7 +37,7 @@ void Engine::on_pace_timer(int64_t now) {
     for (Connection& connection : connections_.all()) {
         const bool is_watched =
             connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
-        if (!connection.live || connection.hung_up || !is_watched) {
+        if (!connection.live || !is_watched || is_left(connection)) {
             continue;
         }
         any = true;

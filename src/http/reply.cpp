@@ -159,7 +159,7 @@ ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
     for (;;) {
         connection.woken = false;
         const ptrdiff_t count = connection.reader.read(connection.reader.context, room);
-        if (count != 0 || connection.hung_up) {
+        if (count != 0 || is_left(connection)) {
             return count != 0 ? count : BodyReader::failed;
         }
         if (!connection.woken) {

@@ -150,7 +150,7 @@ bool Engine::receive_body(Connection& connection, std::span<const char> bytes, s
         taken += count;
         connection.body_seen += count;
         if (taken < bytes.size() && !connection.woken) {
-            if (connection.hung_up) {
+            if (is_left(connection)) {
                 return false;
             }
             // The bytes stay with libmicrohttpd, and through it in the client's send buffer.
@@ -171,7 +171,7 @@ bool Engine::finish_request(Connection& connection) {
         if (ask(connection) == Outcome::reply) {
             return queue(connection, reply_);
         }
-        if (connection.hung_up) {
+        if (is_left(connection)) {
             return false;
         }
     } while (connection.woken);

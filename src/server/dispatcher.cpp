@@ -18,6 +18,9 @@ http::RequestHandler Dispatcher::handler() {
     handler.poll = [](void* context, http::Connection& connection, Reply& reply) {
         return static_cast<Dispatcher*>(context)->poll(connection, reply);
     };
+    handler.goes_on = [](void* context, const http::Connection& connection) {
+        return static_cast<Dispatcher*>(context)->setup_.upstream->goes_on(connection.exchange);
+    };
     handler.done = [](void* context, http::Connection& connection) {
         static_cast<Dispatcher*>(context)->done(connection);
     };

@@ -76,6 +76,7 @@ void values_are_set_by_name(void** /*state*/) {
     must_set(settings, "server.header_timeout", "1500ms");
     must_set(settings, "server.log_level", "warn");
     must_set(settings, "backend.keep_alive", "no");
+    must_set(settings, "backend.on_abort", "finish");
     must_set(settings, "backend:slow.response_timeout", "5m");
     must_set(settings, "site:panel.lan.root", "/www/panel");
     assert_int_equal(settings.server.threads, 4);
@@ -84,6 +85,7 @@ void values_are_set_by_name(void** /*state*/) {
     assert_true(settings.server.log_level == LogLevel::warning);
     assert_int_equal(settings.backends.size(), 2);
     assert_false(settings.backends[0].keep_alive);
+    assert_true(settings.backends[0].finish_on_abort);
     test::check_text(settings.backends[1].name, "slow");
     assert_int_equal(settings.backends[1].response_timeout_ms, 300000);
     test::check_text(settings.sites[0].name, "panel.lan");
@@ -230,6 +232,7 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
          "unix:/run/fcgate.sock or fd:3"},
         {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
         {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
+        {"backend.on_abort", "yes", "[backend] on_abort: \"yes\" is neither; write close or finish"},
         {"backend:b.address", "fpm",
          "[backend b] address: \"fpm\" is not an address; write for example unix:/run/php/php-fpm.sock or "
          "127.0.0.1:9000"},
@@ -401,6 +404,7 @@ queue_timeout = 10s
 connect_timeout = 2s
 park_timeout = 2s
 response_timeout = 1m
+on_abort = close
 command =
 idle_stop = 5m
 php =

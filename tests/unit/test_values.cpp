@@ -111,14 +111,6 @@ void quantities_are_printed_in_the_largest_unit_that_is_exact(void** /*state*/) 
     }
 }
 
-void flags_are_yes_or_no(void** /*state*/) {
-    assert_true(parse_flag("yes").ok() && parse_flag("yes").value());
-    assert_true(parse_flag("no").ok() && !parse_flag("no").value());
-    for (const char* wrong : {"", "true", "on", "1", "Yes", "yes "}) {
-        assert_false(parse_flag(wrong).ok());
-    }
-}
-
 void log_levels_have_names(void** /*state*/) {
     for (const char* name : {"error", "warning", "info", "debug"}) {
         assert_true(parse_log_level(name).ok());
@@ -300,7 +292,6 @@ int main() {
         cmocka_unit_test(sizes_take_k_and_m),
         cmocka_unit_test(times_need_a_unit),
         cmocka_unit_test(quantities_are_printed_in_the_largest_unit_that_is_exact),
-        cmocka_unit_test(flags_are_yes_or_no),
         cmocka_unit_test(log_levels_have_names),
         cmocka_unit_test(a_listener_is_an_address_and_a_port),
         cmocka_unit_test(a_listener_is_a_socket_path_or_an_inherited_descriptor),
