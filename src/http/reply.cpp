@@ -22,9 +22,12 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
     return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
-// A head that tells the length of a body which is not sent.
+// A head that tells the length of a body which is not sent; but a 304 need not (RFC 9110 section 15.4.5), and some clients would then
+// wait for the body. 0.9.x cannot leave it out.
 [[nodiscard]] MHD_Response* make_bodiless(const Reply& reply) {
-    if (reply.length_known) {
+    constexpr uint16_t not_modified = 304;
+    const bool keeps_silent = MHD_VERSION >= 0x01000000 && reply.status == not_modified;
+    if (reply.length_known && !keeps_silent) {
         return MHD_create_response_from_callback(reply.length, 1, &read_nothing, nullptr, nullptr);
     }
 #if MHD_VERSION >= 0x01000000
