@@ -1,12 +1,12 @@
 """Who gets PHP when there are more requests than workers, seen from outside."""
 
-import contextlib
 import statistics
 import threading
 import time
 
 import fastcgi
 import processes
+import readers
 import wire
 from cases import FOUR, ONE, ServedCase, TCP, TWO
 
@@ -172,46 +172,6 @@ class ThreadedEventTabs(EventTabs):
     server = ('threads = 2',)
 
 
-class SlowReaders:
-    """So many clients on a thread, each taking so many bytes a second."""
-
-    def __init__(self, port, target, count, rate):
-        self.clients = [wire.Client(port, timeout=30, source=f'127.0.0.{number + 10}', window=2048) for number in range(count)]
-        self.rate = rate
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self.read)
-        self.heads = []
-        for client in self.clients:
-            client.start('GET', target)
-            self.heads.append(client.head())
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-        for client in self.clients:
-            client.close()
-
-    def read(self):
-        while not self.over.wait(0.1):
-            for client in self.clients:
-                client.socket.setblocking(False)
-                with contextlib.suppress(BlockingIOError):
-                    client.buffer += client.socket.recv(self.rate // 10)
-
-    def bodies(self):
-        """What they still have to get, at full speed."""
-        self.over.set()
-        self.thread.join()
-        for client, head in zip(self.clients, self.heads):
-            client.socket.settimeout(30)
-            client.take_body(head, 'GET')
-        return [head.body for head in self.heads]
-
-
 class EarlyRelease(ServedCase):
     """php-fpm is done with an answer long before a slow client is."""
 
@@ -242,7 +202,7 @@ class EarlyRelease(ServedCase):
 
     def test_slow_readers_hold_no_worker(self):
         self.paces()
-        with SlowReaders(self.port, f'/large.php?blocks={self.size // 32}', 40, 5000) as slow:
+        with readers.SlowReaders(self.port, f'/large.php?blocks={self.size // 32}', 40, 5000) as slow:
             self.assertEqual({head.status for head in slow.heads}, {200})
             # Three times: a busy machine can spoil one of them.
             beside, alone = min((self.paces() for _ in range(3)), key=lambda paces: paces[0] / paces[1])
