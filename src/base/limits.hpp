@@ -11,6 +11,10 @@ namespace fcgate::limits {
 inline constexpr size_t request_fields = 100;        // header fields of one request
 inline constexpr size_t reply_fields = 64;           // header fields of one reply
 inline constexpr size_t request_target = 8192;       // bytes; RFC 9112 section 3 asks for at least 8000
+inline constexpr size_t short_target = 1024;         // bytes of a target that every connection has room for
+inline constexpr size_t stream_block = 4096;         // of a file or a stream of known length, read at once
+inline constexpr size_t reply_fields_memory = 2048;  // of the heap, for one reply's fields, whatever the others take
+inline constexpr size_t large_reply_heads = 4;       // of the largest size, for which there is room beyond that
 inline constexpr size_t waiting_newcomers = 32;      // accepted by a worker while all places are taken
 inline constexpr size_t lingering_connections = 16;  // closed by us, still draining what the client sends
 inline constexpr size_t linger_bytes = size_t{1024} * 1024;
@@ -29,8 +33,18 @@ inline constexpr size_t config_line = 2040;      // bytes of a line of the confi
 inline constexpr size_t config_value = 2000;     // leaves room for the key on that line
 inline constexpr size_t section_name = 32;       // inih silently cuts a section header of 50 bytes
 inline constexpr size_t listing_entries = 1000;  // of a folder that is shown
+// Room for the page: an entry has its name twice, in the worst case with every byte escaped.
+inline constexpr size_t listing_page = listing_entries * 384;
 inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
+
+// Process. Each with what was seen on x86-64.
+inline constexpr size_t thread_stack = size_t{96} * 1024;  // of a worker: 28 KiB
+inline constexpr size_t main_stack = size_t{40} * 1024;    // of the thread that starts everything: 24 KiB
+inline constexpr size_t process_data =
+    size_t{128} * 1024;  // relocated and static data of program and C library: 112 KiB
+inline constexpr size_t spawner_memory = size_t{144} * 1024;  // of the process that starts PHP, its own alone: 128 KiB
+inline constexpr size_t heap_gaps = 16;                       // of the heap at most one part in so many lies unused
 
 // FastCGI
 inline constexpr size_t page = 4096;                      // of response pages
@@ -41,6 +55,9 @@ inline constexpr int64_t body_wait_ms = 1000;             // ... or this long, w
 inline constexpr size_t chatter = size_t{1024} * 1024;
 inline constexpr uint32_t stderr_lines_per_second = 50;  // of one request
 inline constexpr size_t stderr_line = 1024;              // of one FCGI_STDERR line in the log
+
+// PHP
+inline constexpr size_t program = 512;  // bytes of the path of a program, with the final NUL
 
 // Log
 inline constexpr size_t log_line = 1024;

@@ -15,8 +15,7 @@ namespace fcgate::files {
 
 // Room for names and what is known of each.
 inline constexpr size_t listing_memory = limits::listing_entries * 96;
-// Room for the page: an entry has its name twice, in the worst case with every byte escaped.
-inline constexpr size_t listing_page = limits::listing_entries * 384;
+inline constexpr size_t listing_page = limits::listing_page;
 
 // Writes the page for the folder `path` (normalised, with its slash) below the site's root: folders first, then files, each by name, with size
 // and time of change. Left out is what a request would be refused: hidden names, copies of scripts, links that lead out of the root, internal

@@ -69,12 +69,8 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
     if (connection == nullptr) {
         return nullptr;
     }
-    const size_t size = strnlen(target, connection->target_storage.size());
-    if (size < connection->target_storage.size()) {
-        memcpy(connection->target_storage.data(), target, size);
-        connection->target_storage[size] = '\0';
-    }
-    connection->target_size = static_cast<uint32_t>(size);
+    engine->targets_.drop(connection->kept_target);
+    connection->kept_target = engine->targets_.keep(connection->slot, target);
     if (connection->stage == Connection::Stage::idle) {
         // The request came with the one before it: no event has told.
         connection->stage = Connection::Stage::head;

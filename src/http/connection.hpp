@@ -12,6 +12,7 @@
 #include "base/slots.hpp"
 #include "base/timers.hpp"
 #include "http/message.hpp"
+#include "http/targets.hpp"
 
 struct MHD_Connection;
 
@@ -78,12 +79,12 @@ struct Connection {
     bool is_slow = false;    // that is longer ago than a head may take
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
-    std::span<char> target_storage;
-    uint32_t target_size = 0;  // the storage's size: too long
-    BodyReader reader;         // of the reply being sent
-    Handle exchange;           // of whoever makes the reply; meaning is theirs
+    KeptTarget kept_target;
+    uint32_t fields_beyond = 0;  // of the memory that replies share, taken by this one's fields and copied body
+    BodyReader reader;           // of the reply being sent
+    Handle exchange;             // of whoever makes the reply; meaning is theirs
 
-    [[nodiscard]] std::string_view target() const { return {target_storage.data(), target_size}; }
+    [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };
 
 }  // namespace fcgate::http

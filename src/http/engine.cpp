@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "http/callbacks.hpp"
+#include "http/footprint.hpp"
 #include "http/progress.hpp"
 
 namespace fcgate::http {
@@ -27,6 +28,9 @@ constexpr int idle_read_ms = 10;
 Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
+    targets_.init(setup.targets);
+    guaranteed_fields_ = guaranteed_fields(*setup.settings);
+    shared_left_ = shared_fields(*setup.settings) + shared_lists(*setup.settings);
     pace_timer_.kind = static_cast<uint8_t>(TimerKind::pace);
     lingering_.init(setup.epoll_fd, *setup.timers);
     mhd_ = Callbacks::start_daemon(*this);
@@ -59,6 +63,8 @@ void Engine::give_back(Connection& connection) {
     Timers::cancel(connection.timer);
     set_active(connection, false);
     operators_ -= connection.is_operator ? 1U : 0U;
+    targets_.drop(connection.kept_target);
+    give_back_fields(connection);
     if (connection.is_counted) {
         setup_.watcher.closed(setup_.watcher.context, connection);
     }
@@ -76,7 +82,6 @@ void Engine::add(const Newcomer& newcomer) {
     connection->engine = this;
     connection->timer.owner = connection->slot;
     connection->timer.kind = static_cast<uint8_t>(TimerKind::connection);
-    connection->target_storage = setup_.targets.subspan(connection->slot * target_size, target_size);
     // What is there already raises no event of ours before libmicrohttpd has read it.
     connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->gone = connection->begun = false;
@@ -91,7 +96,6 @@ void Engine::add(const Newcomer& newcomer) {
     connection->is_operator = newcomer.is_operator;
     connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
-    connection->target_size = 0;
     connection->exchange = Handle();
 
     const int64_t now = monotonic_ms();

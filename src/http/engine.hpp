@@ -51,9 +51,6 @@ struct ConnectionWatcher {
 
 class Engine {
   public:
-    // Of a raw target, with a NUL behind it.
-    static constexpr size_t target_size = limits::request_target + 1;
-
     struct Setup {
         const Settings* settings = nullptr;
         const Log* log = nullptr;
@@ -62,7 +59,7 @@ class Engine {
         RequestHandler handler;
         ConnectionWatcher watcher;
         std::span<Connection> connections;
-        std::span<char> targets;        // target_size for each connection
+        Targets::Setup targets;
         std::span<Field> fields;        // limits::request_fields
         std::span<char> field_scratch;  // for a reply's fields on their way: connection_memory
     };
@@ -94,8 +91,9 @@ class Engine {
     // The head of the connection's present request, collected again if another was meanwhile.
     [[nodiscard]] RequestHead& head(Connection& connection);
     void wake(Connection& connection);
-    // Copies the body of the reply that is being made, which says Reply::Body::copied. False when there is no memory.
-    [[nodiscard]] bool copy_body(std::span<const char> body);
+    // Copies the body of the reply that is being made, which says Reply::Body::copied. False when there is no memory. `is_counted`: its memory
+    // counts among what replies share; else it is a host's, who bounds it.
+    [[nodiscard]] bool copy_body(std::span<const char> body, bool is_counted);
 
     // ---- the worker's loop ----
 
@@ -154,6 +152,8 @@ class Engine {
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);
     [[nodiscard]] bool fits(const Reply& reply) const;
+    [[nodiscard]] bool take_fields(Connection& connection, const Reply& reply);
+    void give_back_fields(Connection& connection);
     [[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection);
     void drop_body(Reply& reply);
     [[nodiscard]] bool add_field(MHD_Response* response, const Field& field);
@@ -178,6 +178,10 @@ class Engine {
     Reply reply_;
     MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
     SlotPool<Connection> connections_;
+    Targets targets_;
+    size_t guaranteed_fields_ = 0;  // of the heap, for the fields of each reply
+    size_t shared_left_ = 0;        // of what replies share beyond that
+    size_t copied_size_ = 0;        // of copied_, as far as it counts
     Lingering lingering_;
     Timer pace_timer_;
 };

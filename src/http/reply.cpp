@@ -7,14 +7,13 @@
 #include <utility>
 
 #include "http/callbacks.hpp"
+#include "http/footprint.hpp"
 #include "http/status_page.hpp"
 
 namespace fcgate::http {
 
 namespace {
 
-// What libmicrohttpd reads of a stream at once when the length is known; without it takes the connection's own memory.
-constexpr size_t stream_block = size_t{16} * 1024;
 // Status line, Date, Content-Length, Transfer-Encoding, Connection.
 constexpr size_t automatic_fields = 256;
 
@@ -53,12 +52,13 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
 
 }  // namespace
 
-bool Engine::copy_body(std::span<const char> body) {
+bool Engine::copy_body(std::span<const char> body, bool is_counted) {
     if (copied_ != nullptr) {
         MHD_destroy_response(copied_);
     }
     // Copied by libmicrohttpd: whoever made it may lose it before the reply is queued.
     copied_ = MHD_create_response_from_buffer(body.size(), const_cast<char*>(body.data()), MHD_RESPMEM_MUST_COPY);
+    copied_size_ = copied_ != nullptr && is_counted ? heap_block(body.size()) : 0;
     return copied_ != nullptr;
 }
 
@@ -72,12 +72,16 @@ MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) 
             return MHD_create_response_from_buffer(reply.memory.size(), const_cast<char*>(reply.memory.data()),
                                                    MHD_RESPMEM_PERSISTENT);
         case Reply::Body::copied:
+            copied_size_ = 0;
             return std::exchange(copied_, nullptr);
         case Reply::Body::file:
             return MHD_create_response_from_fd_at_offset64(reply.length, reply.fd, reply.offset);
         case Reply::Body::stream:
-            return MHD_create_response_from_callback(reply.length_known ? reply.length : MHD_SIZE_UNKNOWN, stream_block,
-                                                     &Callbacks::on_read, &connection, nullptr);
+            // Without a length it reads into the connection's own memory.
+            return reply.length_known ? MHD_create_response_from_callback(reply.length, limits::stream_block,
+                                                                          &Callbacks::on_read, &connection, nullptr)
+                                      : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &Callbacks::on_read,
+                                                                          &connection, nullptr);
     }
     return MHD_create_response_from_buffer(0, nullptr, MHD_RESPMEM_PERSISTENT);
 }
@@ -91,6 +95,7 @@ void Engine::drop_body(Reply& reply) {
     if (copied_ != nullptr) {
         MHD_destroy_response(copied_);
         copied_ = nullptr;
+        copied_size_ = 0;
     }
 }
 
@@ -102,12 +107,34 @@ bool Engine::fits(const Reply& reply) const {
     return size <= setup_.settings->server.connection_memory / 2;
 }
 
+// The memory that libmicrohttpd takes for the reply's fields and copied body, as far as it is more than every reply may take. False when the
+// others have left too little.
+bool Engine::take_fields(Connection& connection, const Reply& reply) {
+    const size_t fields = fields_footprint(reply.fields());
+    const size_t beyond = (fields > guaranteed_fields_ ? fields - guaranteed_fields_ : 0) + copied_size_;
+    if (beyond > shared_left_) {
+        return false;
+    }
+    shared_left_ -= beyond;
+    connection.fields_beyond = static_cast<uint32_t>(beyond);
+    return true;
+}
+
+void Engine::give_back_fields(Connection& connection) {
+    shared_left_ += connection.fields_beyond;
+    connection.fields_beyond = 0;
+}
+
 bool Engine::queue(Connection& connection, Reply& reply) {
     if (!fits(reply)) {
         // libmicrohttpd would close the connection without a word.
         log_refusal(connection, 502, "the reply's head is larger than half of `connection_memory`");
         drop_body(reply);
         reply_with_status(reply, 502);
+    } else if (!take_fields(connection, reply)) {
+        log_refusal(connection, 503, "too many replies with large heads, or lists of folders, are under way");
+        drop_body(reply);
+        reply_with_status(reply, 503);
     }
     const bool bodiless = connection.is_head || reply.status == 304;
     if (bodiless) {

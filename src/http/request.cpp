@@ -86,9 +86,11 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.is_https = connection.is_tls;
     connection.is_proxied = false;
     connection.body_expected = connection.body_seen = 0;
-    if (connection.target_size >= connection.target_storage.size()) {
-        connection.target_size = 0;
-        return refuse(connection, 414, "the request target is longer than 8192 bytes");
+    if (connection.kept_target.status == Status::too_large) {
+        return refuse(connection, 414, "the request target is longer than 8192 bytes, or half of `connection_memory`");
+    }
+    if (connection.kept_target.status == Status::exhausted) {
+        return refuse(connection, 503, "too many requests with a long target are under way");
     }
     collect_head(connection);
     const MHD_ConnectionInfo* const info =
@@ -107,7 +109,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     // that vanish between what came and what it tells are bytes another server may read otherwise.
     // Two spaces and CRLF in the request line, and the CRLF that ends the head.
     constexpr size_t head_overhead = 6;
-    const size_t seen = parts_size_ + method.size() + connection.target_size + version.size() + head_overhead;
+    const size_t seen = parts_size_ + method.size() + connection.target().size() + version.size() + head_overhead;
     if (head_torn_ || size != seen) {
         return refuse(connection, 400, "the head holds bytes that are no part of it");
     }
@@ -211,6 +213,8 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.idle_since = now;
     connection.asker = connection.client;
     connection.reader = BodyReader();
+    targets_.drop(connection.kept_target);
+    give_back_fields(connection);
     set_active(connection, connection.more_came);
     may_evict_ = true;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);

@@ -39,12 +39,11 @@ class Dispatcher {
         std::span<const Site> sites;
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
-        std::span<char> text_scratch;    // text_scratch_size
+        std::span<char> text_scratch;    // for four targets
         std::span<char> listing_memory;  // files::listing_memory and listing_page, if a site lists its folders
         std::span<char> listing_page;
     };
     static constexpr size_t path_scratch_size = route::decision_buffer;
-    static constexpr size_t text_scratch_size = 4 * limits::request_target;
 
     void init(const Setup& setup) { setup_ = setup; }
     [[nodiscard]] http::RequestHandler handler();

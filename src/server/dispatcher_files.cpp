@@ -40,7 +40,7 @@ void Dispatcher::list_folder(const http::Connection& connection, const RequestHe
     TextBuffer page(setup_.listing_page);
     const Status status =
         files::list_folder(setup_.sites[route_.site].root, route_.decision.path, setup_.listing_memory, page);
-    if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()})) {
+    if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
         const bool is_gone = status == Status::not_found || status == Status::denied;
         refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed");
         return;

@@ -18,7 +18,7 @@ Status HostRequest::give(uint16_t status, std::string_view content_type, std::sp
     if (!type.ok() || (has_type && reply.fields().size() == limits::reply_fields)) {
         return Status::too_large;
     }
-    if (!engine.copy_body(body)) {
+    if (!engine.copy_body(body, false)) {
         return Status::exhausted;
     }
     if (has_type) {

@@ -19,14 +19,36 @@ constexpr size_t other_timers = 7;
     return static_cast<size_t>((total + threads - 1) / threads);
 }
 
+// Of a target, with a NUL behind it: a longer one is not taken, for it would be more than half of the connection's memory.
+[[nodiscard]] size_t target_size(const Settings& settings) {
+    return std::min(limits::request_target, static_cast<size_t>(settings.server.connection_memory) / 2) + 1;
+}
+
 // The largest of what is never needed at the same time: the CGI variables of a request, on their way out; what comes from PHP; the fields of
 // a reply. Every field grows by a few bytes on its way into a variable, and the target appears in up to five of them.
-[[nodiscard]] size_t scratch_size(size_t connection_memory) {
-    const size_t variables = 2 * connection_memory + 5 * limits::request_target + 2 * limits::path;
-    return std::max({variables, limits::read_chunk, connection_memory});
+[[nodiscard]] size_t scratch_size(const Settings& settings) {
+    constexpr size_t field_growth = 16;
+    constexpr size_t fixed_variables = 2048;
+    const auto connection_memory = static_cast<size_t>(settings.server.connection_memory);
+    size_t configured = 0;
+    for (const SiteSettings& site : settings.sites) {
+        size_t size = 0;
+        for (const Pair& param : site.params) {
+            size += param.name.size() + param.value.size() + field_growth;
+        }
+        configured = std::max(configured, size);
+    }
+    const size_t variables = connection_memory / 2 + limits::request_fields * field_growth + 5 * target_size(settings) +
+                             2 * limits::path + fixed_variables + configured;
+    return std::max({variables, read_chunk_of(settings), connection_memory});
 }
 
 }  // namespace
+
+size_t read_chunk_of(const Settings& settings) {
+    // More than an exchange may keep need not be read at once.
+    return std::min(limits::read_chunk, static_cast<size_t>(settings.server.response_buffer));
+}
 
 Pools::Pools(const Settings& settings) {
     const ServerSettings& server = settings.server;
@@ -67,14 +89,18 @@ void Pools::add_workers(const Settings& settings) {
     add<http::Connection>(PoolKind::connections, "connections of clients", connections, threads);
     add<fastcgi::Delivery>(PoolKind::deliveries, "replies under way", connections, threads);
     add_bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size, 1, threads);
-    add_bytes(PoolKind::text, "scratch for a reply", Dispatcher::text_scratch_size, 1, threads);
-    add_bytes(PoolKind::scratch, "scratch for CGI variables", scratch_size(connection_memory), 1, threads, 16);
+    add_bytes(PoolKind::text, "scratch for a reply", 4 * target_size(settings), 1, threads);
+    add_bytes(PoolKind::scratch, "scratch for CGI variables", scratch_size(settings), 1, threads, 16);
     const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
                                        [](const SiteSettings& site) { return site.listing; });
     add_bytes(PoolKind::listing_page, "list of a folder", files::listing_page, has_lists ? 1 : 0, threads);
     add_bytes(PoolKind::listing_memory, "names in a folder", files::listing_memory, has_lists ? 1 : 0, threads,
               alignof(uint64_t));
-    add_bytes(PoolKind::targets, "request targets", http::Engine::target_size, connections, threads);
+    // One client alone cannot take all places of long targets.
+    const size_t target_places = std::min<size_t>(size_t{server.max_connections_per_client} + 1, connections);
+    add<uint32_t>(PoolKind::target_places, "places of long targets", target_places, threads);
+    add_bytes(PoolKind::targets, "request targets", limits::short_target, connections, threads);
+    add_bytes(PoolKind::long_targets, "long request targets", target_size(settings), target_places, threads);
     add_bytes(PoolKind::heads, "heads of PHP's replies", connection_memory / 2, exchanges, threads);
     // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
     add_bytes(PoolKind::pages, "pages of PHP's output", sizeof(Page), pages, threads, limits::page);

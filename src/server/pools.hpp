@@ -32,9 +32,11 @@ enum class PoolKind : uint8_t {
     scratch,         // of the FastCGI side, and for a reply's fields on their way
     listing_page,    // where a site lists its folders
     listing_memory,  // names of files
+    target_places,   // free ones, of long targets
     targets,         // of requests
-    heads,           // of PHP's replies
-    pages,           // of PHP's output, and of request bodies
+    long_targets,
+    heads,  // of PHP's replies
+    pages,  // of PHP's output, and of request bodies
     count,
 };
 
@@ -47,6 +49,9 @@ struct Pool {
 
     [[nodiscard]] size_t bytes() const { return size * count; }  // of one of `times`
 };
+
+// What is read of a backend at once; there is room for it in the scratch memory.
+[[nodiscard]] size_t read_chunk_of(const Settings& settings);
 
 class Pools {
   public:

@@ -19,9 +19,6 @@ namespace fcgate::server {
 
 namespace {
 
-// A worker's deepest stack is a reply's page and a log line or two; the rest is room.
-constexpr size_t thread_stack = size_t{128} * 1024;
-
 [[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about,
                              int number) {
     char words[96] = "";
@@ -268,7 +265,7 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     sigfillset(&all);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, thread_stack);
+    (void)pthread_attr_setstacksize(&attributes, limits::thread_stack);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = 0;
     // One count of our own: nobody is told of the end before all have begun.

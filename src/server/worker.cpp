@@ -80,7 +80,11 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<char> path_scratch = bytes(PoolKind::path);
     const std::span<char> text_scratch = bytes(PoolKind::text);
     const std::span<char> scratch = bytes(PoolKind::scratch);
-    const std::span<char> targets = bytes(PoolKind::targets);
+    const http::Targets::Setup targets{.places = arena.take_unmade<uint32_t>(number(PoolKind::target_places)),
+                                       .short_texts = bytes(PoolKind::targets),
+                                       .short_size = pools[PoolKind::targets].size,
+                                       .long_texts = bytes(PoolKind::long_targets),
+                                       .long_size = pools[PoolKind::long_targets].size};
     const std::span<char> heads = bytes(PoolKind::heads);
     const std::span<char> listing_page = bytes(PoolKind::listing_page);
     const std::span<char> listing_memory = bytes(PoolKind::listing_memory);
@@ -123,7 +127,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
         .worklist = worklist,
         .head_storage = heads,
         .head_size = pools[PoolKind::heads].size,
-        .read_scratch = scratch.first(limits::read_chunk),
+        .read_scratch = scratch.first(read_chunk_of(*setup_.settings)),
         .params_scratch = {reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()},
         .post = setup_.post,
         .starter = starter()};

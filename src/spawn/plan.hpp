@@ -20,7 +20,7 @@ namespace fcgate::spawn {
 struct PhpPlan {
     bool used = false;
     bool is_fpm = true;  // else php-cgi
-    Text<limits::path> program;
+    Text<limits::program> program;
     uint64_t largest_body = 0;  // of the sites that use it
 };
 

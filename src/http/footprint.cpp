@@ -1,0 +1,59 @@
+#include "http/footprint.hpp"
+
+#include <algorithm>
+
+namespace fcgate::http {
+
+namespace {
+
+[[nodiscard]] size_t field_footprint(size_t name_size, size_t value_size) {
+    constexpr size_t structure = 64;
+    return heap_block(structure) + heap_block(name_size + 1) + heap_block(value_size + 1);
+}
+
+}  // namespace
+
+size_t connection_footprint(const ServerSettings& server) {
+    constexpr size_t structure = 640;
+    constexpr size_t pool_structure = 64;
+    constexpr size_t mapped_from = size_t{32} * 1024;  // then whole pages
+    constexpr size_t page = 4096;
+    const auto memory = static_cast<size_t>(server.connection_memory);
+    const size_t pool = memory > mapped_from ? (memory + page - 1) / page * page : heap_block(memory);
+    return heap_block(structure) + heap_block(pool_structure) + pool;
+}
+
+size_t fields_footprint(std::span<const Field> fields) {
+    size_t total = 0;
+    for (const Field& field : fields) {
+        total += field_footprint(field.name.size(), field.value.size());
+    }
+    return total;
+}
+
+size_t guaranteed_fields(const Settings& settings) {
+    size_t most = 0;
+    for (const SiteSettings& site : settings.sites) {
+        size_t added = 0;
+        for (const Pair& header : site.headers) {
+            added += field_footprint(header.name.size(), header.value.size());
+        }
+        most = std::max(most, added);
+    }
+    return limits::reply_fields_memory + most;
+}
+
+size_t shared_fields(const Settings& settings) {
+    // As many fields as there can be, with as many bytes as Engine::fits() lets pass.
+    const size_t largest = limits::reply_fields * (field_footprint(0, 0) + 2 * heap_block(0)) +
+                           static_cast<size_t>(settings.server.connection_memory) / 2;
+    return std::min<size_t>(limits::large_reply_heads, std::max(1U, settings.server.exchanges / 4)) * largest;
+}
+
+size_t shared_lists(const Settings& settings) {
+    const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
+                                       [](const SiteSettings& site) { return site.listing; });
+    return has_lists ? heap_block(limits::listing_page) : 0;
+}
+
+}  // namespace fcgate::http

@@ -1,0 +1,47 @@
+#include "http/targets.hpp"
+
+#include <cstring>
+
+namespace fcgate::http {
+
+void Targets::init(const Setup& setup) {
+    setup_ = setup;
+    used_ = given_back_ = 0;
+    free_count_ = setup.places.size();
+}
+
+std::string_view Targets::copy(std::string_view target, std::span<char> room) {
+    memcpy(room.data(), target.data(), target.size());
+    room[target.size()] = '\0';
+    return {room.data(), target.size()};
+}
+
+KeptTarget Targets::keep(size_t connection, std::string_view target) {
+    KeptTarget kept;
+    if (target.size() < setup_.short_size) {
+        kept.text = copy(target, setup_.short_texts.subspan(connection * setup_.short_size, setup_.short_size));
+        return kept;
+    }
+    if (target.size() >= setup_.long_size) {
+        kept.status = Status::too_large;
+        return kept;
+    }
+    if (free_count_ == 0) {
+        kept.status = Status::exhausted;
+        return kept;
+    }
+    --free_count_;
+    kept.place = given_back_ > 0 ? setup_.places[--given_back_] : static_cast<uint32_t>(used_++);
+    kept.text = copy(target, setup_.long_texts.subspan(kept.place * setup_.long_size, setup_.long_size));
+    return kept;
+}
+
+void Targets::drop(KeptTarget& kept) {
+    if (kept.place != no_slot) {
+        setup_.places[given_back_++] = kept.place;
+        ++free_count_;
+    }
+    kept = KeptTarget();
+}
+
+}  // namespace fcgate::http
