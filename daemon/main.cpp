@@ -180,6 +180,30 @@ int print_settings(const fcgate_settings* settings) {
     return exit_ok;
 }
 
+int print_budget(fcgate_settings* settings, fcgate_budget_form form, FILE* out) {
+    static char printed[FCGATE_BUDGET_MAX];
+    const bool is_whole = fcgate_budget(settings, form, printed, sizeof printed) == FCGATE_OK;
+    if (!is_whole || fputs(printed, out) == EOF || fflush(out) == EOF) {
+        say("the budget could not be printed");
+        return exit_failure;
+    }
+    return exit_ok;
+}
+
+// Says what is wrong with the settings; returns the exit code.
+int check(const Options& options, fcgate_settings* settings) {
+    fcgate_error error{};
+    const int result = fcgate_check(settings, &error);
+    const bool wants_budget = options.action == Options::Action::budget;
+    int code = exit_ok;
+    if (wants_budget && (result == FCGATE_OK || result == FCGATE_TOO_LARGE)) {
+        code = print_budget(settings, options.budget_form, stdout);
+    } else if (result == FCGATE_TOO_LARGE) {
+        code = print_budget(settings, FCGATE_BUDGET_TABLE, stderr);
+    }
+    return result == FCGATE_OK || code != exit_ok ? code : complain(result, error);
+}
+
 int run(const Options& options, fcgate_settings*& settings) {
     PassedSockets sockets;
     Supervisor supervisor;
@@ -194,10 +218,9 @@ int run(const Options& options, fcgate_settings*& settings) {
     if (code != exit_ok) {
         return code;
     }
-    fcgate_error error{};
-    const int result = fcgate_check(settings, &error);
-    if (result != FCGATE_OK) {
-        return complain(result, error);
+    code = check(options, settings);
+    if (code != exit_ok || options.action == Options::Action::budget) {
+        return code;
     }
     if (options.action == Options::Action::print) {
         return print_settings(settings);

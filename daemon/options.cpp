@@ -23,7 +23,7 @@ constexpr option long_options[] = {
     {"front-controller", required_argument, nullptr, 'i'},
     {"threads", required_argument, nullptr, 'j'},
     {"option", required_argument, nullptr, 'o'},
-    {"budget", no_argument, nullptr, option_budget},
+    {"budget", optional_argument, nullptr, option_budget},
     {"version", no_argument, nullptr, 'V'},
     {"help", no_argument, nullptr, 'h'},
     {nullptr, 0, nullptr, 0},
@@ -41,6 +41,16 @@ int append(const char* (&list)[N], size_t& count, const char* value, const char*
         return exit_usage;
     }
     list[count++] = value;
+    return exit_ok;
+}
+
+int choose_budget(const char* form, Options& options) {
+    if (form != nullptr && strcmp(form, "json") != 0) {
+        say("--budget=%s: write --budget for a table or --budget=json", form);
+        return exit_usage;
+    }
+    options.action = Options::Action::budget;
+    options.budget_form = form == nullptr ? FCGATE_BUDGET_TABLE : FCGATE_BUDGET_JSON;
     return exit_ok;
 }
 
@@ -78,8 +88,7 @@ int take_option(int letter, const char* value, Options& options) {
             options.action = Options::Action::help;
             return exit_ok;
         case option_budget:
-            say("--budget is not built yet");
-            return exit_usage;
+            return choose_budget(value, options);
         default:
             return see_help();  // getopt has said what is wrong
     }
@@ -224,6 +233,7 @@ void print_help() {
         "                               site:NAME.root=/www; may be repeated\n"
         "  -t                           test the configuration and exit\n"
         "  -T                           print the configuration in effect and exit\n"
+        "  --budget[=json]              print what memory it can take at most and exit\n"
         "  -V, --version                print versions and exit\n"
         "  -h, --help                   print this and exit\n"
         "\n"

@@ -102,7 +102,8 @@ FCGATE_EXPORT int fcgate_load(fcgate_settings* settings, const char* path, fcgat
 /* Says whether the settings can be served as a whole. It opens nothing and looks at no file; fcgate_create() asks the
  * same.
  *
- * FCGATE_INVALID: no. */
+ * FCGATE_INVALID: no. FCGATE_TOO_LARGE: they are good, but can take more memory than server.memory_ceiling;
+ * fcgate_budget() tells for what. */
 FCGATE_EXPORT int fcgate_check(fcgate_settings* settings, fcgate_error* error);
 
 /* Copies one value, set or default, to `buffer`: a number, size or time as fcgate_set() would take it, words joined by
@@ -118,6 +119,22 @@ FCGATE_EXPORT int fcgate_get(const fcgate_settings* settings, const char* name, 
  *
  * FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few; `buffer` is "". */
 FCGATE_EXPORT int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size);
+
+/* What fcgate_budget() writes. */
+enum fcgate_budget_form {
+    FCGATE_BUDGET_TABLE = 0, /* for people */
+    FCGATE_BUDGET_JSON = 1   /* {"pools": [{"group", "name", "size", "count", "bytes"}], "sum", "memory_ceiling"} */
+};
+
+/* A buffer of this size takes every budget. */
+#define FCGATE_BUDGET_MAX 8192
+
+/* Writes what memory a server with these settings can take at most: every pool with its size and count, what
+ * libmicrohttpd allocates, stacks, and the sum. Not in it are code, PHP, the kernel's socket buffers, and what your
+ * own handlers and their replies take. Also for settings above their memory_ceiling.
+ *
+ * FCGATE_INVALID: as fcgate_check() says. FCGATE_TOO_LARGE: `size` bytes are too few; `buffer` is "". */
+FCGATE_EXPORT int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size);
 
 enum fcgate_log_level {
     FCGATE_LOG_ERROR = 0,   /* something does not work until somebody acts */
@@ -151,7 +168,7 @@ typedef struct fcgate_server fcgate_server;
  * On success the server has taken the settings over: do not touch them again. On failure it returns NULL, and the
  * settings are still yours, to change and try again, or to destroy.
  *
- * `error->code`: FCGATE_INVALID, FCGATE_DENIED (a port below 1024 without root), FCGATE_NO_MEMORY, FCGATE_ERROR. */
+ * `error->code`: FCGATE_INVALID, FCGATE_TOO_LARGE (as fcgate_check()), FCGATE_DENIED (a port below 1024 without root), FCGATE_NO_MEMORY, FCGATE_ERROR. */
 FCGATE_EXPORT fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error);
 
 /* Ends a server and frees it. One that still runs is stopped at once, and its threads are waited for. The thread must

@@ -12,6 +12,7 @@
 #include "base/clock.hpp"
 #include "config/settings.hpp"
 #include "http/library.hpp"
+#include "server/budget.hpp"
 #include "server/server.hpp"
 #include "spawn/plan.hpp"
 
@@ -108,6 +109,11 @@ void pass_on(void* context, LogLevel level, const char* message) {
     settings->log(settings->log_context, static_cast<fcgate_log_level>(level), message);
 }
 
+[[nodiscard]] Status check(Settings& settings, ConfigError& error) {
+    const Status status = settings.check(error);
+    return status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
+}
+
 // The last step before serving: opens the roots and makes the workers, once.
 [[nodiscard]] int prepare(fcgate_server* server, fcgate_server::Mode mode, fcgate_error* error) {
     if (server->mode != fcgate_server::Mode::created) {
@@ -165,8 +171,31 @@ int fcgate_check(fcgate_settings* settings, fcgate_error* error) {
         return misuse(error, "fcgate_check: settings may not be NULL");
     }
     ConfigError why;
-    const Status status = settings->values.check(why);
+    const Status status = check(settings->values, why);
     return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size) {
+    if (settings == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    ConfigError why;
+    *buffer = '\0';
+    if (settings->values.check(why) != Status::ok) {
+        return FCGATE_INVALID;
+    }
+    TextBuffer out({buffer, size});
+    const fcgate::server::Budget budget(settings->values);
+    if (form == FCGATE_BUDGET_JSON) {
+        budget.print_json(out);
+    } else {
+        budget.print_table(out);
+    }
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return FCGATE_OK;
 }
 
 int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, size_t size) {
@@ -210,7 +239,7 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
     ConfigError wrong;
     Status checked = fcgate::spawn::resolve_automatic(settings->values, wrong);
     if (checked == Status::ok) {
-        checked = settings->values.check(wrong);
+        checked = check(settings->values, wrong);
     }
     if (checked != Status::ok) {
         (void)report(error, checked, wrong);

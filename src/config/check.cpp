@@ -1,6 +1,7 @@
 // What only the whole configuration can tell.
 #include <algorithm>
 
+#include "config/profile.hpp"
 #include "config/settings.hpp"
 
 namespace fcgate {
@@ -95,6 +96,7 @@ Status Settings::check(ConfigError& error) {
         begin(error, "server", {}).append("listen: not set; write for example 0.0.0.0:80");
         return Status::malformed;
     }
+    config::apply_profile(server, chosen_);
     Status status = check_capacities(server, error);
     if (status != Status::ok) {
         return status;

@@ -4,6 +4,7 @@
 #include <array>
 #include <type_traits>
 
+#include "config/profile.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
 
@@ -121,6 +122,8 @@ constexpr Key server_keys[] = {
              .at = MemberOf<&ServerSettings::listen>::at,
              .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"},
             "tls"),
+    text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full"),
+    size<&ServerSettings::memory_ceiling>("memory_ceiling", 0, 4096 * mib),
     number<&ServerSettings::threads>("threads", 1, limits::threads),
     text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data"),
     text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data"),

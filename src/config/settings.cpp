@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "config/keys.hpp"
+#include "config/profile.hpp"
 #include "config/values.hpp"
 
 namespace fcgate {
@@ -274,6 +275,7 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     if (value.empty() || !config::keeps_text(*known)) {
         text_size_ = text_before;
     }
+    chosen_ |= opened.kind == SectionKind::server ? config::preset_bit(key) : 0;
     error.text.clear();
     return Status::ok;
 }
@@ -338,6 +340,14 @@ Status Settings::get(std::string_view name, TextBuffer& out) const {
         config::print_value(*known, values, i, out);
     }
     return out.status();
+}
+
+size_t Settings::used_size() const {
+    constexpr size_t page = 4096;
+    // Each of the three parts ends, and the next begins, somewhere in a page.
+    const size_t unused = (backends.capacity() - backends.size()) * sizeof(BackendSettings) +
+                          (sites.capacity() - sites.size()) * sizeof(SiteSettings) + text_.size() - text_size_;
+    return sizeof *this - unused + 2 * 3 * page;
 }
 
 }  // namespace fcgate

@@ -93,6 +93,11 @@ struct SiteSettings {
 
 struct ServerSettings {
     FixedList<ListenSettings, limits::listeners> listen;
+    // Of pages for PHP's output, unless response_memory says it.
+    static constexpr uint64_t response_memory_of_exchange = uint64_t{20} * 1024;
+
+    std::string_view profile;     // empty: none
+    uint64_t memory_ceiling = 0;  // of all memory together; 0: none
     uint32_t threads = 1;
     std::string_view user;
     std::string_view group;
@@ -103,10 +108,10 @@ struct ServerSettings {
     uint32_t reserved_connections = 2;                  // of max_connections, for operators
     FixedList<Network, limits::networks> reserved_for;  // who are operators, besides this machine
     uint64_t connection_memory = uint64_t{20} * 1024;
-    uint32_t exchanges = 32;                           // requests in PHP or waiting for it, at most, in one thread
-    uint64_t response_memory = uint64_t{1024} * 1024;  // pages shared by all exchanges
-    uint64_t response_buffer = uint64_t{64} * 1024;    // of them, for one exchange
-    std::string_view unknown_host = "refuse";          // or "redirect URL"
+    uint32_t exchanges = 32;  // requests in PHP or waiting for it, at most, in one thread
+    uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
+    uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
+    std::string_view unknown_host = "refuse";                     // or "redirect URL"
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;
@@ -150,6 +155,9 @@ class Settings {
     // One value as print() shows it, e.g. "server.user"; not_found for an unknown name.
     [[nodiscard]] Status get(std::string_view name, TextBuffer& out) const;
 
+    // Bytes of this object that hold something, in whole pages of memory: the rest has not been touched.
+    [[nodiscard]] size_t used_size() const;
+
     ServerSettings server;
     FixedList<BackendSettings, limits::backends> backends;
     FixedList<SiteSettings, limits::sites> sites;
@@ -163,6 +171,7 @@ class Settings {
     [[nodiscard]] Mark mark() const;
     void go_back(const Mark& mark);
 
+    uint32_t chosen_ = 0;  // keys that profiles preset and that are set
     size_t text_size_ = 0;
     std::array<char, limits::settings_text> text_;
 };

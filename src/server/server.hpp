@@ -67,6 +67,7 @@ class Server {
 
     [[nodiscard]] const Settings& settings() const { return *settings_; }
     [[nodiscard]] const Log& log() const { return log_; }
+    [[nodiscard]] const Arena& arena() const { return arena_; }
 
   private:
     [[nodiscard]] Status open_log(ServerError& error);

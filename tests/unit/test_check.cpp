@@ -122,6 +122,7 @@ void capacities_must_fit_together(void** /*state*/) {
     must_set(settings, "server.exchanges", "3");
     must_not_pass(settings, Status::malformed, "[server] exchanges: fewer than threads (4); every thread needs one");
     must_set(settings, "server.exchanges", "256");
+    must_set(settings, "server.response_memory", "1m");
     must_not_pass(settings, Status::malformed,
                   "[server] response_memory: too little for 256 exchanges; write at least 1028k");
     must_set(settings, "server.response_memory", "1028k");

@@ -45,6 +45,8 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         const char* value;
     } all[] = {
         {"server.listen", ""},
+        {"server.profile", ""},
+        {"server.memory_ceiling", "0"},
         {"server.threads", "1"},
         {"server.user", ""},
         {"server.max_connections", "64"},
@@ -53,7 +55,7 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.reserved_for", ""},
         {"server.connection_memory", "20k"},
         {"server.exchanges", "32"},
-        {"server.response_memory", "1m"},
+        {"server.response_memory", "640k"},
         {"server.response_buffer", "64k"},
         {"server.unknown_host", "refuse"},
         {"server.header_timeout", "10s"},
@@ -373,6 +375,8 @@ void print_shows_every_key_with_its_value(void** /*state*/) {
     test::check_status(settings.print(out), Status::ok);
     test::check_text(out.view(), R"([server]
 listen = :80
+profile =
+memory_ceiling = 0
 threads = 1
 user =
 group =
@@ -384,7 +388,7 @@ reserved_connections = 2
 reserved_for =
 connection_memory = 20k
 exchanges = 32
-response_memory = 1m
+response_memory = 640k
 response_buffer = 64k
 unknown_host = refuse
 header_timeout = 10s
