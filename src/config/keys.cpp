@@ -189,6 +189,8 @@ constexpr Key site_keys[] = {
                                           "a path below root, for example /index.php"),
     text<&SiteSettings::script_suffix>("script_suffix", is_script_suffix,
                                        "the end of PHP's file names, for example .php"),
+    words<&SiteSettings::links_to>("links_to", is_absolute_path,
+                                   "absolute paths of folders, for example /var/lib/wiki"),
     words<&SiteSettings::no_scripts>("no_scripts", is_url_path, "paths of folders, for example /uploads"),
     flag<&SiteSettings::listing>("listing"),
     text<&SiteSettings::backend>(

@@ -196,6 +196,10 @@ bool is_file_path(std::string_view text) {
     return !text.empty() && text.size() < limits::path;
 }
 
+bool is_absolute_path(std::string_view text) {
+    return is_file_path(text) && is_url_path(text);
+}
+
 bool is_param_name(std::string_view text) {
     for (const char c : text) {
         if (!(c >= 'A' && c <= 'Z') && !is_digit(c) && c != '_') {

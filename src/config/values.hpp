@@ -43,6 +43,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_unknown_host(std::string_view text);
 [[nodiscard]] bool is_log_target(std::string_view text);
 [[nodiscard]] bool is_file_path(std::string_view text);
+// A folder or file by its whole path, without "." and "..".
+[[nodiscard]] bool is_absolute_path(std::string_view text);
 // Absolute, and short enough that a socket's path below it fits into its address. Empty: none.
 [[nodiscard]] bool is_runtime_dir(std::string_view text);
 // Absolute. Empty: none.

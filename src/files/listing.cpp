@@ -106,7 +106,8 @@ bool Collection::look(std::string_view name, struct stat& status) const {
     if (S_ISLNK(status.st_mode)) {
         Text<limits::path> path(path_);
         path.append(name);
-        const Result<int> opened = path.ok() ? open_beneath(site_.fd, path.view()) : Result<int>(Status::too_large);
+        const Result<int> opened =
+            path.ok() ? open_beneath(site_.fd, path.view(), route::links_to(site_)) : Result<int>(Status::too_large);
         if (!opened.ok()) {
             return false;
         }
@@ -246,7 +247,7 @@ void write_page(std::string_view path, const Collection& found, TextBuffer& page
 }  // namespace
 
 Status list_folder(const route::SiteRoot& site, std::string_view path, std::span<char> memory, TextBuffer& page) {
-    const Result<int> opened = open_beneath(site.fd, path);
+    const Result<int> opened = open_beneath(site.fd, path, route::links_to(site));
     if (!opened.ok()) {
         return opened.status();
     }

@@ -56,15 +56,26 @@ std::string_view name_of(int fd, std::span<char> room) {
     return is_whole ? std::string_view(room.data(), static_cast<size_t>(size)) : std::string_view();
 }
 
-bool is_beneath(int root, int fd) {
+bool lies_in(std::string_view folder, std::string_view file) {
+    if (folder.ends_with('/')) {
+        folder.remove_suffix(1);
+    }
+    return file == folder || (starts_with(file, folder) && slice(file, folder.size()).starts_with('/'));
+}
+
+bool is_beneath(int root, int fd, Folders beyond) {
     char folder_room[limits::path];
     char file_room[limits::path];
     const std::string_view folder = name_of(root, folder_room);
     const std::string_view file = name_of(fd, file_room);
-    if (folder.empty() || !starts_with(file, folder)) {
+    if (file.empty()) {
         return false;
     }
-    return folder == "/" || slice(file, folder.size()).starts_with('/');
+    bool found = !folder.empty() && lies_in(folder, file);
+    for (size_t i = 0; i < beyond.size() && !found; ++i) {
+        found = lies_in(beyond[i], file);
+    }
+    return found;
 }
 
 #ifdef SYS_openat2
@@ -99,7 +110,7 @@ bool is_undecided(int error) {
 
 }  // namespace
 
-Result<int> open_beneath(int root, std::string_view path) {
+Result<int> open_beneath(int root, std::string_view path, Folders beyond) {
     const Name name(path);
     if (!name.ok()) {
         return Status::too_large;
@@ -108,11 +119,11 @@ Result<int> open_beneath(int root, std::string_view path) {
     if (fd >= 0) {
         return fd;
     }
-    return is_undecided(errno) ? open_beneath_by_name(root, path) : Result<int>(status_of_errno());
+    return is_undecided(errno) ? open_beneath_by_name(root, path, beyond) : Result<int>(status_of_errno());
 }
 
 // First a mere reference, which opens nothing: a link may lead to a device that does something when opened.
-Result<int> open_beneath_by_name(int root, std::string_view path) {
+Result<int> open_beneath_by_name(int root, std::string_view path, Folders beyond) {
     const Name name(path);
     if (!name.ok()) {
         return Status::too_large;
@@ -125,7 +136,7 @@ Result<int> open_beneath_by_name(int root, std::string_view path) {
     Result<int> result = Status::denied;
     if (fstat(reference, &status) != 0) {
         result = status_of_errno();
-    } else if ((S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && is_beneath(root, reference)) {
+    } else if ((S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && is_beneath(root, reference, beyond)) {
         Text<32> link;
         link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(reference));
         const int fd = open(link.c_str(), read_flags);

@@ -113,7 +113,7 @@ void serve(const route::SiteRoot& site, std::string_view path, const RequestHead
         }
         return;
     }
-    const Result<int> opened = open_beneath(site.fd, path);
+    const Result<int> opened = open_beneath(site.fd, path, route::links_to(site));
     if (!opened.ok()) {
         answer_without_body(reply, http_status(opened.status()));
         return;

@@ -39,6 +39,11 @@ struct SiteRoot {
     int fd = -1;
 };
 
+// The folders outside the root that its links may lead to.
+[[nodiscard]] inline std::span<const std::string_view> links_to(const SiteRoot& site) {
+    return {site.settings->links_to.begin(), site.settings->links_to.size()};
+}
+
 // Room for decide(): the decoded path, and behind it an index name or the front controller, each with its NUL.
 inline constexpr size_t decision_buffer = limits::request_target + limits::path + 2;
 

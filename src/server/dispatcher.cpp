@@ -39,7 +39,7 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
         case route::Decision::Kind::script:
             return begin_script(connection, head, reply);
         case route::Decision::Kind::file:
-            serve_file(head, reply);
+            serve_file(connection, head, reply);
             break;
         case route::Decision::Kind::listing:
             list_folder(connection, head, reply);

@@ -78,7 +78,7 @@ class Dispatcher {
     void name_script(http::Connection& connection, TextBuffer& out);
 
     // dispatcher_files.cpp
-    void serve_file(const RequestHead& head, Reply& reply);
+    void serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
     void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);

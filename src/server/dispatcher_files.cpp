@@ -19,10 +19,14 @@ namespace {
 
 }  // namespace
 
-void Dispatcher::serve_file(const RequestHead& head, Reply& reply) {
+void Dispatcher::serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply) {
     TextBuffer text(setup_.text_scratch);
     files::serve(setup_.sites[route_.site].root, route_.decision.path, head, *setup_.mime, text, reply);
-    if (reply.status >= 400) {
+    if (reply.status == 403 || reply.status == 503) {
+        refuse(connection, reply, reply.status,
+               reply.status == 403 ? "the file may not be read, or a link leads to it out of the root (see `links_to`)"
+                                   : "no descriptor is left to open the file");
+    } else if (reply.status >= 400) {
         Reply page;
         http::reply_with_status(page, reply.status);
         for (const Field& field : reply.fields()) {

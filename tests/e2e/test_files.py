@@ -145,6 +145,24 @@ class Files(ServedCase):
                 self.assertIn(response.status, (200, 400, 404))
                 self.assertNotIn('outside', response.text)
 
+    def test_links_out_of_the_root(self):
+        outside = processes.new_folder('outside')
+        for name in ('shared', 'private'):
+            (outside / name).mkdir()
+            (outside / name / 'a.txt').write_text('far away')
+            (outside / name / 'a.txt').chmod(0o644)
+        (self.root / 'out').symlink_to(outside)
+        self.addCleanup((self.root / 'out').unlink)
+        since = self.log_size()
+        self.assert_status(self.get('/out/private/a.txt'), 403)
+        self.fcgate.wait_for_log(r'GET /out/private/a\.txt: 403: .*links_to', since=since)
+        port = processes.free_port()
+        text = processes.configuration(port, self.root, site=[f'links_to = /nowhere {outside}/shared'])
+        other = processes.Fcgate(processes.new_folder('other'), text, port, 'other').start()
+        self.addCleanup(other.end)
+        self.assertEqual(wire.ask(port, 'GET', '/out/shared/a.txt').text, 'far away')
+        self.assert_status(wire.ask(port, 'GET', '/out/private/a.txt'), 403)
+
     def test_links(self):
         """Links are the administrator's; what they point at is served as it is."""
         link = pathlib.Path(self.root / 'files' / 'link.txt')

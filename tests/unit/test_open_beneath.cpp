@@ -10,7 +10,7 @@ namespace {
 using test::check_status;
 using test::TempTree;
 
-using Open = Result<int> (*)(int root, std::string_view path);
+using Open = Result<int> (*)(int root, std::string_view path, Folders beyond);
 
 // The kernel's way and ours have to agree.
 constexpr Open both[] = {open_beneath, open_beneath_by_name};
@@ -18,7 +18,7 @@ constexpr Open both[] = {open_beneath, open_beneath_by_name};
 void check_opens(const TempTree& tree, std::string_view path, std::string_view content,
                  const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
     for (const Open open_file : both) {
-        const Result<int> fd = open_file(tree.fd(), path);
+        const Result<int> fd = open_file(tree.fd(), path, {});
         check_status(fd.status(), Status::ok, file, line);
         char bytes[64];
         const ssize_t size = read(fd.value(), bytes, sizeof bytes);
@@ -34,7 +34,7 @@ void check_opens(const TempTree& tree, std::string_view path, std::string_view c
 void check_fails(const TempTree& tree, std::string_view path, Status expected, const char* file = __builtin_FILE(),
                  int line = __builtin_LINE()) {
     for (const Open open_file : both) {
-        check_status(open_file(tree.fd(), path).status(), expected, file, line);
+        check_status(open_file(tree.fd(), path, {}).status(), expected, file, line);
     }
 }
 
@@ -85,6 +85,35 @@ void links_that_lead_out_are_denied(void**) {
     }
 }
 
+void links_may_lead_to_the_folders_that_are_named(void**) {
+    TempTree outside;
+    outside.folder("open");
+    outside.file("open/a.txt", "one");
+    outside.folder("open-not");
+    outside.file("open-not/secret", "secret");
+    TempTree tree;
+    tree.file("own", "own");
+    Text<64> target(outside.path());
+    tree.link(target.c_str(), "all");
+    target.append("/open");
+    tree.link(target.c_str(), "folder");
+    Text<65> with_slash(target.view());
+    with_slash.append("/");
+    for (const std::string_view folder : {target.view(), with_slash.view()}) {
+        const std::array<std::string_view, 2> beyond = {"/nowhere", folder};
+        for (const Open open_file : both) {
+            for (const std::string_view path : {"/folder/a.txt", "/all/open/a.txt", "/folder", "/own"}) {
+                const Result<int> fd = open_file(tree.fd(), path, beyond);
+                check_status(fd.status(), Status::ok);
+                close(fd.value());
+            }
+            check_status(open_file(tree.fd(), "/all/open-not/secret", beyond).status(), Status::denied);
+            check_status(open_file(tree.fd(), "/all", beyond).status(), Status::denied);
+            check_status(open_file(tree.fd(), "/folder/none", beyond).status(), Status::not_found);
+        }
+    }
+}
+
 void a_root_whose_name_begins_another_is_no_way_in(void**) {
     TempTree tree;
     tree.folder("www");
@@ -93,7 +122,7 @@ void a_root_whose_name_begins_another_is_no_way_in(void**) {
     tree.link("../www-private/secret", "www/link");
     const int root = openat(tree.fd(), "www", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (const Open open_file : both) {
-        check_status(open_file(root, "/link").status(), Status::denied);
+        check_status(open_file(root, "/link", {}).status(), Status::denied);
     }
     close(root);
 }
@@ -113,7 +142,7 @@ void the_whole_file_system_can_be_the_root(void**) {
     path.append("/a.txt");
     const int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (const Open open_file : both) {
-        const Result<int> fd = open_file(root, path.view());
+        const Result<int> fd = open_file(root, path.view(), {});
         check_status(fd.status(), Status::ok);
         close(fd.value());
     }
@@ -156,14 +185,14 @@ void no_rights_no_descriptor(void**) {
     tree.link(target.c_str(), "absolute");
     const int answer = test::without_rights([&tree] {
         for (const Open open_file : both) {
-            if (open_file(tree.fd(), "/mine").status() != Status::denied) {
+            if (open_file(tree.fd(), "/mine", {}).status() != Status::denied) {
                 return 1;
             }
-            if (open_file(tree.fd(), "/closed/a").status() != Status::denied) {
+            if (open_file(tree.fd(), "/closed/a", {}).status() != Status::denied) {
                 return 2;
             }
             // /proc has to answer to a process that gave up its rights, too.
-            if (!open_file(tree.fd(), "/yours").ok() || !open_file(tree.fd(), "/absolute").ok()) {
+            if (!open_file(tree.fd(), "/yours", {}).ok() || !open_file(tree.fd(), "/absolute", {}).ok()) {
                 return 3;
             }
         }
@@ -180,7 +209,7 @@ void no_descriptor_is_lost(void**) {
     close(before);
     for (const Open open_file : both) {
         for (const std::string_view path : {"/none", "/out/passwd", "/a.txt"}) {
-            const Result<int> fd = open_file(tree.fd(), path);
+            const Result<int> fd = open_file(tree.fd(), path, {});
             if (fd.ok()) {
                 close(fd.value());
             }
@@ -200,6 +229,7 @@ int main() {
         cmocka_unit_test(files_below_the_root_are_opened),
         cmocka_unit_test(links_that_stay_inside_are_followed),
         cmocka_unit_test(links_that_lead_out_are_denied),
+        cmocka_unit_test(links_may_lead_to_the_folders_that_are_named),
         cmocka_unit_test(a_root_whose_name_begins_another_is_no_way_in),
         cmocka_unit_test(broken_links_and_loops_are_not_found),
         cmocka_unit_test(the_whole_file_system_can_be_the_root),

@@ -420,6 +420,7 @@ index = index.php
 index = index.html
 front_controller =
 script_suffix = .php
+links_to =
 no_scripts =
 listing = no
 backend =
