@@ -80,7 +80,7 @@ function store_upload(): array
     if ($known === [] && count(images()) >= IMAGES_MOST) {
         upload_failed(409, 'full', 'There are ' . IMAGES_MOST . ' images already. Delete one first.');
     }
-    if ($known === [] && (float)@disk_free_space($folder) < $file['size'] * 1.05 + 65536) {
+    if ($known === [] && (float)@disk_free_space($folder) < room_for_move($file, $folder)) {
         upload_failed(507, 'disk_full', 'There is no room for ' . bytes($file['size']) . ' in the storage.');
     }
     $name = clean_name($file['name']);
@@ -97,6 +97,13 @@ function store_upload(): array
     state_write("firmware/$id.json", $image);
     event("Firmware image {$image['name']} uploaded, " . bytes($image['size']) . ', SHA-256 ' . substr($sum, 0, 16) . '...');
     return $image;
+}
+
+/** Within one file system a move takes no room for the file: on a small tmpfs it lies there already, and only once. */
+function room_for_move(array $file, string $folder): float
+{
+    $is_copied = (@stat($file['tmp_name'])['dev'] ?? -1) !== (@stat($folder)['dev'] ?? -2);
+    return ($is_copied ? $file['size'] * 1.05 : 0) + 65536;
 }
 
 /** The name as it is shown: no path, no control characters. */
