@@ -13,6 +13,7 @@
 
 #include "activation.hpp"
 #include "exit_code.hpp"
+#include "limits.hpp"
 #include "options.hpp"
 #include "pid_file.hpp"
 #include "privileges.hpp"
@@ -111,7 +112,7 @@ int wait_for_end(Running& running) {
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }
 
-int start_and_serve(Running& running, const Identity& identity, const char* pid_path) {
+int start_and_serve(Running& running, const Identity& identity, const char* pid_path, rlim_t descriptors) {
     PidFile pid_file;
     int code = pid_file.write(pid_path);
     if (code == exit_ok) {
@@ -120,6 +121,7 @@ int start_and_serve(Running& running, const Identity& identity, const char* pid_
     if (code != exit_ok) {
         return code;
     }
+    limit_resources(descriptors);
     fcgate_error error{};
     const int result = fcgate_start(running.server, &error);
     if (result != FCGATE_OK) {
@@ -156,6 +158,7 @@ int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
         return exit_failure;
     }
     keep_capabilities_from_children();
+    const rlim_t descriptors = descriptors_for(settings);
     fcgate_error error{};
     fcgate_server* server = fcgate_create(settings, &error);
     if (server == nullptr) {
@@ -163,7 +166,7 @@ int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
     } else {
         settings = nullptr;
         Running running{.signals = signals, .supervisor = supervisor, .server = server};
-        code = start_and_serve(running, identity, pid_path);
+        code = start_and_serve(running, identity, pid_path, descriptors);
         fcgate_destroy(server);
     }
     close(signals);

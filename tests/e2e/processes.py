@@ -159,6 +159,12 @@ def status_of(pid, name, task='status'):
     return re.search(rf'^{name}:\s*(.*)$', text, re.MULTILINE)[1].split()
 
 
+def limit_of(pid, name):
+    """Soft and hard."""
+    text = pathlib.Path(f'/proc/{pid}/limits').read_text()
+    return tuple(re.search(rf'^{name} +(\S+) +(\S+)', text, re.MULTILINE).groups())
+
+
 def proportional_kib(pid):
     """What a process has mapped; pages that several have are divided between them."""
     return int(re.search(r'^Pss:\s*(\d+) kB$', pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text(), re.MULTILINE)[1])
@@ -378,6 +384,9 @@ class Fcgate(Process):
 
     def status(self, name, task='status'):
         return status_of(self.pid, name, task)
+
+    def limit(self, name):
+        return limit_of(self.pid, name)
 
     def descriptors(self):
         """What each open descriptor is: 'socket:[123]', a path, ..."""

@@ -32,6 +32,11 @@ class Identity(ServedCase):
         name = pwd.getpwuid(int(fcgate.status('Uid')[0])).pw_name
         self.assertIn(name, ('fcgate', 'www-data', 'nobody'))
 
+    def test_limits(self):
+        """No core files, and no more descriptors than the capacities can use: 4 of 64 connections, 160 of a thread, 256."""
+        self.assertEqual(self.fcgate.limit('Max core file size'), ('0', '0'))
+        self.assertEqual(self.fcgate.limit('Max open files'), ('672', '672'))
+
     def test_few_descriptors_are_open(self):
         links = self.fcgate.descriptors()
         sockets = sum(link.startswith('socket:') for link in links)

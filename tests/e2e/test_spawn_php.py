@@ -6,6 +6,7 @@ import os
 import pathlib
 import pwd
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -142,6 +143,10 @@ class Owner(SpawnCase):
         told = self.assert_owned(processes.account())
         self.assertEqual(told['status']['NoNewPrivs'], '0')
         self.assertEqual(told['status']['Seccomp'], '0')
+        for name in ('Max core file size', 'Max open files'):
+            ours = tuple(map(str, resource.getrlimit({'Max core file size': resource.RLIMIT_CORE}.get(name, resource.RLIMIT_NOFILE))))
+            for running in (self.fcgate.spawner(), *self.fcgate.php()):
+                self.assertEqual(processes.limit_of(running.pid, name)[1].replace('unlimited', '-1'), ours[1], running)
         self.assertEqual(told['status']['Groups'].split(), [str(processes.account().pw_gid)])
         self.assert_files(self.php.runtime_dir, processes.account())
         self.assertEqual(self.php.runtime_dir.stat().st_uid, 0, 'PHP could put other files there')
