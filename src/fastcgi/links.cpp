@@ -57,6 +57,14 @@ bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
     return false;
 }
 
+// With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.
+void Upstream::tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const {
+    const BackendSettings& backend = backend_of(exchange);
+    if (backend.kind == BackendSettings::Kind::spawn && !backend.finish_on_abort) {
+        (setup_.starter.*what)(setup_.starter.context, exchange.start.backend);
+    }
+}
+
 // However long PHP takes to start, the request waits for it as it would wait for PHP's answer.
 void Upstream::wait_for_php(Exchange& exchange) {
     if (exchange.starting_deadline == 0) {
@@ -146,6 +154,7 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     Exchange& exchange = exchanges_.all()[link->exchange];
     if (exchange.is_abandoned) {
         if ((events & (EPOLLHUP | EPOLLERR)) != 0 || is_taken(*link)) {
+            tell_starter(exchange, &Starter::answered);
             detach(exchange, false);
             release(exchange);
         }

@@ -194,6 +194,7 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
 
 // END_REQUEST has come.
 void Upstream::finish_answer(Exchange& exchange) {
+    tell_starter(exchange, &Starter::answered);
     const ResponseStream& response = exchange.response;
     Text<48> detail;
     if (response.protocol_status() == static_cast<uint8_t>(ProtocolStatus::overloaded)) {

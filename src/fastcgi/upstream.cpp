@@ -301,6 +301,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             fail(exchange, Fault::connect_timeout);
             break;
         case Exchange::Phase::active:
+            tell_starter(exchange, &Starter::silent);
             if (exchange.is_abandoned) {
                 detach(exchange, false);
                 release(exchange);

@@ -46,6 +46,9 @@ struct Starter {
     Readiness (*want)(void* context, uint32_t backend, TextBuffer& path) = nullptr;
     // Nobody answers there, though it is said to run.
     void (*lost)(void* context, uint32_t backend) = nullptr;
+    // A request has run into response_timeout; or one has been answered to its end, and PHP is well.
+    void (*silent)(void* context, uint32_t backend) = nullptr;
+    void (*answered)(void* context, uint32_t backend) = nullptr;
 };
 
 // How a worker reaches the others.
@@ -159,6 +162,7 @@ class Upstream {
     // links.cpp: connections
     void open_connection(Exchange& exchange);
     void wait_for_php(Exchange& exchange);
+    void tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const;
     [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
     void connected(Exchange& exchange, Link& link);
     [[nodiscard]] uint32_t take_parked(uint32_t backend);

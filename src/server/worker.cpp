@@ -155,6 +155,10 @@ fastcgi::Starter Worker::starter() {
         return static_cast<spawn::Supervisor*>(context)->want(backend, path);
     };
     starter.lost = [](void* context, uint32_t backend) { static_cast<spawn::Supervisor*>(context)->lost(backend); };
+    starter.silent = [](void* context, uint32_t backend) { static_cast<spawn::Supervisor*>(context)->silent(backend); };
+    starter.answered = [](void* context, uint32_t backend) {
+        static_cast<spawn::Supervisor*>(context)->answered(backend);
+    };
     return starter;
 }
 

@@ -68,6 +68,15 @@ void Supervisor::lost(uint32_t backend) {
     setup_.ring(setup_.context);
 }
 
+void Supervisor::silent(uint32_t backend) {
+    Php& php = php_[backend];
+    if (php.silences.fetch_add(1) >= setup_.settings->backends[backend].workers) {
+        php.silences = 0;
+        php.hangs = true;
+        lost(backend);
+    }
+}
+
 void Supervisor::on_wanted(Timers& timers) {
     start_wanted(monotonic_ms());
     arm(timers);
@@ -79,7 +88,11 @@ void Supervisor::start_wanted(int64_t now) {
         if (php.lost.exchange(false) && php.phase.load() == Phase::running) {
             php.phase = Phase::stopping;
             php.is_given_up = true;
-            LogLine(*setup_.log, LogLevel::warning).add("nobody answers at PHP's socket: PHP is started again").send();
+            const bool hangs = php.hangs.exchange(false);
+            LogLine(*setup_.log, LogLevel::warning)
+                .add(hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"
+                           : "nobody answers at PHP's socket: PHP is started again")
+                .send();
             // When it has died already, its end is reported all the same.
             (void)setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)});
         }
@@ -93,6 +106,8 @@ void Supervisor::start(uint32_t backend, int64_t now) {
     Php& php = php_[backend];
     php.wanted = false;
     php.is_given_up = false;
+    php.silences = 0;
+    php.hangs = false;
     php.phase = Phase::starting;
     php.started_at = now;
     if (gone_ || !setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)})) {

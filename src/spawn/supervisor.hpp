@@ -37,6 +37,10 @@ class Supervisor {
     [[nodiscard]] fastcgi::Readiness want(uint32_t backend, TextBuffer& path);
     // Nobody answers at the socket of a PHP that is said to run: it has just died, or the path has been removed.
     void lost(uint32_t backend);
+    // A request got no answer within response_timeout, or one got all of it. When one more in a row than there are PHP workers got none, all of
+    // them hang, and nobody but us can end them.
+    void silent(uint32_t backend);
+    void answered(uint32_t backend) { php_[backend].silences = 0; }
 
     // ---- the worker that runs it ----
 
@@ -53,6 +57,8 @@ class Supervisor {
         std::atomic<Phase> phase{Phase::stopped};
         std::atomic<bool> wanted{false};
         std::atomic<bool> lost{false};
+        std::atomic<bool> hangs{false};
+        std::atomic<uint32_t> silences{0};  // in a row
         std::atomic<uint32_t> run{0};
         bool is_given_up = false;  // it is ended because nobody answered at its socket
         uint32_t failures = 0;     // in a row

@@ -228,6 +228,41 @@ class Ends(SpawnCase):
         self.fcgate.wait_for_log("nobody answers at PHP's socket")
         self.assertEqual(self.fcgate.log().count('PHP is ready'), 2)
 
+    def assert_started_again(self):
+        """One request more than there are workers has to go without an answer: until then it may be slow scripts."""
+        processes.wait_until(lambda: self.get('/hello.php').status == 200, 'it hangs on', 10)
+        self.fcgate.wait_for_log('all PHP workers hang: PHP is started again')
+        self.assertEqual(self.fcgate.log().count('PHP is ready'), 2)
+
+    def test_scripts_that_hang(self):
+        self.serve(backend=['response_timeout = 500ms'])
+        for _ in range(self.workers):
+            self.assert_status(self.get('/sleep.php?ms=60000'), 504)
+        self.assertNotIn('hang', self.fcgate.log())
+        self.assert_started_again()
+
+    def test_php_is_stopped(self):
+        self.serve(backend=['response_timeout = 500ms'])
+        self.assert_hello()
+        for running in self.fcgate.php():
+            os.kill(running.pid, signal.SIGSTOP)
+        self.assert_started_again()
+
+    def test_slow_scripts_between_others_are_no_reason(self):
+        self.serve(backend=['response_timeout = 500ms'])
+        for _ in range(4):
+            self.assert_status(self.get('/sleep.php?ms=1000'), 504)
+            self.assert_hello()
+        self.assertNotIn('hang', self.fcgate.log())
+
+    def test_scripts_that_may_finish_are_not_ended(self):
+        self.serve(backend=['response_timeout = 300ms', 'on_abort = finish'], workers=1)
+        self.assert_status(self.get('/sleep.php?ms=2500'), 504)
+        for _ in range(3):
+            self.assert_status(self.get('/hello.php'), 504)
+        self.assertNotIn('hang', self.fcgate.log())
+        processes.wait_until(lambda: self.get('/hello.php').status == 200, 'it hangs on')
+
     def test_folders_are_removed(self):
         self.serve(backend=['keep_alive = no', 'idle_stop = 200ms'])
         self.assert_hello()
