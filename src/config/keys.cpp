@@ -116,41 +116,46 @@ constexpr Key without(Key key, const char* not_yet) {
     return key;
 }
 
+constexpr Key at_start(Key key) {
+    key.at_start = true;
+    return key;
+}
+
 constexpr Key server_keys[] = {
     without({.name = "listen",
              .type = Type::listen,
              .at = MemberOf<&ServerSettings::listen>::at,
              .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"},
             "tls"),
-    text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full"),
-    size<&ServerSettings::memory_ceiling>("memory_ceiling", 0, 4096 * mib),
-    number<&ServerSettings::threads>("threads", 1, limits::threads),
-    text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data"),
-    text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data"),
-    text<&ServerSettings::runtime_dir>("runtime_dir", is_runtime_dir,
-                                       "an absolute path of at most 64 bytes, for example /run/fcgate"),
-    text<&ServerSettings::pid_file>("pid_file", is_pid_file,
-                                    "an absolute path of at most 255 bytes, for example /run/fcgate.pid"),
-    number<&ServerSettings::max_connections>("max_connections", 1, 4096),
+    at_start(text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full")),
+    at_start(size<&ServerSettings::memory_ceiling>("memory_ceiling", 0, 4096 * mib)),
+    at_start(number<&ServerSettings::threads>("threads", 1, limits::threads)),
+    at_start(text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data")),
+    at_start(text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data")),
+    at_start(text<&ServerSettings::runtime_dir>("runtime_dir", is_runtime_dir,
+                                                "an absolute path of at most 64 bytes, for example /run/fcgate")),
+    at_start(text<&ServerSettings::pid_file>("pid_file", is_pid_file,
+                                             "an absolute path of at most 255 bytes, for example /run/fcgate.pid")),
+    at_start(number<&ServerSettings::max_connections>("max_connections", 1, 4096)),
     number<&ServerSettings::max_connections_per_client>("max_connections_per_client", 1, 4096),
     number<&ServerSettings::reserved_connections>("reserved_connections", 0, 64),
     {.name = "reserved_for",
      .type = Type::networks,
      .at = MemberOf<&ServerSettings::reserved_for>::at,
      .hint = network_hint},
-    size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib),
-    number<&ServerSettings::exchanges>("exchanges", 1, 1024),
-    size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib),
-    size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib),
+    at_start(size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib)),
+    at_start(number<&ServerSettings::exchanges>("exchanges", 1, 1024)),
+    at_start(size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib)),
+    at_start(size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib)),
     text<&ServerSettings::unknown_host>("unknown_host", is_unknown_host, "refuse, or redirect http://192.168.1.1/"),
     time<&ServerSettings::header_timeout_ms>("header_timeout"),
     time<&ServerSettings::body_timeout_ms>("body_timeout"),
     time<&ServerSettings::send_timeout_ms>("send_timeout"),
     time<&ServerSettings::keepalive_timeout_ms>("keepalive_timeout"),
     time<&ServerSettings::stop_timeout_ms>("stop_timeout"),
-    without(
+    at_start(without(
         text<&ServerSettings::error_log>("error_log", is_log_target, "stderr, or a path such as /var/log/fcgate.log"),
-        "syslog"),
+        "syslog")),
     log_level_key(),
     unbuilt("access_log", "off"),
     unbuilt("status_path", "off"),

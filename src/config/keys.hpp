@@ -38,7 +38,8 @@ struct Key {
 
     std::string_view name;
     Type type = Type::unbuilt;
-    bool allows = false;  // access
+    bool allows = false;    // access
+    bool at_start = false;  // a reload does not change it: memory is carved by it, or privileges are needed
     // Where the value stands in ServerSettings, BackendSettings or SiteSettings.
     void* (*at)(void* section) = nullptr;
     uint64_t least = 0;  // number, size (bytes), time (ms)

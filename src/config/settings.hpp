@@ -151,6 +151,10 @@ class Settings {
     // the names. To be called once everything is set.
     [[nodiscard]] Status check(ConfigError& error);
 
+    // Before a reload: keys that hold from the start only are set to what they are in `running`; `changed` names those that differed, as far as
+    // there is room. Fails as set().
+    [[nodiscard]] Status keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error);
+
     // The effective configuration as a file that could be read again.
     [[nodiscard]] Status print(TextBuffer& out) const;
     // One value as print() shows it, e.g. "server.user"; not_found for an unknown name.

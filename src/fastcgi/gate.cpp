@@ -29,8 +29,25 @@ class Lock {
 
 void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking) {
     capacity_ = workers;
+    most_waiting_ = queue.size();
     queue_.init(queue);
     parking_ = parking;
+}
+
+void Gate::resize(uint32_t workers, size_t waiting) {
+    const Lock lock(mutex());
+    capacity_ = workers;
+    most_waiting_ = std::min(waiting, queue_.capacity());
+}
+
+Gate::Released Gate::grant_free() {
+    const Lock lock(mutex());
+    Released released;
+    if (in_use_ + parked_total() < capacity_) {
+        released.passed_on = grant_next(released.next);
+        in_use_ += released.passed_on ? 1U : 0U;
+    }
+    return released;
 }
 
 void Gate::finish() {
@@ -123,7 +140,7 @@ Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
             turn = other.turn + 1;
         }
     }
-    Place* const place = queue_.take();
+    Place* const place = queue_.live() < most_waiting_ ? queue_.take() : nullptr;
     if (place == nullptr) {
         return nullptr;
     }
@@ -214,13 +231,14 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
     if (is_stream) {
         --streams_;
     }
-    released.passed_on = grant_next(released.next);
+    // There may be fewer places than there were.
+    released.passed_on = in_use_ + parked_total() <= capacity_ && grant_next(released.next);
     if (released.passed_on) {
         return released;
     }
     --in_use_;
     // One PHP worker is always left to other clients of the same pool.
-    if (may_park && parked_total() + 1 < capacity_) {
+    if (may_park && parked_total() + 1 < capacity_ && in_use_ + parked_total() < capacity_) {
         ++parking_[worker].count;
         released.parked = true;
     }
@@ -233,7 +251,7 @@ Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     Parking& parking = parking_[worker];
     --parking.count;
     parking.asked -= asked ? 1 : 0;
-    released.passed_on = grant_next(released.next);
+    released.passed_on = in_use_ + parked_total() < capacity_ && grant_next(released.next);
     if (released.passed_on) {
         ++in_use_;
     }

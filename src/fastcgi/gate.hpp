@@ -55,6 +55,9 @@ class Gate {
 
     // `queue` are the places of those who wait, `parking` one entry for each worker.
     void init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking);
+    // From now on so many places, and so many who wait for one, which is at most the size of the queue. Places that are taken away are given up
+    // as their holders leave; for those that come, grant_free() is to be called. With one worker, on its thread.
+    void resize(uint32_t workers, size_t waiting);
     void finish();
 
     // Asks for a place. `evicted` names a waiter that had to leave a full queue for this one, because its client holds more of it;
@@ -79,6 +82,8 @@ class Gate {
         Waiter next;
     };
     [[nodiscard]] Released leave(uint32_t worker, bool is_stream, bool may_park);
+    // A place that is free although somebody waits, after resize(), passes on.
+    [[nodiscard]] Released grant_free();
 
     // The worker has closed one of its parked connections: by time, or because it was `asked` to yield.
     // The freed place goes to a waiter.
@@ -117,6 +122,7 @@ class Gate {
     uint32_t first_ = no_slot;
     uint32_t last_ = no_slot;
     uint32_t capacity_ = 0;
+    size_t most_waiting_ = 0;
     uint32_t in_use_ = 0;
     uint32_t streams_ = 0;
     uint64_t served_ = 0;

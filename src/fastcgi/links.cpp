@@ -218,7 +218,7 @@ void Upstream::park(Link& link) {
     first_parked_[link.backend] = link.slot;
     ++parked_;
     link.parked_at = monotonic_ms();
-    setup_.timers->set(link.timer, link.parked_at + setup_.settings->backends[link.backend].park_timeout_ms);
+    setup_.timers->set(link.timer, link.parked_at + setup_.backends->of(link.backend).park_timeout_ms);
 }
 
 void Upstream::unpark(Link& link, bool asked) {

@@ -99,7 +99,8 @@ void Upstream::on_grant(const Grant& grant) {
 // A link that is parked must leave enough slots for every exchange to have one.
 bool Upstream::may_park(uint32_t link) const {
     return link != no_slot && parked_ < links_.capacity() - exchanges_.capacity() &&
-           setup_.settings->backends[links_.all()[link].backend].park_timeout_ms > 0;
+           (kept_backends_ >> links_.all()[link].backend & 1U) != 0 &&
+           setup_.backends->of(links_.all()[link].backend).park_timeout_ms > 0;
 }
 
 void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_slot) {

@@ -28,7 +28,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->phase = Exchange::Phase::collecting;
     exchange->start = start;
     exchange->request.init(*setup_.pages, start.body_length);
-    exchange->response.init(*setup_.pages, static_cast<size_t>(setup_.settings->server.response_buffer),
+    exchange->response.init(*setup_.pages, setup_.response_buffer,
                             setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
                             start.is_head);
     exchange->link = no_slot;
@@ -265,6 +265,31 @@ void Upstream::retire() {
         }
     }
     while (run_worklist()) {}
+}
+
+void Upstream::keep_backends(uint32_t mask) {
+    kept_backends_ = mask;
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+        while ((mask >> backend & 1U) == 0 && first_parked_[backend] != no_slot) {
+            unpark(links_.all()[first_parked_[backend]], false);
+        }
+    }
+}
+
+bool Upstream::has_ending() const {
+    for (const Exchange& exchange : exchanges_.all()) {
+        if (exchange.live && (kept_backends_ >> exchange.start.backend & 1U) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void Upstream::grant_free(uint32_t backend) {
+    for (Gate::Released released = setup_.gates[backend].grant_free(); released.passed_on;
+         released = setup_.gates[backend].grant_free()) {
+        pass_on(released, backend, no_slot);
+    }
 }
 
 void Upstream::finish() {

@@ -13,6 +13,7 @@
 #include "base/slots.hpp"
 #include "base/timers.hpp"
 #include "config/settings.hpp"
+#include "fastcgi/backend_table.hpp"
 #include "fastcgi/delivery.hpp"
 #include "fastcgi/exchange.hpp"
 #include "fastcgi/fault.hpp"
@@ -62,11 +63,12 @@ struct Post {
 class Upstream {
   public:
     struct Setup {
-        const Settings* settings = nullptr;
+        const BackendTable* backends = nullptr;
         const Log* log = nullptr;
         Timers* timers = nullptr;
         PagePool* pages = nullptr;
-        std::span<Gate> gates;  // one for each backend
+        std::span<Gate> gates;       // a backend is named by the number of its gate
+        size_t response_buffer = 0;  // bytes of output, for one exchange
         uint32_t worker = 0;
         int epoll_fd = -1;
         std::span<Exchange> exchanges;
@@ -116,6 +118,11 @@ class Upstream {
     void on_php_news(uint32_t backend);
     // From now on there are no event streams; those under way are cut off: they would hold a stop until its deadline, and browsers come back by themselves.
     void end_streams();
+    // After a reload: backends whose bit is set in `mask` go on, the others end with the requests they have. Is anything of those still there?
+    void keep_backends(uint32_t mask);
+    [[nodiscard]] bool has_ending() const;
+    // The gate has been resized.
+    void grant_free(uint32_t backend);
     // Closes every connection; no exchange is live any more.
     void finish();
     // Does what was put off to keep call chains flat, once. True when there was something.
@@ -137,7 +144,7 @@ class Upstream {
     void put_on_worklist(Exchange& exchange);
     void remove_work(size_t at);
     [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
-        return setup_.settings->backends[exchange.start.backend];
+        return setup_.backends->of(exchange.start.backend);
     }
     static void wake(const Exchange& exchange) {
         if (!exchange.is_orphan) {
@@ -205,6 +212,7 @@ class Upstream {
     SlotPool<Link> links_;
     std::array<uint32_t, limits::backends> first_parked_{};
     uint64_t exchanges_opened_ = 0;
+    uint32_t kept_backends_ = UINT32_MAX;
     size_t parked_ = 0;
     size_t grant_count_ = 0;
     size_t work_count_ = 0;

@@ -83,6 +83,7 @@ struct Connection {
     uint32_t fields_beyond = 0;  // of the memory that replies share, taken by this one's fields and copied body
     BodyReader reader;           // of the reply being sent
     Handle exchange;             // of whoever makes the reply; meaning is theirs
+    uint8_t configuration = 0;   // under which the present request is answered; meaning is theirs as well
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

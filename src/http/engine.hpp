@@ -65,6 +65,8 @@ class Engine {
     };
     // exhausted or io when libmicrohttpd cannot be started.
     [[nodiscard]] Status init(const Setup& setup);
+    // What may change while it runs comes from here from now on.
+    void use(const Settings& settings) { setup_.settings = &settings; }
     // Ends every connection at once; nothing of it is used afterwards.
     void finish();
 

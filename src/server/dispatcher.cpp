@@ -28,6 +28,8 @@ http::RequestHandler Dispatcher::handler() {
 }
 
 http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head, Reply& reply) {
+    connection.configuration = current_;
+    ++users_[current_];
     if (!route(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
     }
@@ -51,7 +53,7 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
             refuse(connection, reply, decision.status, decision.reason);
             break;
     }
-    add_site_fields(route_.site, reply);
+    add_site_fields(site_settings(), reply);
     return http::Outcome::reply;
 }
 
@@ -76,12 +78,14 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
         refuse(connection, reply, 400, "Host is malformed");
         return false;
     }
-    const Result<size_t> site = route::find_site(*setup_.settings, route_.host, setup_.machine_name);
+    const Configuration& configuration = configuration_of(connection);
+    const Result<size_t> site = route::find_site(*configuration.settings, route_.host, setup_.machine_name);
     if (!site.ok()) {
         refuse_host(connection, head, reply);
         return false;
     }
     route_.site = site.value();
+    route_.root = &configuration.sites[route_.site].root;
     identify(connection, head);
     if (!route::may_ask(site_settings(), head.client)) {
         refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)");
@@ -96,7 +100,7 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
         routed_for_ = &connection;
         return true;
     }
-    route_.decision = route::decide(setup_.sites[route_.site].root, head.method, target, setup_.path_scratch);
+    route_.decision = route::decide(*route_.root, head.method, target, setup_.path_scratch);
     routed_for_ = &connection;
     return true;
 }
@@ -108,7 +112,7 @@ bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
     if (!connection.is_proxied || !asker.is_ip() || asker.is_loopback() || key == connection.client_key) {
         return true;
     }
-    const uint32_t cap = setup_.settings->server.max_connections_per_client;
+    const uint32_t cap = configuration_of(connection).settings->server.max_connections_per_client;
     if (!setup_.clients->enter(key, cap)) {
         refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)");
         return false;
@@ -171,7 +175,7 @@ void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
     if (!request.has_replied) {
         http::reply_with_status(reply, 500);
     }
-    add_site_fields(route_.site, reply);
+    add_site_fields(site_settings(), reply);
 }
 
 size_t Dispatcher::body(http::Connection& connection, std::span<const char> bytes) {
@@ -202,7 +206,7 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     } else if (exchange->response.head_done()) {
         const uint32_t site = exchange->start.site;
         reply_from(*exchange, reply);
-        add_site_fields(site, reply);
+        add_site_fields(configuration_of(connection).settings->sites[site], reply);
     } else {
         return http::Outcome::wait;
     }
@@ -220,6 +224,7 @@ void Dispatcher::done(http::Connection& connection) {
         connection.is_asker_counted = false;
         setup_.clients->leave(connection.asker_key);
     }
+    --users_[connection.configuration];
     if (routed_for_ == &connection) {
         routed_for_ = nullptr;
     }

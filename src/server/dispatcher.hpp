@@ -3,6 +3,7 @@
 // Must not touch: microhttpd.h, records, sockets. It joins the rooms and holds no state of its own beyond scratch.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -16,27 +17,21 @@
 #include "route/router.hpp"
 #include "route/script_memo.hpp"
 #include "server/client_counts.hpp"
+#include "server/configuration.hpp"
 #include "server/endpoints.hpp"
 
 namespace fcgate::server {
 
-// A site as it was found at start.
-struct Site {
-    route::SiteRoot root;
-    std::string_view document_root;  // absolute
-};
-
 class Dispatcher {
   public:
     struct Setup {
-        const Settings* settings = nullptr;
+        std::span<const Configuration> configurations;
         const Log* log = nullptr;
         http::Engine* engine = nullptr;
         fastcgi::Upstream* upstream = nullptr;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
         ClientCounts* clients = nullptr;
-        std::span<const Site> sites;
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
         std::span<char> text_scratch;    // for four targets
@@ -47,11 +42,16 @@ class Dispatcher {
 
     void init(const Setup& setup) { setup_ = setup; }
     [[nodiscard]] http::RequestHandler handler();
+    // Requests that begin from now on are answered under this configuration.
+    void use(const Configuration& configuration) { current_ = configuration.number; }
+    // Requests that are answered under it now.
+    [[nodiscard]] size_t users_of(const Configuration& configuration) const { return users_[configuration.number]; }
 
   private:
     // Where a request leads. Valid in routed_for_ until another request is routed; then it is worked out again.
     struct Route {
         size_t site = 0;
+        const route::SiteRoot* root = nullptr;  // its
         route::HostPort host;
         route::Decision decision;
         const HostHandler* host_handler = nullptr;  // else the decision holds
@@ -83,11 +83,16 @@ class Dispatcher {
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
     void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(Reply& reply);
-    void add_site_fields(size_t site, Reply& reply);
+    static void add_site_fields(const SiteSettings& site, Reply& reply);
     void describe(const http::Connection& connection, TextBuffer& out) const;
-    [[nodiscard]] const SiteSettings& site_settings() const { return setup_.settings->sites[route_.site]; }
+    [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
+        return setup_.configurations[connection.configuration];
+    }
+    [[nodiscard]] const SiteSettings& site_settings() const { return *route_.root->settings; }
 
     Setup setup_;
+    uint8_t current_ = 0;
+    std::array<size_t, Configuration::count> users_{};
     const http::Connection* routed_for_ = nullptr;
     Route route_;
 };

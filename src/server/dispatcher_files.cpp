@@ -21,7 +21,7 @@ namespace {
 
 void Dispatcher::serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply) {
     TextBuffer text(setup_.text_scratch);
-    files::serve(setup_.sites[route_.site].root, route_.decision.path, head, *setup_.mime, text, reply);
+    files::serve(*route_.root, route_.decision.path, head, *setup_.mime, text, reply);
     if (reply.status == 403 || reply.status == 503) {
         refuse(connection, reply, reply.status,
                reply.status == 403 ? "the file may not be read, or a link leads to it out of the root (see `links_to`)"
@@ -42,8 +42,7 @@ void Dispatcher::list_folder(const http::Connection& connection, const RequestHe
         return;
     }
     TextBuffer page(setup_.listing_page);
-    const Status status =
-        files::list_folder(setup_.sites[route_.site].root, route_.decision.path, setup_.listing_memory, page);
+    const Status status = files::list_folder(*route_.root, route_.decision.path, setup_.listing_memory, page);
     if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
         const bool is_gone = status == Status::not_found || status == Status::denied;
         refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed");
@@ -87,7 +86,7 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
 
 // A captive portal leads whoever asks for some other name to its own.
 void Dispatcher::refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply) {
-    std::string_view url = setup_.settings->server.unknown_host;
+    std::string_view url = configuration_of(connection).settings->server.unknown_host;
     const bool redirects = next_word(url) == "redirect";
     if (!redirects || (head.method != "GET" && head.method != "HEAD")) {
         refuse(connection, reply, 421, "no site is known under this Host (see `host`)");
@@ -100,8 +99,8 @@ void Dispatcher::refuse_host(const http::Connection& connection, const RequestHe
 }
 
 // What the configuration adds, unless whoever made the reply has said otherwise.
-void Dispatcher::add_site_fields(size_t site, Reply& reply) {
-    for (const Pair& header : setup_.settings->sites[site].headers) {
+void Dispatcher::add_site_fields(const SiteSettings& site, Reply& reply) {
+    for (const Pair& header : site.headers) {
         if (!has_field(reply.fields(), header.name)) {
             (void)reply.add_field(header.name, header.value);
         }

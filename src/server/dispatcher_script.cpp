@@ -50,7 +50,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     start.connection = connection.slot;
     start.site = static_cast<uint32_t>(route_.site);
     start.script_memo = route::remember(site, route_.decision).pack();
-    start.backend = static_cast<uint32_t>(site.backend_number);
+    start.backend = configuration_of(connection).gates[site.backend_number];
     start.client_key = head.client.client_key();
     start.body_length = head.content_length;
     start.is_safe = is_safe(head.method);
@@ -95,7 +95,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     }
     const fastcgi::CgiRequest request{
         .head = head,
-        .document_root = setup_.sites[route_.site].document_root,
+        .document_root = configuration_of(connection).sites[route_.site].document_root,
         .script_name = route_.decision.script_name,
         .path_info = route_.decision.path_info,
         .query = route_.decision.query,
@@ -113,7 +113,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
 
 void Dispatcher::name_script(http::Connection& connection, TextBuffer& out) {
     if (routed_for_ == &connection || recall(connection, setup_.engine->head(connection))) {
-        out.append(setup_.sites[route_.site].document_root).append(route_.decision.script_name);
+        out.append(configuration_of(connection).sites[route_.site].document_root).append(route_.decision.script_name);
     }
 }
 
@@ -127,6 +127,7 @@ bool Dispatcher::recall(const http::Connection& connection, const RequestHead& h
     }
     route_ = Route();
     route_.site = exchange->start.site;
+    route_.root = &configuration_of(connection).sites[route_.site].root;
     if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
         return false;
     }

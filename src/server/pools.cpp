@@ -14,6 +14,8 @@ namespace {
 constexpr size_t spare_links = 16;
 // Beside those of connections, exchanges, links and lingering: pace, accept, waiting, stop, and PHP's.
 constexpr size_t other_timers = 7;
+// Of PHP workers: so a reload can add some.
+constexpr size_t least_places = 64;
 
 [[nodiscard]] size_t share(uint64_t total, size_t threads) {
     return static_cast<size_t>((total + threads - 1) / threads);
@@ -52,19 +54,19 @@ size_t read_chunk_of(const Settings& settings) {
 
 Pools::Pools(const Settings& settings) {
     const ServerSettings& server = settings.server;
-    size_t queue = 0;
+    most_waiting_ = BackendSettings().queue;
     for (const BackendSettings& backend : settings.backends) {
-        queue += backend.queue;
+        most_waiting_ = std::max<size_t>(most_waiting_, backend.queue);
         // Every grant under way holds a place, whoever it is for.
         places_ += backend.workers;
     }
+    places_ = std::max(places_, least_places);
     // Shares of workers are rounded up, and each lets some wait.
     const size_t connections = server.max_connections + server.threads * (1 + limits::waiting_newcomers);
     add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
-    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", queue);
-    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts",
-                                settings.backends.size() * server.threads);
-    add_bytes(PoolKind::roots, "paths of the roots", limits::path, settings.sites.size(), 1);
+    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", limits::backends * most_waiting_);
+    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", limits::backends * server.threads);
+    add_bytes(PoolKind::roots, "paths of the roots", limits::settings_text, Configuration::count, 1);
     add_workers(settings);
 }
 

@@ -68,7 +68,8 @@ class Pools {
 
     // How many of the workers' grants are in the mailbox; the others are in the list.
     [[nodiscard]] size_t mailbox_grants() const { return (*this)[PoolKind::grants].count - places_; }
-    [[nodiscard]] size_t places() const { return places_; }  // of all backends
+    [[nodiscard]] size_t places() const { return places_; }              // of all backends, after any reload
+    [[nodiscard]] size_t most_waiting() const { return most_waiting_; }  // at one gate, after any reload
 
   private:
     template <typename T>
@@ -78,6 +79,7 @@ class Pools {
 
     std::array<Pool, static_cast<size_t>(PoolKind::count)> pools_{};
     size_t places_ = 0;
+    size_t most_waiting_ = 0;
 };
 
 }  // namespace fcgate::server

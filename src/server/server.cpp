@@ -17,20 +17,7 @@
 
 namespace fcgate::server {
 
-namespace {
-
-[[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about,
-                             int number) {
-    char words[96] = "";
-    error.clear();
-    error.append(what).append(about);
-    if (number != 0) {
-        error.append(": ").append(describe_error(number, words));
-    }
-    return status;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
     settings_ = &settings;
@@ -51,7 +38,15 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     if (status == Status::ok) {
         status = start_spawner(error);
     }
-    return status == Status::ok ? open_listeners(error) : status;
+    Configuration& first = configurations_[0];
+    for (uint8_t number = 0; number < Configuration::count; ++number) {
+        configurations_[number].number = number;
+    }
+    first.settings = settings_;
+    first.is_used = true;
+    common_.configuration = &first;
+    common_.stop_timeout = settings.server.stop_timeout_ms;
+    return status == Status::ok ? first.listeners.open(settings.server.listen, nullptr, error) : status;
 }
 
 Status Server::start_spawner(ServerError& error) {
@@ -73,9 +68,9 @@ Status Server::start_spawner(ServerError& error) {
 
 void Server::init_supervisor() {
     spawn::Supervisor::Setup setup;
-    setup.settings = settings_;
+    setup.backends = &backends_;
     setup.log = &log_;
-    setup.gates = {gates_.data(), gate_count_};
+    setup.gates = gates_;
     setup.plan = plan_;
     setup.spawner = &spawner_;
     setup.context = this;
@@ -98,19 +93,6 @@ Status Server::open_log(ServerError& error) {
     return status == Status::ok ? status : explain(error, status, "error_log: cannot open ", target, errno);
 }
 
-Status Server::open_listeners(ServerError& error) {
-    listeners_.settings = &settings_->server.listen;
-    for (const ListenSettings& listen : settings_->server.listen) {
-        error.clear();
-        const Result<int> fd = http::open_listener(listen, error);
-        if (!fd.ok()) {
-            return fd.status();
-        }
-        listeners_.fds[listeners_.count++] = fd.value();
-    }
-    return Status::ok;
-}
-
 Status Server::prepare(ServerError& error) {
     const Pools pools(*settings_);
     if (arena_.init(pools.arena_size()) != Status::ok) {
@@ -119,10 +101,14 @@ Status Server::prepare(ServerError& error) {
     const std::span<ClientCounts::Entry> clients =
         arena_.take_array<ClientCounts::Entry>(pools[PoolKind::clients].count);
     clients_.init(clients);
-    if (clients.empty() || make_gates() != Status::ok) {
+    if (clients.empty() || make_gates(pools) != Status::ok) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
-    const Status roots = open_roots(error);
+    for (Configuration& configuration : configurations_) {
+        configuration.text = arena_.take_text(pools[PoolKind::roots].size);
+    }
+    can_list_ = pools[PoolKind::listing_page].count > 0;
+    const Status roots = configurations_[0].open_roots(error);
     if (roots != Status::ok) {
         return roots;
     }
@@ -132,41 +118,24 @@ Status Server::prepare(ServerError& error) {
     return make_workers(pools, error);
 }
 
-Status Server::open_roots(ServerError& error) {
-    for (const SiteSettings& settings : settings_->sites) {
-        Site& site = sites_[site_count_];
-        Text<limits::path> configured(settings.root);
-        char absolute[PATH_MAX];
-        if (!configured.ok() || realpath(configured.c_str(), absolute) == nullptr) {
-            const Status status = errno == EACCES ? Status::denied : Status::not_found;
-            return explain(error, status, "root: ", settings.root, errno);
-        }
-        const int fd = open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0) {
-            return explain(error, errno == EACCES ? Status::denied : Status::not_found, "root: ", settings.root, errno);
-        }
-        site.root = {&settings, fd};
-        ++site_count_;
-        const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
-        const std::span<char> kept = arena_.take_text(length + 1);
-        if (kept.empty()) {
-            return explain(error, Status::exhausted, "the arena is too small", "", 0);
-        }
-        memcpy(kept.data(), absolute, length);
-        site.document_root = {kept.data(), length};
-    }
-    return Status::ok;
-}
-
-Status Server::make_gates() {
-    for (const BackendSettings& backend : settings_->backends) {
-        const std::span<fastcgi::Gate::Place> queue = arena_.take_unmade<fastcgi::Gate::Place>(backend.queue);
+// For all backends there can be: a reload may bring new ones.
+Status Server::make_gates(const Pools& pools) {
+    most_waiting_ = pools.most_waiting();
+    most_places_ = pools.places();
+    for (fastcgi::Gate& gate : gates_) {
+        const std::span<fastcgi::Gate::Place> queue = arena_.take_unmade<fastcgi::Gate::Place>(most_waiting_);
         const std::span<fastcgi::Gate::Parking> parking =
             arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
         if (parking.empty()) {
             return Status::exhausted;
         }
-        gates_[gate_count_++].init(backend.workers, queue, parking);
+        gate.init(0, queue, parking);
+    }
+    for (uint32_t number = 0; number < settings_->backends.size(); ++number) {
+        const BackendSettings& backend = settings_->backends[number];
+        configurations_[0].gates[number] = number;
+        backends_.set(number, &backend);
+        gates_[number].resize(backend.workers, backend.queue);
     }
     return Status::ok;
 }
@@ -174,6 +143,7 @@ Status Server::make_gates() {
 Status Server::make_workers(const Pools& pools, ServerError& error) {
     const uint32_t count = settings_->server.threads;
     common_.accepting = count;
+    configurations_[0].holders = count;
     const std::span<uint8_t> storage = arena_.take(count * pools[PoolKind::workers].size, alignof(Worker));
     if (storage.empty()) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);
@@ -182,27 +152,28 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
     for (uint32_t number = 0; number < count; ++number) {
         new (workers + number) Worker();
         workers_ = {workers, number + 1};
-        const Worker::Setup setup{.settings = settings_,
-                                  .log = &log_,
-                                  .gates = {gates_.data(), gate_count_},
-                                  .listeners = &listeners_,
-                                  .sites = {sites_.data(), site_count_},
-                                  .mime = &mime_,
-                                  .endpoints = &endpoints_,
-                                  .machine_name = machine_name_.view(),
-                                  .common = &common_,
-                                  .clients = &clients_,
-                                  .post = post(),
-                                  .offer_newcomers = &Server::offer_newcomers,
-                                  .supervisor = plan_ != nullptr ? &supervisor_ : nullptr,
-                                  .number = number,
-                                  .count = count};
+        const Worker::Setup setup{
+            .log = &log_,
+            .gates = gates_,
+            .backends = &backends_,
+            .configurations = configurations_,
+            .mime = &mime_,
+            .endpoints = &endpoints_,
+            .machine_name = machine_name_.view(),
+            .common = &common_,
+            .clients = &clients_,
+            .post = post(),
+            .offer_newcomers = &Server::offer_newcomers,
+            .release = [](void* server, Configuration& unused) { static_cast<Server*>(server)->release(unused); },
+            .supervisor = plan_ != nullptr ? &supervisor_ : nullptr,
+            .number = number,
+            .count = count};
         const Status status = workers[number].init(setup, pools, arena_);
         if (status != Status::ok) {
             return explain(error, status, "a worker cannot be made (descriptors or memory are used up)", "", errno);
         }
     }
-    announce();
+    announce(configurations_[0]);
     prepared_ = true;
     // The order may have come a moment ago.
     workers_[0].mailbox().ring();
@@ -230,18 +201,20 @@ void Server::offer_newcomers(void* context, uint32_t worker) {
     }
 }
 
-void Server::announce() const {
-    for (const ListenSettings& listen : settings_->server.listen) {
+void Server::announce(const Configuration& configuration) const {
+    for (const ListenSettings& listen : configuration.settings->server.listen) {
         LogLine(log_, LogLevel::info).add("listening on ").add(listen.text).send();
     }
-    for (size_t i = 0; i < site_count_; ++i) {
-        const SiteSettings& site = settings_->sites[i];
+    for (size_t i = 0; i < configuration.site_count; ++i) {
+        const SiteSettings& site = configuration.settings->sites[i];
         LogLine line(log_, LogLevel::info);
-        line.add("site ").add(site.name.empty() ? "(default)" : site.name).add(": ").add(sites_[i].document_root);
+        line.add("site ").add(site.name.empty() ? "(default)" : site.name).add(": ");
+        line.add(configuration.sites[i].document_root);
         if (site.has_backend) {
-            const BackendSettings& backend = settings_->backends[site.backend_number];
+            const BackendSettings& backend = configuration.settings->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {
-                line.add(", PHP by ").add(plan_->php[site.backend_number].program.view()).add(" on demand");
+                line.add(", PHP by ");
+                line.add(plan_->php[configuration.gates[site.backend_number]].program.view()).add(" on demand");
             } else {
                 line.add(", PHP at ").add(backend.address);
             }
@@ -342,14 +315,6 @@ Status Server::wait(int timeout_ms) const {
     return broken_ ? Status::io : Status::gone;
 }
 
-void Server::give_back_inherited() {
-    for (size_t i = 0; i < listeners_.count; ++i) {
-        if (settings_->server.listen[i].kind == ListenSettings::Kind::descriptor) {
-            listeners_.fds[i] = -1;
-        }
-    }
-}
-
 void Server::join_threads() {
     for (size_t i = 0; i < thread_count_; ++i) {
         pthread_join(threads_[i], nullptr);
@@ -366,13 +331,13 @@ void Server::finish() {
     }
     spawner_.finish();
     clients_.finish();
-    for (size_t i = 0; i < gate_count_; ++i) {
-        gates_[i].finish();
+    for (fastcgi::Gate& gate : gates_) {
+        gate.finish();
     }
-    for (size_t i = 0; i < site_count_; ++i) {
-        close(sites_[i].root.fd);
+    for (Configuration& configuration : configurations_) {
+        configuration.close_roots();
+        configuration.listeners.close_own();
     }
-    listeners_.close_all();
     arena_.finish();
     plan_memory_.finish();
 }

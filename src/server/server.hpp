@@ -13,15 +13,14 @@
 #include "base/arena.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
+#include "fastcgi/backend_table.hpp"
 #include "fastcgi/gate.hpp"
 #include "files/mime.hpp"
+#include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
 #include "server/worker.hpp"
 
 namespace fcgate::server {
-
-// What went wrong, for whoever started the server.
-using ServerError = Text<384>;
 
 class Server;
 
@@ -42,8 +41,14 @@ class Server {
     [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
+    // From any one thread, while the server runs: what is asked from now on is answered under `next`, which has passed check() and now belongs to
+    // the server; what has begun ends under the settings before. Keys that hold from the start only are set back to what they are, and named in the
+    // log. gone: it is being stopped; again: requests still run under the settings before those in force. On failure everything is as it was.
+    [[nodiscard]] Status reload(Settings& next, ServerError& error);
+    // Settings that nothing runs under any more and that the caller may have back, once; nullptr: none.
+    [[nodiscard]] const Settings* take_unused();
     // After a failed init(): inherited listeners stay the host's.
-    void give_back_inherited();
+    void give_back_inherited() { configurations_[0].listeners.give_back_inherited(); }
     // Ends everything at once and waits for the threads.
     void finish();
 
@@ -65,40 +70,45 @@ class Server {
     // Waits for that; again when it takes longer. gone: as ordered; io: a worker could not go on.
     [[nodiscard]] Status wait(int timeout_ms) const;
 
-    [[nodiscard]] const Settings& settings() const { return *settings_; }
+    // Of the configuration in force. Any thread.
+    [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout.load(); }
     [[nodiscard]] const Log& log() const { return log_; }
     [[nodiscard]] const Arena& arena() const { return arena_; }
 
   private:
     [[nodiscard]] Status open_log(ServerError& error);
-    [[nodiscard]] Status open_listeners(ServerError& error);
     [[nodiscard]] Status start_spawner(ServerError& error);
     void init_supervisor();
-    [[nodiscard]] Status open_roots(ServerError& error);
-    [[nodiscard]] Status make_gates();
+    [[nodiscard]] Status make_gates(const Pools& pools);
+    // reload.cpp
+    [[nodiscard]] Status match_backends(Configuration& after, Settings& next, ServerError& error);
+    void keep_spawned(const BackendSettings& before, BackendSettings& after) const;
+    void put_in_force(Configuration& after);
+    void release(Configuration& unused);
     [[nodiscard]] Status make_workers(const Pools& pools, ServerError& error);
-    void announce() const;
+    void announce(const Configuration& configuration) const;
     static void* thread_main(void* argument);
     void thread_ended();
     [[nodiscard]] fastcgi::Post post();
     static void offer_newcomers(void* context, uint32_t worker);
 
-    const Settings* settings_ = nullptr;
+    const Settings* settings_ = nullptr;  // those of the start, until there are workers
     Log log_;
     Arena arena_;
     Common common_;
     ClientCounts clients_;
     files::MimeTable mime_;
     Endpoints endpoints_;
-    Listeners listeners_;
-    std::array<Site, limits::sites> sites_{};
+    std::array<Configuration, Configuration::count> configurations_;
     std::array<fastcgi::Gate, limits::backends> gates_{};
+    fastcgi::BackendTable backends_;
+    size_t most_places_ = 0;   // of all gates together
+    size_t most_waiting_ = 0;  // of one gate
+    bool can_list_ = false;    // there is memory for lists of folders
     Arena plan_memory_;
     spawn::Plan* plan_ = nullptr;  // none when no PHP is spawned
     spawn::SpawnerLink spawner_;
     spawn::Supervisor supervisor_;
-    size_t site_count_ = 0;
-    size_t gate_count_ = 0;
     std::span<Worker> workers_;
     std::array<pthread_t, limits::threads> threads_{};
     std::array<ThreadStart, limits::threads> starts_{};

@@ -20,19 +20,9 @@ constexpr int64_t accept_pause_ms = 200;
 
 }  // namespace
 
-void Listeners::close_all() {
-    for (size_t i = 0; i < count; ++i) {
-        // The path goes first: once the socket is closed a new server may have made it anew.
-        http::remove_socket_path((*settings)[i]);
-        if (fds[i] >= 0) {
-            close(fds[i]);
-        }
-    }
-    count = 0;
-}
-
 Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
     setup_ = setup;
+    configuration_ = setup.common->configuration.load();
     accept_timer_.kind = static_cast<uint8_t>(TimerKind::accept);
     stop_timer_.kind = static_cast<uint8_t>(TimerKind::stop);
     waiting_timer_.kind = static_cast<uint8_t>(TimerKind::waiting);
@@ -98,14 +88,13 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     if (mailbox != Status::ok) {
         return mailbox;
     }
-    const Dispatcher::Setup dispatcher{.settings = setup_.settings,
+    const Dispatcher::Setup dispatcher{.configurations = setup_.configurations,
                                        .log = setup_.log,
                                        .engine = &engine_,
                                        .upstream = &upstream_,
                                        .mime = setup_.mime,
                                        .endpoints = setup_.endpoints,
                                        .clients = setup_.clients,
-                                       .sites = setup_.sites,
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,
                                        .text_scratch = text_scratch,
@@ -113,11 +102,12 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .listing_page = listing_page};
     dispatcher_.init(dispatcher);
     const fastcgi::Upstream::Setup upstream{
-        .settings = setup_.settings,
+        .backends = setup_.backends,
         .log = setup_.log,
         .timers = &timers_,
         .pages = &pages_,
         .gates = setup_.gates,
+        .response_buffer = static_cast<size_t>(configuration_->settings->server.response_buffer),
         .worker = setup_.number,
         .epoll_fd = epoll_.get(),
         .exchanges = exchanges,
@@ -127,7 +117,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
         .worklist = worklist,
         .head_storage = heads,
         .head_size = pools[PoolKind::heads].size,
-        .read_scratch = scratch.first(read_chunk_of(*setup_.settings)),
+        .read_scratch = scratch.first(read_chunk_of(*configuration_->settings)),
         .params_scratch = {reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()},
         .post = setup_.post,
         .starter = starter()};
@@ -136,7 +126,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                           .closed = [](void* context, const http::Connection& connection) {
                                               static_cast<ClientCounts*>(context)->leave(connection.client_key);
                                           }};
-    return engine_.init({.settings = setup_.settings,
+    return engine_.init({.settings = configuration_->settings,
                          .log = setup_.log,
                          .timers = &timers_,
                          .epoll_fd = epoll_.get(),
@@ -207,6 +197,7 @@ Status Worker::turn(int wait_ms) {
         engine_.run(false);
     }
     count_connections();
+    let_go();
     seat_waiting();
     if (!listening_ && !stopping_ && !accepting_paused_ && is_open()) {
         arm_listeners(true);
@@ -234,8 +225,8 @@ void Worker::handle(uint64_t packed, uint32_t events) {
             break;
         case EventKind::listener:
             // It may have been closed by an event before this one.
-            if (listening_) {
-                accept_from(setup_.listeners->fds[tag.handle.slot]);
+            if (listening_ && tag.handle.slot < configuration_->listeners.count) {
+                accept_from(configuration_->listeners.fds[tag.handle.slot]);
             }
             break;
         case EventKind::client:
@@ -298,7 +289,7 @@ void Worker::handle_mailbox() {
     while (mailbox_.take(grant)) {
         upstream_.on_grant(grant);
     }
-    for (uint32_t backend = 0; backend < setup_.settings->backends.size(); ++backend) {
+    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
         for (uint32_t yields = mailbox_.take_yields(backend); yields > 0; --yields) {
             upstream_.on_yield(backend);
         }
@@ -312,7 +303,52 @@ void Worker::handle_mailbox() {
     if (runs_supervisor()) {
         setup_.supervisor->on_wanted(timers_);
     }
+    change_over();
     follow_orders(monotonic_ms());
+}
+
+// A configuration has come into force: what begins from now on is answered under it.
+void Worker::change_over() {
+    Configuration* const next = setup_.common->configuration.load();
+    if (next == configuration_ || stopping_) {
+        return;
+    }
+    before_ = configuration_;
+    change_listeners(*next);
+    dispatcher_.use(*next);
+    engine_.use(*next->settings);
+    upstream_.keep_backends(next->gate_mask());
+    for (size_t i = 0; setup_.number == 0 && i < next->settings->backends.size(); ++i) {
+        const BackendSettings& backend = next->settings->backends[i];
+        setup_.gates[next->gates[i]].resize(backend.workers, backend.queue);
+        upstream_.grant_free(next->gates[i]);
+    }
+    let_go();
+}
+
+// Whoever waits at a listener that goes away is still taken in.
+void Worker::change_listeners(Configuration& next) {
+    const bool was_listening = listening_;
+    arm_listeners(false);
+    (void)accept_from_all();
+    configuration_ = &next;
+    if (next.newcomers.fetch_sub(1) == 1) {
+        before_->listeners.close_own();
+    }
+    if (was_listening) {
+        arm_listeners(true);
+    }
+}
+
+// Of the configuration before, once its last request is done.
+void Worker::let_go() {
+    if (before_ != nullptr && dispatcher_.users_of(*before_) == 0 && !upstream_.has_ending()) {
+        Configuration& unused = *before_;
+        before_ = nullptr;
+        if (unused.holders.fetch_sub(1) == 1) {
+            setup_.release(setup_.post.context, unused);
+        }
+    }
 }
 
 void Worker::follow_orders(int64_t now) {
@@ -348,7 +384,7 @@ void Worker::abort() {
         is_draining_ = false;
         arm_listeners(false);
         if (setup_.common->accepting.fetch_sub(1) == 1) {
-            setup_.listeners->close_all();
+            configuration_->listeners.close_own();
         }
     }
     engine_.abort_all();
@@ -371,16 +407,16 @@ void Worker::leave_listeners() {
     arm_listeners(false);
     if (setup_.common->accepting.fetch_sub(1) == 1) {
         (void)accept_from_all();
-        setup_.listeners->close_all();
+        configuration_->listeners.close_own();
     }
 }
 
 // True when nobody waits any more.
 bool Worker::accept_from_all() {
     bool is_empty = true;
-    for (size_t i = 0; i < setup_.listeners->count; ++i) {
-        accept_from(setup_.listeners->fds[i]);
-        is_empty = is_empty && !http::has_waiting_client(setup_.listeners->fds[i]);
+    for (size_t i = 0; i < configuration_->listeners.count; ++i) {
+        accept_from(configuration_->listeners.fds[i]);
+        is_empty = is_empty && !http::has_waiting_client(configuration_->listeners.fds[i]);
     }
     return is_empty;
 }
@@ -427,12 +463,12 @@ void Worker::arm_listeners(bool armed) {
         return;
     }
     listening_ = armed;
-    for (uint32_t i = 0; i < setup_.listeners->count; ++i) {
+    for (uint32_t i = 0; i < configuration_->listeners.count; ++i) {
         epoll_event event{};
         event.events = EPOLLIN | (setup_.count > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
         event.data.u64 = EventTag{EventKind::listener, {i, 0}}.pack();
         const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-        if (epoll_ctl(epoll_.get(), operation, setup_.listeners->fds[i], &event) != 0 && armed) {
+        if (epoll_ctl(epoll_.get(), operation, configuration_->listeners.fds[i], &event) != 0 && armed) {
             LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched").add_error(errno).send();
         }
     }

@@ -14,6 +14,7 @@
 #include "fastcgi/upstream.hpp"
 #include "http/engine.hpp"
 #include "server/client_counts.hpp"
+#include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
@@ -24,30 +25,21 @@ namespace fcgate::server {
 
 // What all workers see: orders, written by any thread, also from signal handlers; and how full the others are.
 struct Common {
-    std::atomic<int64_t> deadline{never};  // monotonic; never: go on serving
+    std::atomic<Configuration*> configuration{nullptr};  // in force
+    std::atomic<int64_t> stop_timeout{0};                // of it
+    std::atomic<int64_t> deadline{never};                // monotonic; never: go on serving
     std::atomic<bool> reopen_logs{false};
     std::atomic<uint32_t> connections{0};
     std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
 };
 
-// The listening sockets, which all workers accept from. Owned by the server; closed by the last worker that stops accepting, so that
-// nobody waits in a backlog that is never looked at again.
-struct Listeners {
-    const FixedList<ListenSettings, limits::listeners>* settings = nullptr;
-    std::array<int, limits::listeners> fds{};
-    size_t count = 0;
-
-    void close_all();
-};
-
 class Worker {
   public:
     struct Setup {
-        const Settings* settings = nullptr;
         Log* log = nullptr;
         std::span<fastcgi::Gate> gates;
-        Listeners* listeners = nullptr;
-        std::span<const Site> sites;
+        const fastcgi::BackendTable* backends = nullptr;
+        std::span<const Configuration> configurations;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
         std::string_view machine_name;
@@ -55,7 +47,8 @@ class Worker {
         ClientCounts* clients = nullptr;
         fastcgi::Post post;
         void (*offer_newcomers)(void* context, uint32_t worker) = nullptr;  // to all other workers; context is post's
-        spawn::Supervisor* supervisor = nullptr;                            // nullptr: no PHP is spawned
+        void (*release)(void* context, Configuration& unused) = nullptr;  // nobody holds it any more; context is post's
+        spawn::Supervisor* supervisor = nullptr;                          // nullptr: no PHP is spawned
         uint32_t number = 0;
         uint32_t count = 1;
     };
@@ -78,6 +71,9 @@ class Worker {
     void handle_timers(int64_t now);
     void handle_mailbox();
     void follow_orders(int64_t now);
+    void change_over();
+    void change_listeners(Configuration& next);
+    void let_go();
     [[nodiscard]] bool runs_supervisor() const { return setup_.supervisor != nullptr && setup_.number == 0; }
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
@@ -102,6 +98,8 @@ class Worker {
     void clear_waiting();
 
     Setup setup_;
+    Configuration* configuration_ = nullptr;  // for requests that begin now
+    Configuration* before_ = nullptr;         // while requests under it may still run
     Descriptor epoll_;
     Timers timers_;
     PagePool pages_;

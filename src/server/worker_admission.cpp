@@ -9,7 +9,7 @@ namespace fcgate::server {
 
 // Places that are never given to the world. Each worker has its part, and one place at least is the world's.
 size_t Worker::reserved() const {
-    const ServerSettings& server = setup_.settings->server;
+    const ServerSettings& server = configuration_->settings->server;
     const size_t part = (size_t{server.reserved_connections} + server.threads - 1) / server.threads;
     return std::min(part, engine_.capacity() - 1);
 }
@@ -21,7 +21,7 @@ bool Worker::is_full_for_most() const {
 
 // Connections fall to workers as they happen to wake up: one that is full leaves newcomers to the others.
 bool Worker::is_everyone_full() const {
-    const ServerSettings& server = setup_.settings->server;
+    const ServerSettings& server = configuration_->settings->server;
     const uint32_t kept = engine_.is_full() ? 0 : server.reserved_connections;
     return setup_.count == 1 || setup_.common->connections.load() + kept >= server.max_connections;
 }
@@ -33,10 +33,10 @@ bool Worker::is_open() const {
 
 // Who gets a reserved place: this machine, and the networks listed. Behind a proxy is the world, wherever it runs.
 bool Worker::is_operator(const Endpoint& client) const {
-    if (route::is_trusted_proxy(*setup_.settings, client)) {
+    if (route::is_trusted_proxy(*configuration_->settings, client)) {
         return false;
     }
-    const auto& networks = setup_.settings->server.reserved_for;
+    const auto& networks = configuration_->settings->server.reserved_for;
     return client.is_loopback() || std::any_of(networks.begin(), networks.end(),
                                                [&client](const Network& network) { return network.contains(client); });
 }
@@ -44,8 +44,8 @@ bool Worker::is_operator(const Endpoint& client) const {
 void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
     // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
     const bool is_counted =
-        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*setup_.settings, client);
-    const uint32_t cap = setup_.settings->server.max_connections_per_client;
+        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*configuration_->settings, client);
+    const uint32_t cap = configuration_->settings->server.max_connections_per_client;
     if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
         LogLine line(*setup_.log, LogLevel::info);
         client.print_address(line.text());
@@ -81,7 +81,7 @@ void Worker::seat(const Newcomer& newcomer) {
 
 void Worker::wait_for_place(Newcomer newcomer) {
     // As long as a slow client may keep a place without a request.
-    newcomer.due += setup_.settings->server.header_timeout_ms;
+    newcomer.due += configuration_->settings->server.header_timeout_ms;
     if (waiting_.empty()) {
         timers_.set(waiting_timer_, newcomer.due);
     }

@@ -70,7 +70,7 @@ void Supervisor::lost(uint32_t backend) {
 
 void Supervisor::silent(uint32_t backend) {
     Php& php = php_[backend];
-    if (php.silences.fetch_add(1) >= setup_.settings->backends[backend].workers) {
+    if (php.silences.fetch_add(1) >= setup_.backends->of(backend).workers) {
         php.silences = 0;
         php.hangs = true;
         lost(backend);
@@ -201,8 +201,14 @@ void Supervisor::on_timer(Timers& timers, int64_t now) {
     arm(timers);
 }
 
+// PHP that no backend names any more is stopped as soon as it is idle.
+int64_t Supervisor::idle_stop_of(uint32_t backend) const {
+    const BackendSettings* const settings = setup_.backends->find(backend);
+    return settings != nullptr ? settings->idle_stop_ms : 1;
+}
+
 void Supervisor::look_for_idle(uint32_t backend, int64_t now) {
-    const int64_t idle_stop = setup_.settings->backends[backend].idle_stop_ms;
+    const int64_t idle_stop = idle_stop_of(backend);
     Php& php = php_[backend];
     const fastcgi::Gate::Counts counts = setup_.gates[backend].counts();
     if (counts.in_use > 0 || counts.served != php.served) {
@@ -227,7 +233,7 @@ void Supervisor::arm(Timers& timers) {
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
         const Php& php = php_[backend];
         const Phase phase = php.phase.load();
-        const int64_t idle_stop = setup_.settings->backends[backend].idle_stop_ms;
+        const int64_t idle_stop = idle_stop_of(backend);
         if ((phase == Phase::broken && !gone_) || (phase == Phase::stopped && php.wanted.load())) {
             due = std::min(due, php.not_before);
         } else if (phase == Phase::running && idle_stop > 0) {

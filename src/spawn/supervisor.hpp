@@ -1,5 +1,5 @@
 // Owns: how each spawned PHP is: stopped, starting, running; when it is started again, and when it is idle enough to be stopped.
-// Borrows: settings, gates and log of the server.
+// Borrows: backend settings, gates and log of the server.
 // Must not touch: exchanges. One worker's thread runs it; the others read the phase and say that they want PHP.
 #pragma once
 
@@ -19,7 +19,7 @@ namespace fcgate::spawn {
 class Supervisor {
   public:
     struct Setup {
-        const Settings* settings = nullptr;
+        const fastcgi::BackendTable* backends = nullptr;
         const Log* log = nullptr;
         std::span<fastcgi::Gate> gates;
         const Plan* plan = nullptr;
@@ -74,6 +74,7 @@ class Supervisor {
     void take(const Report& report, int64_t now);
     void exited(uint32_t backend, const Report& report, int64_t now);
     void look_for_idle(uint32_t backend, int64_t now);
+    [[nodiscard]] int64_t idle_stop_of(uint32_t backend) const;
     void spawner_gone();
 
     Setup setup_;

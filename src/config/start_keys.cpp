@@ -1,0 +1,29 @@
+#include "config/keys.hpp"
+#include "config/settings.hpp"
+
+namespace fcgate {
+
+Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error) {
+    Status status = Status::ok;
+    for (const config::Key& key : config::keys_of(config::SectionKind::server)) {
+        if (!key.at_start) {
+            continue;
+        }
+        Text<limits::config_value + 1> before;
+        Text<limits::config_value + 1> after;
+        config::print_value(key, &running.server, 0, before);
+        config::print_value(key, &server, 0, after);
+        if (before.view() == after.view()) {
+            continue;
+        }
+        changed.append(slice(changed.size() > 0 ? ", " : "", 0, changed.room()));
+        changed.append(slice(key.name, 0, changed.room()));
+        status = set("server", key.name, before.view(), error);
+        if (status != Status::ok) {
+            break;
+        }
+    }
+    return status;
+}
+
+}  // namespace fcgate

@@ -1,0 +1,130 @@
+#include "server/configuration.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/log.hpp"
+#include "http/listener.hpp"
+
+namespace fcgate::server {
+
+Status explain(ServerError& error, Status status, std::string_view what, std::string_view about, int number) {
+    char words[96] = "";
+    error.clear();
+    error.append(what).append(about);
+    if (number != 0) {
+        error.append(": ").append(describe_error(number, words));
+    }
+    return status;
+}
+
+size_t Listeners::find(const ListenSettings& listen) const {
+    size_t number = 0;
+    while (number < count && (*settings)[number].text != listen.text) {
+        ++number;
+    }
+    return number;
+}
+
+Status Listeners::open(const FixedList<ListenSettings, limits::listeners>& listen, Listeners* before,
+                       ServerError& error) {
+    settings = &listen;
+    count = 0;
+    for (const ListenSettings& wanted : listen) {
+        const size_t known = before != nullptr ? before->find(wanted) : 0;
+        const bool is_known = before != nullptr && known < before->count;
+        error.clear();
+        const Result<int> fd = is_known ? Result<int>(before->fds[known]) : http::open_listener(wanted, error);
+        if (!fd.ok()) {
+            return fd.status();
+        }
+        fds[count] = fd.value();
+        is_shared[count] = is_known;
+        ++count;
+    }
+    return Status::ok;
+}
+
+void Listeners::hand_on(Listeners& after) {
+    for (size_t i = 0; i < after.count; ++i) {
+        if (after.is_shared[i]) {
+            after.is_shared[i] = false;
+            is_shared[find((*after.settings)[i])] = true;
+        }
+    }
+}
+
+void Listeners::give_back_inherited() {
+    for (size_t i = 0; i < count; ++i) {
+        if ((*settings)[i].kind == ListenSettings::Kind::descriptor) {
+            fds[i] = -1;
+        }
+    }
+}
+
+void Listeners::close_own() {
+    for (size_t i = 0; i < count; ++i) {
+        if (is_shared[i]) {
+            continue;
+        }
+        // The path goes first: once the socket is closed a new server may have made it anew.
+        http::remove_socket_path((*settings)[i]);
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    count = 0;
+}
+
+Status Configuration::open_roots(ServerError& error) {
+    size_t used = 0;
+    site_count = 0;
+    for (const SiteSettings& wanted : settings->sites) {
+        Site& site = sites[site_count];
+        Text<limits::path> configured(wanted.root);
+        char absolute[PATH_MAX];
+        int fd = -1;
+        if (configured.ok() && realpath(configured.c_str(), absolute) != nullptr) {
+            fd = ::open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        }
+        if (fd < 0) {
+            const int failure = errno;
+            close_roots();
+            return explain(error, failure == EACCES ? Status::denied : Status::not_found, "root: ", wanted.root,
+                           failure);
+        }
+        site.root = {&wanted, fd};
+        ++site_count;
+        const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
+        if (length > text.size() - used) {
+            close_roots();
+            return explain(error, Status::too_large, "the paths of all roots together are too long", "", 0);
+        }
+        memcpy(text.data() + used, absolute, length);
+        site.document_root = {text.data() + used, length};
+        used += length;
+    }
+    return Status::ok;
+}
+
+void Configuration::close_roots() {
+    for (size_t i = 0; i < site_count; ++i) {
+        close(sites[i].root.fd);
+    }
+    site_count = 0;
+}
+
+uint32_t Configuration::gate_mask() const {
+    uint32_t mask = 0;
+    for (size_t i = 0; i < settings->backends.size(); ++i) {
+        mask |= 1U << gates[i];
+    }
+    return mask;
+}
+
+}  // namespace fcgate::server

@@ -1,0 +1,163 @@
+// The part of Server that puts another configuration in force while requests run.
+#include "server/server.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+[[nodiscard]] bool is_same_place(const BackendSettings& a, const BackendSettings& b) {
+    return a.kind == b.kind && a.name == b.name && a.address == b.address;
+}
+
+[[nodiscard]] bool wants_lists(const Settings& settings) {
+    for (const SiteSettings& site : settings.sites) {
+        if (site.listing) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// What the spawner was told when it was forked.
+[[nodiscard]] bool starts_the_same(const BackendSettings& a, const BackendSettings& b) {
+    bool same = a.command == b.command && a.workers == b.workers && a.php.size() == b.php.size();
+    for (size_t i = 0; same && i < a.php.size(); ++i) {
+        same = a.php[i].name == b.php[i].name && a.php[i].value == b.php[i].value;
+    }
+    return same;
+}
+
+}  // namespace
+
+Status Server::reload(Settings& next, ServerError& error) {
+    if (common_.deadline.load() != never) {
+        return explain(error, Status::gone, "the server is being stopped", "", 0);
+    }
+    Configuration& before = *common_.configuration.load();
+    Configuration& after = configurations_[(before.number + 1U) % Configuration::count];
+    if (after.is_used.load()) {
+        return explain(error, Status::again, "requests still run under the configuration before this one", "", 0);
+    }
+    ConfigError wrong;
+    Text<256> kept;
+    const Status fixed = next.keep_start_keys(*before.settings, kept, wrong);
+    if (fixed != Status::ok) {
+        return explain(error, fixed, wrong.text.view(), "", 0);
+    }
+    after.settings = &next;
+    Status status =
+        can_list_ || !wants_lists(next)
+            ? match_backends(after, next, error)
+            : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart", "", 0);
+    if (status == Status::ok) {
+        status = after.open_roots(error);
+    }
+    if (status == Status::ok) {
+        status = after.listeners.open(next.server.listen, &before.listeners, error);
+    }
+    if (status != Status::ok) {
+        after.close_roots();
+        after.listeners.give_back_inherited();
+        after.listeners.close_own();
+        after.settings = nullptr;
+        return status;
+    }
+    if (kept.size() > 0) {
+        LogLine(log_, LogLevel::warning).add("these change with a restart only: ").add(kept.view()).send();
+    }
+    put_in_force(after);
+    return Status::ok;
+}
+
+// A backend that stays where it was keeps its gate, and with it its places and those who wait for them.
+Status Server::match_backends(Configuration& after, Settings& next, ServerError& error) {
+    uint32_t taken = configurations_[(after.number + 1U) % Configuration::count].gate_mask();
+    const Configuration& before = *common_.configuration.load();
+    size_t places = 0;
+    for (size_t number = 0; number < next.backends.size(); ++number) {
+        BackendSettings& backend = next.backends[number];
+        uint32_t gate = limits::backends;
+        for (size_t old = 0; old < before.settings->backends.size(); ++old) {
+            if (is_same_place(before.settings->backends[old], backend)) {
+                gate = before.gates[old];
+                keep_spawned(before.settings->backends[old], backend);
+            }
+        }
+        if (gate == limits::backends && backend.kind == BackendSettings::Kind::spawn) {
+            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart", "", 0);
+        }
+        for (uint32_t free = 0; free < limits::backends && gate == limits::backends; ++free) {
+            gate = (taken >> free & 1U) == 0 ? free : gate;
+        }
+        if (gate == limits::backends) {
+            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart", "",
+                           0);
+        }
+        taken |= 1U << gate;
+        after.gates[number] = gate;
+        places += backend.workers;
+        if (backend.queue > most_waiting_) {
+            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart", "",
+                           0);
+        }
+    }
+    return places <= most_places_ ? Status::ok
+                                  : explain(error, Status::refused,
+                                            "workers: more in all than there is room for: that needs a restart", "", 0);
+}
+
+// PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.
+void Server::keep_spawned(const BackendSettings& before, BackendSettings& after) const {
+    if (before.kind != BackendSettings::Kind::spawn || starts_the_same(before, after)) {
+        return;
+    }
+    after.workers = before.workers;
+    LogLine(log_, LogLevel::warning)
+        .add("`command`, `php` and `workers` of PHP that fcgate starts change with a restart only")
+        .send();
+}
+
+void Server::put_in_force(Configuration& after) {
+    Configuration& before = *common_.configuration.load();
+    before.listeners.hand_on(after.listeners);
+    for (uint32_t number = 0; number < after.settings->backends.size(); ++number) {
+        // A gate that nobody used is resized by the first worker, with the others.
+        backends_.set(after.gates[number], &after.settings->backends[number]);
+    }
+    common_.stop_timeout = after.settings->server.stop_timeout_ms;
+    log_.set_level(after.settings->server.log_level);
+    const auto workers = static_cast<uint32_t>(workers_.size());
+    after.holders = workers;
+    after.newcomers = workers;
+    after.is_used = true;
+    common_.configuration = &after;
+    for (Worker& worker : workers_) {
+        worker.mailbox().ring();
+    }
+    LogLine(log_, LogLevel::info).add("a new configuration is in force").send();
+}
+
+// By the last worker that let go.
+void Server::release(Configuration& unused) {
+    unused.close_roots();
+    const uint32_t in_force = common_.configuration.load()->gate_mask();
+    for (uint32_t gate = 0; gate < limits::backends; ++gate) {
+        if ((in_force >> gate & 1U) == 0) {
+            backends_.set(gate, nullptr);
+        }
+    }
+    unused.is_used = false;
+}
+
+const Settings* Server::take_unused() {
+    for (Configuration& configuration : configurations_) {
+        if (!configuration.is_used.load() && configuration.settings != nullptr) {
+            const Settings* const unused = configuration.settings;
+            configuration.settings = nullptr;
+            return unused;
+        }
+    }
+    return nullptr;
+}
+
+}  // namespace fcgate::server
