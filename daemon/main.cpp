@@ -17,6 +17,7 @@
 #include "options.hpp"
 #include "pid_file.hpp"
 #include "privileges.hpp"
+#include "reload.hpp"
 #include "report.hpp"
 #include "supervisor.hpp"
 
@@ -56,8 +57,10 @@ int open_signals() {
 struct Running {
     int signals;
     const Supervisor& supervisor;
+    const Reload& reload;
     fcgate_server* server;
     bool is_stopping = false;
+    bool wants_reload = false;
 };
 
 void stop(Running& running) {
@@ -67,10 +70,16 @@ void stop(Running& running) {
 }
 
 // A service manager that has asked for it waits until it hears that it is over.
-void reload(const Running& running) {
-    running.supervisor.reloading();
-    say("SIGHUP: reload is not supported yet; restart instead");
-    running.supervisor.ready("serving; reload is not supported yet");
+void reload(Running& running) {
+    if (!running.wants_reload) {
+        running.supervisor.reloading();
+    }
+    const Reload::Result result = running.reload.attempt(running.server);
+    running.wants_reload = result == Reload::Result::later;
+    if (!running.wants_reload) {
+        running.supervisor.ready(
+            result == Reload::Result::done ? "serving" : "serving; the new configuration was refused, see the log");
+    }
 }
 
 void take_signals(Running& running) {
@@ -101,9 +110,12 @@ int wait_for_end(Running& running) {
         return exit_failure;
     }
     while (watched[1].revents == 0) {
-        if (poll(watched, 2, -1) < 0 && errno != EINTR) {
+        if (poll(watched, 2, running.wants_reload ? Reload::retry_ms : -1) < 0 && errno != EINTR) {
             say("poll: %s", strerror(errno));
             return exit_failure;
+        }
+        if (running.wants_reload) {
+            reload(running);
         }
         take_signals(running);
     }
@@ -128,11 +140,15 @@ int start_and_serve(Running& running, const Identity& identity, const char* pid_
         return complain(result, error);
     }
     running.supervisor.ready("serving");
-    return wait_for_end(running);
+    report_to(running.server);
+    code = wait_for_end(running);
+    report_to(nullptr);
+    return code;
 }
 
 // Takes `settings` over.
-int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
+int serve(const Options& options, const PassedSockets& sockets, const Supervisor& supervisor,
+          fcgate_settings*& settings) {
     char pid_path[name_size];
     char user[name_size];
     char group[name_size];
@@ -165,7 +181,8 @@ int serve(fcgate_settings*& settings, const Supervisor& supervisor) {
         code = complain(error.code, error);
     } else {
         settings = nullptr;
-        Running running{.signals = signals, .supervisor = supervisor, .server = server};
+        const Reload reload{options, sockets, user, identity.name};
+        Running running{.signals = signals, .supervisor = supervisor, .reload = reload, .server = server};
         code = start_and_serve(running, identity, pid_path, descriptors);
         fcgate_destroy(server);
     }
@@ -233,7 +250,7 @@ int run(const Options& options, fcgate_settings*& settings) {
                options.config == nullptr ? "" : " ");
         return exit_ok;
     }
-    return serve(settings, supervisor);
+    return serve(options, sockets, supervisor, settings);
 }
 
 // What libmicrohttpd allocates on our threads comes from one heap. By default the GNU C library gives a thread one of its own, which

@@ -7,13 +7,27 @@
 
 namespace fcgate::daemon {
 
+namespace {
+
+fcgate_server* log_of = nullptr;
+
+}  // namespace
+
+void report_to(fcgate_server* server) {
+    log_of = server;
+}
+
 void say(const char* format, ...) {
     char line[1024];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);  // NOLINT(clang-analyzer-valist.Uninitialized): begun above
     va_end(arguments);
-    fprintf(stderr, "fcgate: %s\n", line);
+    if (log_of != nullptr) {
+        fcgate_log(log_of, FCGATE_LOG_ERROR, line);
+    } else {
+        fprintf(stderr, "fcgate: %s\n", line);
+    }
 }
 
 int complain(int result, const fcgate_error& error) {

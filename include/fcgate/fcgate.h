@@ -220,6 +220,27 @@ FCGATE_EXPORT int fcgate_wait(fcgate_server* server, int timeout_ms, fcgate_erro
  * fcgate_result. */
 FCGATE_EXPORT int fcgate_ended_fd(const fcgate_server* server);
 
+/* Puts other settings in force while the server runs: requests that begin from now on are answered under them, those that
+ * have begun end under the settings before. No connection is closed for it: listeners that stay are kept, new ones are
+ * opened, whoever waits at those that go is still taken in.
+ *
+ * Some keys hold from the start of the server: the capacities, threads, user and group, the logs' places. They keep their
+ * values, and the log names those that differ. PHP that fcgate starts itself goes on with the command it was started
+ * with. The log callback stays the one of fcgate_create().
+ *
+ * To be called after fcgate_start(), fcgate_run() or fcgate_fd(), by one thread at a time, not from a callback of the
+ * server. On success the server has taken the settings over: do not touch them again. On failure everything is as it was,
+ * and the settings are still yours.
+ *
+ * FCGATE_INVALID: the settings are wrong, or would need a restart; the text says what. FCGATE_DENIED: a port or a folder
+ * is not permitted, for example a port below 1024 after the privileges are gone. FCGATE_AGAIN: requests still run under
+ * the settings before those in force; try again later. FCGATE_GONE: the server is being stopped. */
+FCGATE_EXPORT int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error* error);
+
+/* Writes a line of yours to the server's log, at `level`, after its rules: to where the others go, no more of them in a second
+ * than the log takes, control bytes escaped. Any thread. */
+FCGATE_EXPORT void fcgate_log(fcgate_server* server, enum fcgate_log_level level, const char* message);
+
 /* Closes the log files and opens them again by name, soon after the call: to be called after they were renamed. Any
  * thread, also signal handlers. */
 FCGATE_EXPORT void fcgate_reopen_logs(fcgate_server* server);

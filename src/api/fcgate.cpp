@@ -34,7 +34,10 @@ struct fcgate_server {
     enum class Mode : unsigned char { created, threads, borrowed, loop, failed };
 
     Server server;
-    fcgate_settings* settings = nullptr;
+    fcgate_settings* settings[2] = {};  // in force, and until its requests are done the one before; NULL: none
+    fcgate_log_callback log = nullptr;
+    void* log_context = nullptr;
+    unsigned threads = 1;
     Mode mode = Mode::created;
 };
 
@@ -105,13 +108,29 @@ int misuse(fcgate_error* error, const char* text) {
 
 // The host's callback speaks C's levels; the numbers are the same.
 void pass_on(void* context, LogLevel level, const char* message) {
-    const auto* const settings = static_cast<const fcgate_settings*>(context);
-    settings->log(settings->log_context, static_cast<fcgate_log_level>(level), message);
+    const auto* const server = static_cast<const fcgate_server*>(context);
+    server->log(server->log_context, static_cast<fcgate_log_level>(level), message);
 }
 
 [[nodiscard]] Status check(Settings& settings, ConfigError& error) {
     const Status status = settings.check(error);
     return status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
+}
+
+[[nodiscard]] Status check_whole(Settings& settings, ConfigError& error) {
+    const Status found = fcgate::spawn::resolve_automatic(settings, error);
+    return found == Status::ok ? check(settings, error) : found;
+}
+
+// Settings under which nothing runs any more.
+void free_unused(fcgate_server& server) {
+    const Settings* const unused = server.server.take_unused();
+    for (fcgate_settings*& settings : server.settings) {
+        if (settings != nullptr && &settings->values == unused) {
+            fcgate_settings_destroy(settings);
+            settings = nullptr;
+        }
+    }
 }
 
 // The last step before serving: opens the roots and makes the workers, once.
@@ -237,10 +256,7 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         return nullptr;
     }
     ConfigError wrong;
-    Status checked = fcgate::spawn::resolve_automatic(settings->values, wrong);
-    if (checked == Status::ok) {
-        checked = check(settings->values, wrong);
-    }
+    const Status checked = check_whole(settings->values, wrong);
     if (checked != Status::ok) {
         (void)report(error, checked, wrong);
         return nullptr;
@@ -250,9 +266,12 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         (void)report(error, FCGATE_NO_MEMORY, 0, "not enough memory for a server");
         return nullptr;
     }
+    server->log = settings->log;
+    server->log_context = settings->log_context;
+    server->threads = settings->values.server.threads;
     ServerError why;
     const Status status =
-        server->server.init(settings->values, settings->log != nullptr ? &pass_on : nullptr, settings, why);
+        server->server.init(settings->values, settings->log != nullptr ? &pass_on : nullptr, server, why);
     if (status != Status::ok) {
         (void)report(error, status, why);
         server->server.give_back_inherited();
@@ -260,7 +279,7 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         destroy(server);
         return nullptr;
     }
-    server->settings = settings;
+    server->settings[0] = settings;
     return server;
 }
 
@@ -269,7 +288,9 @@ void fcgate_destroy(fcgate_server* server) {
         return;
     }
     server->server.finish();
-    fcgate_settings_destroy(server->settings);
+    for (fcgate_settings* const settings : server->settings) {
+        fcgate_settings_destroy(settings);
+    }
     destroy(server);
 }
 
@@ -318,7 +339,7 @@ int fcgate_fd(fcgate_server* server, fcgate_error* error) {
         return misuse(error, "fcgate_fd: server may not be NULL");
     }
     if (server->mode != fcgate_server::Mode::loop) {
-        if (server->settings->values.server.threads != 1) {
+        if (server->threads != 1) {
             return misuse(error, "server.threads must be 1 in an event loop of the host's");
         }
         const int prepared = prepare(server, fcgate_server::Mode::loop, error);
@@ -352,7 +373,7 @@ void fcgate_stop(fcgate_server* server, int deadline_ms) {
     if (server == nullptr) {
         return;
     }
-    const int64_t wait = deadline_ms >= 0 ? deadline_ms : server->settings->values.server.stop_timeout_ms;
+    const int64_t wait = deadline_ms >= 0 ? deadline_ms : server->server.stop_timeout_ms();
     server->server.stop(fcgate::monotonic_ms() + wait);
 }
 
@@ -373,6 +394,34 @@ int fcgate_ended_fd(const fcgate_server* server) {
         return FCGATE_INVALID;
     }
     return server->server.ended_fd();
+}
+
+int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error* error) {
+    if (server == nullptr || settings == nullptr) {
+        return misuse(error, "fcgate_reload: server and settings may not be NULL");
+    }
+    if (server->mode == fcgate_server::Mode::created || server->mode == fcgate_server::Mode::failed) {
+        return misuse(error, "fcgate_reload: the server does not run");
+    }
+    ConfigError wrong;
+    const Status checked = check_whole(settings->values, wrong);
+    if (checked != Status::ok) {
+        return report(error, checked, wrong);
+    }
+    free_unused(*server);
+    ServerError why;
+    const Status status = server->server.reload(settings->values, why);
+    if (status != Status::ok) {
+        return report(error, status, why);
+    }
+    server->settings[server->settings[0] == nullptr ? 0 : 1] = settings;
+    return FCGATE_OK;
+}
+
+void fcgate_log(fcgate_server* server, enum fcgate_log_level level, const char* message) {
+    if (server != nullptr && message != nullptr) {
+        fcgate::LogLine(server->server.log(), static_cast<LogLevel>(level)).add_escaped(message).send();
+    }
 }
 
 void fcgate_reopen_logs(fcgate_server* server) {

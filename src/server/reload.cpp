@@ -35,7 +35,7 @@ Status Server::reload(Settings& next, ServerError& error) {
     }
     Configuration& before = *common_.configuration.load();
     Configuration& after = configurations_[(before.number + 1U) % Configuration::count];
-    if (after.is_used.load()) {
+    if (after.is_used.load() || after.settings != nullptr) {
         return explain(error, Status::again, "requests still run under the configuration before this one", "", 0);
     }
     ConfigError wrong;

@@ -468,6 +468,59 @@ static void two_servers_keep_their_logs_apart(void** state) {
     close_scene(&second);
 }
 
+/* Other settings for the same scene: its root, its port. */
+static fcgate_settings* settings_beside(const struct scene* scene, const char* listen) {
+    fcgate_settings* const settings = fcgate_settings_create();
+    assert_non_null(settings);
+    assert_int_equal(fcgate_set(settings, "site.root", scene->root, NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "server.listen", listen, NULL), FCGATE_OK);
+    return settings;
+}
+
+static void other_settings_come_into_force(void** state) {
+    (void)state;
+    struct scene scene;
+    char listen[64];
+    open_scene(&scene);
+    fcgate_settings* other = settings_beside(&scene, "127.0.0.1:1");
+    create(&scene);
+    assert_result(&scene, fcgate_reload(scene.server, other, &scene.error), FCGATE_INVALID); /* not yet */
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+    assert_int_equal(fcgate_get(other, "server.listen", listen, sizeof listen), FCGATE_OK);
+    fcgate_settings_destroy(other);
+
+    const int fd = listen_on_loopback(&scene.port);
+    assert_true(fd >= 0);
+    (void)snprintf(listen, sizeof listen, "fd:%d", fd);
+    other = settings_beside(&scene, listen);
+    assert_int_equal(fcgate_set(other, "site.root", "/nowhere", NULL), FCGATE_OK);
+    assert_result(&scene, fcgate_reload(scene.server, other, &scene.error), FCGATE_INVALID);
+    assert_non_null(strstr(scene.error.text, "/nowhere"));
+    /* Still mine, and the socket as well. */
+    assert_int_equal(fcgate_set(other, "site.root", scene.root, NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(other, "site.header", "X-Edition second", NULL), FCGATE_OK);
+    assert_ok(&scene, fcgate_reload(scene.server, other, &scene.error));
+    assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+
+    /* The first settings are given back once the last request under them is done: in a while the places are free again. */
+    for (int i = 0; i < 20; ++i) {
+        int result = FCGATE_AGAIN;
+        other = settings_beside(&scene, listen);
+        for (int64_t until = now_ms() + 10000; result == FCGATE_AGAIN && now_ms() < until;) {
+            result = fcgate_reload(scene.server, other, &scene.error);
+        }
+        assert_ok(&scene, result);
+        assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+    }
+    other = settings_beside(&scene, listen);
+    fcgate_stop(scene.server, 1000);
+    assert_result(&scene, fcgate_reload(scene.server, other, &scene.error), FCGATE_GONE);
+    fcgate_settings_destroy(other);
+    assert_ok(&scene, fcgate_wait(scene.server, 5000, &scene.error));
+    close_scene(&scene);
+}
+
 static void a_log_file_is_opened_again_by_name(void** state) {
     (void)state;
     struct scene scene;
@@ -588,6 +641,7 @@ int main(void) {
         cmocka_unit_test(a_socket_file_appears_and_goes),
         cmocka_unit_test(fifty_lives_leave_nothing_behind),
         cmocka_unit_test(two_servers_keep_their_logs_apart),
+        cmocka_unit_test(other_settings_come_into_force),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
         cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),

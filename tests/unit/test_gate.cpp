@@ -34,6 +34,70 @@ void as_many_pass_as_php_has_workers(void** /*state*/) {
     world.drain();
 }
 
+// A gate whose size changes, which the world's model does not know.
+struct Resized {
+    std::array<Gate::Place, 4> queue;
+    std::array<Gate::Parking, 1> parking;
+    Gate gate;
+
+    explicit Resized(uint32_t workers) { gate.init(workers, queue, parking); }
+    ~Resized() { gate.finish(); }
+    Resized(const Resized&) = delete;
+    Resized& operator=(const Resized&) = delete;
+
+    [[nodiscard]] Entry enter(uint32_t number) { return gate.enter({{number, 0}, 0, false}, alice).entry; }
+    // Who has the place now; no_slot: nobody.
+    [[nodiscard]] uint32_t leave(bool may_park = false) { return next(gate.leave(0, false, may_park)); }
+    [[nodiscard]] uint32_t grant_free() { return next(gate.grant_free()); }
+    [[nodiscard]] static uint32_t next(const Gate::Released& released) {
+        return released.passed_on ? released.next.exchange.slot : no_slot;
+    }
+};
+
+void places_that_are_taken_away_go_as_their_holders_leave(void** /*state*/) {
+    Resized world(3);
+    for (uint32_t i = 0; i < 3; ++i) {
+        assert_true(world.enter(i) == Entry::granted);
+    }
+    assert_true(world.enter(3) == Entry::queued);
+    world.gate.resize(1, 4);
+    assert_int_equal(world.leave(true), no_slot);
+    assert_int_equal(world.gate.counts().parked, 0);
+    assert_int_equal(world.leave(), no_slot);
+    assert_int_equal(world.leave(), 3);
+    assert_int_equal(world.gate.counts().in_use, 1);
+    assert_true(world.enter(4) == Entry::queued);
+    assert_int_equal(world.leave(), 4);
+    assert_int_equal(world.leave(), no_slot);
+}
+
+void places_that_are_added_go_to_those_who_wait(void** /*state*/) {
+    Resized world(1);
+    assert_true(world.enter(0) == Entry::granted);
+    assert_true(world.enter(1) == Entry::queued);
+    assert_true(world.enter(2) == Entry::queued);
+    assert_int_equal(world.grant_free(), no_slot);
+    world.gate.resize(2, 4);
+    assert_int_equal(world.grant_free(), 1);
+    assert_int_equal(world.grant_free(), no_slot);
+    assert_int_equal(world.gate.counts().in_use, 2);
+    assert_int_equal(world.gate.counts().waiting, 1);
+    assert_int_equal(world.leave(), 2);
+}
+
+void a_queue_can_be_made_shorter(void** /*state*/) {
+    Resized world(1);
+    assert_true(world.enter(0) == Entry::granted);
+    world.gate.resize(1, 1);
+    assert_true(world.enter(1) == Entry::queued);
+    assert_true(world.enter(2) == Entry::full);
+    world.gate.resize(1, 100);  // no more than there is room for
+    for (uint32_t i = 2; i < 5; ++i) {
+        assert_true(world.enter(i) == Entry::queued);
+    }
+    assert_true(world.enter(5) == Entry::full);
+}
+
 void a_queue_of_no_places_refuses_at_once(void** /*state*/) {
     GateWorld<1, 1, 0, 3> world;
     assert_true(world.enter(0, 0, alice) == Entry::granted);
@@ -220,6 +284,9 @@ void random_use_agrees_with_the_model(void** /*state*/) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(as_many_pass_as_php_has_workers),
+        cmocka_unit_test(places_that_are_taken_away_go_as_their_holders_leave),
+        cmocka_unit_test(places_that_are_added_go_to_those_who_wait),
+        cmocka_unit_test(a_queue_can_be_made_shorter),
         cmocka_unit_test(a_queue_of_no_places_refuses_at_once),
         cmocka_unit_test(clients_are_served_in_turns),
         cmocka_unit_test(whoever_asks_again_and_again_does_not_starve_a_second_request),
