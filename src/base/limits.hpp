@@ -17,8 +17,9 @@ inline constexpr size_t reply_fields_memory = 2048;  // of the heap, for one rep
 inline constexpr size_t large_reply_heads = 4;       // of the largest size, for which there is room beyond that
 inline constexpr size_t waiting_newcomers = 32;      // accepted by a worker while all places are taken
 inline constexpr size_t lingering_connections = 16;  // closed by us, still draining what the client sends
-inline constexpr size_t linger_bytes = size_t{1024} * 1024;
-inline constexpr int64_t linger_ms = 2000;
+inline constexpr size_t linger_bytes = size_t{64} * 1024 * 1024;
+inline constexpr int64_t linger_ms = 2000;         // without a byte
+inline constexpr int64_t linger_most_ms = 10'000;  // in all
 
 // Configuration
 inline constexpr size_t listeners = 16;

@@ -148,6 +148,7 @@ constexpr Key server_keys[] = {
     at_start(size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib)),
     at_start(size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib)),
     text<&ServerSettings::unknown_host>("unknown_host", is_unknown_host, "refuse, or redirect http://192.168.1.1/"),
+    at_start(size<&ServerSettings::spool_total>("spool_total", 0, 4096 * mib)),
     time<&ServerSettings::header_timeout_ms>("header_timeout"),
     time<&ServerSettings::body_timeout_ms>("body_timeout"),
     time<&ServerSettings::send_timeout_ms>("send_timeout"),
@@ -202,7 +203,8 @@ constexpr Key site_keys[] = {
         "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
         "the NAME of a [backend NAME]"),
     size<&SiteSettings::max_body>("max_body", 0, 4096 * mib),
-    unbuilt("spool"),
+    FCGATE_SPOOL ? text<&SiteSettings::spool>("spool", is_spool_folder, "an absolute path, for example /tmp")
+                 : unbuilt("spool"),
     access("allow", true),
     access("deny", false),
     {.name = "trusted_proxy",

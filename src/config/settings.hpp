@@ -85,6 +85,7 @@ struct SiteSettings {
     size_t backend_number = 0;  // filled in by check()
     bool has_backend = false;   // false when there is no [backend] at all: static files only
     uint64_t max_body = uint64_t{8} * 1024 * 1024;
+    std::string_view spool = "/tmp";                 // folder for chunked bodies; empty: they are refused
     FixedList<AccessRule, limits::networks> access;  // `allow` and `deny` in the order in which they were set
     FixedList<Network, limits::networks> trusted_proxies;
     bool origin_check = false;
@@ -113,6 +114,7 @@ struct ServerSettings {
     uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
     std::string_view unknown_host = "refuse";                     // or "redirect URL"
+    uint64_t spool_total = uint64_t{16} * 1024 * 1024;            // of all bodies in `spool`
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;

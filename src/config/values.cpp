@@ -192,6 +192,11 @@ bool is_pid_file(std::string_view text) {
     return text.empty() || (text.front() == '/' && text.size() <= longest);
 }
 
+bool is_spool_folder(std::string_view text) {
+    constexpr size_t name_size = 16;  // of a file in it
+    return text.empty() || (text.front() == '/' && text.size() + name_size < limits::path);
+}
+
 bool is_file_path(std::string_view text) {
     return !text.empty() && text.size() < limits::path;
 }

@@ -49,6 +49,7 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_runtime_dir(std::string_view text);
 // Absolute. Empty: none.
 [[nodiscard]] bool is_pid_file(std::string_view text);
+[[nodiscard]] bool is_spool_folder(std::string_view text);  // absolute; empty: none
 [[nodiscard]] bool is_param_name(std::string_view text);
 [[nodiscard]] bool is_header_name(std::string_view text);  // of those a configuration may add
 [[nodiscard]] bool is_php_key(std::string_view text);

@@ -41,6 +41,8 @@ constexpr std::array<Entry, fault_count> entries = {{
     {Fault::params_too_large, {"params-too-large", 431, "the CGI variables do not fit (see `connection_memory`)"}},
     {Fault::script_changed, {"script-changed", 502, "the script has changed or gone since the request came"}},
 
+    {Fault::body_lost, {"body-lost", 500, "its body cannot be read back (see `spool`)"}},
+
     {Fault::backend_closed,
      {"backend-closed", 502,
       "it closed the connection in the middle of the request (PHP crashed, was killed or restarted, or ran into "

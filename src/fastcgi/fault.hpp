@@ -31,6 +31,7 @@ enum class Fault : uint8_t {
     // What the request asks for
     params_too_large,
     script_changed,
+    body_lost,
     // PHP's answer, or none
     backend_closed,
     backend_io,

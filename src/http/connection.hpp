@@ -84,6 +84,7 @@ struct Connection {
     BodyReader reader;           // of the reply being sent
     Handle exchange;             // of whoever makes the reply; meaning is theirs
     uint8_t configuration = 0;   // under which the present request is answered; meaning is theirs as well
+    Handle spooled;              // ... the same
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

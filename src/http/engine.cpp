@@ -11,6 +11,7 @@
 #include "http/callbacks.hpp"
 #include "http/footprint.hpp"
 #include "http/progress.hpp"
+#include "http/status_page.hpp"
 
 namespace fcgate::http {
 
@@ -96,7 +97,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->is_operator = newcomer.is_operator;
     connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
-    connection->exchange = Handle();
+    connection->exchange = connection->spooled = Handle();
 
     const int64_t now = monotonic_ms();
     connection->idle_since = now;
@@ -197,16 +198,33 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     }
 }
 
-// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole. The write side stays open for
-// the client to read it; libmicrohttpd sees the end of the read side, closes, and the connection lingers.
-void Engine::end_with(Connection& connection, uint16_t status) {
-    Text<512> text;
-    text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status));
-    text.append("\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole.
+void Engine::send_at_once(Connection& connection, uint16_t status) {
+    Reply page;
+    reply_with_status(page, status);
+    Text<2048> text;
+    text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status)).append("\r\n");
+    for (const Field& field : page.fields()) {
+        text.append(field.name).append(": ").append(field.value).append("\r\n");
+    }
+    text.append("Content-Length: ").append_number(page.length).append("\r\nConnection: close\r\n\r\n");
+    for (const std::string_view piece : status_page(status)) {
+        text.append(piece);
+    }
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
     (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     connection.refused = true;
     connection.hung_up = connection.gone = true;
+}
+
+// libmicrohttpd closes when it is told that the body is not wanted; what the client still sends is drained.
+void Engine::refuse_rest(Connection& connection, uint16_t status) {
+    send_at_once(connection, status);
+}
+
+// The write side stays open for the client to read the answer; libmicrohttpd sees the end of the read side, closes, and the connection lingers.
+void Engine::end_with(Connection& connection, uint16_t status) {
+    send_at_once(connection, status);
     (void)shutdown(connection.fd, SHUT_RD);
     if (connection.suspended) {
         wake(connection);

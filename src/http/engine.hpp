@@ -96,6 +96,8 @@ class Engine {
     // Copies the body of the reply that is being made, which says Reply::Body::copied. False when there is no memory. `is_counted`: its memory
     // counts among what replies share; else it is a host's, who bounds it.
     [[nodiscard]] bool copy_body(std::span<const char> body, bool is_counted);
+    // In the middle of a body: answers and ends the connection. Whoever calls it from within body() takes all bytes.
+    void refuse_rest(Connection& connection, uint16_t status);
 
     // ---- the worker's loop ----
 
@@ -126,6 +128,7 @@ class Engine {
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
     [[nodiscard]] bool is_left(const Connection& connection) const;
+    void send_at_once(Connection& connection, uint16_t status);
     void end_with(Connection& connection, uint16_t status);
     void shut_idle(Connection& connection, int64_t now);
     void end_departed();

@@ -5,11 +5,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/event.hpp"
 
 namespace fcgate::http {
+
+namespace {
+
+// Of TCP the kernel throws bytes away unseen (tcp(7), MSG_TRUNC), which is as fast as the client can be.
+constexpr size_t dropped_at_once = size_t{256} * 1024;
+
+[[nodiscard]] bool is_tcp(int fd) {
+    int domain = AF_UNIX;
+    socklen_t size = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain != AF_UNIX;
+}
+
+}  // namespace
 
 void Lingering::init(int epoll_fd, Timers& timers) {
     epoll_fd_ = epoll_fd;
@@ -26,10 +40,10 @@ void Lingering::finish() {
 }
 
 void Lingering::take(int fd) {
-    Entry* const entry = pool_.take();
-    if (entry == nullptr) {
-        return;
+    if (pool_.full()) {
+        drop_oldest();
     }
+    Entry* const entry = pool_.take();
     entry->timer.owner = entry->slot;
     entry->timer.kind = static_cast<uint8_t>(TimerKind::linger);
     entry->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -39,6 +53,7 @@ void Lingering::take(int fd) {
     }
     (void)shutdown(entry->fd, SHUT_WR);
     entry->drained = 0;
+    entry->is_tcp = is_tcp(fd);
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP;
     event.data.u64 = EventTag{EventKind::linger, SlotPool<Entry>::handle(*entry)}.pack();
@@ -46,7 +61,25 @@ void Lingering::take(int fd) {
         drop(*entry);
         return;
     }
-    timers_->set(entry->timer, monotonic_ms() + limits::linger_ms);
+    const int64_t now = monotonic_ms();
+    entry->deadline = now + limits::linger_most_ms;
+    timers_->set(entry->timer, now + limits::linger_ms);
+}
+
+void Lingering::drop_oldest() {
+    Entry* oldest = &entries_.front();
+    for (Entry& entry : entries_) {
+        oldest = entry.deadline < oldest->deadline ? &entry : oldest;
+    }
+    drop(*oldest);
+}
+
+ssize_t Lingering::drop_some(const Entry& entry) {
+    if (entry.is_tcp) {
+        return recv(entry.fd, nullptr, dropped_at_once, MSG_DONTWAIT | MSG_TRUNC);
+    }
+    char scratch[4096];
+    return recv(entry.fd, scratch, sizeof scratch, MSG_DONTWAIT);
 }
 
 void Lingering::on_event(Handle handle) {
@@ -54,12 +87,11 @@ void Lingering::on_event(Handle handle) {
     if (entry == nullptr) {
         return;
     }
-    char scratch[4096];
     // Level-triggered and bounded: one client must not keep the loop from the others.
     for (int round = 0; round < 16; ++round) {
-        const ssize_t count = recv(entry->fd, scratch, sizeof scratch, MSG_DONTWAIT);
+        const ssize_t count = drop_some(*entry);
         if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
+            break;
         }
         if (count <= 0) {
             drop(*entry);
@@ -71,6 +103,7 @@ void Lingering::on_event(Handle handle) {
             return;
         }
     }
+    timers_->set(entry->timer, std::min(monotonic_ms() + limits::linger_ms, entry->deadline));
 }
 
 void Lingering::on_timer(uint32_t slot) {

@@ -2,6 +2,8 @@
 // Must not touch: libmicrohttpd's descriptors; it works on duplicates.
 #pragma once
 
+#include <sys/types.h>
+
 #include <array>
 #include <cstdint>
 
@@ -12,8 +14,8 @@
 namespace fcgate::http {
 
 // Closing a socket with unread bytes makes the kernel reset it, and the client may lose the answer it has not read yet.
-// So what the client still sends is read and dropped, for a bounded time and amount. When the table is full, the connection is
-// closed at once: the answer may be lost then, the server is not.
+// So what the client still sends is read and dropped, for a bounded time and amount. When the table is full, the one that has lingered for
+// longest makes room.
 class Lingering {
   public:
     void init(int epoll_fd, Timers& timers);
@@ -33,12 +35,16 @@ class Lingering {
         uint32_t generation;
         uint32_t next_free;
         bool live;
+        bool is_tcp;
         int fd;
         size_t drained;
+        int64_t deadline;
         Timer timer;
     };
 
+    [[nodiscard]] static ssize_t drop_some(const Entry& entry);
     void drop(Entry& entry);
+    void drop_oldest();
 
     int epoll_fd_ = -1;
     Timers* timers_ = nullptr;

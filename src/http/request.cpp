@@ -151,6 +151,9 @@ bool Engine::receive_body(Connection& connection, std::span<const char> bytes, s
         const size_t count = setup_.handler.body(setup_.handler.context, connection, bytes.subspan(taken));
         taken += count;
         connection.body_seen += count;
+        if (connection.refused) {
+            return false;
+        }
         if (taken < bytes.size() && !connection.woken) {
             if (is_left(connection)) {
                 return false;

@@ -107,6 +107,9 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
 
 // A proxy's connections are many clients': what one of those has are requests under way. False when they are too many.
 bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
+    if (connection.is_asker_counted) {
+        return true;  // routed again, when its body is there
+    }
     const Endpoint& asker = connection.asker;
     const uint64_t key = asker.client_key();
     if (!connection.is_proxied || !asker.is_ip() || asker.is_loopback() || key == connection.client_key) {
@@ -179,6 +182,12 @@ void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
 }
 
 size_t Dispatcher::body(http::Connection& connection, std::span<const char> bytes) {
+    if constexpr (has_spool) {
+        if (SpooledBody* const kept = spooled(connection); kept != nullptr) {
+            spool(connection, *kept, bytes);
+            return bytes.size();
+        }
+    }
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     return exchange != nullptr ? setup_.upstream->feed(*exchange, bytes) : bytes.size();
 }
@@ -189,6 +198,16 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     if (is_evicted) {
         http::reply_with_status(reply, 503);
         return http::Outcome::reply;
+    }
+    if constexpr (has_spool) {
+        if (SpooledBody* const kept = spooled(connection); kept != nullptr) {
+            if (exchange == nullptr) {
+                return begin_spooled(connection, *kept, reply);
+            }
+            if (!feed_spooled(*kept, *exchange)) {
+                return http::Outcome::wait;
+            }
+        }
     }
     if (exchange == nullptr) {
         // Only the host's handlers wait for a body without an exchange.
@@ -223,6 +242,11 @@ void Dispatcher::done(http::Connection& connection) {
     if (connection.is_asker_counted) {
         connection.is_asker_counted = false;
         setup_.clients->leave(connection.asker_key);
+    }
+    if constexpr (has_spool) {
+        if (SpooledBody* const kept = spooled(connection); kept != nullptr) {
+            setup_.spool->close(*kept);
+        }
     }
     --users_[connection.configuration];
     if (routed_for_ == &connection) {

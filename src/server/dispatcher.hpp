@@ -19,6 +19,7 @@
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
 #include "server/endpoints.hpp"
+#include "server/spool.hpp"
 
 namespace fcgate::server {
 
@@ -32,6 +33,7 @@ class Dispatcher {
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
         ClientCounts* clients = nullptr;
+        Spool* spool = nullptr;
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
         std::span<char> text_scratch;    // for four targets
@@ -72,10 +74,22 @@ class Dispatcher {
 
     // dispatcher_script.cpp
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] http::Outcome open_exchange(http::Connection& connection, const RequestHead& head,
+                                              uint64_t body_length, Reply& reply);
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
     [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
     void name_script(http::Connection& connection, TextBuffer& out);
+
+    // dispatcher_spool.cpp
+    [[nodiscard]] http::Outcome begin_spooling(http::Connection& connection, Reply& reply);
+    void spool(http::Connection& connection, SpooledBody& body, std::span<const char> bytes);
+    [[nodiscard]] http::Outcome begin_spooled(http::Connection& connection, const SpooledBody& body, Reply& reply);
+    [[nodiscard]] bool feed_spooled(SpooledBody& body, fastcgi::Exchange& exchange);
+    [[nodiscard]] uint16_t log_spooling(const http::Connection& connection, size_t site, Status status);
+    [[nodiscard]] SpooledBody* spooled(const http::Connection& connection) {
+        return has_spool ? setup_.spool->find(connection.spooled) : nullptr;
+    }
 
     // dispatcher_files.cpp
     void serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply);
@@ -84,6 +98,7 @@ class Dispatcher {
     void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
+    void log_refusal(const http::Connection& connection, LogLevel level, uint16_t status, std::string_view reason);
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
         return setup_.configurations[connection.configuration];

@@ -41,6 +41,11 @@ void Dispatcher::list_folder(const http::Connection& connection, const RequestHe
         refuse(connection, reply, 405, "a folder's list is only to be read");
         return;
     }
+    if (setup_.listing_page.empty()) {
+        // The configuration at the start had no use for its memory.
+        refuse(connection, reply, 404, "folders are listed only when `listing` was there at the start");
+        return;
+    }
     TextBuffer page(setup_.listing_page);
     const Status status = files::list_folder(*route_.root, route_.decision.path, setup_.listing_memory, page);
     if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
@@ -77,7 +82,12 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
     if (status == 405) {
         (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
     }
-    LogLine line(*setup_.log, status == 404 ? LogLevel::debug : LogLevel::info);
+    log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, reason);
+}
+
+void Dispatcher::log_refusal(const http::Connection& connection, LogLevel level, uint16_t status,
+                             std::string_view reason) {
+    LogLine line(*setup_.log, level);
     connection.asker.print_address(line.text());
     line.add(": ");
     describe(connection, line.text());

@@ -23,14 +23,24 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
         return http::Outcome::reply;
     }
     if (head.is_chunked) {
-        // php-fpm ignores a body without CONTENT_LENGTH.
-        refuse(connection, reply, 411, "a chunked body");
+        if constexpr (has_spool) {
+            if (!site.spool.empty()) {
+                return begin_spooling(connection, reply);
+            }
+        }
+        refuse(connection, reply, 411, "a chunked body (see `spool`)");
         return http::Outcome::reply;
     }
     if (head.content_length > site.max_body) {
         refuse(connection, reply, 413, "the body is larger than `max_body`");
         return http::Outcome::reply;
     }
+    return open_exchange(connection, head, head.content_length, reply);
+}
+
+http::Outcome Dispatcher::open_exchange(http::Connection& connection, const RequestHead& head, uint64_t body_length,
+                                        Reply& reply) {
+    const SiteSettings& site = site_settings();
     fastcgi::ExchangeStart start;
     start.owner.context = &connection;
     start.owner.wake = [](void* context) {
@@ -52,7 +62,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = configuration_of(connection).gates[site.backend_number];
     start.client_key = head.client.client_key();
-    start.body_length = head.content_length;
+    start.body_length = body_length;
     start.is_safe = is_safe(head.method);
     start.is_head = connection.is_head;
     start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
@@ -90,7 +100,8 @@ void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
 
 bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {
     const RequestHead& head = setup_.engine->head(connection);
-    if (routed_for_ != &connection && !recall(connection, head)) {
+    const fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
+    if (exchange == nullptr || (routed_for_ != &connection && !recall(connection, head))) {
         return false;
     }
     const fastcgi::CgiRequest request{
@@ -103,8 +114,8 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .server_port = route_.host.port,
         .server_software = server_software,
         .params = {site_settings().params.begin(), site_settings().params.size()},
-        .has_body = head.content_length > 0,
-        .body_length = head.content_length,
+        .has_body = exchange->start.body_length > 0,
+        .body_length = exchange->start.body_length,
         .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
     };
     fastcgi::write_environment(request, out);

@@ -27,6 +27,7 @@ enum class PoolKind : uint8_t {
     exchanges,  // requests in PHP or waiting for it
     connections,
     deliveries,      // of replies to connections
+    bodies,          // that are spooled, one for each connection
     path,            // scratch of the route
     text,            // scratch of a reply that fcgate makes
     scratch,         // of the FastCGI side, and for a reply's fields on their way

@@ -67,6 +67,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<fastcgi::Exchange> exchanges = arena.take_unmade<fastcgi::Exchange>(number(PoolKind::exchanges));
     const std::span<http::Connection> connections = arena.take_unmade<http::Connection>(number(PoolKind::connections));
     const std::span<fastcgi::Delivery> deliveries = arena.take_array<fastcgi::Delivery>(number(PoolKind::deliveries));
+    const std::span<SpooledBody> bodies = arena.take_unmade<SpooledBody>(number(PoolKind::bodies));
     const std::span<char> path_scratch = bytes(PoolKind::path);
     const std::span<char> text_scratch = bytes(PoolKind::text);
     const std::span<char> scratch = bytes(PoolKind::scratch);
@@ -88,6 +89,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     if (mailbox != Status::ok) {
         return mailbox;
     }
+    if constexpr (has_spool) {
+        spool_.init(bodies, setup_.common->spooled_kib, configuration_->settings->server.spool_total);
+    }
     const Dispatcher::Setup dispatcher{.configurations = setup_.configurations,
                                        .log = setup_.log,
                                        .engine = &engine_,
@@ -95,6 +99,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .mime = setup_.mime,
                                        .endpoints = setup_.endpoints,
                                        .clients = setup_.clients,
+                                       .spool = &spool_,
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,
                                        .text_scratch = text_scratch,

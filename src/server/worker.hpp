@@ -30,6 +30,7 @@ struct Common {
     std::atomic<int64_t> deadline{never};                // monotonic; never: go on serving
     std::atomic<bool> reopen_logs{false};
     std::atomic<uint32_t> connections{0};
+    std::atomic<uint32_t> spooled_kib{0};
     std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
 };
 
@@ -105,6 +106,7 @@ class Worker {
     PagePool pages_;
     http::Engine engine_;
     fastcgi::Upstream upstream_;
+    Spool spool_;
     Dispatcher dispatcher_;
     Mailbox mailbox_;
     Timer accept_timer_;

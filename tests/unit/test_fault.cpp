@@ -33,7 +33,7 @@ void codes_are_words_parted_by_hyphens_and_each_stands_for_one_fault(void** /*st
 void clients_hear_that_the_server_has_failed(void** /*state*/) {
     for (size_t i = 0; i < fault_count; ++i) {
         const unsigned status = text_at(i).status;
-        const bool fits = status == 502 || status == 503 || status == 504 || status == 431;
+        const bool fits = status == 500 || status == 502 || status == 503 || status == 504 || status == 431;
         assert_true(fits || leaves_answer(static_cast<Fault>(i)));
     }
 }

@@ -277,7 +277,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         {"server.tls_key", "/k", "[server] tls_key: not supported yet; leave it out"},
         {"server.listen", ":443 tls", "[server] listen: \"tls\" is not supported yet"},
         {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
-        {"site.spool", "/tmp", "[site] spool: not supported yet; leave it out"},
         {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
     };
     for (const auto& each : all) {
@@ -391,6 +390,7 @@ exchanges = 32
 response_memory = 640k
 response_buffer = 64k
 unknown_host = refuse
+spool_total = 16m
 header_timeout = 10s
 body_timeout = 30s
 send_timeout = 30s
@@ -425,6 +425,7 @@ no_scripts =
 listing = no
 backend =
 max_body = 8m
+spool = /tmp
 allow =
 deny =
 trusted_proxy =
