@@ -74,9 +74,11 @@ struct Connection {
     Timer timer;
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;
-    uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last
-    int64_t pace_since = 0;  // when that was
-    bool is_slow = false;    // that is longer ago than a head may take
+    uint64_t pace_mark = 0;   // bytes of the body, or taken of the reply, when it was fast enough last
+    int64_t pace_since = 0;   // when that was
+    bool is_slow = false;     // that is longer ago than a head may take
+    bool was_unread = false;  // at the last look bytes of the body waited to be read
+    uint64_t body_then = 0;   // body_seen at the last look
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     KeptTarget kept_target;

@@ -137,6 +137,7 @@ class Engine {
     // pace.cpp
     void start_pace(Connection& connection, int64_t now);
     [[nodiscard]] static uint64_t measure(const Connection& connection, int64_t elapsed, bool& keeps_pace);
+    [[nodiscard]] static bool is_stuck(Connection& connection);
     void judge_pace(Connection& connection, int64_t now);
     void end_slow(Connection& connection);
     [[nodiscard]] Connection* longest_idle(bool spares_operators);

@@ -25,7 +25,7 @@ constexpr uint64_t not_measured = UINT64_MAX;
 void Engine::start_pace(Connection& connection, int64_t now) {
     connection.pace_mark = connection.stage == Connection::Stage::body ? connection.body_seen : not_measured;
     connection.pace_since = now;
-    connection.is_slow = false;
+    connection.is_slow = connection.was_unread = false;
     if (pace_timer_.due == never) {
         setup_.timers->set(pace_timer_, now + tick_ms);
     }
@@ -37,14 +37,20 @@ void Engine::on_pace_timer(int64_t now) {
     for (Connection& connection : connections_.all()) {
         const bool is_watched =
             connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
-        if (!connection.live || !is_watched || is_left(connection)) {
+        if (!connection.live || !is_watched) {
             continue;
         }
         any = true;
         any_moves = any_moves || !connection.suspended;
-        if (connection.suspended) {
+        if (connection.hung_up) {
+            // It should have ended with that; libmicrohttpd 0.9.75 may not read any more, and miss the end of what it could read.
+            kill(connection);
+        } else if (connection.suspended) {
             // While we hold a client back, or PHP is silent, its pace says nothing.
             start_pace(connection, now);
+        } else if (is_stuck(connection)) {
+            log_refusal(connection, 413, "what surrounds the chunks of its body is too large");
+            end_with(connection, 413);
         } else {
             judge_pace(connection, now);
         }
@@ -52,6 +58,15 @@ void Engine::on_pace_timer(int64_t now) {
     if (any) {
         setup_.timers->set(pace_timer_, now + (any_moves ? tick_ms : idle_tick_ms));
     }
+}
+
+// libmicrohttpd 0.9.75 never gives up a chunk's extension or a trailer that fills its memory: it reads no more, and takes all the processor
+// there is. So bytes of a body that wait from one look to the next, with nothing of it taken in between, are the end of it.
+bool Engine::is_stuck(Connection& connection) {
+    const bool was_unread = connection.was_unread && connection.body_seen == connection.body_then;
+    connection.was_unread = connection.stage == Connection::Stage::body && has_unread(connection.fd);
+    connection.body_then = connection.body_seen;
+    return was_unread && connection.was_unread;
 }
 
 // What the client has sent or taken; `keeps_pace` when that is enough for the time since the mark.

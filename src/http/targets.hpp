@@ -16,9 +16,9 @@ namespace fcgate::http {
 
 // A target where it is kept.
 struct KeptTarget {
-    std::string_view text;         // with a NUL behind it
-    uint32_t place = no_slot;      // of a long one
-    Status status = Status::ok;    // too_large: longer than a place; exhausted: all places are taken
+    std::string_view text;       // with a NUL behind it
+    uint32_t place = no_slot;    // of a long one
+    Status status = Status::ok;  // too_large: longer than a place; exhausted: all places are taken
 };
 
 class Targets {

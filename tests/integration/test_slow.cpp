@@ -130,6 +130,58 @@ void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
     expect_same((client.read(), client.reply().body.view()), content.view());
 }
 
+// A handler of the host's reads bodies in chunks.
+void start_with_handler(Scene& scene) {
+    scene.set("server.body_timeout", "1s");
+    scene.make();
+    const auto answer = [](void* /*context*/, fcgate_request* request) {
+        (void)fcgate_reply(request, 200, "text/plain", "taken", 5);
+    };
+    assert_int_equal(fcgate_handle(scene.server, "/api", answer, nullptr), FCGATE_OK);
+    fcgate_error error{};
+    assert_int_equal(fcgate_start(scene.server, &error), FCGATE_OK);
+}
+
+[[nodiscard]] int64_t processor_ms() {
+    timespec used{};
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return used.tv_sec * 1000 + used.tv_nsec / 1'000'000;
+}
+
+// What is no body yet, and never will be: libmicrohttpd 0.9.75 looks at it again and again.
+void what_surrounds_chunks_has_an_end(Scene& scene) {
+    start_with_handler(scene);
+    Buffer extension;
+    extension.append("5;").append_letters(60000);
+    Buffer trailer;
+    trailer.append("5\r\nhello\r\n0\r\nX: ").append_letters(60000);
+    Buffer zeros;
+    zeros.append("5\r\nhello\r\n");
+    for (int i = 0; i < 60000; ++i) {
+        zeros.append('0');
+    }
+    for (const Buffer* const body : {&extension, &trailer, &zeros}) {
+        Client& client =
+            scene.client_with("POST /api HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+        (void)client.send(body->view());
+        assert_true(client.read_to_end());
+        client.close();
+        scene.settle();
+    }
+    const int64_t before = processor_ms();
+    rest(500);
+    // Nobody is there any more, so nothing is to be done.
+    assert_true(processor_ms() - before < 250);
+    scene.expect_served();
+}
+
+void chunks_in_good_order_are_taken(Scene& scene) {
+    start_with_handler(scene);
+    Client& client = scene.client_with(
+        "POST /api HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+    expect_reply(client, 200, "taken");
+}
+
 }  // namespace
 
 int main() {
@@ -138,6 +190,8 @@ int main() {
         FCGATE_CASE(slow_bodies_make_room),
         FCGATE_CASE(slow_readers_make_room),
         FCGATE_CASE(who_keeps_pace_is_not_in_the_way),
+        FCGATE_CASE(what_surrounds_chunks_has_an_end),
+        FCGATE_CASE(chunks_in_good_order_are_taken),
         FCGATE_CASE(who_takes_a_trickle_is_let_go),
         FCGATE_CASE(who_takes_it_slowly_but_steadily_gets_all),
     };
