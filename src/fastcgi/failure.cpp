@@ -29,6 +29,7 @@ constexpr ScriptComplaint complaints[] = {
 
 // What php-fpm and php-cgi answer instead, which is all there is to see with fastcgi.logging = 0.
 constexpr std::string_view answers_unknown[] = {"File not found.\n", "No input file specified.\n"};
+constexpr size_t answer_end = 2;  // of both
 
 }  // namespace
 
@@ -214,7 +215,8 @@ void Upstream::note_outcome(Exchange& exchange) {
                             std::find(std::begin(answers_unknown), std::end(answers_unknown), response.whole()) !=
                                 std::end(answers_unknown);
     if (is_unknown && !exchange.script_noted && !exchange.is_orphan) {
-        note_script(exchange, Fault::script_unknown, slice(response.whole(), 0, response.whole().size() - 1), {});
+        note_script(exchange, Fault::script_unknown, slice(response.whole(), 0, response.whole().size() - answer_end),
+                    {});
     }
     if (response.app_status() != 0) {
         Text<24> number;

@@ -391,7 +391,7 @@ void php_does_not_see_the_script(Scene& scene) {
 void php_does_not_see_the_script_and_logs_nothing(Scene& scene) {
     scene.start();
     expect_noted(scene, "", 404, "File not found.\n");
-    expect_script_unknown(scene, "File not found.");
+    expect_script_unknown(scene, "File not found");
 }
 
 void a_page_that_is_not_found_is_no_fault(Scene& scene) {
