@@ -17,8 +17,9 @@ class Weathered:
         self.assertEqual(wrong, [])
         self.assertGreater(posts, kills, 'too little was asked to tell')
         self.assertGreater(visitors.outcomes['200'], kills)
-        # None is singled out: on a busy machine any of them can be late.
-        self.assertLess(statistics.median(weather.recoveries.all()), 0.1)
+        # On a busy machine any of them can be late, for want of a processor; what is late by itself is always late.
+        self.assertLess(min(weather.recoveries.all()), 0.1)
+        self.assertLess(statistics.median(weather.recoveries.all()), 1)
         self.assertEqual(self.get('/hello.php').text, 'Hello, world\n')
 
 
