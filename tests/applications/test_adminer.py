@@ -10,13 +10,14 @@ import urllib.parse
 
 import processes
 from browser import Browser, Page
-from cases import ServedCase, TWO
+from cases import ServedCase
+from pools import EITHER
 
 PASSWORD = 'only for the test'
 
 
 class Adminer(ServedCase):
-    pools = [TWO]
+    pools = EITHER
     # As the package tells Apache.
     site = ('max_body = 32m', 'index =', 'index = conf.php')
 

@@ -11,7 +11,8 @@ import zlib
 
 import processes
 from browser import Browser, Page
-from cases import ServedCase, TWO
+from cases import ServedCase
+from pools import EITHER
 
 package, settings = pathlib.Path('/usr/share/dokuwiki'), pathlib.Path('/etc/dokuwiki')
 variable = pathlib.Path('/var/lib/dokuwiki')
@@ -29,7 +30,7 @@ def picture(width, height):
 
 
 class DokuWiki(ServedCase):
-    pools = [TWO]
+    pools = EITHER
     # What its .htaccess says for other servers.
     site = ('max_body = 32m', 'internal = /bin /conf /data /inc /vendor', 'no_scripts = /data')
 
