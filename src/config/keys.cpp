@@ -215,7 +215,8 @@ constexpr Key site_keys[] = {
     pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
     pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
     unbuilt("error_page"),
-    unbuilt("sendfile_root"),
+    text<&SiteSettings::sendfile_root>("sendfile_root", is_spool_folder,
+                                       "an absolute path, for example /srv/downloads"),
     words<&SiteSettings::internal>("internal", is_url_path, "paths of folders, for example /protected"),
 };
 

@@ -79,6 +79,7 @@ struct SiteSettings {
     std::string_view script_suffix = ".php";
     FixedList<std::string_view, limits::words_per_key> no_scripts;  // paths below which nothing is run
     FixedList<std::string_view, limits::words_per_key> internal;    // paths that only X-Accel-Redirect reaches
+    std::string_view sendfile_root;                                 // X-Sendfile may also point below it
     FixedList<std::string_view, limits::words_per_key> links_to;    // folders outside the root that links may lead to
     bool listing = false;
     std::string_view backend;   // name; empty: the first

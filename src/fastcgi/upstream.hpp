@@ -101,6 +101,12 @@ class Upstream {
     // The owner is done with it: whatever it holds is given back, a running script is cut off unless `on_abort` says otherwise.
     void close(Exchange& exchange);
 
+    // The owner wants nothing more of it: its script runs on to its end.
+    void let_finish(Exchange& exchange) {
+        exchange.response.drop_rest();
+        close(exchange);
+    }
+
     // The reply begins, made from the exchange's head: from now on its body is to be had from the delivery. When PHP has ended, the
     // exchange may be gone afterwards.
     [[nodiscard]] Delivery& deliver(Exchange& exchange);

@@ -73,6 +73,7 @@ struct Reply {
     [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), field_count_}; }
     // Names and values must be valid already; false when there is no room for one more.
     [[nodiscard]] bool add_field(std::string_view name, std::string_view value);
+    void clear_fields() { field_count_ = 0; }
 
   private:
     std::array<Field, limits::reply_fields> fields_{};

@@ -99,7 +99,18 @@ Status Configuration::open_roots(ServerError& error) {
                            failure);
         }
         site.root = {&wanted, fd};
+        site.sendfile_fd = -1;
         ++site_count;
+        if (!wanted.sendfile_root.empty()) {
+            const Text<limits::path> folder(wanted.sendfile_root);
+            site.sendfile_fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+            if (site.sendfile_fd < 0) {
+                const int failure = errno;
+                close_roots();
+                return explain(error, failure == EACCES ? Status::denied : Status::not_found,
+                               "sendfile_root: ", wanted.sendfile_root, failure);
+            }
+        }
         const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
         if (length > text.size() - used) {
             close_roots();
@@ -115,6 +126,9 @@ Status Configuration::open_roots(ServerError& error) {
 void Configuration::close_roots() {
     for (size_t i = 0; i < site_count; ++i) {
         close(sites[i].root.fd);
+        if (sites[i].sendfile_fd >= 0) {
+            close(sites[i].sendfile_fd);
+        }
     }
     site_count = 0;
 }

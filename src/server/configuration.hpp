@@ -25,6 +25,7 @@ using ServerError = Text<384>;
 struct Site {
     route::SiteRoot root;
     std::string_view document_root;  // absolute
+    int sendfile_fd = -1;            // of `sendfile_root`, if there is one
 };
 
 // The listening sockets, which all workers accept from.

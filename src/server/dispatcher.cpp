@@ -224,7 +224,9 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         http::reply_with_status(reply, exchange->failure_status);
     } else if (exchange->response.head_done()) {
         const uint32_t site = exchange->start.site;
-        reply_from(*exchange, reply);
+        if (!send_named_file(connection, *exchange, reply)) {
+            reply_from(*exchange, reply);
+        }
         add_site_fields(configuration_of(connection).settings->sites[site], reply);
     } else {
         return http::Outcome::wait;

@@ -91,6 +91,16 @@ class Dispatcher {
         return has_spool ? setup_.spool->find(connection.spooled) : nullptr;
     }
 
+    // dispatcher_sendfile.cpp
+    struct NamedFile {
+        std::string_view name;  // as the script has said it
+        route::SiteRoot root;
+        std::string_view path;  // below it; empty: it may not be sent
+    };
+    [[nodiscard]] bool find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file);
+    [[nodiscard]] bool send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
+    void log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status);
+
     // dispatcher_files.cpp
     void serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);

@@ -432,6 +432,7 @@ trusted_proxy =
 origin_check = no
 param = A b c
 header =
+sendfile_root =
 internal =
 )");
 }

@@ -1,0 +1,134 @@
+// The part of Dispatcher that sends the file a script names instead of the script's own body: X-Sendfile and X-Accel-Redirect.
+#include "files/static_file.hpp"
+#include "http/status_page.hpp"
+#include "route/source_guard.hpp"
+#include "server/dispatcher.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+// The part of `path` below `folder`, with its slash; empty when it is not below.
+[[nodiscard]] std::string_view below(std::string_view path, std::string_view folder) {
+    if (folder.ends_with('/')) {
+        folder.remove_suffix(1);
+    }
+    const bool is_below = starts_with(path, folder) && slice(path, folder.size()).starts_with('/');
+    return is_below ? slice(path, folder.size()) : std::string_view();
+}
+
+// What a path of the file system must be before it is opened below a folder: no "." or ".." segment, no empty one.
+[[nodiscard]] bool is_plain(std::string_view path) {
+    std::string_view rest = slice(path, 1);
+    while (!rest.empty()) {
+        const std::string_view segment = split_first(rest, '/', rest);
+        if (segment.empty() || segment == "." || segment == "..") {
+            return false;
+        }
+    }
+    return !path.empty() && !path.ends_with('/');
+}
+
+[[nodiscard]] bool is_about_file(std::string_view name) {
+    for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "X-Sendfile"}) {
+        if (equals_ignore_case(name, own)) {
+            return true;
+        }
+    }
+    return starts_with_ignore_case(name, "X-Accel-");
+}
+
+[[nodiscard]] std::string_view find(std::span<const Field> fields, std::string_view name) {
+    for (const Field& field : fields) {
+        if (equals_ignore_case(field.name, name)) {
+            return field.value;
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+// Which file the script names; nothing when it names none. `file.path` is empty when it may not be sent.
+bool Dispatcher::find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file) {
+    const SiteSettings& settings = *site.root.settings;
+    const std::string_view target = find(fields, "X-Accel-Redirect");
+    file.name = target.empty() ? find(fields, "X-Sendfile") : target;
+    file.root = site.root;
+    if (file.name.empty()) {
+        return false;
+    }
+    // The scratch held the route, which is over.
+    routed_for_ = nullptr;
+    if (!target.empty()) {
+        const Result<std::string_view> path =
+            route::normalise_path(slice(target, 0, target.find('?')), setup_.path_scratch);
+        file.path = path.ok() && target.starts_with('/') ? path.value() : std::string_view();
+    } else if (const std::string_view path = below(file.name, settings.sendfile_root);
+               !settings.sendfile_root.empty() && !path.empty()) {
+        file.root.fd = site.sendfile_fd;
+        file.path = is_plain(path) ? path : std::string_view();
+        return true;
+    } else {
+        const std::string_view in_root = below(file.name, site.document_root);
+        file.path = is_plain(in_root) ? in_root : std::string_view();
+    }
+    // What a client could not have asked for as a file is no file for a script either.
+    if (file.path.ends_with('/') || route::has_hidden_segment(file.path) || route::is_script(settings, file.path) ||
+        route::shows_source(settings, file.path)) {
+        file.path = {};
+    }
+    return true;
+}
+
+// True when the script's answer is a file: then the reply is made, and PHP is free.
+bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
+    const std::span<const Field> fields = exchange.response.head().fields();
+    const Site& site = configuration_of(connection).sites[exchange.start.site];
+    NamedFile file;
+    if (!find_named_file(site, fields, file)) {
+        return false;
+    }
+    RequestHead head = setup_.engine->head(connection);
+    head.method = head.method == "HEAD" ? "HEAD" : "GET";
+    Reply sent;
+    TextBuffer text(setup_.text_scratch);
+    if (file.path.empty()) {
+        sent.status = 403;
+    } else {
+        files::serve(file.root, file.path, head, *setup_.mime, text, sent);
+    }
+    if (sent.status >= 400 && sent.status != 412 && sent.status != 416) {
+        log_named_file(connection, file, sent.status);
+        http::reply_with_status(reply, sent.status);
+    } else {
+        const bool has_type = !find(fields, "Content-Type").empty();
+        reply = sent;
+        reply.clear_fields();
+        // The file's own come first: of too many the script's are left out.
+        for (const Field& field : sent.fields()) {
+            if (!has_type || !equals_ignore_case(field.name, "Content-Type")) {
+                (void)reply.add_field(field.name, field.value);
+            }
+        }
+        for (const Field& field : fields) {
+            if (!is_about_file(field.name) && (sent.status < 300 || !equals_ignore_case(field.name, "Content-Type"))) {
+                (void)reply.add_field(field.name, field.value);
+            }
+        }
+    }
+    // What the fields point to stays until another exchange is opened; the reply is queued before.
+    setup_.upstream->let_finish(exchange);
+    connection.exchange = Handle();
+    return true;
+}
+
+void Dispatcher::log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status) {
+    LogLine line(*setup_.log, LogLevel::error);
+    describe(connection, line.text());
+    line.add(": ").add_number(status).add(": the script's file ");
+    line.text().append_escaped(file.name, 256);
+    line.add(file.path.empty() ? " may not be sent (see `sendfile_root` and `internal`)" : " cannot be sent").send();
+}
+
+}  // namespace fcgate::server
