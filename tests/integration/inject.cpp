@@ -122,6 +122,10 @@ FCGATE_MOVING(write, (int fd, const void* buffer, size_t size), (fd, buffer, siz
 FCGATE_MOVING(sendfile64, (int to, int from, off64_t* offset, size_t size), (to, from, offset, size),
               (to, from, offset, 1))
 
+FCGATE_MOVING(pwrite64, (int fd, const void* buffer, size_t size, off64_t at), (fd, buffer, size, at),
+              (fd, buffer, 1, at))
+FCGATE_MOVING(pread64, (int fd, void* buffer, size_t size, off64_t at), (fd, buffer, size, at), (fd, buffer, 1, at))
+
 extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     static auto* const real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
     if (!fails("sendmsg")) {
@@ -146,6 +150,15 @@ extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
 extern "C" int openat64(int folder, const char* path, int flags, ...) {
     static auto* const real = next<int (*)(int, const char*, int, ...)>("openat64");
     return fails("openat64") ? -1 : real(folder, path, flags);
+}
+
+extern "C" int open64(const char* path, int flags, ...) {
+    static auto* const real = next<int (*)(const char*, int, ...)>("open64");
+    va_list arguments;
+    va_start(arguments, flags);
+    const unsigned mode = va_arg(arguments, unsigned);
+    va_end(arguments);
+    return fails("open64") ? -1 : real(path, flags, mode);
 }
 
 extern "C" int fcntl64(int fd, int command, ...) {

@@ -171,22 +171,23 @@ void a_body_that_trickles_on_ends_the_script(Scene& scene) {
 }
 
 void a_body_at_a_modest_rate_is_taken(Scene& scene) {
-    scene.set("server.body_timeout", "300ms");
+    scene.set("server.body_timeout", "1s");
     scene.start();
+    scene.listen_php();
     scene.responder.start(scene.php, [](const PhpConnection& request, Buffer& cgi) {
         fcgate::Text<24> size;
         size.append_number(request.body().size());
         cgi.append("X: y\r\n\r\n").append(size.view());
     });
-    Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n");
+    Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 12000\r\n\r\n");
     Buffer part;
     part.append_pattern(200);
-    for (int i = 0; i < 20; ++i) {
+    for (int i = 0; i < 60; ++i) {
         // Three times the timeout in all.
         assert_false(wait_for(client.fd(), POLLIN, fcgate::monotonic_ms() + 45));
         assert_true(client.send(part.view()));
     }
-    expect_reply(client, 200, "4000");
+    expect_reply(client, 200, "12000");
     scene.responder.stop();
 }
 
@@ -207,7 +208,6 @@ void who_takes_nothing_of_a_script_is_let_go(Scene& scene) {
     scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) {
         cgi.append("X: y\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
     });
-    scene.listen_php();
     expect_stuck_client_ends(scene, get_script);
     scene.responder.stop();
     scene.expect_served();

@@ -47,8 +47,8 @@ Client& post_from(Scene& scene, std::string_view method, std::string_view field)
 
 void forms_of_other_sites_are_refused(Scene& scene) {
     scene.set("site.origin_check", "yes");
-    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
     scene.listen_php();
+    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
     scene.start();
     for (const std::string_view field :
          {"Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.example", "Origin: null"}) {
@@ -67,8 +67,8 @@ void forms_of_other_sites_are_refused(Scene& scene) {
 }
 
 void without_the_key_forms_come_from_anywhere(Scene& scene) {
-    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
     scene.listen_php();
+    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
     scene.start();
     Client& foreign = post_from(scene, "POST", "Sec-Fetch-Site: cross-site");
     expect_reply(foreign, 200, "hello");

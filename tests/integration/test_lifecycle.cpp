@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -21,7 +22,7 @@ constexpr std::string_view get_static = "GET /static.txt HTTP/1.1\r\nHost: local
 struct HostThread {
     fcgate_server* server = nullptr;
     int result = 1;
-    size_t turns = 0;  // of the loop
+    std::atomic<size_t> turns{0};  // of the loop
     pthread_t thread{};
 
     void start(void* (*main)(void*)) { assert_int_equal(pthread_create(&thread, nullptr, main, this), 0); }
