@@ -4,15 +4,20 @@
 
 all_architectures=(armhf armhf-musl aarch64 mips armel mipsel riscv64)
 
-# machine_of ARCH: sets triplet (Debian's name of the compiler) and package (what installs it).
+# machine_of ARCH: sets triplet (Debian's name of the compiler) and emulator.
 machine_of() {
     case $1 in
-    armhf | armhf-musl) triplet=arm-linux-gnueabihf ;;
-    armel) triplet=arm-linux-gnueabi ;;
-    aarch64 | mips | mipsel | riscv64) triplet=$1-linux-gnu ;;
+    armhf | armhf-musl) triplet=arm-linux-gnueabihf emulator=qemu-arm-static ;;
+    armel) triplet=arm-linux-gnueabi emulator=qemu-arm-static ;;
+    aarch64 | mips | mipsel | riscv64) triplet=$1-linux-gnu emulator=qemu-$1-static ;;
     *) fail "no cross build for '$1'; there are: ${all_architectures[*]}" ;;
     esac
-    package=g++-$triplet
+}
+
+# machine_command ARCH: what runs a program for ARCH here.
+machine_command() {
+    machine_of "$1"
+    echo "$emulator -L /usr/$triplet"
 }
 
 # cross_tree ARCH NAME MESON-ARGUMENT...: configures and compiles build-NAME with the bundled libraries, and sets tree.
@@ -20,7 +25,7 @@ cross_tree() {
     local arch=$1 name=$2 cross_files=()
     shift 2
     machine_of "$arch"
-    need_packages "${build_packages[@]}" "$package" qemu-user-static
+    need_packages "${build_packages[@]}" "g++-$triplet" qemu-user-static
     if [ "${arch%-musl}" != "$arch" ]; then
         musl_toolchain "${arch%-musl}" "$triplet"
         cross_files+=(--cross-file "$musl_home/meson.ini")

@@ -6,6 +6,9 @@
 
 namespace fcgate {
 
+// A device outlives 2038.
+static_assert(sizeof(time_t) == 8, "this C library has a 32-bit time_t: glibc before 2.34 and musl before 1.2 do");
+
 inline constexpr int64_t never = INT64_MAX;
 
 // Milliseconds since some fixed point in the past.

@@ -68,8 +68,8 @@ void Log::write(LogLevel level, const TextBuffer& message) const {
 bool Log::admit() const {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);
-    const int64_t second = now.tv_sec;
-    int64_t before = second_.load();
+    const auto second = static_cast<uint32_t>(now.tv_sec);
+    uint32_t before = second_.load();
     if (before != second && second_.compare_exchange_strong(before, second)) {
         const uint32_t lines = lines_.exchange(0);
         if (lines > limits::log_lines_per_second) {

@@ -38,7 +38,8 @@ class Log {
     [[nodiscard]] bool admit() const;
     void put(LogLevel level, std::string_view message) const;
 
-    mutable std::atomic<int64_t> second_{0};  // for which lines are counted
+    mutable std::atomic<uint32_t> second_{
+        0};  // for which lines are counted; no more bits than every machine has atomics for
     mutable std::atomic<uint32_t> lines_{0};  // in it
     const char* path_ = nullptr;
     Descriptor file_;

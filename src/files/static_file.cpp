@@ -8,6 +8,8 @@
 
 namespace fcgate::files {
 
+static_assert(sizeof(off_t) == 8, "files past 2 GiB need -D_FILE_OFFSET_BITS=64");
+
 namespace {
 
 static_assert(sizeof(off_t) == 8, "files past 2 GiB: compile with -D_FILE_OFFSET_BITS=64");

@@ -124,7 +124,7 @@ void Server::put_in_force(Configuration& after) {
         // A gate that nobody used is resized by the first worker, with the others.
         backends_.set(after.gates[number], &after.settings->backends[number]);
     }
-    common_.stop_timeout = after.settings->server.stop_timeout_ms;
+    common_.stop_timeout_ms = static_cast<uint32_t>(after.settings->server.stop_timeout_ms);
     log_.set_level(after.settings->server.log_level);
     const auto workers = static_cast<uint32_t>(workers_.size());
     after.holders = workers;

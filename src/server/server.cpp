@@ -45,7 +45,7 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     first.settings = settings_;
     first.is_used = true;
     common_.configuration = &first;
-    common_.stop_timeout = settings.server.stop_timeout_ms;
+    common_.stop_timeout_ms = static_cast<uint32_t>(settings.server.stop_timeout_ms);
     return status == Status::ok ? first.listeners.open(settings.server.listen, nullptr, error) : status;
 }
 
@@ -283,8 +283,7 @@ void Server::thread_ended() {
 }
 
 void Server::stop(int64_t deadline) {
-    int64_t before = common_.deadline.load();
-    while (deadline < before && !common_.deadline.compare_exchange_weak(before, deadline)) {}
+    common_.deadline.bring_forward(deadline);
     // Before that they look at the order when they begin.
     if (prepared_) {
         for (Worker& worker : workers_) {

@@ -71,7 +71,7 @@ class Server {
     [[nodiscard]] Status wait(int timeout_ms) const;
 
     // Of the configuration in force. Any thread.
-    [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout.load(); }
+    [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout_ms.load(); }
     [[nodiscard]] const Log& log() const { return log_; }
     [[nodiscard]] const Arena& arena() const { return arena_; }
 

@@ -364,7 +364,7 @@ void Worker::follow_orders(int64_t now) {
                 .send();
         }
     }
-    const int64_t deadline = setup_.common->deadline.load();
+    const int64_t deadline = setup_.common->deadline.get();
     if (deadline == never || deadline >= stop_deadline_) {
         return;
     }

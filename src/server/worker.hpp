@@ -18,6 +18,7 @@
 #include "server/dispatcher.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
+#include "server/shared_deadline.hpp"
 #include "server/waiting_room.hpp"
 #include "spawn/supervisor.hpp"
 
@@ -26,8 +27,8 @@ namespace fcgate::server {
 // What all workers see: orders, written by any thread, also from signal handlers; and how full the others are.
 struct Common {
     std::atomic<Configuration*> configuration{nullptr};  // in force
-    std::atomic<int64_t> stop_timeout{0};                // of it
-    std::atomic<int64_t> deadline{never};                // monotonic; never: go on serving
+    std::atomic<uint32_t> stop_timeout_ms{0};            // of it
+    SharedDeadline deadline;                             // never: go on serving
     std::atomic<bool> reopen_logs{false};
     std::atomic<uint32_t> connections{0};
     std::atomic<uint32_t> spooled_kib{0};

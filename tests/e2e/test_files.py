@@ -69,6 +69,24 @@ class Files(ServedCase):
             self.assertEqual(response.field('Content-Range'), f'bytes */{len(self.large)}')
             self.assertEqual(client.ask('GET', '/files/plain.txt').text, 'plain text\n')
 
+    def test_range_beyond_4_gigabytes(self):
+        size, marks = (5 << 30) + 3, {(1 << 31) - 2: b'2 GiB', (1 << 32) - 2: b'4 GiB', (5 << 30) - 2: b'end!!'}
+        with open(self.root / 'files' / 'sparse.bin', 'wb') as sparse:
+            for offset, mark in marks.items():
+                sparse.seek(offset)
+                sparse.write(mark)
+        for offset, mark in marks.items():
+            with self.subTest(offset=offset), self.client() as client:
+                response = client.ask('GET', '/files/sparse.bin', [('Range', f'bytes={offset - 1}-{offset + 4}')])
+                self.assert_status(response, 206)
+                self.assertEqual(response.field('Content-Range'), f'bytes {offset - 1}-{offset + 4}/{size}')
+                self.assertEqual(response.body, b'\0' + mark)
+                head = client.ask('HEAD', '/files/sparse.bin')
+                self.assertEqual(head.field('Content-Length'), str(size))
+                last = client.ask('GET', '/files/sparse.bin', [('Range', 'bytes=-5')])
+                self.assertEqual(last.field('Content-Range'), f'bytes {size - 5}-{size - 1}/{size}')
+                self.assertEqual(last.body, b'end!!')
+
     def test_revalidation(self):
         with self.client() as client:
             first = client.ask('GET', '/files/style.css')
