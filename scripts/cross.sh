@@ -4,6 +4,13 @@
 
 all_architectures=(armhf armhf-musl aarch64 mips armel mipsel riscv64)
 
+# Nothing of this machine but the compiler.
+bundled_build=(-Dlibmicrohttpd=bundled -Dinih=bundled --force-fallback-for=cmocka -Dwerror=true)
+# What makes a build small: libmicrohttpd goes without its own words for the log, fcgate has words for what it refuses.
+# shellcheck disable=SC2034 # used by those who source this
+smallest_build=(-Dbuildtype=minsize -Db_ndebug=true -Db_lto=true -Dlibmicrohttpd:messages=false -Dtests=disabled
+    -Dexamples=disabled)
+
 # machine_of ARCH: sets triplet (Debian's name of the compiler) and emulator.
 machine_of() {
     case $1 in
@@ -32,8 +39,7 @@ cross_tree() {
     fi
     cross_files+=(--cross-file "$project_root/cross/$arch.ini")
     tree=$project_root/build-$name
-    configure_tree "$tree" "${cross_files[@]}" -Dlibmicrohttpd=bundled -Dinih=bundled -Dwerror=true \
-        --force-fallback-for=cmocka "$@"
+    configure_tree "$tree" "${cross_files[@]}" "${bundled_build[@]}" "$@"
     say "compiling ${tree##*/}"
     ninja -C "$tree" --quiet
 }
@@ -107,7 +113,3 @@ $1/crtn.o
 
 EOF
 }
-
-# What makes a build small.
-# shellcheck disable=SC2034 # used by those who source this
-smallest_build=(-Dbuildtype=minsize -Db_ndebug=true -Db_lto=true)
