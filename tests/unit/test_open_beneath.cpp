@@ -149,6 +149,22 @@ void the_whole_file_system_can_be_the_root(void**) {
     close(root);
 }
 
+void the_root_itself_is_a_folder_below_it(void**) {
+    TempTree tree;
+    tree.folder("b");
+    tree.link("..", "b/up");
+    for (const Open open_file : both) {
+        for (const std::string_view path : {"/", "/b/up", "/b/"}) {
+            const Result<int> fd = open_file(tree.fd(), path);
+            check_status(fd.status(), Status::ok);
+            struct stat status;
+            assert_int_equal(fstat(fd.value(), &status), 0);
+            assert_true(S_ISDIR(status.st_mode));
+            close(fd.value());
+        }
+    }
+}
+
 void nothing_waits_for_a_fifo(void**) {
     TempTree tree;
     tree.fifo("fifo");
@@ -233,6 +249,7 @@ int main() {
         cmocka_unit_test(a_root_whose_name_begins_another_is_no_way_in),
         cmocka_unit_test(broken_links_and_loops_are_not_found),
         cmocka_unit_test(the_whole_file_system_can_be_the_root),
+        cmocka_unit_test(the_root_itself_is_a_folder_below_it),
         cmocka_unit_test(nothing_waits_for_a_fifo),
         cmocka_unit_test(a_long_name_is_told),
         cmocka_unit_test(no_rights_no_descriptor),
