@@ -1,8 +1,9 @@
 // Owns: a deadline that any thread and any signal handler may bring forward, and that every worker reads.
 // Must not touch: locks. 32-bit MIPS and ARMv5 have no atomics wider than 32 bits without one, and a signal handler cannot wait: so it is
-// kept in steps of 64 ms, which are enough for eight years of running.
+// kept in steps of 32 ms, which reach for four years of running; afterwards any deadline has passed.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -12,12 +13,12 @@ namespace fcgate::server {
 
 class SharedDeadline {
   public:
-    static constexpr int64_t step_ms = 64;
+    static constexpr int64_t step_ms = 32;
 
-    // Only ever to an earlier one, by up to a step earlier than asked for.
+    // Only ever to an earlier one. What is kept is the end of the step that `deadline` lies in; 0 has always passed.
     void bring_forward(int64_t deadline) {
-        const int64_t step = deadline <= 0 ? 0 : deadline / step_ms;
-        const uint32_t wanted = step < none ? static_cast<uint32_t>(step) : none;
+        const int64_t step = std::clamp<int64_t>(deadline, 0, latest) / step_ms + (deadline > 0 ? 1 : 0);
+        const uint32_t wanted = deadline == never ? none : static_cast<uint32_t>(step);
         uint32_t before = step_.load();
         while (wanted < before && !step_.compare_exchange_weak(before, wanted)) {}
     }
@@ -29,6 +30,7 @@ class SharedDeadline {
 
   private:
     static constexpr uint32_t none = UINT32_MAX;
+    static constexpr int64_t latest = int64_t{none - 2} * step_ms;
 
     static_assert(std::atomic<uint32_t>::is_always_lock_free);
     std::atomic<uint32_t> step_{none};
