@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <array>
+#include <cerrno>
 
 #include "base/account.hpp"
 #include "scene.hpp"
@@ -46,7 +47,25 @@ void expect_failure(Scene& scene, Client& client, unsigned status, std::string_v
 
 // ---- no connection --------------------------------------------------------------------------------------------------
 
+// qemu's user mode leaves the host's number in SO_ERROR, and MIPS counts otherwise.
+[[nodiscard]] bool is_so_error_right() {
+    const int listener = listen_on(tcp_address("127.0.0.1", 0), 1);
+    const Address nobody = bound_address(listener);
+    close(listener);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    (void)connect(fd, nobody.get(), nobody.length);
+    (void)wait_for(fd, POLLOUT, soon());
+    int error = 0;
+    socklen_t size = sizeof error;
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    close(fd);
+    return error == ECONNREFUSED;
+}
+
 void nothing_listens(Scene& scene) {
+    if (!is_so_error_right()) {
+        return;
+    }
     scene.listen_php();
     scene.start();
     scene.php.stop_listening();
