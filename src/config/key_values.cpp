@@ -1,4 +1,5 @@
 // What a key does with its values: the other half of keys.hpp.
+#include "base/features.hpp"
 #include "config/keys.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -99,6 +100,10 @@ Status set_quantity(const Key& key, void* section, std::string_view value, TextB
 }
 
 // Says why an address is not taken: for some reasons the example alone would not help.
+void add_missing(const char* option, TextBuffer& message) {
+    message.append("this fcgate was built without it (-D").append(option).append("=disabled)");
+}
+
 Status wrong_address(const Key& key, Status reason, std::string_view value, TextBuffer& message) {
     if (reason == Status::too_large) {
         return wrong(key, value, "is too long for a socket (107 bytes)", message);
@@ -214,6 +219,10 @@ void clear_rules(const Key& key, Access& rules) {
 }
 
 Status check_support(const Key& key, std::string_view value, TextBuffer& message) {
+    if (key.option != nullptr) {
+        add_missing(key.option, message);
+        return Status::refused;
+    }
     if (key.only != nullptr && value != key.only) {
         message.append("not supported yet; leave it ").append(*key.only == '\0' ? "out" : key.only);
         return Status::refused;
@@ -281,6 +290,11 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
             value_of<std::string_view>(key, section) = value;
             return Status::ok;
         case Type::address: {
+            if (!features::spawn && value == "spawn") {
+                message.append("\"spawn\": ");
+                add_missing("spawn", message);
+                return Status::refused;
+            }
             const Status status = parse_backend_address(value, value_of<BackendSettings>(key, section));
             return status == Status::ok ? status : wrong_address(key, status, value, message);
         }

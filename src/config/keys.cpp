@@ -4,6 +4,7 @@
 #include <array>
 #include <type_traits>
 
+#include "base/features.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -121,6 +122,18 @@ constexpr Key at_start(Key key) {
     return key;
 }
 
+// The row of a key that belongs to a feature: a build without it knows the key, and refuses it.
+constexpr Key part_of(bool feature, const char* option, Key key) {
+    if (!feature) {
+        return {.name = key.name, .type = Type::unbuilt, .option = option};
+    }
+    return key;
+}
+
+constexpr Key of_spawn(Key key) {
+    return part_of(features::spawn, "spawn", key);
+}
+
 constexpr Key server_keys[] = {
     without({.name = "listen",
              .type = Type::listen,
@@ -178,9 +191,9 @@ constexpr Key backend_keys[] = {
     time<&BackendSettings::park_timeout_ms>("park_timeout", 0),
     time<&BackendSettings::response_timeout_ms>("response_timeout"),
     choice<&BackendSettings::finish_on_abort>("on_abort", "close", "finish", "close or finish"),
-    text<&BackendSettings::command>("command", nullptr, ""),
-    time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms),
-    pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M"),
+    of_spawn(text<&BackendSettings::command>("command", nullptr, "")),
+    of_spawn(time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms)),
+    of_spawn(pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M")),
 };
 
 constexpr Key site_keys[] = {
@@ -198,7 +211,7 @@ constexpr Key site_keys[] = {
     words<&SiteSettings::links_to>("links_to", is_absolute_path,
                                    "absolute paths of folders, for example /var/lib/wiki"),
     words<&SiteSettings::no_scripts>("no_scripts", is_url_path, "paths of folders, for example /uploads"),
-    flag<&SiteSettings::listing>("listing"),
+    part_of(features::listing, "listing", flag<&SiteSettings::listing>("listing")),
     text<&SiteSettings::backend>(
         "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
         "the NAME of a [backend NAME]"),

@@ -51,6 +51,7 @@ struct Key {
     // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`.
     const char* only = nullptr;
     const char* not_yet = nullptr;
+    const char* option = nullptr;  // of Meson, by which this build is without it
 };
 
 // In the order in which print() shows them.

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/features.hpp"
 #include "base/text.hpp"
 #include "route/source_guard.hpp"
 
@@ -235,6 +236,9 @@ bool Search::at_front_controller() {
 }
 
 bool Search::at_folder() {
+    if constexpr (!features::listing) {
+        return false;
+    }
     if (!site_.settings->listing || !path_.ends_with('/') || look(path_.data()) != Found::folder) {
         return false;
     }

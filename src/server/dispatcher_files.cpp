@@ -1,4 +1,5 @@
 // The part of Dispatcher that answers without a script: files, folders, refusals.
+#include "base/features.hpp"
 #include "files/listing.hpp"
 #include "files/static_file.hpp"
 #include "http/status_page.hpp"
@@ -37,6 +38,9 @@ void Dispatcher::serve_file(const http::Connection& connection, const RequestHea
 }
 
 void Dispatcher::list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+    if constexpr (!features::listing) {
+        return;  // nothing is decided so
+    }
     if (head.method != "GET" && head.method != "HEAD") {
         refuse(connection, reply, 405, "a folder's list is only to be read");
         return;

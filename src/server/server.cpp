@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/features.hpp"
 #include "http/library.hpp"
 #include "http/listener.hpp"
 
@@ -51,6 +52,9 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
 
 Status Server::start_spawner(ServerError& error) {
     error.clear();
+    if constexpr (!features::spawn) {
+        return Status::ok;  // no setting asks for it
+    }
     if (!spawn::needs_plan(*settings_)) {
         return Status::ok;
     }
@@ -112,8 +116,10 @@ Status Server::prepare(ServerError& error) {
     if (roots != Status::ok) {
         return roots;
     }
-    if (plan_ != nullptr) {
-        init_supervisor();
+    if constexpr (features::spawn) {
+        if (plan_ != nullptr) {
+            init_supervisor();
+        }
     }
     return make_workers(pools, error);
 }
@@ -328,7 +334,9 @@ void Server::finish() {
         worker.finish();
         worker.~Worker();
     }
-    spawner_.finish();
+    if constexpr (features::spawn) {
+        spawner_.finish();
+    }
     clients_.finish();
     for (fastcgi::Gate& gate : gates_) {
         gate.finish();

@@ -145,6 +145,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
 
 fastcgi::Starter Worker::starter() {
     fastcgi::Starter starter;
+    if constexpr (!features::spawn) {
+        return starter;
+    }
     starter.context = setup_.supervisor;
     starter.want = [](void* context, uint32_t backend, TextBuffer& path) {
         return static_cast<spawn::Supervisor*>(context)->want(backend, path);
@@ -244,7 +247,9 @@ void Worker::handle(uint64_t packed, uint32_t events) {
             engine_.on_linger_event(tag.handle);
             break;
         case EventKind::spawner:
-            setup_.supervisor->on_reports(timers_);
+            if constexpr (features::spawn) {
+                setup_.supervisor->on_reports(timers_);
+            }
             break;
     }
 }
@@ -274,7 +279,9 @@ void Worker::handle_timers(int64_t now) {
                 on_waiting_timer(now);
                 break;
             case TimerKind::php:
-                setup_.supervisor->on_timer(timers_, now);
+                if constexpr (features::spawn) {
+                    setup_.supervisor->on_timer(timers_, now);
+                }
                 break;
             case TimerKind::stop:
                 LogLine(*setup_.log, LogLevel::warning)

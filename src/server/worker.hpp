@@ -9,6 +9,7 @@
 
 #include "base/arena.hpp"
 #include "base/descriptor.hpp"
+#include "base/features.hpp"
 #include "base/pages.hpp"
 #include "base/timers.hpp"
 #include "fastcgi/upstream.hpp"
@@ -76,7 +77,9 @@ class Worker {
     void change_over();
     void change_listeners(Configuration& next);
     void let_go();
-    [[nodiscard]] bool runs_supervisor() const { return setup_.supervisor != nullptr && setup_.number == 0; }
+    [[nodiscard]] bool runs_supervisor() const {
+        return features::spawn && setup_.supervisor != nullptr && setup_.number == 0;
+    }
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
     void accept_from(int listener);

@@ -1,3 +1,4 @@
+#include "base/features.hpp"
 #include "config/settings.hpp"
 #include "test_support.hpp"
 
@@ -37,6 +38,9 @@ void must_not_pass(Settings& settings, Status expected, std::string_view text, c
 }
 
 void spawned_php_is_understood(void** /*state*/) {
+    if (!features::spawn) {
+        _skip(__FILE__, __LINE__);
+    }
     constexpr struct {
         const char* name;
         const char* value;

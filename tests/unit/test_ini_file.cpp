@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/features.hpp"
 #include "config/settings.hpp"
 #include "test_support.hpp"
 
@@ -232,6 +233,9 @@ void a_long_path_leaves_room_for_the_message(void** /*state*/) {
 }
 
 void what_print_shows_can_be_loaded_again(void** /*state*/) {
+    if (!features::spawn) {
+        _skip(__FILE__, __LINE__);
+    }
     static Settings settings;
     static Settings again;
     static Text<65536> first;
@@ -258,6 +262,9 @@ void what_print_shows_can_be_loaded_again(void** /*state*/) {
 }
 
 void the_fullest_configuration_can_be_printed(void** /*state*/) {
+    if (!features::spawn) {
+        _skip(__FILE__, __LINE__);
+    }
     static Settings settings;
     static Text<65536> printed;
     ConfigError error;

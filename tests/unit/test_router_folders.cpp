@@ -1,6 +1,7 @@
 // Folders with rules of their own: no_scripts, internal, listing.
 #include <array>
 
+#include "base/features.hpp"
 #include "route/router.hpp"
 #include "route_fixture.hpp"
 
@@ -89,6 +90,9 @@ void internal_paths_do_not_exist_for_clients(void**) {
 }
 
 void a_folder_is_listed_only_if_it_may_be(void**) {
+    if (!features::listing) {
+        _skip(__FILE__, __LINE__);
+    }
     Fixture site;
     site.tree.folder("files");
     site.tree.file("files/a.txt");

@@ -1,3 +1,4 @@
+#include "base/features.hpp"
 #include "config/settings.hpp"
 #include "test_support.hpp"
 
@@ -367,6 +368,9 @@ void get_says_when_the_room_is_too_small(void** /*state*/) {
 }
 
 void print_shows_every_key_with_its_value(void** /*state*/) {
+    if (!features::all) {
+        _skip(__FILE__, __LINE__);
+    }
     Settings settings;
     make_servable(settings);
     must_set(settings, "site.param", "A b c");
@@ -437,6 +441,24 @@ internal =
 )");
 }
 
+// A build with the feature takes the value.
+void check_part_of(bool feature, const char* section, const char* key, const char* value, const char* option) {
+    Settings settings;
+    ConfigError error;
+    test::check_status(settings.set(section, key, value, error), feature ? Status::ok : Status::refused);
+    if (!feature) {
+        assert_non_null(strstr(error.text.c_str(), option));
+    }
+}
+
+void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
+    check_part_of(features::spawn, "backend", "address", "spawn", "-Dspawn=disabled");
+    check_part_of(features::spawn, "backend", "command", "/usr/bin/php-cgi", "-Dspawn=disabled");
+    check_part_of(features::spawn, "backend", "idle_stop", "1m", "-Dspawn=disabled");
+    check_part_of(features::spawn, "backend", "php", "memory_limit 32M", "-Dspawn=disabled");
+    check_part_of(features::listing, "site", "listing", "yes", "-Dlisting=disabled");
+}
+
 }  // namespace
 
 int main() {
@@ -460,6 +482,7 @@ int main() {
         cmocka_unit_test(unknown_names_have_no_value),
         cmocka_unit_test(get_says_when_the_room_is_too_small),
         cmocka_unit_test(print_shows_every_key_with_its_value),
+        cmocka_unit_test(a_key_that_the_build_left_out_says_which_option_did_it),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

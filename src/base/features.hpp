@@ -1,0 +1,11 @@
+// Owns: what this build of fcgate can do, as chosen by Meson's options. Code of a feature stands in `if constexpr (features::name)`, so
+// that it is compiled in every build; what nobody calls then is not linked.
+#pragma once
+
+namespace fcgate::features {
+
+inline constexpr bool listing = FCGATE_WITH_LISTING;
+inline constexpr bool spawn = FCGATE_WITH_SPAWN;
+inline constexpr bool all = listing && spawn;
+
+}  // namespace fcgate::features
