@@ -11,20 +11,22 @@ bundled_build=(-Dlibmicrohttpd=bundled -Dinih=bundled --force-fallback-for=cmock
 smallest_build=(-Dbuildtype=minsize -Db_ndebug=true -Db_lto=true -Dlibmicrohttpd:messages=false -Dtests=disabled
     -Dexamples=disabled)
 
-# machine_of ARCH: sets triplet (Debian's name of the compiler) and emulator.
+# machine_of ARCH: sets triplet, Debian's name of the compiler, and loader, what runs a program for ARCH here.
 machine_of() {
+    local emulator=qemu-$1-static linker=ld.so.1
+    triplet=$1-linux-gnu
     case $1 in
-    armhf | armhf-musl) triplet=arm-linux-gnueabihf emulator=qemu-arm-static ;;
-    armel) triplet=arm-linux-gnueabi emulator=qemu-arm-static ;;
-    aarch64 | mips | mipsel | riscv64) triplet=$1-linux-gnu emulator=qemu-$1-static ;;
+    armhf | armhf-musl) triplet=arm-linux-gnueabihf emulator=qemu-arm-static linker=ld-linux-armhf.so.3 ;;
+    armel) triplet=arm-linux-gnueabi emulator=qemu-arm-static linker=ld-linux.so.3 ;;
+    aarch64) linker=ld-linux-aarch64.so.1 ;;
+    riscv64) linker=ld-linux-riscv64-lp64d.so.1 ;;
+    mips | mipsel) ;;
     *) fail "no cross build for '$1'; there are: ${all_architectures[*]}" ;;
     esac
-}
-
-# machine_command ARCH: what runs a program for ARCH here.
-machine_command() {
-    machine_of "$1"
-    echo "$emulator -L /usr/$triplet"
+    loader=("$emulator")
+    if [ "${1%-musl}" = "$1" ]; then
+        loader+=("/usr/$triplet/lib/$linker" --library-path "/usr/$triplet/lib")
+    fi
 }
 
 # cross_tree ARCH NAME MESON-ARGUMENT...: configures and compiles build-NAME with the bundled libraries, and sets tree.

@@ -97,5 +97,9 @@ configure_tree() {
     printf '%s\n' "$*" >"$tree/setup-arguments"
 }
 
+# The arguments that leave out every feature which can be left out.
+# shellcheck disable=SC2034 # used by those who source this
+without_features=(-Dlisting=disabled -Dspawn=disabled)
+
 # shellcheck disable=SC2034 # used by those who source this
 build_packages=(ca-certificates g++ meson ninja-build pkg-config libcmocka-dev libinih-dev libmicrohttpd-dev)
