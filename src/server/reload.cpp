@@ -30,7 +30,7 @@ namespace {
 }  // namespace
 
 Status Server::reload(Settings& next, ServerError& error) {
-    if (common_.deadline.load() != never) {
+    if (common_.deadline.get() != never) {
         return explain(error, Status::gone, "the server is being stopped", "", 0);
     }
     Configuration& before = *common_.configuration.load();
