@@ -1,5 +1,6 @@
 #include "server/budget.hpp"
 
+#include "base/features.hpp"
 #include "http/footprint.hpp"
 #include "server/pools.hpp"
 #include "server/server.hpp"
@@ -90,7 +91,7 @@ void Budget::add_process(const Settings& settings) {
     add(group, "stacks of threads", limits::thread_stack, settings.server.threads);
     add(group, "main stack", limits::main_stack, 1);
     add(group, "data of program and C library", limits::process_data, 1);
-    if (may_spawn(settings)) {
+    if (features::spawn && may_spawn(settings)) {
         add(group, "plan for PHP", sizeof(spawn::Plan), 1);
         add("spawner", "process that starts PHP", limits::spawner_memory, 1);
     }

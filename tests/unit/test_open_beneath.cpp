@@ -155,7 +155,7 @@ void the_root_itself_is_a_folder_below_it(void**) {
     tree.link("..", "b/up");
     for (const Open open_file : both) {
         for (const std::string_view path : {"/", "/b/up", "/b/"}) {
-            const Result<int> fd = open_file(tree.fd(), path);
+            const Result<int> fd = open_file(tree.fd(), path, {});
             check_status(fd.status(), Status::ok);
             struct stat status;
             assert_int_equal(fstat(fd.value(), &status), 0);
