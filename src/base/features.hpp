@@ -6,6 +6,7 @@ namespace fcgate::features {
 
 inline constexpr bool listing = FCGATE_WITH_LISTING;
 inline constexpr bool spawn = FCGATE_WITH_SPAWN;
-inline constexpr bool all = listing && spawn;
+inline constexpr bool spool = FCGATE_WITH_SPOOL;
+inline constexpr bool all = listing && spawn && spool;
 
 }  // namespace fcgate::features

@@ -216,8 +216,8 @@ constexpr Key site_keys[] = {
         "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
         "the NAME of a [backend NAME]"),
     size<&SiteSettings::max_body>("max_body", 0, 4096 * mib),
-    FCGATE_SPOOL ? text<&SiteSettings::spool>("spool", is_spool_folder, "an absolute path, for example /tmp")
-                 : unbuilt("spool"),
+    part_of(features::spool, "spool",
+            text<&SiteSettings::spool>("spool", is_spool_folder, "an absolute path, for example /tmp")),
     access("allow", true),
     access("deny", false),
     {.name = "trusted_proxy",

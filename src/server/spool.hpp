@@ -8,13 +8,14 @@
 #include <span>
 #include <string_view>
 
+#include "base/features.hpp"
 #include "base/slots.hpp"
 #include "base/status.hpp"
 
 namespace fcgate::server {
 
 // Built in (Meson option `spool`). Without it a chunked body for a script is answered 411.
-constexpr bool has_spool = FCGATE_SPOOL != 0;
+constexpr bool has_spool = features::spool;
 
 struct SpooledBody {
     // The pool's

@@ -1,4 +1,5 @@
 // How a request's body flows to the script, and what happens to one that is not wanted.
+#include "base/features.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -281,7 +282,7 @@ constexpr std::string_view chunked_and_another =
 
 void a_chunked_body_reaches_php_whole(Scene& scene) {
     scene.start();
-    if (FCGATE_SPOOL == 0) {
+    if (!fcgate::features::spool) {
         return;
     }
     scene.responder.start(scene.php, &echo);
@@ -292,7 +293,7 @@ void a_chunked_body_reaches_php_whole(Scene& scene) {
 }
 
 void a_chunked_body_without_a_spool_is_411(Scene& scene) {
-    if (FCGATE_SPOOL != 0) {
+    if (fcgate::features::spool) {
         scene.set("site.spool", "");
     }
     scene.start();

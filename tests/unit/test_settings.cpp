@@ -456,6 +456,7 @@ void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::spawn, "backend", "command", "/usr/bin/php-cgi", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "idle_stop", "1m", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "php", "memory_limit 32M", "-Dspawn=disabled");
+    check_part_of(features::spool, "site", "spool", "/tmp", "-Dspool=disabled");
     check_part_of(features::listing, "site", "listing", "yes", "-Dlisting=disabled");
 }
 
