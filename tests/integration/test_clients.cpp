@@ -173,7 +173,6 @@ void a_body_that_trickles_on_ends_the_script(Scene& scene) {
 void a_body_at_a_modest_rate_is_taken(Scene& scene) {
     scene.set("server.body_timeout", "1s");
     scene.start();
-    scene.listen_php();
     scene.responder.start(scene.php, [](const PhpConnection& request, Buffer& cgi) {
         fcgate::Text<24> size;
         size.append_number(request.body().size());
@@ -205,6 +204,7 @@ void expect_stuck_client_ends(Scene& scene, std::string_view request) {
 }
 
 void who_takes_nothing_of_a_script_is_let_go(Scene& scene) {
+    scene.listen_php();
     scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) {
         cgi.append("X: y\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
     });
