@@ -171,6 +171,9 @@ Status add_pair(const Key& key, void* section, std::string_view value, TextBuffe
     if (rest.empty()) {
         return wrong(key, name, "has no value", message);
     }
+    if (key.accepts_value != nullptr && !key.accepts_value(rest)) {
+        return wrong(key, rest, "is not right", message);
+    }
     return list.push_back({name, rest}) ? Status::ok : no_room(Pairs::capacity(), message);
 }
 

@@ -72,6 +72,11 @@ constexpr Key pairs(std::string_view name, bool (*accepts)(std::string_view), co
     return {.name = name, .type = Type::pairs, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
 }
 
+constexpr Key with_values(Key key, bool (*accepts_value)(std::string_view)) {
+    key.accepts_value = accepts_value;
+    return key;
+}
+
 // A key whose feature is not built yet; it has no place in the settings. To build it, give it one and another row here.
 constexpr Key unbuilt(std::string_view name, const char* only = "") {
     return {.name = name, .type = Type::unbuilt, .only = only};
@@ -161,6 +166,7 @@ constexpr Key server_keys[] = {
     at_start(size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib)),
     at_start(size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib)),
     text<&ServerSettings::unknown_host>("unknown_host", is_unknown_host, "refuse, or redirect http://192.168.1.1/"),
+    text<&ServerSettings::release>("release", is_release, "at most 32 letters, digits, dots, dashes and underscores"),
     at_start(size<&ServerSettings::spool_total>("spool_total", 0, 4096 * mib)),
     time<&ServerSettings::header_timeout_ms>("header_timeout"),
     time<&ServerSettings::body_timeout_ms>("body_timeout"),
@@ -225,6 +231,9 @@ constexpr Key site_keys[] = {
      .at = MemberOf<&SiteSettings::trusted_proxies>::at,
      .hint = network_hint},
     flag<&SiteSettings::origin_check>("origin_check"),
+    flag<&SiteSettings::precompressed>("precompressed"),
+    with_values(pairs<&SiteSettings::expires>("expires", is_url_path, "PATH TIME, for example /assets/ 30d"),
+                is_expiry),
     pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
     pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
     unbuilt("error_page"),

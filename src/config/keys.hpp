@@ -44,9 +44,10 @@ struct Key {
     void* (*at)(void* section) = nullptr;
     uint64_t least = 0;  // number, size (bytes), time (ms)
     uint64_t most = 0;
-    bool (*accepts)(std::string_view text) = nullptr;  // text; each word of words and index; the name of a pair
-    const char* hint = "";                             // completes "..., write "
-    std::string_view off = "no";                       // flag: what it is called
+    bool (*accepts_value)(std::string_view text) = nullptr;  // of a pair
+    bool (*accepts)(std::string_view text) = nullptr;        // text; each word of words and index; the name of a pair
+    const char* hint = "";                                   // completes "..., write "
+    std::string_view off = "no";                             // flag: what it is called
     std::string_view on = "yes";
     // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`.
     const char* only = nullptr;

@@ -79,8 +79,10 @@ struct SiteSettings {
     std::string_view script_suffix = ".php";
     FixedList<std::string_view, limits::words_per_key> no_scripts;  // paths below which nothing is run
     FixedList<std::string_view, limits::words_per_key> internal;    // paths that only X-Accel-Redirect reaches
-    std::string_view sendfile_root;                                 // X-Sendfile may also point below it
-    FixedList<std::string_view, limits::words_per_key> links_to;    // folders outside the root that links may lead to
+    bool precompressed = true;
+    FixedList<Pair, limits::pairs_per_site> expires;
+    std::string_view sendfile_root;                               // X-Sendfile may also point below it
+    FixedList<std::string_view, limits::words_per_key> links_to;  // folders outside the root that links may lead to
     bool listing = false;
     std::string_view backend;   // name; empty: the first
     size_t backend_number = 0;  // filled in by check()
@@ -115,6 +117,7 @@ struct ServerSettings {
     uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
     std::string_view unknown_host = "refuse";                     // or "redirect URL"
+    std::string_view release;                                     // in entity tags; empty: the build id of os-release
     uint64_t spool_total = uint64_t{16} * 1024 * 1024;            // of all bodies in `spool`
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;

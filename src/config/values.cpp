@@ -74,6 +74,12 @@ Result<uint64_t> parse_time(std::string_view text) {
     if (text.ends_with('m')) {
         return parse_scaled(slice(text, 0, text.size() - 1), minute_ms);
     }
+    if (text.ends_with('h')) {
+        return parse_scaled(slice(text, 0, text.size() - 1), 60 * minute_ms);
+    }
+    if (text.ends_with('d')) {
+        return parse_scaled(slice(text, 0, text.size() - 1), 24 * 60 * minute_ms);
+    }
     return Status::malformed;  // 10 could mean anything
 }
 
@@ -203,6 +209,17 @@ bool is_file_path(std::string_view text) {
 
 bool is_absolute_path(std::string_view text) {
     return is_file_path(text) && is_url_path(text);
+}
+
+bool is_expiry(std::string_view text) {
+    constexpr uint64_t most = 3650 * 24 * 60 * minute_ms;
+    const Result<uint64_t> time = parse_time(text);
+    return time.ok() && time.value() <= most;
+}
+
+bool is_release(std::string_view text) {
+    constexpr size_t longest = 32;
+    return text.empty() || (consists_of(text, "-_.") && text.size() <= longest);
 }
 
 bool is_param_name(std::string_view text) {

@@ -17,7 +17,7 @@ namespace fcgate::config {
 [[nodiscard]] Result<uint64_t> parse_size(std::string_view text);
 void print_size(uint64_t size, TextBuffer& out);
 
-// Milliseconds: "500ms", "10s", "5m"; a unit is needed but for "0". malformed or, past any range, too_large.
+// Milliseconds: "500ms", "10s", "5m", "12h", "30d"; a unit is needed but for "0". malformed or, past any range, too_large.
 [[nodiscard]] Result<uint64_t> parse_time(std::string_view text);
 void print_time(uint64_t time_ms, TextBuffer& out);
 
@@ -50,6 +50,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 // Absolute. Empty: none.
 [[nodiscard]] bool is_pid_file(std::string_view text);
 [[nodiscard]] bool is_spool_folder(std::string_view text);  // absolute; empty: none
+[[nodiscard]] bool is_expiry(std::string_view text);        // a time of at most ten years
+[[nodiscard]] bool is_release(std::string_view text);       // empty: the system's
 [[nodiscard]] bool is_param_name(std::string_view text);
 [[nodiscard]] bool is_header_name(std::string_view text);  // of those a configuration may add
 [[nodiscard]] bool is_php_key(std::string_view text);

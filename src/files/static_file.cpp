@@ -3,8 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/values.hpp"
+#include "files/coding.hpp"
 #include "files/conditions.hpp"
 #include "files/open_beneath.hpp"
+#include "route/path.hpp"
 
 namespace fcgate::files {
 
@@ -55,7 +58,79 @@ struct Representation {
     Validators validators;
     std::string_view type;
     uint64_t size = 0;
+    std::string_view coding;         // empty: as it is
+    bool varies = false;             // there are others, by Accept-Encoding
+    std::string_view cache_control;  // by `expires`; may be empty
 };
+
+struct Opened {
+    int fd = -1;
+    struct stat status {};
+};
+
+// A regular file; on failure nothing is open.
+Status open_file(const route::SiteRoot& site, std::string_view path, Opened& out) {
+    const Result<int> opened = open_beneath(site.fd, path, route::links_to(site));
+    if (!opened.ok()) {
+        return opened.status();
+    }
+    if (fstat(opened.value(), &out.status) != 0 || !S_ISREG(out.status.st_mode)) {
+        close(opened.value());
+        return Status::denied;
+    }
+    out.fd = opened.value();
+    return Status::ok;
+}
+
+bool is_older(const struct stat& a, const struct stat& b) {
+    return a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec < b.st_mtim.tv_sec
+                                                : a.st_mtim.tv_nsec < b.st_mtim.tv_nsec;
+}
+
+// Puts the coded file beside in the place of `file` if there is one that the client would rather have. One that is older than the file was
+// made of another.
+void choose_coding(const route::SiteRoot& site, std::string_view path, const RequestHead& head, Opened& file,
+                   Representation& out) {
+    unsigned best = quality_of_identity(head);
+    const struct stat original = file.status;
+    for (const Coding& coding : codings) {
+        Text<limits::path> name(path);
+        name.append(coding.suffix);
+        Opened beside;
+        if (!name.ok() || open_file(site, name.view(), beside) != Status::ok) {
+            continue;
+        }
+        const bool is_current = !is_older(beside.status, original);
+        const unsigned quality = quality_of(head, coding.name);
+        out.varies = out.varies || is_current;
+        if (is_current && quality > 0 && (quality > best || (quality == best && out.coding.empty()))) {
+            close(file.fd);
+            file = beside;
+            best = quality;
+            out.coding = coding.name;
+        } else {
+            close(beside.fd);
+        }
+    }
+}
+
+// By the longest path of `expires` that the file is below.
+std::string_view cache_control(const SiteSettings& settings, std::string_view path, TextBuffer& text) {
+    const Pair* longest = nullptr;
+    for (const Pair& pair : settings.expires) {
+        if (route::is_below(path, {&pair.name, 1}) && (longest == nullptr || pair.name.size() > longest->name.size())) {
+            longest = &pair;
+        }
+    }
+    const Result<uint64_t> time = longest != nullptr ? config::parse_time(longest->value) : Status::not_found;
+    if (!time.ok()) {
+        return {};
+    }
+    if (time.value() == 0) {
+        return "no-cache";
+    }
+    return keep(text, [&](TextBuffer& out) { out.append("max-age=").append_number(time.value() / 1000); });
+}
 
 bool add_content_range(TextBuffer& text, const Selection& selection, uint64_t size, Reply& reply) {
     const std::string_view value = keep(text, [&](TextBuffer& out) {
@@ -75,6 +150,11 @@ bool add_validators(TextBuffer& text, const Validators& validators, Reply& reply
     return reply.add_field("ETag", validators.etag) && reply.add_field("Last-Modified", modified);
 }
 
+bool add_caching(const Representation& file, Reply& reply) {
+    return (!file.varies || reply.add_field("Vary", "Accept-Encoding")) &&
+           (file.cache_control.empty() || reply.add_field("Cache-Control", file.cache_control));
+}
+
 // Fills everything but the body; false when the fields do not fit.
 bool describe(const Representation& file, const Selection& selection, TextBuffer& text, Reply& reply) {
     reply.length_known = true;
@@ -87,12 +167,14 @@ bool describe(const Representation& file, const Selection& selection, TextBuffer
             reply.offset = selection.offset;
             return (!is_part || add_content_range(text, selection, file.size, reply)) &&
                    reply.add_field("Content-Type", file.type) && add_validators(text, file.validators, reply) &&
-                   reply.add_field("Accept-Ranges", "bytes") && reply.add_field("X-Content-Type-Options", "nosniff");
+                   (file.coding.empty() || reply.add_field("Content-Encoding", file.coding)) &&
+                   add_caching(file, reply) && reply.add_field("Accept-Ranges", "bytes") &&
+                   reply.add_field("X-Content-Type-Options", "nosniff");
         }
         case Selection::Kind::not_modified:
             reply.status = 304;
             reply.length = file.size;  // RFC 9110 section 8.6: what a 200 would have said
-            return add_validators(text, file.validators, reply);
+            return add_validators(text, file.validators, reply) && add_caching(file, reply);
         case Selection::Kind::failed:
             reply.status = 412;
             return true;
@@ -115,22 +197,24 @@ void serve(const route::SiteRoot& site, std::string_view path, const RequestHead
         }
         return;
     }
-    const Result<int> opened = open_beneath(site.fd, path, route::links_to(site));
-    if (!opened.ok()) {
-        answer_without_body(reply, http_status(opened.status()));
+    Opened found;
+    const Status opened = open_file(site, path, found);
+    if (opened != Status::ok) {
+        answer_without_body(reply, http_status(opened));
         return;
     }
-    const int fd = opened.value();
-    struct stat status;
-    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        close(fd);
-        answer_without_body(reply, 403);
-        return;
+    Representation file{.type = mime.lookup(path)};
+    if (site.settings->precompressed && is_compressible(file.type)) {
+        choose_coding(site, path, head, found, file);
     }
-    Representation file{.type = mime.lookup(path), .size = static_cast<uint64_t>(status.st_size)};
-    const auto seconds = int64_t{status.st_mtim.tv_sec};
+    const int fd = found.fd;
+    file.size = static_cast<uint64_t>(found.status.st_size);
+    file.cache_control = cache_control(*site.settings, path, text);
+    const auto seconds = int64_t{found.status.st_mtim.tv_sec};
     file.validators.etag = keep(text, [&](TextBuffer& out) {
-        append_etag(out, file.size, seconds, static_cast<uint32_t>(status.st_mtim.tv_nsec));
+        Text<64> release(site.release);
+        release.append(!site.release.empty() && !file.coding.empty() ? "-" : "").append(file.coding);
+        append_etag(out, file.size, seconds, static_cast<uint32_t>(found.status.st_mtim.tv_nsec), release.view());
     });
     // RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
     file.validators.modified = seconds < now ? seconds : now;

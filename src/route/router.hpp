@@ -37,6 +37,7 @@ struct Decision {
 struct SiteRoot {
     const SiteSettings* settings = nullptr;
     int fd = -1;
+    std::string_view release;  // told in entity tags
 };
 
 // The folders outside the root that its links may lead to.

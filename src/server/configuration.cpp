@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "base/log.hpp"
+#include "files/release.hpp"
 #include "http/listener.hpp"
 
 namespace fcgate::server {
@@ -84,6 +85,9 @@ void Listeners::close_own() {
 Status Configuration::open_roots(ServerError& error) {
     size_t used = 0;
     site_count = 0;
+    build_id.clear();
+    files::append_build_id(build_id);
+    const std::string_view release = settings->server.release.empty() ? build_id.view() : settings->server.release;
     for (const SiteSettings& wanted : settings->sites) {
         Site& site = sites[site_count];
         Text<limits::path> configured(wanted.root);
@@ -98,7 +102,7 @@ Status Configuration::open_roots(ServerError& error) {
             return explain(error, failure == EACCES ? Status::denied : Status::not_found, "root: ", wanted.root,
                            failure);
         }
-        site.root = {&wanted, fd};
+        site.root = {&wanted, fd, release};
         site.sendfile_fd = -1;
         ++site_count;
         if (!wanted.sendfile_root.empty()) {

@@ -57,6 +57,7 @@ struct Configuration {
     std::array<uint32_t, limits::backends> gates{};  // of the backends, by their number in the settings
     Listeners listeners;
     std::span<char> text;  // for the document roots
+    Text<48> build_id;     // in the entity tags, unless `release` says otherwise
     uint8_t number = 0;
 
     std::atomic<bool> is_used{false};    // cleared when everything of it is given back

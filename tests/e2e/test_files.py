@@ -236,3 +236,67 @@ class Folders(ServedCase):
             with self.subTest(target=target):
                 self.assert_status(self.get(target), 404)
         self.assertNotIn('protected', self.get('/').text)
+
+
+class Caching(ServedCase):
+    """Coded files beside, times to live, releases."""
+
+    with_php = False
+    server = ('release = fw-1.2',)
+    site = ('expires = /files/ 30d', 'expires = /files/page.html 0', 'header = X-Site here')
+
+    @classmethod
+    def make_site(cls):
+        root = super().make_site()
+        files = root / 'files'
+        for name in ('style.css.br', 'style.css.gz', 'script.js.gz', 'data.json.br', 'plain.txt.gz', 'old.css.gz', 'picture.png.gz'):
+            (files / name).write_bytes(b'coded ' + name.encode())
+        for name in ('old.css', 'picture.png'):
+            (files / name).write_bytes(b'as it is')
+        for name in ('style.css', 'script.js', 'data.json', 'plain.txt', 'old.css.gz'):
+            os.utime(files / name, (1_600_000_000, 1_600_000_000))
+        return root
+
+    def test_coding_by_what_the_client_takes(self):
+        for name, accepted, coding in (
+                ('style.css', 'gzip, deflate, br', 'br'), ('style.css', 'gzip', 'gzip'), ('style.css', 'br;q=0.5, gzip', 'gzip'),
+                ('style.css', 'br;q=0, gzip;q=0', None), ('style.css', '*', 'br'), ('style.css', 'identity, br;q=0.5', None),
+                ('script.js', 'br', None), ('script.js', 'br, gzip;q=0.1', 'gzip'), ('data.json', 'gzip', None)):
+            with self.subTest(name=name, accepted=accepted):
+                response = self.get(f'/files/{name}', [('Accept-Encoding', accepted)])
+                self.assert_status(response, 200)
+                self.assertEqual(response.field('Content-Encoding'), coding)
+                self.assertEqual(response.field('Vary'), 'Accept-Encoding')
+                suffix = {'br': '.br', 'gzip': '.gz', None: ''}[coding]
+                self.assertEqual(response.body, (self.root / 'files' / (name + suffix)).read_bytes())
+                self.assertNotIn('octet-stream', response.field('Content-Type'))
+
+    def test_each_coding_has_its_tag(self):
+        tags = {accepted: self.get('/files/style.css', [('Accept-Encoding', accepted)]).field('ETag')
+                for accepted in ('br', 'gzip', 'identity')}
+        self.assertEqual(len(set(tags.values())), 3)
+        for accepted, tag in tags.items():
+            fields = [('Accept-Encoding', accepted), ('If-None-Match', tag)]
+            response = self.get('/files/style.css', fields)
+            self.assert_status(response, 304)
+            self.assertEqual(response.field('Vary'), 'Accept-Encoding')
+            self.assert_status(self.get('/files/style.css', [('If-None-Match', tag), ('Accept-Encoding', 'br')]),
+                               304 if accepted == 'br' else 200)
+
+    def test_older_ones_and_pictures_are_left_alone(self):
+        for name in ('old.css', 'picture.png'):
+            response = self.get(f'/files/{name}', [('Accept-Encoding', 'gzip')])
+            self.assertEqual((response.body, response.field('Content-Encoding')), (b'as it is', None))
+            self.assertIsNone(response.field('Vary'))
+
+    def test_range_of_a_coded_file(self):
+        response = self.get('/files/style.css', [('Accept-Encoding', 'gzip'), ('Range', 'bytes=0-4')])
+        self.assertEqual((response.status, response.body, response.field('Content-Encoding')), (206, b'coded', 'gzip'))
+
+    def test_expires(self):
+        self.assertEqual(self.get('/files/style.css').field('Cache-Control'), 'max-age=2592000')
+        self.assertEqual(self.get('/files/page.html').field('Cache-Control'), 'no-cache')
+        self.assertEqual(self.get('/files/style.css').field('X-Site'), 'here')
+
+    def test_release_is_told_in_the_tag(self):
+        self.assertRegex(self.get('/files/page.html').field('ETag'), r'^"[0-9a-f]+-[0-9a-f]+-fw-1\.2"$')
