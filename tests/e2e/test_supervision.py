@@ -110,6 +110,26 @@ class Sockets(Case):
         self.assert_served(two.getsockname())
         self.stop(fcgate)
 
+    def test_they_stay_when_the_configuration_is_read_again(self):
+        for server, names in (((), ''), (('listen =', 'listen = fd:x'), 'x')):
+            with self.subTest(names=names):
+                one = self.socket()
+                fcgate = self.start([one], *server, names=names)
+                self.assert_served(one.getsockname())
+                text = fcgate.configuration.read_text()
+                fcgate.configuration.write_text(text + 'header = X-Reloaded yes\n')
+                fcgate.signal(signal.SIGHUP)
+                processes.wait_until(lambda: self.field(one, 'X-Reloaded') == 'yes', 'the configuration is as it was')
+                fcgate.configuration.write_text(text)
+                fcgate.signal(signal.SIGHUP)
+                processes.wait_until(lambda: self.field(one, 'X-Reloaded') is None, 'the configuration is as it was')
+                self.stop(fcgate)
+
+    @staticmethod
+    def field(listener, name):
+        with wire.Client(listener.getsockname()) as client:
+            return client.ask('GET', '/page.txt').field(name)
+
     def test_a_name_that_was_not_given(self):
         log = self.refusal([self.socket()], 'listen = fd:panel', names='other')
         self.assertIn('listen fd:panel: no socket of this name was inherited', log)
