@@ -153,7 +153,8 @@ class Engine {
     void complete(Connection& connection, bool is_refused);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
-    void log_refusal(const Connection& connection, uint16_t status, std::string_view reason);
+    // `code`: of http/reason.hpp; empty: that of the status.
+    void log_refusal(const Connection& connection, uint16_t status, std::string_view words, std::string_view code = {});
 
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);

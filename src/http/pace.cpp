@@ -4,6 +4,7 @@
 
 #include "http/engine.hpp"
 #include "http/progress.hpp"
+#include "http/reason.hpp"
 
 namespace fcgate::http {
 
@@ -116,7 +117,8 @@ void Engine::end_slow(Connection& connection) {
         log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
         end_with(connection, 408);
     } else {
-        log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)");
+        log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)",
+                    reason_code("slow-reader"));
         kill(connection);
     }
 }
@@ -132,7 +134,8 @@ bool Engine::make_room(bool spares_operators) {
             may_evict_ = may_evict_ && spares_operators;
             return false;
         }
-        log_refusal(*choice, 0, "the table is full, and this is the slowest client: it makes room");
+        log_refusal(*choice, 0, "the table is full, and this is the slowest client: it makes room",
+                    reason_code("connections-full"));
         end_slow(*choice);
     }
     run(true);

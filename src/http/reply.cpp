@@ -8,6 +8,7 @@
 
 #include "http/callbacks.hpp"
 #include "http/footprint.hpp"
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 
 namespace fcgate::http {
@@ -143,7 +144,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     const bool unknown = bodiless && !reply.length_known;
     MHD_Response* const response = bodiless ? make_bodiless(reply) : make_response(reply, connection);
     if (response == nullptr) {
-        log_refusal(connection, 0, "no memory for its reply");
+        log_refusal(connection, 0, "no memory for its reply", reason_code("no-memory"));
         drop_body(reply);
         return false;
     }

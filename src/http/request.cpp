@@ -7,6 +7,7 @@
 #include "http/engine.hpp"
 #include "http/guard.hpp"
 #include "http/progress.hpp"
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 
 namespace fcgate::http {
@@ -204,10 +205,10 @@ void Engine::complete(Connection& connection, bool is_refused) {
         LogLine line(*setup_.log, LogLevel::info);
         connection.asker.print_address(line.text());
         line.add(": ").text().append_escaped(connection.target(), 128);
-        line.add(": refused by the HTTP parser").send();
+        line.add(": refused by the HTTP parser").add_reason(reason_code("parser-refused")).send();
     }
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
-        log_refusal(connection, 0, "its body was refused by the HTTP parser");
+        log_refusal(connection, 0, "its body was refused by the HTTP parser", reason_code("parser-refused"));
     }
     const int64_t now = monotonic_ms();
     connection.begun = false;
@@ -229,7 +230,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
 void Engine::closed(Connection& connection) {
     // libmicrohttpd may refuse a head before it lets its target be seen.
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
-        log_refusal(connection, 0, "refused by the HTTP parser");
+        log_refusal(connection, 0, "refused by the HTTP parser", reason_code("parser-refused"));
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
     const bool is_unread = connection.refused || (!connection.hung_up && has_unread(connection.fd));
@@ -241,7 +242,7 @@ void Engine::closed(Connection& connection) {
     give_back(connection);
 }
 
-void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view reason) {
+void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view words, std::string_view code) {
     LogLine line(*setup_.log, LogLevel::info);
     connection.asker.print_address(line.text());
     line.add(": ");
@@ -253,7 +254,7 @@ void Engine::log_refusal(const Connection& connection, uint16_t status, std::str
     if (status != 0) {
         line.add_number(status).add(": ");
     }
-    line.add(reason).send();
+    line.add(words).add_reason(code.empty() ? code_of(status) : code).send();
 }
 
 }  // namespace fcgate::http

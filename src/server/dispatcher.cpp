@@ -1,5 +1,6 @@
 #include "server/dispatcher.hpp"
 
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "route/client.hpp"
 #include "route/origin.hpp"
@@ -117,7 +118,8 @@ bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
     }
     const uint32_t cap = configuration_of(connection).settings->server.max_connections_per_client;
     if (!setup_.clients->enter(key, cap)) {
-        refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)");
+        refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)",
+               http::reason_code("client-full"));
         return false;
     }
     connection.asker_key = key;

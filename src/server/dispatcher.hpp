@@ -104,11 +104,14 @@ class Dispatcher {
     // dispatcher_files.cpp
     void serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
-    void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason);
+    // `code`: of http/reason.hpp or of a fastcgi::Fault; empty: that of the status.
+    void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
+                std::string_view code = {});
     void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
-    void log_refusal(const http::Connection& connection, LogLevel level, uint16_t status, std::string_view reason);
+    void log_refusal(const http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
+                     std::string_view code = {});
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
         return setup_.configurations[connection.configuration];

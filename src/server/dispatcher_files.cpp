@@ -2,6 +2,7 @@
 #include "base/features.hpp"
 #include "files/listing.hpp"
 #include "files/static_file.hpp"
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
 
@@ -79,23 +80,29 @@ void Dispatcher::redirect(Reply& reply) {
     }
 }
 
-void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view reason) {
+void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
+                        std::string_view code) {
     http::reply_with_status(reply, status);
     // After a head that breaks the rules nothing on this connection can be trusted.
     reply.close = status == 400;
     if (status == 405) {
         (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
     }
-    log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, reason);
+    log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, words, code);
 }
 
 void Dispatcher::log_refusal(const http::Connection& connection, LogLevel level, uint16_t status,
-                             std::string_view reason) {
+                             std::string_view words, std::string_view code) {
     LogLine line(*setup_.log, level);
     connection.asker.print_address(line.text());
     line.add(": ");
     describe(connection, line.text());
-    line.add(": ").add_number(status).add(": ").add(reason).send();
+    line.add(": ")
+        .add_number(status)
+        .add(": ")
+        .add(words)
+        .add_reason(code.empty() ? http::code_of(status) : code)
+        .send();
 }
 
 // A captive portal leads whoever asks for some other name to its own.

@@ -1,5 +1,6 @@
 // The part of Dispatcher that leads a request to a script and its answer back.
 #include "fastcgi/environment.hpp"
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
 
@@ -19,7 +20,7 @@ constexpr std::string_view server_software = "fcgate/" FCGATE_BUILD_VERSION;
 http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {
     const SiteSettings& site = site_settings();
     if (!site.has_backend) {
-        refuse(connection, reply, 503, "a script, but no backend is configured");
+        refuse(connection, reply, 503, "a script, but no backend is configured", http::reason_code("no-backend"));
         return http::Outcome::reply;
     }
     if (head.is_chunked) {
@@ -68,7 +69,8 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
     start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
     fastcgi::Exchange* const exchange = setup_.upstream->open(start);
     if (exchange == nullptr) {
-        refuse(connection, reply, 503, "too many requests wait for PHP (see `exchanges`)");
+        const fastcgi::FaultText& fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);
+        refuse(connection, reply, fault.status, fault.words, fault.code);
         return http::Outcome::reply;
     }
     connection.exchange = SlotPool<fastcgi::Exchange>::handle(*exchange);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "http/listener.hpp"
+#include "http/reason.hpp"
 #include "route/client.hpp"
 #include "server/worker.hpp"
 
@@ -52,6 +53,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
         line.add(": refused: it has ")
             .add_number(cap)
             .add(" connections already (see `max_connections_per_client`)")
+            .add_reason(http::reason_code("client-full"))
             .send();
         engine_.turn_away(fd);
         return;
@@ -68,7 +70,8 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
         return;
     }
     if (waiting_.is_full()) {
-        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)");
+        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)",
+                  http::reason_code("connections-full"));
         return;
     }
     wait_for_place(newcomer);
@@ -102,10 +105,10 @@ void Worker::seat_waiting() {
     }
 }
 
-void Worker::turn_away(const Newcomer& newcomer, std::string_view reason) {
+void Worker::turn_away(const Newcomer& newcomer, std::string_view words, std::string_view code) {
     LogLine line(*setup_.log, LogLevel::info);
     newcomer.client.print_address(line.text());
-    line.add(": refused: ").add(reason).send();
+    line.add(": refused: ").add(words).add_reason(code).send();
     if (newcomer.is_counted) {
         setup_.clients->leave(newcomer.client.client_key());
     }
@@ -114,7 +117,8 @@ void Worker::turn_away(const Newcomer& newcomer, std::string_view reason) {
 
 void Worker::on_waiting_timer(int64_t now) {
     while (!waiting_.empty() && waiting_.front().due <= now) {
-        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)");
+        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)",
+                  http::reason_code("connections-full"));
     }
     if (!waiting_.empty()) {
         timers_.set(waiting_timer_, waiting_.front().due);
@@ -123,7 +127,7 @@ void Worker::on_waiting_timer(int64_t now) {
 
 void Worker::clear_waiting() {
     while (!waiting_.empty()) {
-        turn_away(waiting_.pop(), "the server stops");
+        turn_away(waiting_.pop(), "the server stops", http::reason_code("stopping"));
     }
 }
 
