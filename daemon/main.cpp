@@ -253,16 +253,19 @@ int run(const Options& options, fcgate_settings*& settings) {
     return serve(options, sockets, supervisor, settings);
 }
 
-// What libmicrohttpd allocates on our threads comes from one heap. By default the GNU C library gives a thread one of its own, which
-// grows and shrinks apart from the others.
-void keep_one_heap() {
+// What libmicrohttpd allocates on our threads comes from one heap, which gives back what it does not need. By default the GNU C library
+// gives a thread a heap of its own and keeps 128 KiB at the end of each; per connection the difference could not be measured.
+void keep_heap_small() {
 #ifdef M_ARENA_MAX
+    constexpr int kept = 16 * 1024;
     (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TOP_PAD, kept);
+    (void)mallopt(M_TRIM_THRESHOLD, kept);
 #endif
 }
 
 int run_with_arguments(int argc, char** argv) {
-    keep_one_heap();
+    keep_heap_small();
     if (!have_standard_descriptors()) {
         return exit_failure;
     }

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <type_traits>
 
@@ -26,23 +25,15 @@ class Arena {
     // Zeroed bytes, or empty when the arena was measured too small (a fault of ours, answered all the same).
     [[nodiscard]] std::span<uint8_t> take(size_t bytes, size_t alignment);
 
-    // Like take_array, for items that whoever uses them constructs (SlotPool does): nothing is touched before.
+    // Items that are not constructed: all of their bytes are zero, and none is touched before whoever uses them does.
     template <typename T>
-    [[nodiscard]] std::span<T> take_unmade(size_t count) {
+    [[nodiscard]] std::span<T> take_array(size_t count) {
         static_assert(std::is_trivially_destructible_v<T>, "nothing in the arena is destroyed");
         const std::span<uint8_t> bytes = take(count * sizeof(T), alignof(T));
         if (bytes.size() < count * sizeof(T)) {
             return {};
         }
         return {reinterpret_cast<T*>(bytes.data()), count};
-    }
-    template <typename T>
-    [[nodiscard]] std::span<T> take_array(size_t count) {
-        const std::span<T> items = take_unmade<T>(count);
-        for (T& item : items) {
-            new (&item) T();
-        }
-        return items;
     }
     // Bytes that are to stay untouched until used.
     [[nodiscard]] std::span<char> take_text(size_t count, size_t alignment = 1) {

@@ -129,7 +129,7 @@ Status Server::make_gates(const Pools& pools) {
     most_waiting_ = pools.most_waiting();
     most_places_ = pools.places();
     for (fastcgi::Gate& gate : gates_) {
-        const std::span<fastcgi::Gate::Place> queue = arena_.take_unmade<fastcgi::Gate::Place>(most_waiting_);
+        const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(most_waiting_);
         const std::span<fastcgi::Gate::Parking> parking =
             arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
         if (parking.empty()) {

@@ -412,6 +412,10 @@ class Fcgate(Process):
         tasks = os.listdir(f'/proc/{self.pid}/task')
         return sum(int(self.status('voluntary_ctxt_switches', f'task/{task}/status')[0]) for task in tasks)
 
+    def anonymous_kib(self):
+        """Resident memory without the pages of files: those the kernel can drop, and other processes share them."""
+        return int(self.status('RssAnon')[0])
+
     def private_dirty_kib(self):
         text = pathlib.Path(f'/proc/{self.pid}/smaps_rollup').read_text()
         return int(re.search(r'^Private_Dirty:\s*(\d+) kB$', text, re.MULTILINE)[1])
