@@ -40,7 +40,7 @@ inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 
 // Process. Each with what was seen on x86-64.
-inline constexpr size_t thread_stack = size_t{96} * 1024;  // of a worker: 28 KiB
+inline constexpr size_t thread_stack = size_t{88} * 1024;  // of a worker: 28 KiB
 inline constexpr size_t main_stack = size_t{40} * 1024;    // of the thread that starts everything: 24 KiB
 inline constexpr size_t process_data =
     size_t{128} * 1024;  // relocated and static data of program and C library: 112 KiB

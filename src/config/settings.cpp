@@ -343,11 +343,15 @@ Status Settings::get(std::string_view name, TextBuffer& out) const {
 }
 
 size_t Settings::used_size() const {
-    constexpr size_t page = 4096;
-    // Each of the three parts ends, and the next begins, somewhere in a page.
-    const size_t unused = (backends.capacity() - backends.size()) * sizeof(BackendSettings) +
-                          (sites.capacity() - sites.size()) * sizeof(SiteSettings) + text_.size() - text_size_;
-    return sizeof *this - unused + 2 * 3 * page;
+    constexpr uintptr_t page = 4096;
+    const auto pages = [](const void* begin, const void* end) {
+        const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / page;
+        return (reinterpret_cast<uintptr_t>(end) + page - 1) / page - first;
+    };
+    // The lists are the last members but for the text; what stands before them is small.
+    const size_t used =
+        pages(this, backends.end()) + pages(&sites, sites.end()) + pages(&text_size_, text_.data() + text_size_);
+    return used * page;
 }
 
 }  // namespace fcgate

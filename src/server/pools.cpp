@@ -66,7 +66,9 @@ Pools::Pools(const Settings& settings) {
     add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
     add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", limits::backends * most_waiting_);
     add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", limits::backends * server.threads);
-    add_bytes(PoolKind::roots, "paths of the roots", limits::settings_text, Configuration::count, 1);
+    // One more than there are, for a reload.
+    add_bytes(PoolKind::roots, "paths of the roots", (settings.sites.size() + 1) * limits::path, Configuration::count,
+              1);
     add_workers(settings);
 }
 

@@ -67,7 +67,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<fastcgi::Exchange> exchanges = arena.take_array<fastcgi::Exchange>(number(PoolKind::exchanges));
     const std::span<http::Connection> connections = arena.take_array<http::Connection>(number(PoolKind::connections));
     const std::span<fastcgi::Delivery> deliveries = arena.take_array<fastcgi::Delivery>(number(PoolKind::deliveries));
-    const std::span<SpooledBody> bodies = arena.take_unmade<SpooledBody>(number(PoolKind::bodies));
+    const std::span<SpooledBody> bodies = arena.take_array<SpooledBody>(number(PoolKind::bodies));
     const std::span<char> path_scratch = bytes(PoolKind::path);
     const std::span<char> text_scratch = bytes(PoolKind::text);
     const std::span<char> scratch = bytes(PoolKind::scratch);
