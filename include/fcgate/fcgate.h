@@ -123,7 +123,7 @@ FCGATE_EXPORT int fcgate_print(const fcgate_settings* settings, char* buffer, si
 /* What fcgate_budget() writes. */
 enum fcgate_budget_form {
     FCGATE_BUDGET_TABLE = 0, /* for people */
-    FCGATE_BUDGET_JSON = 1   /* {"pools": [{"group", "name", "size", "count", "bytes"}], "sum", "memory_ceiling"} */
+    FCGATE_BUDGET_JSON = 1   /* an object with "pools", "sum", "spool" and "memory_ceiling" */
 };
 
 /* A buffer of this size takes every budget. */

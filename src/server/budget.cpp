@@ -1,5 +1,7 @@
 #include "server/budget.hpp"
 
+#include <algorithm>
+
 #include "base/features.hpp"
 #include "http/footprint.hpp"
 #include "server/pools.hpp"
@@ -45,6 +47,10 @@ constexpr size_t bytes_width = 12;
 }  // namespace
 
 Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceiling) {
+    const bool is_spooling = std::any_of(settings.sites.begin(), settings.sites.end(), [](const SiteSettings& site) {
+        return site.has_backend && !site.spool.empty();
+    });
+    spool_ = features::spool && is_spooling ? settings.server.spool_total : 0;
     add_arena(settings);
     add_libmicrohttpd(settings);
     add_process(settings);
@@ -124,6 +130,11 @@ void Budget::print_table(TextBuffer& out) const {
     append_name(out, "sum", name_width + size_width + count_width);
     append_column(out, sum(), bytes_width);
     out.append("  (").append_number((sum() + kib - 1) / kib).append(" KiB)\n");
+    if (spool_ != 0) {
+        append_name(out, "not in it: spool_total, on tmpfs", name_width + size_width + count_width);
+        append_column(out, spool_, bytes_width);
+        out.append('\n');
+    }
     if (ceiling_ != 0) {
         append_name(out, "memory_ceiling", name_width + size_width + count_width);
         append_column(out, ceiling_, bytes_width);
@@ -141,7 +152,11 @@ void Budget::print_json(TextBuffer& out) const {
         out.append('}');
         is_first = false;
     }
-    out.append("\n],\n\"sum\":").append_number(sum()).append(",\n\"memory_ceiling\":");
+    out.append("\n],\n\"sum\":")
+        .append_number(sum())
+        .append(",\n\"spool\":")
+        .append_number(spool_)
+        .append(",\n\"memory_ceiling\":");
     if (ceiling_ == 0) {
         out.append("null");
     } else {

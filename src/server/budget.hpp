@@ -45,6 +45,7 @@ class Budget {
 
     FixedList<BudgetLine, 48> lines_;
     uint64_t ceiling_ = 0;
+    uint64_t spool_ = 0;  // of files; memory where they lie on tmpfs
 };
 
 // too_large: the settings can take more than their `memory_ceiling`.

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import platform
 import re
 import socket
@@ -255,3 +256,48 @@ class Filled(ServedCase):
     def test_two_threads_and_more_of_everything(self):
         self.check(('max_connections = 160', 'exchanges = 60', 'response_memory = 4m', 'connection_memory = 32k',
                     'max_connections_per_client = 40'), 160, 120, 32 * KIB, 2)
+
+
+class Drift(ServedCase):
+    """Memory does not creep. DRIFT_REQUESTS says how many requests of all kinds are sent; a million takes some minutes."""
+
+    REQUESTS = int(os.environ.get('DRIFT_REQUESTS', '20000'))
+    MOST_KIB = 64
+
+    def batch(self):
+        host = f'Host: 127.0.0.1:{self.port}\r\n'
+        heads = [f'GET /files/plain.txt HTTP/1.1\r\n{host}', f'GET /hello.php?name=x HTTP/1.1\r\n{host}',
+                 f'HEAD /files/page.html HTTP/1.1\r\n{host}', f'GET /missing HTTP/1.1\r\n{host}', f'GET /files HTTP/1.1\r\n{host}',
+                 f'GET /files/plain.txt HTTP/1.1\r\n{host}Range: bytes=2-5\r\n', f'GET /hello.php?{"y" * 3000} HTTP/1.1\r\n{host}',
+                 f'GET /files/plain.txt HTTP/1.1\r\n{host}If-None-Match: *\r\n',
+                 f'POST /post.php HTTP/1.1\r\n{host}Content-Length: 3000\r\n']
+        pieces = [head + '\r\n' + ('z' * 3000 if head.startswith('POST') else '') for head in heads]
+        pieces *= 2
+        pieces.append(f'GET /large.php?blocks=500 HTTP/1.1\r\n{host}Connection: close\r\n\r\n')
+        return ''.join(pieces).encode(), len(pieces)
+
+    def send(self, count):
+        batch, size = self.batch()
+        sent = 0
+        while sent < count:
+            sockets = [socket.create_connection(('127.0.0.1', self.port), wire.PATIENCE) for _ in range(4)]
+            for one in sockets:
+                one.sendall(batch)
+            for one in sockets:
+                reply = b''
+                while piece := one.recv(65536):
+                    reply += piece
+                one.close()
+                self.assertEqual(reply.count(b'HTTP/1.1 '), size)
+            sent += size * len(sockets)
+        return sent
+
+    def test_memory_does_not_creep(self):
+        if self.fcgate.is_instrumented():
+            self.skipTest('a build with ASan')
+        self.send(max(self.REQUESTS // 20, 2000))
+        before = self.fcgate.anonymous_kib()
+        sent = self.send(self.REQUESTS)
+        after = self.fcgate.anonymous_kib()
+        print(f'    {before} KiB, and {after} KiB after {sent} requests more', flush=True)
+        self.assertLessEqual(after - before, self.MOST_KIB)
