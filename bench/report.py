@@ -113,11 +113,20 @@ Made by `bench/run --write`; `bench/README.md` says what is measured and how to 
 '''
 
 
+def warning(load):
+    """What a reader has to know of a machine that had other work."""
+    if load <= os.cpu_count() / 2:
+        return ''
+    return (f'**The machine was busy with other work** (load {load:.0f} on {os.cpu_count()} cores): rates and latencies are far from what it can '
+            'give, and vary; CPU a request varies less, and `bench/counts.txt` not at all.\n\n')
+
+
 def write_page(results, options, load, path):
     contestants = list(dict.fromkeys(one for result in results for one in result.rounds))
     picture = path.with_suffix('.svg')
     text = PAGE.format(date=datetime.date.today().isoformat(), machine=machine(), load=f'{load:.1f}', versions=versions(contestants),
                        rounds=options.rounds, seconds=options.seconds, picture=picture.name)
+    text += warning(load)
     text += '| | set up as |\n| --- | --- |\n'
     text += ''.join(f'| {one.title} | {one.setting} |\n' for one in contestants)
     for result in results:
