@@ -46,9 +46,9 @@ class Result:
         return [column for column in COLUMNS if any(self.median(one, column) is not None for one in self.rounds)]
 
     def best_peer(self, column):
-        """The peer that does best in a column, and its median. One that makes errors is none."""
+        """The peer that does best in a column, and its median. One that makes errors, or gets nothing done, is none."""
         peers = [(self.median(one, column), one.title) for one in self.rounds
-                 if one in servers.PEERS and self.median(one, column) and not self.median(one, ERRORS)]
+                 if one in servers.PEERS and self.median(one, column) and not self.median(one, ERRORS) and self.median(one, RATE) != 0]
         if not peers:
             return None
         return max(peers) if column in MORE_IS_BETTER else min(peers)
@@ -136,10 +136,13 @@ def write_page(results, options, load, path):
         text += ''.join('| ' + ' | '.join(row) + ' |\n' for row in result.rows())
         if result.ratios():
             text += '\nfcgate to the best peer: ' + '; '.join(result.ratios()) + '.\n'
-    path.write_text(text)
+    # What people have written stays.
+    notes = path.read_text().partition(NOTES)[2] if path.exists() else ''
+    path.write_text(text + (NOTES + notes if notes else ''))
     picture.write_text(draw(results))
 
 
+NOTES = '\n## Notes\n'
 COLOURS = {'fcgate': '#1668a8', 'fcgate, 2 threads': '#6fb1e0', 'nginx kept': '#4d8a3d', 'nginx': '#93c47d', 'lighttpd': '#c98a1b',
            'Caddy': '#b1604e'}
 LEFT, WIDTH, BAR, GAP = 150, 420, 13, 34
