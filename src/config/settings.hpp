@@ -74,26 +74,26 @@ struct SiteSettings {
     FixedList<std::string_view, limits::words_per_key> hosts;
     std::string_view root;
     FixedList<std::string_view, limits::index_names> index;  // of a section made by name: index.php index.html
-    bool index_is_default = false;                           // the first value set replaces them
     std::string_view front_controller;
     std::string_view script_suffix = ".php";
     FixedList<std::string_view, limits::words_per_key> no_scripts;  // paths below which nothing is run
     FixedList<std::string_view, limits::words_per_key> internal;    // paths that only X-Accel-Redirect reaches
-    bool precompressed = true;
     FixedList<Pair, limits::pairs_per_site> expires;
     std::string_view sendfile_root;                               // X-Sendfile may also point below it
     FixedList<std::string_view, limits::words_per_key> links_to;  // folders outside the root that links may lead to
-    bool listing = false;
-    std::string_view backend;   // name; empty: the first
-    size_t backend_number = 0;  // filled in by check()
-    bool has_backend = false;   // false when there is no [backend] at all: static files only
+    std::string_view backend;                                     // name; empty: the first
+    size_t backend_number = 0;                                    // filled in by check()
     uint64_t max_body = uint64_t{8} * 1024 * 1024;
     std::string_view spool = "/tmp";                 // folder for chunked bodies; empty: they are refused
     FixedList<AccessRule, limits::networks> access;  // `allow` and `deny` in the order in which they were set
     FixedList<Network, limits::networks> trusted_proxies;
-    bool origin_check = false;
     FixedList<Pair, limits::pairs_per_site> params;
     FixedList<Pair, limits::pairs_per_site> headers;
+    bool index_is_default = false;  // the first value set replaces them
+    bool precompressed = true;
+    bool listing = false;
+    bool has_backend = false;  // false when there is no [backend] at all: static files only
+    bool origin_check = false;
 };
 
 struct ServerSettings {

@@ -78,7 +78,7 @@ Result<uint64_t> parse_time(std::string_view text) {
         return parse_scaled(slice(text, 0, text.size() - 1), 60 * minute_ms);
     }
     if (text.ends_with('d')) {
-        return parse_scaled(slice(text, 0, text.size() - 1), 24 * 60 * minute_ms);
+        return parse_scaled(slice(text, 0, text.size() - 1), uint64_t{24} * 60 * minute_ms);
     }
     return Status::malformed;  // 10 could mean anything
 }
@@ -212,7 +212,7 @@ bool is_absolute_path(std::string_view text) {
 }
 
 bool is_expiry(std::string_view text) {
-    constexpr uint64_t most = 3650 * 24 * 60 * minute_ms;
+    constexpr uint64_t most = uint64_t{3650} * 24 * 60 * minute_ms;
     const Result<uint64_t> time = parse_time(text);
     return time.ok() && time.value() <= most;
 }
