@@ -95,7 +95,7 @@ class Upstream {
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
     // The client has shut its side of the connection: `on_abort` says that its script is to run on all the same.
-    [[nodiscard]] bool goes_on(Handle exchange);
+    [[nodiscard]] bool goes_on(Handle handle);
     // The rest of the body is not to be had: the exchange fails.
     void lose_body(Exchange& exchange) { fail(exchange, Fault::body_lost); }
     // The owner is done with it: whatever it holds is given back, a running script is cut off unless `on_abort` says otherwise.
