@@ -61,11 +61,13 @@ Pools::Pools(const Settings& settings) {
         places_ += backend.workers;
     }
     places_ = std::max(places_, least_places);
+    // A reload may bring as many new ones as there are.
+    gates_ = std::clamp<size_t>(2 * settings.backends.size(), 1, limits::backends);
     // Shares of workers are rounded up, and each lets some wait.
     const size_t connections = server.max_connections + server.threads * (1 + limits::waiting_newcomers);
     add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
-    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", limits::backends * most_waiting_);
-    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", limits::backends * server.threads);
+    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", gates_ * most_waiting_);
+    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", gates_ * server.threads);
     // One more than there are, for a reload.
     add_bytes(PoolKind::roots, "paths of the roots", (settings.sites.size() + 1) * limits::path, Configuration::count,
               1);

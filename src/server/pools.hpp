@@ -70,6 +70,7 @@ class Pools {
     // How many of the workers' grants are in the mailbox; the others are in the list.
     [[nodiscard]] size_t mailbox_grants() const { return (*this)[PoolKind::grants].count - places_; }
     [[nodiscard]] size_t places() const { return places_; }              // of all backends, after any reload
+    [[nodiscard]] size_t gates() const { return gates_; }                // that can be in use, after any reload
     [[nodiscard]] size_t most_waiting() const { return most_waiting_; }  // at one gate, after any reload
 
   private:
@@ -80,6 +81,7 @@ class Pools {
 
     std::array<Pool, static_cast<size_t>(PoolKind::count)> pools_{};
     size_t places_ = 0;
+    size_t gates_ = 0;
     size_t most_waiting_ = 0;
 };
 

@@ -76,20 +76,20 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
     size_t places = 0;
     for (size_t number = 0; number < next.backends.size(); ++number) {
         BackendSettings& backend = next.backends[number];
-        uint32_t gate = limits::backends;
+        auto gate = static_cast<uint32_t>(gate_count_);
         for (size_t old = 0; old < before.settings->backends.size(); ++old) {
             if (is_same_place(before.settings->backends[old], backend)) {
                 gate = before.gates[old];
                 keep_spawned(before.settings->backends[old], backend);
             }
         }
-        if (gate == limits::backends && backend.kind == BackendSettings::Kind::spawn) {
+        if (gate == gate_count_ && backend.kind == BackendSettings::Kind::spawn) {
             return explain(error, Status::refused, "address = spawn where it was not: that needs a restart", "", 0);
         }
-        for (uint32_t free = 0; free < limits::backends && gate == limits::backends; ++free) {
+        for (uint32_t free = 0; free < gate_count_ && gate == gate_count_; ++free) {
             gate = (taken >> free & 1U) == 0 ? free : gate;
         }
-        if (gate == limits::backends) {
+        if (gate == gate_count_) {
             return explain(error, Status::refused, "too many backends, with those that end: that needs a restart", "",
                            0);
         }
@@ -141,7 +141,7 @@ void Server::put_in_force(Configuration& after) {
 void Server::release(Configuration& unused) {
     unused.close_roots();
     const uint32_t in_force = common_.configuration.load()->gate_mask();
-    for (uint32_t gate = 0; gate < limits::backends; ++gate) {
+    for (uint32_t gate = 0; gate < gate_count_; ++gate) {
         if ((in_force >> gate & 1U) == 0) {
             backends_.set(gate, nullptr);
         }

@@ -74,7 +74,7 @@ void Server::init_supervisor() {
     spawn::Supervisor::Setup setup;
     setup.backends = &backends_;
     setup.log = &log_;
-    setup.gates = gates_;
+    setup.gates = {gates_.data(), gate_count_};
     setup.plan = plan_;
     setup.spawner = &spawner_;
     setup.context = this;
@@ -124,18 +124,17 @@ Status Server::prepare(ServerError& error) {
     return make_workers(pools, error);
 }
 
-// For all backends there can be: a reload may bring new ones.
 Status Server::make_gates(const Pools& pools) {
     most_waiting_ = pools.most_waiting();
     most_places_ = pools.places();
-    for (fastcgi::Gate& gate : gates_) {
+    for (; gate_count_ < pools.gates(); ++gate_count_) {
         const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(most_waiting_);
         const std::span<fastcgi::Gate::Parking> parking =
             arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
         if (parking.empty()) {
             return Status::exhausted;
         }
-        gate.init(0, queue, parking);
+        gates_[gate_count_].init(0, queue, parking);
     }
     for (uint32_t number = 0; number < settings_->backends.size(); ++number) {
         const BackendSettings& backend = settings_->backends[number];
@@ -160,7 +159,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
         workers_ = {workers, number + 1};
         const Worker::Setup setup{
             .log = &log_,
-            .gates = gates_,
+            .gates = {gates_.data(), gate_count_},
             .backends = &backends_,
             .configurations = configurations_,
             .mime = &mime_,
@@ -338,8 +337,8 @@ void Server::finish() {
         spawner_.finish();
     }
     clients_.finish();
-    for (fastcgi::Gate& gate : gates_) {
-        gate.finish();
+    for (size_t i = 0; i < gate_count_; ++i) {
+        gates_[i].finish();
     }
     for (Configuration& configuration : configurations_) {
         configuration.close_roots();

@@ -101,6 +101,7 @@ class Server {
     Endpoints endpoints_;
     std::array<Configuration, Configuration::count> configurations_;
     std::array<fastcgi::Gate, limits::backends> gates_{};
+    size_t gate_count_ = 0;
     fastcgi::BackendTable backends_;
     size_t most_places_ = 0;   // of all gates together
     size_t most_waiting_ = 0;  // of one gate
