@@ -210,7 +210,8 @@ Result<int64_t> parse_http_date(std::string_view text, int64_t now) {
     if (!date.is_valid()) {
         return Status::malformed;
     }
-    return date.seconds();
+    // The leap second of the last year would be a time that cannot be written.
+    return std::min(date.seconds(), last_time);
 }
 
 void append_http_date(TextBuffer& out, int64_t time) {

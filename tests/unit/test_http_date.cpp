@@ -38,6 +38,7 @@ void the_ends_of_years_and_centuries_are_right(void**) {
     check_date("Tue, 19 Jan 2038 03:14:08 GMT", 2'147'483'648);
     check_date("Sun, 07 Feb 2106 06:28:16 GMT", 4'294'967'296);
     check_date("Fri, 31 Dec 9999 23:59:59 GMT", 253'402'300'799);
+    check_date("Fri, 31 Dec 9999 23:59:60 GMT", 253'402'300'799);
     check_date("Mon, 01 Jan 0001 00:00:00 GMT", -62'135'596'800);
     check_date("Sat, 31 Dec 2016 23:59:60 GMT", 1'483'228'800);  // the leap second is the next day's first
 }
