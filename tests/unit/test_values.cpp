@@ -58,7 +58,8 @@ void sizes_take_k_and_m(void** /*state*/) {
 
 void times_need_a_unit(void** /*state*/) {
     constexpr Quantity right[] = {
-        {"0", 0}, {"0s", 0}, {"1ms", 1}, {"500ms", 500}, {"10s", 10000}, {"5m", 300000}, {"60m", 3600000},
+        {"0", 0},       {"0s", 0},        {"1ms", 1},        {"500ms", 500},      {"10s", 10000},
+        {"5m", 300000}, {"60m", 3600000}, {"12h", 43200000}, {"30d", 2592000000},
     };
     for (const Quantity& each : right) {
         const Result<uint64_t> time = parse_time(each.text);
@@ -70,7 +71,9 @@ void times_need_a_unit(void** /*state*/) {
         {"10", Status::malformed},
         {"s", Status::malformed},
         {"ms", Status::malformed},
-        {"1h", Status::malformed},
+        {"1w", Status::malformed},
+        {"h", Status::malformed},
+        {"1D", Status::malformed},
         {"-1s", Status::malformed},
         {"1 s", Status::malformed},
         {"1.5s", Status::malformed},
