@@ -144,8 +144,8 @@ void with_the_defaults_a_newcomer_is_the_next_but_one(Scene& scene) {
         assert_true(php.answer(hello));
     }
     expect_reply(other, 200, "hello");
-    // Four were in PHP already, and one of the other's was the next.
-    assert_true(before <= 6);
+    // Four were in PHP already, and it is the second of those behind them; the order in which PHP's workers are looked at here is not theirs.
+    assert_true(before <= 8);
     size_t served = before - 1;
     for (; served < 31; ++served) {
         assert_true(scene.take().answer(hello));
