@@ -343,10 +343,12 @@ Status Settings::get(std::string_view name, TextBuffer& out) const {
 }
 
 size_t Settings::used_size() const {
+    // Settings that a server has begin on a page: what they use is the same wherever this object lies.
     constexpr uintptr_t page = 4096;
-    const auto pages = [](const void* begin, const void* end) {
-        const uintptr_t first = reinterpret_cast<uintptr_t>(begin) / page;
-        return (reinterpret_cast<uintptr_t>(end) + page - 1) / page - first;
+    const auto pages = [this](const void* begin, const void* end) {
+        const uintptr_t start = reinterpret_cast<uintptr_t>(this);
+        return (reinterpret_cast<uintptr_t>(end) - start + page - 1) / page -
+               (reinterpret_cast<uintptr_t>(begin) - start) / page;
     };
     // The lists are the last members but for the text; what stands before them is small.
     const size_t used =
