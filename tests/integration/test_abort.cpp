@@ -1,4 +1,6 @@
 // Scripts whose clients leave, with `on_abort = finish`: they run on to their end, and half a connection is enough for a reply.
+#include <fcgate/fcgate.h>
+
 #include "scene.hpp"
 
 namespace {
@@ -66,8 +68,26 @@ void a_post_is_given_to_php_whole_before_it_runs_on(Scene& scene) {
     expect_runs_to_its_end(scene, php);
 }
 
+// libmicrohttpd 0.9.x may read the end of the client's side before it sends the reply, and then closes: there the script runs on, and nothing more
+// is promised.
+[[nodiscard]] bool replies_to_half_a_connection() {
+    return fcgate::slice(fcgate_libmicrohttpd_version(), 0, 2) != "0.";
+}
+
 void half_a_connection_is_enough_for_a_reply(Scene& scene) {
     start(scene, "2");
+    if (!replies_to_half_a_connection()) {
+        Client& alone = scene.client_with(get_script);
+        PhpConnection& first = scene.take();
+        alone.half_close();
+        scene.settle();
+        assert_true(first.out("X: y\r\n\r\n"));
+        Buffer much;
+        much.append_pattern(size_t{1024} * 1024);
+        assert_true(first.out(much.view()) && first.end());
+        scene.expect_served();
+        return;
+    }
     Client& client = scene.client_with(get_script);
     PhpConnection& php = scene.take();
     client.half_close();
@@ -97,6 +117,9 @@ void half_a_connection_is_enough_for_a_reply(Scene& scene) {
 }
 
 void who_waits_for_php_may_half_close_but_not_leave(Scene& scene) {
+    if (!replies_to_half_a_connection()) {
+        return;
+    }
     start(scene);
     Client& first = scene.client_with(get_script);
     PhpConnection& php = scene.take();
