@@ -245,23 +245,58 @@ FCGATE_EXPORT void fcgate_log(fcgate_server* server, enum fcgate_log_level level
  * thread, also signal handlers. */
 FCGATE_EXPORT void fcgate_reopen_logs(fcgate_server* server);
 
-/* ---- Endpoints of your own --------------------------------------------------------------------------------------- */
+/* ---- Requests in your hands ---------------------------------------------------------------------------------------
+ *
+ * A request meets your program at up to three points, all of them callbacks on a thread of the server:
+ *
+ *     fcgate_on_request()    every request that a site lets in, first: may answer it, refuse it, or let it pass
+ *     fcgate_handle()        the paths below a prefix: answers them
+ *     fcgate_on_finished()   every request, last: how it went
+ *
+ * While a callback runs its thread serves nobody else, so none of them may wait for anything; with server.threads above 1
+ * several run at once. What takes longer is kept by fcgate_keep() and answered later, by any thread, under a number that is
+ * never a pointer. They are all set between fcgate_create() and fcgate_start(), fcgate_run() or fcgate_fd(), and every
+ * `context` must outlive the server. */
 
-/* A request while your handler has it: the pointer, and all text had through it, is valid until the handler returns. */
+/* A request while a callback has it: the pointer, and all text had through it, is valid until the callback returns. */
 typedef struct fcgate_request fcgate_request;
 
-/* Answers a request: it calls fcgate_reply() once before it returns (a handler that does not sends 500). It runs on a
- * thread of the server, with server.threads above 1 on several at once, and while it runs that thread serves nobody
- * else: do not wait in it. Whatever body the request has is read and thrown away. */
+/* Answers a request, or decides what happens to it. It is called as soon as the head is there, so that it can refuse a body
+ * that has not been sent yet. */
 typedef void (*fcgate_handler)(void* context, fcgate_request* request);
 
 /* Gives the paths that begin with `prefix` to a handler, on all sites, before files and scripts are looked for. "/api/"
- * takes "/api/" and everything below it, "/api" only itself; the longest prefix wins. To be called between
- * fcgate_create() and fcgate_start(), fcgate_run() or fcgate_fd(). `context` must outlive the server.
+ * takes "/api/" and everything below it, "/api" only itself; the longest prefix wins.
+ *
+ * The handler gives a reply, or calls fcgate_pass() or fcgate_keep(), before it returns; one that does nothing of it
+ * answers 500. A reply below 400 to a request with a body goes out behind that body, which is read and thrown away unless
+ * fcgate_receive() asks for it; a reply from 400 on goes out at once, the body is not read, and the connection ends. What
+ * is announced to be larger than site.max_body is 413 without asking the handler.
  *
  * FCGATE_INVALID: the prefix does not begin with '/' or is taken, or the server runs already. FCGATE_TOO_LARGE: more
- * than 16. */
+ * than 16, or a prefix of 128 bytes. */
 FCGATE_EXPORT int fcgate_handle(fcgate_server* server, const char* prefix, fcgate_handler handler, void* context);
+
+/* Shows every request to `hook` before any handler, file or script: those of a Host, an address and an origin that the site
+ * takes. The hook may do nothing, and the request passes; or reply, fcgate_keep() it, or call fcgate_request_param() and let
+ * it pass. For authentication: refuse with fcgate_reply(request, 401, ...) behind fcgate_reply_header() with
+ * WWW-Authenticate, or tell PHP who it is with REMOTE_USER.
+ *
+ * FCGATE_INVALID: there is one already, or the server runs. */
+FCGATE_EXPORT int fcgate_on_request(fcgate_server* server, fcgate_handler hook, void* context);
+
+/* Room, for each thread, for what your handlers do beyond one call. Without it there is none: fcgate_keep() and
+ * fcgate_request_param() fail. It is allocated by fcgate_start() and its like, is part of fcgate_budget(), and is the same
+ * until the server ends.
+ *
+ * `requests` may be kept at a time, at most 4096. Each has `buffer` bytes, 512 to 1 MiB, for the fields of its reply and
+ * for bytes that were written and not sent yet. Each connection has `params` bytes, at most 8192, for the names and values
+ * of fcgate_request_param(), each with two bytes more.
+ *
+ * FCGATE_INVALID: NULL or numbers beyond these. */
+FCGATE_EXPORT int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_t buffer, size_t params);
+
+/* ---- What was asked ---------------------------------------------------------------------------------------------- */
 
 /* "GET", "POST", ...; never NULL. */
 FCGATE_EXPORT const char* fcgate_request_method(const fcgate_request* request);
@@ -275,27 +310,150 @@ FCGATE_EXPORT const char* fcgate_request_query(const fcgate_request* request);
 /* The value of the first header field of that name (in any case), or NULL. */
 FCGATE_EXPORT const char* fcgate_request_header(const fcgate_request* request, const char* name);
 
+/* The header fields one after the other: writes name and value of number `index`, from 0 on. FCGATE_GONE: there are no
+ * more. */
+FCGATE_EXPORT int fcgate_request_field(const fcgate_request* request, size_t index, const char** name,
+                                       const char** value);
+
 /* The client's address without its port, as PHP sees it in REMOTE_ADDR: "192.168.1.7", "fe80::1%eth0", "unix"; never
  * NULL. */
 FCGATE_EXPORT const char* fcgate_request_client(const fcgate_request* request);
 
-/* Adds a header field to the reply; to be called before fcgate_reply(). Content-Type, Content-Length, Connection and
+/* A length that is not known yet. */
+#define FCGATE_UNKNOWN (-1LL)
+
+/* How long the body is, in bytes; 0: there is none; FCGATE_UNKNOWN: its end will show (chunked). */
+FCGATE_EXPORT long long fcgate_request_length(const fcgate_request* request);
+
+/* Gives PHP a variable of that name with this request, in place of what it would have there otherwise; the text is copied.
+ * For REMOTE_USER, AUTH_TYPE and others. Only before the request passes: from fcgate_on_request()'s hook, or from a handler
+ * that calls fcgate_pass(). CONTENT_LENGTH is not for you to set.
+ *
+ * FCGATE_INVALID: not a name of letters, digits and '_', or CONTENT_LENGTH. FCGATE_TOO_LARGE: fcgate_settings_set_room()
+ * gave too little, or more than 16 of them. FCGATE_GONE: the request is answered, kept, or its body has begun. */
+FCGATE_EXPORT int fcgate_request_param(fcgate_request* request, const char* name, const char* value);
+
+/* ---- The reply, before the callback returns ----------------------------------------------------------------------
+ *
+ * One of these is given, once. `status` is 200 to 599; 204 and 304 have no body, whatever is given. `content_type` is NULL
+ * for none. For HEAD give what GET would get: the body is not sent.
+ *
+ * What they return beside FCGATE_OK: FCGATE_INVALID: a wrong status, content type or length. FCGATE_TOO_LARGE: no room for
+ * the content type. FCGATE_NO_MEMORY. FCGATE_GONE: a reply was given already. After a failure that is not FCGATE_GONE
+ * another reply can be given. */
+
+/* Adds a header field to the reply; to be called before the reply is given. Content-Type, Content-Length, Connection and
  * Transfer-Encoding are not for you to add.
  *
  * FCGATE_INVALID: not a field name, a control byte in the value, an empty value, or one of those. FCGATE_TOO_LARGE: no
  * room. FCGATE_GONE: the reply is given already. */
 FCGATE_EXPORT int fcgate_reply_header(fcgate_request* request, const char* name, const char* value);
 
-/* Gives the whole reply. `status` is 200 to 599. `content_type` is NULL for none. `length` bytes of `body` are copied;
- * `body` may be NULL when `length` is 0. For HEAD give what GET would get: the body is not sent. Statuses 204 and 304
- * have none.
- *
- * After a failure that is not FCGATE_GONE another reply can be given.
- *
- * FCGATE_INVALID: a wrong status or content type. FCGATE_TOO_LARGE: no room for the content type. FCGATE_NO_MEMORY.
- * FCGATE_GONE: a reply was given already. */
+/* Gives the whole reply. `length` bytes of `body` are copied, to the heap; `body` may be NULL when `length` is 0. */
 FCGATE_EXPORT int fcgate_reply(fcgate_request* request, unsigned status, const char* content_type, const void* body,
                                size_t length);
+
+/* The same for a body that stays as it is until fcgate_destroy(): constants, files compiled into the program. It is not
+ * copied. */
+FCGATE_EXPORT int fcgate_reply_static(fcgate_request* request, unsigned status, const char* content_type,
+                                      const void* body, size_t length);
+
+/* Sends `length` bytes of the regular file `fd` from `offset` on, without reading them into memory. The descriptor is the
+ * server's when this succeeds, and yours when it fails. A file that becomes shorter meanwhile cuts the reply off. */
+FCGATE_EXPORT int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd,
+                                    long long offset, long long length);
+
+/* Answers as for a static file: type by its name, conditions, ranges, entity tag, 404 and 403 when it is not to be had.
+ * `path` is a path of the file system, "/var/log/messages"; links that lead out of its folder are not followed. */
+FCGATE_EXPORT int fcgate_reply_path(fcgate_request* request, const char* path);
+
+/* Leaves the request to what comes after: from fcgate_on_request()'s hook to handlers, from a handler to files and PHP.
+ * Header fields added for the reply are dropped. FCGATE_GONE: a reply was given, the request is kept, or its body has begun. */
+FCGATE_EXPORT int fcgate_pass(fcgate_request* request);
+
+/* ---- The reply, later --------------------------------------------------------------------------------------------
+ *
+ * A kept request is named by a number, its ticket. Any thread may use a ticket, from the moment it has it until
+ * fcgate_destroy(); one whose request has ended gives FCGATE_GONE, for ever: numbers do not recur. No such call waits, nor
+ * does it call you back.
+ *
+ * There is no deadline but yours: a request that is kept and never answered lasts until its client leaves or the server
+ * stops. */
+typedef unsigned long long fcgate_ticket; /* never 0 */
+
+/* What a fcgate_notice tells. More may come: ignore what you do not know. */
+enum fcgate_news {
+    FCGATE_SENT = 0, /* the whole reply is with the kernel. The ticket is gone. */
+    FCGATE_LOST =
+        1, /* it is not: the client has left or was too slow, or the server has stopped. The ticket is gone. */
+    FCGATE_ROOM = 2,    /* fcgate_later_write() could not take all: now there is room again */
+    FCGATE_STOPPING = 3 /* fcgate_stop() was called: what never ends by itself should end now */
+};
+
+/* Tells what has become of a kept request. Exactly one FCGATE_SENT or FCGATE_LOST comes for each, as the last; then its
+ * context can go. It runs on the thread of the server that has the request. */
+typedef void (*fcgate_notice)(void* context, fcgate_ticket ticket, int news);
+
+/* Keeps a request beyond this callback: its reply may be given before the callback returns, or later by
+ * fcgate_later_reply() and its like. Header fields added so far stay; further ones, by either function, share the buffer.
+ * `notice` may be NULL. `context` is also that of fcgate_receive() and fcgate_reply_pull().
+ *
+ * From now on the ticket may be used by any thread, also before this callback returns. Of fcgate_request only what was
+ * copied lasts.
+ *
+ * FCGATE_TOO_LARGE: as many are kept as fcgate_settings_set_room() has said, or its buffer does not take the fields; a
+ * handler that gives no reply then answers 503. FCGATE_INVALID: kept already. FCGATE_GONE: answered, or passed on. */
+FCGATE_EXPORT int fcgate_keep(fcgate_request* request, fcgate_notice notice, void* context, fcgate_ticket* ticket);
+
+/* Takes a piece of the body. Returns how many bytes it has taken; what is left comes again after fcgate_wake(), and the
+ * client is held back meanwhile. A negative HTTP status (-400 to -599) ends it: that status is answered at once, and the
+ * connection ends. */
+typedef ptrdiff_t (*fcgate_receiver)(void* context, const void* bytes, size_t length);
+
+/* Hands the body of a kept request to `receiver`, piece by piece, and then the request to `then`, with the context of
+ * fcgate_keep(): that one is a handler again, which may reply, or leave it for later; it cannot pass it on. `then` comes also
+ * when there is no body, and not when the client leaves before its end: that is FCGATE_LOST.
+ *
+ * FCGATE_INVALID: not kept, or called before. FCGATE_GONE: answered. */
+FCGATE_EXPORT int fcgate_receive(fcgate_request* request, fcgate_receiver receiver, fcgate_handler then);
+
+/* Makes a piece of the reply's body: writes at most `size` bytes to `bytes`, and returns how many; 0: that was all;
+ * FCGATE_AGAIN: nothing yet, ask again after fcgate_wake(); any other negative: it cannot go on, and the reply is cut off. */
+typedef ptrdiff_t (*fcgate_puller)(void* context, char* bytes, size_t size);
+
+/* Replies to a kept request with a body that `puller` makes as the client takes it. `length` is what it will make in all, or
+ * FCGATE_UNKNOWN. FCGATE_INVALID also: not kept. */
+FCGATE_EXPORT int fcgate_reply_pull(fcgate_request* request, unsigned status, const char* content_type,
+                                    long long length, fcgate_puller puller);
+
+/* As fcgate_reply_header(). FCGATE_TOO_LARGE: the buffer is full. */
+FCGATE_EXPORT int fcgate_later_header(fcgate_server* server, fcgate_ticket ticket, const char* name, const char* value);
+
+/* As fcgate_reply(), but the body is copied to the request's buffer. FCGATE_TOO_LARGE: it does not fit there beside the
+ * header fields: use fcgate_later_begin(). FCGATE_INVALID also: the reply is given already. */
+FCGATE_EXPORT int fcgate_later_reply(fcgate_server* server, fcgate_ticket ticket, unsigned status,
+                                     const char* content_type, const void* body, size_t length);
+
+/* As fcgate_reply_file(). */
+FCGATE_EXPORT int fcgate_later_file(fcgate_server* server, fcgate_ticket ticket, unsigned status,
+                                    const char* content_type, int fd, long long offset, long long length);
+
+/* Begins a reply whose body fcgate_later_write() brings: `length` bytes of it, or FCGATE_UNKNOWN. */
+FCGATE_EXPORT int fcgate_later_begin(fcgate_server* server, fcgate_ticket ticket, unsigned status,
+                                     const char* content_type, long long length);
+
+/* Puts bytes into the request's buffer, from where they are sent: as many as fit. Returns how many; FCGATE_AGAIN when none
+ * did. After either, FCGATE_ROOM tells when it is worth another try.
+ *
+ * FCGATE_INVALID: not begun, ended, or more than the length that was promised. */
+FCGATE_EXPORT ptrdiff_t fcgate_later_write(fcgate_server* server, fcgate_ticket ticket, const void* bytes,
+                                           size_t length);
+
+/* The body is complete. With less than what was promised the reply is cut off. FCGATE_INVALID: not begun, or ended. */
+FCGATE_EXPORT int fcgate_later_end(fcgate_server* server, fcgate_ticket ticket);
+
+/* Asks the fcgate_receiver or fcgate_puller of this request again, soon. */
+FCGATE_EXPORT int fcgate_wake(fcgate_server* server, fcgate_ticket ticket);
 
 #ifdef __cplusplus
 }

@@ -9,11 +9,10 @@
 #include <cstring>
 #include <new>
 
+#include "api/objects.hpp"
 #include "base/clock.hpp"
-#include "config/settings.hpp"
 #include "http/library.hpp"
 #include "server/budget.hpp"
-#include "server/server.hpp"
 #include "spawn/plan.hpp"
 
 using fcgate::ConfigError;
@@ -21,25 +20,9 @@ using fcgate::LogLevel;
 using fcgate::Settings;
 using fcgate::Status;
 using fcgate::TextBuffer;
+using fcgate::api::result_of;
 using fcgate::server::Server;
 using fcgate::server::ServerError;
-
-struct fcgate_settings {
-    Settings values;
-    fcgate_log_callback log = nullptr;
-    void* log_context = nullptr;
-};
-
-struct fcgate_server {
-    enum class Mode : unsigned char { created, threads, borrowed, loop, failed };
-
-    Server server;
-    fcgate_settings* settings[2] = {};  // in force, and until its requests are done the one before; NULL: none
-    fcgate_log_callback log = nullptr;
-    void* log_context = nullptr;
-    unsigned threads = 1;
-    Mode mode = Mode::created;
-};
 
 namespace {
 
@@ -57,31 +40,6 @@ void destroy(T* object) {
         object->~T();
         munmap(object, sizeof(T));
     }
-}
-
-[[nodiscard]] int result_of(Status status) {
-    switch (status) {
-        case Status::ok:
-            return FCGATE_OK;
-        case Status::again:
-            return FCGATE_AGAIN;
-        case Status::too_large:
-            return FCGATE_TOO_LARGE;
-        case Status::malformed:
-        case Status::not_found:
-        case Status::refused:
-            return FCGATE_INVALID;
-        case Status::denied:
-            return FCGATE_DENIED;
-        case Status::exhausted:
-            return FCGATE_NO_MEMORY;
-        case Status::gone:
-            return FCGATE_GONE;
-        case Status::io:
-        case Status::timed_out:
-            return FCGATE_ERROR;
-    }
-    return FCGATE_ERROR;
 }
 
 int report(fcgate_error* error, int code, unsigned line, std::string_view text) {
@@ -150,6 +108,31 @@ void free_unused(fcgate_server& server) {
 }
 
 }  // namespace
+
+int fcgate::api::result_of(Status status) {
+    switch (status) {
+        case Status::ok:
+            return FCGATE_OK;
+        case Status::again:
+            return FCGATE_AGAIN;
+        case Status::too_large:
+            return FCGATE_TOO_LARGE;
+        case Status::malformed:
+        case Status::not_found:
+        case Status::refused:
+            return FCGATE_INVALID;
+        case Status::denied:
+            return FCGATE_DENIED;
+        case Status::exhausted:
+            return FCGATE_NO_MEMORY;
+        case Status::gone:
+            return FCGATE_GONE;
+        case Status::io:
+        case Status::timed_out:
+            return FCGATE_ERROR;
+    }
+    return FCGATE_ERROR;
+}
 
 const char* fcgate_version(void) {
     return FCGATE_BUILD_VERSION;
@@ -248,6 +231,16 @@ void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log_callback call
         settings->log = callback;
         settings->log_context = context;
     }
+}
+
+int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_t buffer, size_t params) {
+    namespace limits = fcgate::limits;
+    if (settings == nullptr || requests > limits::kept_requests || params > limits::params_most ||
+        (requests > 0 && (buffer < limits::kept_buffer_least || buffer > limits::kept_buffer_most))) {
+        return FCGATE_INVALID;
+    }
+    settings->values.host_room = {requests, static_cast<uint32_t>(buffer), static_cast<uint32_t>(params)};
+    return FCGATE_OK;
 }
 
 fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
@@ -428,18 +421,4 @@ void fcgate_reopen_logs(fcgate_server* server) {
     if (server != nullptr) {
         server->server.reopen_logs();
     }
-}
-
-int fcgate_handle(fcgate_server* server, const char* prefix, fcgate_handler handler, void* context) {
-    if (server == nullptr || prefix == nullptr || handler == nullptr || server->mode != fcgate_server::Mode::created) {
-        return FCGATE_INVALID;
-    }
-    fcgate::server::HostHandler host;
-    host.call = [](void (*function)(), void* handler_context, fcgate::server::HostRequest& request) {
-        const auto typed = reinterpret_cast<fcgate_handler>(function);
-        typed(handler_context, reinterpret_cast<fcgate_request*>(&request));
-    };
-    host.function = reinterpret_cast<void (*)()>(handler);
-    host.context = context;
-    return result_of(server->server.endpoints().add(prefix, host));
 }

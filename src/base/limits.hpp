@@ -21,6 +21,13 @@ inline constexpr size_t linger_bytes = size_t{64} * 1024 * 1024;
 inline constexpr int64_t linger_ms = 2000;         // without a byte
 inline constexpr int64_t linger_most_ms = 10'000;  // in all
 
+// The host program's own handlers
+inline constexpr size_t host_params = 16;         // variables of PHP that it sets for one request
+inline constexpr uint32_t kept_requests = 4096;   // in one thread
+inline constexpr size_t kept_buffer_least = 512;  // of one of them
+inline constexpr size_t kept_buffer_most = size_t{1024} * 1024;
+inline constexpr size_t params_most = 8192;  // bytes of those variables, for one connection
+
 // Configuration
 inline constexpr size_t listeners = 16;
 inline constexpr size_t sites = 16;

@@ -129,6 +129,13 @@ struct ServerSettings {
     std::string_view mime_types;
 };
 
+// For the host's own handlers, in each thread; no key of the configuration.
+struct HostRoom {
+    uint32_t requests = 0;  // that are kept
+    uint32_t buffer = 0;    // bytes, of each of them
+    uint32_t params = 0;    // bytes, of each connection
+};
+
 class Settings {
   public:
     Settings() {}  // by default it would be zeroed where it is value-initialised: text that is not there costs no page
@@ -170,6 +177,7 @@ class Settings {
     [[nodiscard]] size_t used_size() const;
 
     ServerSettings server;
+    HostRoom host_room;
     FixedList<BackendSettings, limits::backends> backends;
     FixedList<SiteSettings, limits::sites> sites;
 

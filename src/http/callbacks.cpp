@@ -103,6 +103,7 @@ void Engine::Callbacks::on_completed(void* context, MHD_Connection* /*mhd*/, voi
                                      MHD_RequestTerminationCode code) {
     auto* const connection = static_cast<Connection*>(*request);
     if (connection != nullptr) {
+        connection->sent_all = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
         static_cast<Engine*>(context)->complete(*connection, code == MHD_REQUEST_TERMINATED_WITH_ERROR);
     }
 }

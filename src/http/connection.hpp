@@ -15,6 +15,7 @@
 #include "http/targets.hpp"
 
 struct MHD_Connection;
+struct MHD_Response;
 
 namespace fcgate::http {
 
@@ -57,6 +58,7 @@ struct Connection {
     bool is_counted = false;   // among its client's
     bool is_operator = false;  // may have a place that is reserved
     bool served = false;       // a request has been completed on it
+    bool sent_all = false;     // of the request that is completed: its whole reply
     bool is_head = false;      // of the present request
     bool is_http_1_0 = false;
     bool is_tls = false;      // the connection itself
@@ -82,11 +84,14 @@ struct Connection {
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     KeptTarget kept_target;
-    uint32_t fields_beyond = 0;  // of the memory that replies share, taken by this one's fields and copied body
-    BodyReader reader;           // of the reply being sent
-    Handle exchange;             // of whoever makes the reply; meaning is theirs
-    uint8_t configuration = 0;   // under which the present request is answered; meaning is theirs as well
-    Handle spooled;              // ... the same
+    uint32_t fields_beyond = 0;    // of the memory that replies share, taken by this one's fields and copied body
+    BodyReader reader;             // of the reply being sent
+    Handle exchange;               // of whoever makes the reply; meaning is theirs
+    uint8_t configuration = 0;     // under which the present request is answered; meaning is theirs as well
+    Handle spooled;                // ... the same
+    Handle kept;                   // ... the same
+    MHD_Response* held = nullptr;  // the reply, while the body that it does not need is read
+    uint16_t held_status = 0;
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

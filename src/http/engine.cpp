@@ -57,6 +57,9 @@ void Engine::finish() {
     }
     MHD_stop_daemon(mhd_);
     mhd_ = nullptr;
+    if (copied_ != nullptr) {
+        MHD_destroy_response(copied_);  // of a reply that was never given
+    }
     lingering_.finish();
 }
 
@@ -97,7 +100,8 @@ void Engine::add(const Newcomer& newcomer) {
     connection->is_operator = newcomer.is_operator;
     connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
-    connection->exchange = connection->spooled = Handle();
+    connection->exchange = connection->spooled = connection->kept = Handle();
+    connection->held = nullptr;
 
     const int64_t now = monotonic_ms();
     connection->idle_since = now;

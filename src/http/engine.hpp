@@ -158,6 +158,9 @@ class Engine {
 
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);
+    [[nodiscard]] bool send(Connection& connection, uint16_t status, MHD_Response* response);
+    [[nodiscard]] bool send_held(Connection& connection);
+    static void drop_held(Connection& connection);
     [[nodiscard]] bool fits(const Reply& reply) const;
     [[nodiscard]] bool take_fields(Connection& connection, const Reply& reply);
     void give_back_fields(Connection& connection);

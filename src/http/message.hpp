@@ -63,6 +63,7 @@ struct Reply {
     uint16_t status = 0;
     Body body = Body::none;
     bool close = false;         // end the connection after this reply
+    bool after_body = false;    // given at the head, to be sent when the body has been read
     bool length_known = false;  // `length` holds; always true for memory and file
     uint64_t length = 0;        // of the body; for HEAD and 304 the length a GET would have had
     std::string_view memory;

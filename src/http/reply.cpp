@@ -142,7 +142,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         drop_body(reply);
     }
     const bool unknown = bodiless && !reply.length_known;
-    MHD_Response* const response = bodiless ? make_bodiless(reply) : make_response(reply, connection);
+    MHD_Response* response = bodiless ? make_bodiless(reply) : make_response(reply, connection);
     if (response == nullptr) {
         log_refusal(connection, 0, "no memory for its reply", reason_code("no-memory"));
         drop_body(reply);
@@ -158,15 +158,43 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         good = good && add_field(response, field);
     }
     connection.reader = reply.reader;
+    if (good && connection.stage == Connection::Stage::body && reply.after_body) {
+        connection.held = response;
+        connection.held_status = reply.status;
+        return true;
+    }
+    // In front of a body it is refused.
+    connection.refused = connection.refused || connection.stage == Connection::Stage::body;
+    if (!good) {
+        MHD_destroy_response(response);
+        response = nullptr;
+    }
+    return send(connection, reply.status, response);
+}
+
+// Takes the response. nullptr: it could not be made.
+bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response) {
     connection.stage = Connection::Stage::replying;
-    good = good && MHD_queue_response(connection.mhd, reply.status, response) == MHD_YES;
-    MHD_destroy_response(response);
+    const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
+    if (response != nullptr) {
+        MHD_destroy_response(response);
+    }
     if (!good) {
         log_refusal(connection, 0, "libmicrohttpd refused its reply");
         return false;
     }
     start_pace(connection, monotonic_ms());
     return true;
+}
+
+bool Engine::send_held(Connection& connection) {
+    return send(connection, connection.held_status, std::exchange(connection.held, nullptr));
+}
+
+void Engine::drop_held(Connection& connection) {
+    if (connection.held != nullptr) {
+        MHD_destroy_response(std::exchange(connection.held, nullptr));
+    }
 }
 
 bool Engine::add_field(MHD_Response* response, const Field& field) {

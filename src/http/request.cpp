@@ -128,8 +128,10 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
 // The head of a request whose body is still to come.
 bool Engine::begin_with_body(Connection& connection) {
     if (ask(connection) == Outcome::reply) {
-        connection.refused = true;
-        return queue(connection, reply_);
+        const bool is_queued = queue(connection, reply_);
+        if (connection.held == nullptr) {
+            return is_queued;
+        }
     }
     start_pace(connection, monotonic_ms());
     return true;
@@ -173,6 +175,9 @@ bool Engine::finish_request(Connection& connection) {
         connection.stage = Connection::Stage::waiting;
         Timers::cancel(connection.timer);
     }
+    if (connection.held != nullptr) {
+        return send_held(connection);
+    }
     do {
         if (ask(connection) == Outcome::reply) {
             return queue(connection, reply_);
@@ -210,6 +215,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "its body was refused by the HTTP parser", reason_code("parser-refused"));
     }
+    drop_held(connection);
     const int64_t now = monotonic_ms();
     connection.begun = false;
     connection.served = true;

@@ -31,12 +31,16 @@ http::RequestHandler Dispatcher::handler() {
 http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head, Reply& reply) {
     connection.configuration = current_;
     ++users_[current_];
-    if (!route(connection, head, reply) || !count_asker(connection, reply)) {
+    if (!find_site(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
     }
-    if (route_.host_handler != nullptr) {
-        return begin_host_handler(connection, head, reply);
+    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+        http::Outcome outcome = http::Outcome::reply;
+        if (host->begin(*this, connection, head, reply, outcome)) {
+            return outcome;
+        }
     }
+    decide(connection, head);
     const route::Decision& decision = route_.decision;
     switch (decision.kind) {
         case route::Decision::Kind::script:
@@ -58,14 +62,14 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     return http::Outcome::reply;
 }
 
-// Finds the site and decides. False when the reply is a refusal.
-bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& reply) {
+// Finds the site, and who asks. False when the reply is a refusal.
+bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Reply& reply) {
     routed_for_ = nullptr;
     if (route::refuses_method(head.method, route_.decision)) {
         refuse(connection, reply, route_.decision.status, route_.decision.reason);
         return false;
     }
-    route::Target target;
+    route::Target& target = route_.target = route::Target();
     if (route::split_target(head.target, target) != Status::ok) {
         refuse(connection, reply, 400, "the request target is malformed");
         return false;
@@ -96,14 +100,12 @@ bool Dispatcher::route(http::Connection& connection, RequestHead& head, Reply& r
         refuse(connection, reply, 403, "sent by a page of another site (see `origin_check`)");
         return false;
     }
-    route_.host_handler = setup_.endpoints->empty() ? nullptr : find_host_handler(target);
-    if (route_.host_handler != nullptr) {
-        routed_for_ = &connection;
-        return true;
-    }
-    route_.decision = route::decide(*route_.root, head.method, target, setup_.path_scratch);
-    routed_for_ = &connection;
     return true;
+}
+
+void Dispatcher::decide(const http::Connection& connection, const RequestHead& head) {
+    route_.decision = route::decide(*route_.root, head.method, route_.target, setup_.path_scratch);
+    routed_for_ = &connection;
 }
 
 // A proxy's connections are many clients': what one of those has are requests under way. False when they are too many.
@@ -135,54 +137,6 @@ void Dispatcher::identify(http::Connection& connection, RequestHead& head) const
     head.is_proxied = connection.is_proxied = asker.is_proxied;
 }
 
-// Leaves the path, with a NUL behind it, in the decision, as decide() would.
-const HostHandler* Dispatcher::find_host_handler(const route::Target& target) {
-    const std::span<char> room = setup_.path_scratch.first(setup_.path_scratch.size() - 1);
-    const Result<std::string_view> path = route::normalise_path(target.path, room);
-    if (!path.ok()) {
-        return nullptr;  // decide() says why
-    }
-    setup_.path_scratch[path.value().size()] = '\0';
-    route_.decision.path = path.value();
-    route_.decision.query = target.query;
-    route_.decision.has_query = target.has_query;
-    return setup_.endpoints->find(path.value());
-}
-
-// The host answers when the whole request is there.
-http::Outcome Dispatcher::begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply) {
-    if (head.content_length > site_settings().max_body) {
-        refuse(connection, reply, 413, "the body is larger than `max_body`");
-        return http::Outcome::reply;
-    }
-    if (head.content_length > 0 || head.is_chunked) {
-        return http::Outcome::wait;
-    }
-    call_host_handler(head, reply);
-    return http::Outcome::reply;
-}
-
-void Dispatcher::call_host_handler(const RequestHead& head, Reply& reply) {
-    const HostHandler& handler = *route_.host_handler;
-    TextBuffer text(setup_.text_scratch);
-    Text<64> client;
-    head.client.print_address(client);
-    const std::string_view text_of_query = route_.decision.query.empty() ? "" : route_.decision.query;
-    const char* const query = route_.decision.has_query ? text_of_query.data() : nullptr;
-    HostRequest request{.head = head,
-                        .path = route_.decision.path,
-                        .query = query,
-                        .reply = reply,
-                        .engine = *setup_.engine,
-                        .text = text,
-                        .client = client.c_str()};
-    handler.call(handler.function, handler.context, request);
-    if (!request.has_replied) {
-        http::reply_with_status(reply, 500);
-    }
-    add_site_fields(site_settings(), reply);
-}
-
 size_t Dispatcher::body(http::Connection& connection, std::span<const char> bytes) {
     if constexpr (has_spool) {
         if (SpooledBody* const kept = spooled(connection); kept != nullptr) {
@@ -191,7 +145,10 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
         }
     }
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
-    return exchange != nullptr ? setup_.upstream->feed(*exchange, bytes) : bytes.size();
+    if (exchange != nullptr) {
+        return setup_.upstream->feed(*exchange, bytes);
+    }
+    return is_kept(connection) ? setup_.endpoints->ops()->body(*this, connection, bytes) : bytes.size();
 }
 
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
@@ -212,15 +169,8 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         }
     }
     if (exchange == nullptr) {
-        // Only the host's handlers wait for a body without an exchange.
-        RequestHead& head = setup_.engine->head(connection);
-        const bool is_routed = routed_for_ == &connection || route(connection, head, reply);
-        if (is_routed && route_.host_handler != nullptr) {
-            call_host_handler(head, reply);
-        } else if (is_routed) {
-            http::reply_with_status(reply, 500);
-        }
-        return http::Outcome::reply;
+        // Only a host keeps requests without an exchange.
+        return setup_.endpoints->ops()->poll(*this, connection, reply);
     }
     if (exchange->phase == fastcgi::Exchange::Phase::failed) {
         http::reply_with_status(reply, exchange->failure_status);
@@ -242,6 +192,9 @@ void Dispatcher::done(http::Connection& connection) {
         setup_.upstream->close(*exchange);
     }
     setup_.upstream->finish_delivery(connection.slot);
+    if (is_kept(connection)) {
+        setup_.endpoints->ops()->done(*this, connection);
+    }
     connection.exchange = Handle();
     if (connection.is_asker_counted) {
         connection.is_asker_counted = false;

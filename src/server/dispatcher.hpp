@@ -19,6 +19,7 @@
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
 #include "server/endpoints.hpp"
+#include "server/kept_requests.hpp"
 #include "server/spool.hpp"
 
 namespace fcgate::server {
@@ -34,6 +35,9 @@ class Dispatcher {
         const Endpoints* endpoints = nullptr;
         ClientCounts* clients = nullptr;
         Spool* spool = nullptr;
+        KeptRequests* kept = nullptr;
+        std::span<char> params;  // what hosts give PHP: params_size for each connection
+        size_t params_size = 0;
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
         std::span<char> text_scratch;    // for four targets
@@ -44,6 +48,9 @@ class Dispatcher {
 
     void init(const Setup& setup) { setup_ = setup; }
     [[nodiscard]] http::RequestHandler handler();
+    // For hosts with handlers of their own.
+    [[nodiscard]] static const HostOps& host_ops();
+    [[nodiscard]] KeptRequests& kept() { return *setup_.kept; }
     // Requests that begin from now on are answered under this configuration.
     void use(const Configuration& configuration) { current_ = configuration.number; }
     // Requests that are answered under it now.
@@ -55,8 +62,8 @@ class Dispatcher {
         size_t site = 0;
         const route::SiteRoot* root = nullptr;  // its
         route::HostPort host;
+        route::Target target;
         route::Decision decision;
-        const HostHandler* host_handler = nullptr;  // else the decision holds
     };
 
     // dispatcher.cpp: where a request leads
@@ -65,12 +72,25 @@ class Dispatcher {
     [[nodiscard]] http::Outcome poll(http::Connection& connection, Reply& reply);
     void done(http::Connection& connection);
 
-    [[nodiscard]] bool route(http::Connection& connection, RequestHead& head, Reply& reply);
+    [[nodiscard]] bool find_site(http::Connection& connection, RequestHead& head, Reply& reply);
+    void decide(const http::Connection& connection, const RequestHead& head);
     void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] bool count_asker(http::Connection& connection, Reply& reply);
-    [[nodiscard]] http::Outcome begin_host_handler(http::Connection& connection, const RequestHead& head, Reply& reply);
-    void call_host_handler(const RequestHead& head, Reply& reply);
-    [[nodiscard]] const HostHandler* find_host_handler(const route::Target& target);
+
+    // dispatcher_host.cpp
+    [[nodiscard]] bool begin_host(http::Connection& connection, const RequestHead& head, Reply& reply,
+                                  http::Outcome& outcome);
+    [[nodiscard]] bool call_host(http::Connection& connection, const RequestHead& head, const HostHandler& handler,
+                                 std::string_view path, KeptRequest* call, Reply& reply);
+    [[nodiscard]] size_t host_body(http::Connection& connection, std::span<const char> bytes);
+    [[nodiscard]] http::Outcome poll_host(http::Connection& connection, Reply& reply);
+    [[nodiscard]] static http::Outcome reply_kept(KeptRequest& call, Reply& reply);
+    [[nodiscard]] static bool is_kept(const http::Connection& connection) { return connection.kept.slot != no_slot; }
+    [[nodiscard]] std::span<char> params_of(const http::Connection& connection) const {
+        return setup_.params.subspan(connection.slot * setup_.params_size, setup_.params_size);
+    }
+    [[nodiscard]] std::span<const Pair> host_params(const http::Connection& connection,
+                                                    std::span<const Pair> configured, std::span<Pair> room) const;
 
     // dispatcher_script.cpp
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);

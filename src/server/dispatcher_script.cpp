@@ -106,6 +106,11 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     if (exchange == nullptr || (routed_for_ != &connection && !recall(connection, head))) {
         return false;
     }
+    std::span<const Pair> params{site_settings().params.begin(), site_settings().params.size()};
+    std::array<Pair, limits::pairs_per_site + limits::host_params> room;
+    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+        params = host->params(*this, connection, params, room);
+    }
     const fastcgi::CgiRequest request{
         .head = head,
         .document_root = configuration_of(connection).sites[route_.site].document_root,
@@ -115,7 +120,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .server_name = route_.host.name,
         .server_port = route_.host.port,
         .server_software = server_software,
-        .params = {site_settings().params.begin(), site_settings().params.size()},
+        .params = params,
         .has_body = exchange->start.body_length > 0,
         .body_length = exchange->start.body_length,
         .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),

@@ -49,10 +49,13 @@ uint16_t Dispatcher::log_spooling(const http::Connection& connection, size_t sit
 // The body is whole: now it is a request like others.
 http::Outcome Dispatcher::begin_spooled(http::Connection& connection, const SpooledBody& body, Reply& reply) {
     RequestHead& head = setup_.engine->head(connection);
-    if (routed_for_ != &connection && !route(connection, head, reply)) {
-        return http::Outcome::reply;
+    if (routed_for_ != &connection) {
+        if (!find_site(connection, head, reply)) {
+            return http::Outcome::reply;
+        }
+        decide(connection, head);
     }
-    if (route_.host_handler != nullptr || route_.decision.kind != route::Decision::Kind::script) {
+    if (route_.decision.kind != route::Decision::Kind::script) {
         refuse(connection, reply, 404, "the script is gone since the request came");
         return http::Outcome::reply;
     }

@@ -95,6 +95,10 @@ void Pools::add_workers(const Settings& settings) {
     add<http::Connection>(PoolKind::connections, "connections of clients", connections, threads);
     add<fastcgi::Delivery>(PoolKind::deliveries, "replies under way", connections, threads);
     add<SpooledBody>(PoolKind::bodies, "spooled bodies", has_spool ? connections : 0, threads);
+    add<KeptRequest>(PoolKind::kept, "requests kept by the host", settings.host_room.requests, threads);
+    add_bytes(PoolKind::kept_buffers, "buffers of kept requests", settings.host_room.buffer,
+              settings.host_room.requests, threads);
+    add_bytes(PoolKind::params, "variables by the host", settings.host_room.params, connections, threads);
     add_bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size, 1, threads);
     add_bytes(PoolKind::text, "scratch for a reply", 4 * target_size(settings), 1, threads);
     add_bytes(PoolKind::scratch, "scratch for CGI variables", scratch_size(settings), 1, threads, 16);

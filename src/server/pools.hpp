@@ -28,6 +28,9 @@ enum class PoolKind : uint8_t {
     connections,
     deliveries,      // of replies to connections
     bodies,          // that are spooled, one for each connection
+    kept,            // requests that the host keeps
+    kept_buffers,    // of each
+    params,          // variables of PHP that the host sets, for each connection
     path,            // scratch of the route
     text,            // scratch of a reply that fcgate makes
     scratch,         // of the FastCGI side, and for a reply's fields on their way

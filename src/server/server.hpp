@@ -39,6 +39,11 @@ class Server {
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
     // Before prepare(): afterwards the workers read them.
     [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
+    // Where a kept request is, or nullptr. Any thread.
+    [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
+        const uint32_t number = KeptRequests::worker_of(ticket);
+        return prepared_ && number < workers_.size() ? &workers_[number].kept() : nullptr;
+    }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
     // From any one thread, while the server runs: what is asked from now on is answered under `next`, which has passed check() and now belongs to

@@ -68,6 +68,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<http::Connection> connections = arena.take_array<http::Connection>(number(PoolKind::connections));
     const std::span<fastcgi::Delivery> deliveries = arena.take_array<fastcgi::Delivery>(number(PoolKind::deliveries));
     const std::span<SpooledBody> bodies = arena.take_array<SpooledBody>(number(PoolKind::bodies));
+    const std::span<KeptRequest> kept = arena.take_array<KeptRequest>(number(PoolKind::kept));
+    const std::span<char> kept_buffers = bytes(PoolKind::kept_buffers);
+    const std::span<char> params = bytes(PoolKind::params);
     const std::span<char> path_scratch = bytes(PoolKind::path);
     const std::span<char> text_scratch = bytes(PoolKind::text);
     const std::span<char> scratch = bytes(PoolKind::scratch);
@@ -92,6 +95,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     if constexpr (has_spool) {
         spool_.init(bodies, setup_.common->spooled_kib, configuration_->settings->server.spool_total);
     }
+    kept_.init(kept, kept_buffers, pools[PoolKind::kept_buffers].size, mailbox_, setup_.number);
     const Dispatcher::Setup dispatcher{.configurations = setup_.configurations,
                                        .log = setup_.log,
                                        .engine = &engine_,
@@ -100,6 +104,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .endpoints = setup_.endpoints,
                                        .clients = setup_.clients,
                                        .spool = &spool_,
+                                       .kept = &kept_,
+                                       .params = params,
+                                       .params_size = pools[PoolKind::params].size,
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,
                                        .text_scratch = text_scratch,
@@ -165,6 +172,7 @@ void Worker::finish() {
     engine_.finish();
     upstream_.finish();
     mailbox_.finish();
+    kept_.finish();
     epoll_.reset();
 }
 
@@ -315,6 +323,9 @@ void Worker::handle_mailbox() {
     if (runs_supervisor()) {
         setup_.supervisor->on_wanted(timers_);
     }
+    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr && kept_.take_news()) {
+        host->on_news(dispatcher_);
+    }
     change_over();
     follow_orders(monotonic_ms());
 }
@@ -381,6 +392,9 @@ void Worker::follow_orders(int64_t now) {
         is_draining_ = true;
         leave_listeners();
         upstream_.end_streams();
+        if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+            host->on_stop(dispatcher_);
+        }
         engine_.begin_stop(now);
     }
     if (deadline <= now) {

@@ -17,6 +17,7 @@
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
+#include "server/kept_requests.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
 #include "server/shared_deadline.hpp"
@@ -61,6 +62,7 @@ class Worker {
 
     [[nodiscard]] int epoll_fd() const { return epoll_.get(); }
     [[nodiscard]] Mailbox& mailbox() { return mailbox_; }
+    [[nodiscard]] KeptRequests& kept() { return kept_; }
 
     // Waits for events for at most `wait_ms` (negative: as long as nothing is due) and handles them. ok: go on; gone: it has stopped as
     // ordered; io: it cannot go on.
@@ -111,6 +113,7 @@ class Worker {
     http::Engine engine_;
     fastcgi::Upstream upstream_;
     Spool spool_;
+    KeptRequests kept_;
     Dispatcher dispatcher_;
     Mailbox mailbox_;
     Timer accept_timer_;

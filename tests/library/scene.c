@@ -91,6 +91,17 @@ void start(struct scene* scene) {
     assert_ok(scene, fcgate_start(scene->server, &scene->error));
 }
 
+void handle(struct scene* scene, const char* prefix, fcgate_handler handler, void* context) {
+    assert_int_equal(fcgate_handle(scene->server, prefix, handler, context), FCGATE_OK);
+}
+
+void expect_reply(unsigned port, const char* method, const char* target, int status, const char* body) {
+    struct reply reply = request(port, method, target);
+    assert_int_equal(reply.status, status);
+    assert_string_equal(reply.body, body);
+    forget(&reply);
+}
+
 static int remove_entry(const char* path, const struct stat* status, int type, struct FTW* where) {
     (void)status;
     (void)type;

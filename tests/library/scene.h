@@ -36,6 +36,8 @@ void set(struct scene* scene, const char* name, const char* value);
 void create(struct scene* scene);
 void start(struct scene* scene);
 void put_file(const struct scene* scene, const char* name, const char* content);
+void handle(struct scene* scene, const char* prefix, fcgate_handler handler, void* context);
+void expect_reply(unsigned port, const char* method, const char* target, int status, const char* body);
 /* Destroys what is left, and removes the folder. */
 void close_scene(struct scene* scene);
 
