@@ -1,6 +1,7 @@
 /* Handlers that do more than reply: the hook before all, passing on, refusing a body, taking one, files and constants. */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,8 @@ static void begin(struct scene* scene) {
 /* Lets in who says so, everywhere. */
 static void guard(void* context, fcgate_request* request) {
     const char* const word = fcgate_request_header(request, "Authorization");
-    int* const seen = context;
-    __atomic_add_fetch(seen, 1, __ATOMIC_SEQ_CST);
+    atomic_int* const seen = context;
+    ++*seen;
     if (word == NULL || strcmp(word, "Basic right") != 0) {
         (void)fcgate_reply_header(request, "WWW-Authenticate", "Basic realm=\"device\"");
         (void)fcgate_reply(request, 401, "text/plain", "who?\n", 5);
@@ -51,7 +52,7 @@ static void expect_status(unsigned port, const char* text, int status) {
 static void the_hook_sees_every_request_first(void** state) {
     (void)state;
     struct scene scene;
-    int seen = 0;
+    atomic_int seen = 0;
     open_scene(&scene);
     set(&scene, "site.host", "router.lan");
     create(&scene);
@@ -85,7 +86,7 @@ static void the_hook_sees_every_request_first(void** state) {
 static void variables_of_the_hook_reach_php(void** state) {
     (void)state;
     struct scene scene;
-    int seen = 0;
+    atomic_int seen = 0;
     char folder[128];
     open_scene(&scene);
     put_file(&scene, "who.php",
@@ -383,19 +384,19 @@ struct upload {
     fcgate_server* server;
     fcgate_ticket ticket;
     size_t received;
-    size_t pieces;
+    atomic_size_t pieces;
     unsigned sum;
     size_t stop_at; /* takes nothing from here on, once */
-    bool waits;
+    atomic_bool waits;
     ptrdiff_t refusal; /* at stop_at */
-    int sent;
-    int lost;
+    atomic_int sent;
+    atomic_int lost;
 };
 
 static void take_news(void* context, fcgate_ticket ticket, int news) {
     struct upload* const upload = context;
     assert_true(ticket == upload->ticket);
-    __atomic_add_fetch(news == FCGATE_SENT ? &upload->sent : &upload->lost, 1, __ATOMIC_SEQ_CST);
+    ++*(news == FCGATE_SENT ? &upload->sent : &upload->lost);
 }
 
 static ptrdiff_t take_piece(void* context, const void* bytes, size_t length) {
@@ -405,7 +406,7 @@ static ptrdiff_t take_piece(void* context, const void* bytes, size_t length) {
         if (upload->refusal != 0) {
             return upload->refusal;
         }
-        __atomic_store_n(&upload->waits, true, __ATOMIC_SEQ_CST);
+        upload->waits = true;
         upload->stop_at = 0;
         return 0;
     }
@@ -449,12 +450,12 @@ static void open_upload(struct scene* scene, struct upload* upload) {
     begin(scene);
 }
 
-static void wait_for(const int* count, int value) {
+static void wait_for(const atomic_int* count, int value) {
     const int64_t deadline = now_ms() + 20000;
-    while (__atomic_load_n(count, __ATOMIC_SEQ_CST) != value && now_ms() < deadline) {
+    while (*count != value && now_ms() < deadline) {
         (void)poll(NULL, 0, 1);
     }
-    assert_int_equal(__atomic_load_n(count, __ATOMIC_SEQ_CST), value);
+    assert_int_equal(*count, value);
 }
 
 static void a_body_is_handed_on_piece_by_piece(void** state) {
@@ -507,7 +508,7 @@ static void a_receiver_holds_its_client_back(void** state) {
     const int fd = dial(scene.port);
     assert_true(send_text(fd, "POST /upload/" ENDED "Content-Length: 6\r\n\r\nabc"));
     /* The second piece is not taken, and nobody spins over it. */
-    while (!__atomic_load_n(&upload.waits, __ATOMIC_SEQ_CST)) {
+    while (!upload.waits) {
         assert_int_equal(status_of(scene.port, "/file.txt"), 200);
         (void)send_text(fd, "def");
     }

@@ -1,6 +1,7 @@
 /* Requests that are kept beyond their handler and answered later, by any thread. */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,23 +13,23 @@
 struct kept {
     fcgate_server* server;
     fcgate_ticket ticket; /* of the last one; below the others, for threads that wait for it */
-    int kept;
-    int sent;
-    int lost;
-    int room;
-    int stopping;
-    int failed;
+    atomic_int kept;
+    atomic_int sent;
+    atomic_int lost;
+    atomic_int room;
+    atomic_int stopping;
+    atomic_int failed;
 };
 
 static void take_news(void* context, fcgate_ticket ticket, int news) {
     struct kept* const kept = context;
-    int* const counts[] = {&kept->sent, &kept->lost, &kept->room, &kept->stopping};
+    atomic_int* const counts[] = {&kept->sent, &kept->lost, &kept->room, &kept->stopping};
     (void)ticket;
-    __atomic_add_fetch(counts[news], 1, __ATOMIC_SEQ_CST);
+    ++*counts[news];
     if (news == FCGATE_SENT || news == FCGATE_LOST) {
         /* Its ticket is gone by now. */
         const int late = fcgate_wake(kept->server, ticket);
-        __atomic_add_fetch(&kept->failed, late != FCGATE_GONE, __ATOMIC_SEQ_CST);
+        kept->failed += late != FCGATE_GONE;
     }
 }
 
@@ -38,21 +39,17 @@ static void keep(void* context, fcgate_request* request) {
     (void)fcgate_reply_header(request, "X-Before", "yes");
     if (fcgate_keep(request, take_news, kept, &ticket) == FCGATE_OK) {
         (void)fcgate_reply_header(request, "X-Behind", "too");
-        __atomic_store_n(&kept->ticket, ticket, __ATOMIC_SEQ_CST);
-        __atomic_add_fetch(&kept->kept, 1, __ATOMIC_SEQ_CST);
+        kept->ticket = ticket;
+        ++kept->kept;
     }
 }
 
-static int count_of(const int* count) {
-    return __atomic_load_n(count, __ATOMIC_SEQ_CST);
-}
-
-static void wait_for(const int* count, int value) {
+static void wait_for(const atomic_int* count, int value) {
     const int64_t deadline = now_ms() + 20000;
-    while (count_of(count) < value && now_ms() < deadline) {
+    while (*count < value && now_ms() < deadline) {
         (void)poll(NULL, 0, 1);
     }
-    assert_int_equal(count_of(count), value);
+    assert_int_equal(*count, value);
 }
 
 static void open_kept(struct scene* scene, struct kept* kept, unsigned requests) {
@@ -75,7 +72,7 @@ static void close_kept(struct scene* scene, const struct kept* kept) {
 /* Begins a request that will be kept, and waits until it is. */
 static int begin_request(const struct scene* scene, const struct kept* kept, const char* method) {
     char text[128];
-    const int before = count_of(&kept->kept);
+    const int before = kept->kept;
     const int fd = dial(scene->port);
     (void)snprintf(text, sizeof text, "%s /later HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", method);
     assert_true(send_text(fd, text));
@@ -216,7 +213,7 @@ static void push(struct kept* kept, size_t size) {
         for (size_t i = 0; i < most; ++i) {
             piece[i] = (char)('a' + (done + i) % 23);
         }
-        const int room = count_of(&kept->room);
+        const int room = kept->room;
         const ptrdiff_t count = fcgate_later_write(kept->server, kept->ticket, piece, most);
         assert_true(count > 0 || count == FCGATE_AGAIN);
         done += count > 0 ? (size_t)count : 0;
@@ -362,7 +359,7 @@ struct source {
     size_t done;
     size_t stop_at;  /* nothing is there from here on, once */
     ptrdiff_t error; /* at stop_at, for ever */
-    int waits;
+    atomic_int waits;
     long long length;
 };
 
@@ -373,7 +370,7 @@ static ptrdiff_t pull(void* context, char* bytes, size_t size) {
             return source->error;
         }
         source->stop_at = 0;
-        __atomic_add_fetch(&source->waits, 1, __ATOMIC_SEQ_CST);
+        ++source->waits;
         return FCGATE_AGAIN;
     }
     size_t count = source->size - source->done < size ? source->size - source->done : size;
@@ -394,9 +391,9 @@ static void reply_by_pull(void* context, fcgate_request* request) {
         fcgate_reply_pull(request, 200, NULL, 5, NULL) != FCGATE_INVALID ||
         fcgate_reply_pull(request, 200, "text/plain", source->length, pull) != FCGATE_OK ||
         fcgate_reply_pull(request, 200, "text/plain", source->length, pull) != FCGATE_GONE) {
-        __atomic_add_fetch(&kept->failed, 1, __ATOMIC_SEQ_CST);
+        ++kept->failed;
     }
-    __atomic_add_fetch(&kept->kept, 1, __ATOMIC_SEQ_CST);
+    ++kept->kept;
 }
 
 static void open_source(struct scene* scene, struct source* source, size_t size, long long length) {
@@ -581,7 +578,7 @@ static void hand_in(void* context, fcgate_request* request) {
     struct office* const office = context;
     fcgate_ticket ticket = 0;
     if (fcgate_keep(request, take_news, office, &ticket) == FCGATE_OK) {
-        __atomic_add_fetch(&office->kept.kept, 1, __ATOMIC_SEQ_CST);
+        ++office->kept.kept;
         pthread_mutex_lock(&office->lock);
         office->queue[office->count++] = ticket;
         pthread_cond_signal(&office->changed);
