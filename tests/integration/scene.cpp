@@ -228,6 +228,8 @@ void Scene::expect_served(const char* file, int line) {
         client_with("GET /t.php?canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", file, line);
     PhpConnection& connection = take(file, line);
     if (connection.param("QUERY_STRING") != "canary" || !connection.answer(hello)) {
+        print_error("PHP is asked for '%.*s', or takes no answer\n",
+                    static_cast<int>(connection.param("QUERY_STRING").size()), connection.param("QUERY_STRING").data());
         _fail(file, line);
     }
     expect_reply(other, 200, "hello", file, line);
