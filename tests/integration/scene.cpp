@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "base/text.hpp"
@@ -40,17 +41,29 @@ void LogLines::clear() {
     pthread_mutex_unlock(&mutex_);
 }
 
-bool LogLines::has(std::string_view text, int64_t deadline) {
+template <typename Condition>
+bool LogLines::wait_for(Condition is_met, int64_t deadline) {
     timespec until{};
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += (deadline - monotonic_ms()) / 1000 + 1;
     pthread_mutex_lock(&mutex_);
-    bool found = lines_.view().find(text) != std::string_view::npos;
-    while (!found && pthread_cond_timedwait(&news_, &mutex_, &until) == 0) {
-        found = lines_.view().find(text) != std::string_view::npos;
+    bool met = is_met(lines_.view());
+    while (!met && pthread_cond_timedwait(&news_, &mutex_, &until) == 0) {
+        met = is_met(lines_.view());
     }
     pthread_mutex_unlock(&mutex_);
-    return found;
+    return met;
+}
+
+bool LogLines::has(std::string_view text, int64_t deadline) {
+    return wait_for([text](std::string_view all) { return all.find(text) != std::string_view::npos; }, deadline);
+}
+
+bool LogLines::grows_to(size_t lines, int64_t deadline) {
+    const auto enough = [lines](std::string_view all) {
+        return static_cast<size_t>(std::count(all.begin(), all.end(), '\n')) >= lines;
+    };
+    return wait_for(enough, deadline);
 }
 
 void LogLines::print() {

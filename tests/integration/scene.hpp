@@ -25,9 +25,14 @@ class LogLines {
     void clear();
     // True once there is such a line.
     [[nodiscard]] bool has(std::string_view text, int64_t deadline = soon());
+    // True once there are so many lines.
+    [[nodiscard]] bool grows_to(size_t lines, int64_t deadline = soon());
     void print();
 
   private:
+    template <typename Condition>
+    [[nodiscard]] bool wait_for(Condition is_met, int64_t deadline);
+
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     pthread_cond_t news_ = PTHREAD_COND_INITIALIZER;
     Buffer lines_;

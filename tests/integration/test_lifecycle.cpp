@@ -270,14 +270,19 @@ void nothing_to_do_is_nothing_done(Scene& scene) {
     Client& waiting = scene.client_with(get_script);
     PhpConnection& php = scene.take();
     scene.settle();
-    // They may still be on their way to their first wait.
-    long before = waits_of_the_others();
+    // They may still be on their way to their first wait; and on a busy machine what came before may still be under way at first.
+    long before = 0;
     for (const int64_t deadline = soon(); before == 0 && fcgate::monotonic_ms() < deadline;) {
         before = waits_of_the_others();
     }
     assert_true(before > 0);
-    assert_true(waiting.next(fcgate::monotonic_ms() + 2000) == Receipt::late);
-    assert_true(waits_of_the_others() - before <= 3);
+    long waits = 4;
+    for (int i = 0; i < 3 && waits > 3; ++i) {
+        before = waits_of_the_others();
+        assert_true(waiting.next(fcgate::monotonic_ms() + 2000) == Receipt::late);
+        waits = waits_of_the_others() - before;
+    }
+    assert_in_range(waits, 0, 3);
     assert_true(php.answer(hello));
     expect_reply(waiting, 200, "hello");
     assert_true(waits_of_the_others() > before);
