@@ -77,10 +77,23 @@ fetch_packagecache() {
     done
 }
 
+# Meson copies an overlay when it unpacks the archive, and never again: what has changed since is copied here.
+refresh_overlays() {
+    local wrap unpacked overlay
+    for wrap in "$project_root"/subprojects/*.wrap; do
+        unpacked=$project_root/subprojects/$(sed -n 's/^directory = //p' "$wrap")
+        overlay=$project_root/subprojects/packagefiles/$(sed -n 's/^patch_directory = //p' "$wrap")
+        if [ -d "$unpacked" ] && [ -d "$overlay" ]; then
+            (cd "$overlay" && find . -type f -exec sh -c 'cmp -s "$1" "$2/$1" || { mkdir -p "$2/${1%/*}" && cp "$1" "$2/$1"; }' _ {} "$unpacked" \;)
+        fi
+    done
+}
+
 # configure_tree TREE MESON-ARGUMENT...: sets the build tree up, or again if it was set up with other arguments.
 configure_tree() {
     local tree=$1 log
     shift
+    refresh_overlays
     if [ -f "$tree/build.ninja" ] && [ "$(cat "$tree/setup-arguments" 2>/dev/null)" = "$*" ]; then
         return
     fi

@@ -4,7 +4,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum MHD_Result answer(void* context, struct MHD_Connection* connection, const char* url, const char* method,
                               const char* version, const char* body, size_t* body_size, void** state) {
@@ -28,12 +27,11 @@ int main(int count, char** arguments) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arguments[1]))};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     struct MHD_Daemon* const daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, answer, response, MHD_OPTION_SOCK_ADDR, &address,
+        MHD_USE_EPOLL | MHD_USE_NO_THREAD_SAFETY, 0, NULL, NULL, answer, response, MHD_OPTION_SOCK_ADDR, &address,
         MHD_OPTION_CONNECTION_LIMIT, 1200U, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)20480, MHD_OPTION_END);
     if (daemon == NULL) {
         return 1;
     }
-    for (;;) {
-        pause();
-    }
+    while (MHD_run_wait(daemon, -1) == MHD_YES) {}
+    return 1;
 }

@@ -1,6 +1,9 @@
 #include "http/engine.hpp"
 
 #include <microhttpd.h>
+#ifdef FCGATE_MHD_TAKES_EVENTS
+#include <mhd_polling.h>
+#endif
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +26,24 @@ constexpr int run_rounds = 8;
 constexpr int64_t stop_grace_ms = 500;
 // When connections without a request are read, if nothing else has led to it.
 constexpr int idle_read_ms = 10;
+
+// While one of these lives, libmicrohttpd learns of `events`, once, and leaves the watching to us.
+class Giving {
+  public:
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    explicit Giving(std::span<const epoll_event> events) {
+        mhd_polling_give(events.data(), static_cast<int>(events.size()));
+    }
+    ~Giving() {
+        mhd_polling_give(nullptr, 0);
+    }
+#else
+    explicit Giving(std::span<const epoll_event> /*events*/) {}
+    ~Giving() {}
+#endif
+    Giving(const Giving&) = delete;
+    Giving& operator=(const Giving&) = delete;
+};
 
 }  // namespace
 
@@ -53,7 +74,12 @@ void Engine::finish() {
     abort_all();
     // libmicrohttpd aborts the process when it is stopped with a suspended connection.
     while (connections_.live() > 0) {
-        MHD_run(mhd_);
+        for (const Connection& connection : connections_.all()) {
+            if (connection.live) {
+                give(connection, EPOLLHUP);
+            }
+        }
+        run_once();
     }
     MHD_stop_daemon(mhd_);
     mhd_ = nullptr;
@@ -64,6 +90,7 @@ void Engine::finish() {
 }
 
 void Engine::give_back(Connection& connection) {
+    forget(connection.mhd);
     Timers::cancel(connection.timer);
     set_active(connection, false);
     operators_ -= connection.is_operator ? 1U : 0U;
@@ -86,8 +113,8 @@ void Engine::add(const Newcomer& newcomer) {
     connection->engine = this;
     connection->timer.owner = connection->slot;
     connection->timer.kind = static_cast<uint8_t>(TimerKind::connection);
-    // What is there already raises no event of ours before libmicrohttpd has read it.
-    connection->stage = has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
+    // What is there already raises no event of ours before libmicrohttpd has read it by its own.
+    connection->stage = !takes_events && has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     connection->suspended = connection->woken = connection->hung_up = connection->gone = connection->begun = false;
     connection->refused = connection->served = connection->more_came = false;
     set_active(*connection, true);
@@ -106,7 +133,11 @@ void Engine::add(const Newcomer& newcomer) {
     const int64_t now = monotonic_ms();
     connection->idle_since = now;
     adding_ = connection;
-    const bool added = MHD_add_connection(mhd_, fd, nullptr, 0) == MHD_YES;
+    bool added = false;
+    {
+        const Giving giving({given_.data(), 0});
+        added = MHD_add_connection(mhd_, fd, nullptr, 0) == MHD_YES;
+    }
     adding_ = nullptr;
     if (!added) {
         // The descriptor is libmicrohttpd's even when it refuses it. If it got as far as the notification, the slot is free.
@@ -116,9 +147,9 @@ void Engine::add(const Newcomer& newcomer) {
         LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection").add_error(errno).send();
         return;
     }
-    run_needed_ = true;
+    run_needed_ = !takes_events;
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (takes_events ? uint32_t{EPOLLOUT | EPOLLPRI} : 0U);
     event.data.u64 = EventTag{EventKind::client, handle}.pack();
     if (epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         LogLine(*setup_.log, LogLevel::warning).add("a connection cannot be watched").add_error(errno).send();
@@ -165,6 +196,9 @@ void Engine::kill(Connection& connection) {
     (void)shutdown(connection.fd, SHUT_RDWR);
     if (connection.suspended) {
         wake(connection);
+    } else {
+        // The event will come as well, but not before the loop waits again.
+        give(connection, EPOLLHUP);
     }
     run_needed_ = true;
 }
@@ -177,6 +211,9 @@ bool Engine::is_left(const Connection& connection) const {
 }
 
 void Engine::on_client_event(Handle handle, uint32_t events) {
+    if (given_count_ == given_.size()) {
+        run_once();
+    }
     Connection* const connection = connections_.find(handle);
     if (connection == nullptr) {
         return;
@@ -188,6 +225,9 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
         if (connection->suspended) {
             wake(*connection);
         }
+    }
+    if constexpr (takes_events) {
+        give(*connection, events);
     }
     if ((events & EPOLLIN) == 0) {
         return;
@@ -232,6 +272,8 @@ void Engine::end_with(Connection& connection, uint16_t status) {
     (void)shutdown(connection.fd, SHUT_RD);
     if (connection.suspended) {
         wake(connection);
+    } else {
+        give(connection, EPOLLIN);
     }
     run_needed_ = true;
 }
@@ -256,11 +298,38 @@ void Engine::on_connection_timer(uint32_t slot) {
     }
 }
 
+// A connection that is suspended is taken as ready when it is resumed.
+void Engine::give(const Connection& connection, uint32_t events) {
+    constexpr uint32_t wanted = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLERR | EPOLLHUP;
+    if (!takes_events || connection.suspended || given_count_ == given_.size()) {
+        return;
+    }
+    epoll_event& event = given_[given_count_++];
+    event.events = events & wanted;
+    event.data.ptr = connection.mhd;
+    run_needed_ = true;
+}
+
+// libmicrohttpd passes over an event of nobody.
+void Engine::forget(const MHD_Connection* mhd) {
+    for (size_t i = 0; i < given_count_; ++i) {
+        if (given_[i].data.ptr == mhd) {
+            given_[i].data.ptr = nullptr;
+        }
+    }
+}
+
+void Engine::run_once() {
+    const Giving giving({given_.data(), given_count_});
+    given_count_ = 0;
+    run_needed_ = false;
+    MHD_run(mhd_);
+}
+
 void Engine::run(bool ready) {
     for (int round = 0; round < run_rounds && (ready || run_needed_ || timeout_ms() == 0); ++round) {
         ready = false;
-        run_needed_ = false;
-        MHD_run(mhd_);
+        run_once();
     }
     if (departures_) {
         end_departed();

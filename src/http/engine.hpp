@@ -4,6 +4,9 @@
 // Must not touch: routes, files, FastCGI. It and its neighbours in http/ are the only ones that include microhttpd.h.
 #pragma once
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -70,7 +73,8 @@ class Engine {
     // Ends every connection at once; nothing of it is used afterwards.
     void finish();
 
-    [[nodiscard]] int epoll_fd() const { return mhd_epoll_fd_; }
+    // Libmicrohttpd's own epoll set, to be watched; -1 when it learns of events from on_client_event() alone.
+    [[nodiscard]] int epoll_fd() const { return takes_events ? -1 : mhd_epoll_fd_; }
 
     // ---- connections ----
 
@@ -119,14 +123,26 @@ class Engine {
     void abort_all();
 
   private:
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    static constexpr bool takes_events = true;  // the bundled libmicrohttpd is told what our epoll set has seen
+#else
+    static constexpr bool takes_events = false;
+#endif
+    static constexpr size_t most_given = 64;
+
     struct Callbacks;  // what libmicrohttpd calls; see callbacks.cpp
     friend struct Callbacks;
 
     // engine.cpp
-    void arm(Connection& connection, int64_t due) { setup_.timers->set(connection.timer, due); }
+    void arm(Connection& connection, int64_t due) {
+        setup_.timers->set(connection.timer, due);
+    }
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
+    void give(const Connection& connection, uint32_t events);
+    void forget(const MHD_Connection* mhd);
+    void run_once();
     [[nodiscard]] bool is_left(const Connection& connection) const;
     void send_at_once(Connection& connection, uint16_t status);
     void end_with(Connection& connection, uint16_t status);
@@ -172,6 +188,8 @@ class Engine {
     Setup setup_;
     MHD_Daemon* mhd_ = nullptr;
     int mhd_epoll_fd_ = -1;
+    std::array<epoll_event, most_given> given_;  // for libmicrohttpd, of its connections
+    size_t given_count_ = 0;
     bool run_needed_ = false;
     size_t operators_ = 0;     // connections that may have reserved places
     size_t active_ = 0;        // connections for which libmicrohttpd may have something to do

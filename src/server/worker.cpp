@@ -41,7 +41,7 @@ Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
         return Status::exhausted;
     }
     event.data.u64 = EventTag{EventKind::http, {0, 0}}.pack();
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
+    if (engine_.epoll_fd() >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
         return Status::exhausted;
     }
     if (runs_supervisor()) {

@@ -1,0 +1,23 @@
+/* Sockets of libmicrohttpd that are watched by the program which drives it. Written for fcgate; no part of libmicrohttpd.
+
+   A program with a loop of its own watches the clients' sockets itself, and needs no second epoll set inside libmicrohttpd: each
+   event would be waited for twice. So libmicrohttpd is compiled with these in the place of epoll_wait and epoll_ctl. */
+#ifndef MHD_POLLING_H
+#define MHD_POLLING_H
+
+#include <sys/epoll.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
+   libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
+   for EPOLLIN, EPOLLOUT and EPOLLPRI. */
+void mhd_polling_give(const struct epoll_event *events, int count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
