@@ -159,9 +159,14 @@ bool Endpoint::is_loopback() const {
 void Endpoint::print_address(TextBuffer& out) const {
     switch (kind_) {
         case Kind::ipv4:
+            // Of every request to PHP: inet_ntop is ten times as long about it.
+            for (size_t i = 0; i < 4; ++i) {
+                out.append(i > 0 ? "." : "").append_number(address_[i]);
+            }
+            return;
         case Kind::ipv6: {
             char text[INET6_ADDRSTRLEN] = "";
-            inet_ntop(kind_ == Kind::ipv4 ? AF_INET : AF_INET6, address_.data(), text, sizeof text);
+            inet_ntop(AF_INET6, address_.data(), text, sizeof text);
             out.append(text);
             return;
         }

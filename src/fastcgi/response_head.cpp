@@ -79,7 +79,7 @@ Status ResponseHead::take_line(std::string_view line) {
     if (value.empty()) {
         return Status::again;
     }
-    if (field_count_ == fields_.size()) {
+    if (!fields_.push_back({name, value})) {
         error_ = "too many header fields";
         return Status::too_large;
     }
@@ -87,7 +87,6 @@ Status ResponseHead::take_line(std::string_view line) {
     if (equals_ignore_case(name, "Content-Type")) {
         is_event_stream_ = is_event_stream_type(value);
     }
-    fields_[field_count_++] = {name, value};
     return Status::again;
 }
 
@@ -143,13 +142,13 @@ void ResponseHead::drop_named_by_connection() {
         if (value.ends_with('\r')) {
             value.remove_suffix(1);
         }
-        size_t kept = 0;
-        for (const Field& field : fields()) {
+        FixedList<Field, limits::reply_fields> kept;
+        for (const Field& field : fields_) {
             if (!list_has(value, field.name)) {
-                fields_[kept++] = field;
+                (void)kept.push_back(field);
             }
         }
-        field_count_ = kept;
+        fields_ = kept;
     }
 }
 

@@ -3,12 +3,12 @@
 // Must not touch: sockets, MHD, the event loop.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
+#include "base/fixed_list.hpp"
 #include "base/limits.hpp"
 #include "base/status.hpp"
 #include "http/message.hpp"
@@ -31,7 +31,7 @@ class ResponseHead {
     [[nodiscard]] uint16_t status() const { return status_; }
     // Without Status, Content-Length, the hop-by-hop fields (is_hop_by_hop()) and what Connection names; repeated
     // fields stay apart and in order. Empty values are dropped: the HTTP library refuses them.
-    [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), field_count_}; }
+    [[nodiscard]] std::span<const Field> fields() const { return {fields_.begin(), fields_.size()}; }
     [[nodiscard]] bool has_content_length() const { return has_content_length_; }
     [[nodiscard]] uint64_t content_length() const { return content_length_; }
     [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream
@@ -55,7 +55,6 @@ class ResponseHead {
     size_t line_start_ = 0;
     const char* error_ = "";
     uint64_t content_length_ = 0;
-    size_t field_count_ = 0;
     uint16_t status_ = 0;
     Status outcome_ = Status::again;
     bool has_connection_ = false;
@@ -63,7 +62,7 @@ class ResponseHead {
     bool has_content_length_ = false;
     bool is_event_stream_ = false;
     bool is_oversized_ = false;
-    std::array<Field, limits::reply_fields> fields_{};
+    FixedList<Field, limits::reply_fields> fields_;
 };
 
 }  // namespace fcgate::fastcgi

@@ -49,11 +49,7 @@ std::string_view RequestHead::field(std::string_view name) const {
 }
 
 bool Reply::add_field(std::string_view name, std::string_view value) {
-    if (field_count_ == fields_.size()) {
-        return false;
-    }
-    fields_[field_count_++] = {name, value};
-    return true;
+    return fields_.push_back({name, value});
 }
 
 }  // namespace fcgate

@@ -3,13 +3,13 @@
 // Must not touch: microhttpd.h, files, sockets. route/, files/ and fastcgi/ know HTTP through this header alone.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "base/endpoint.hpp"
+#include "base/fixed_list.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -71,14 +71,13 @@ struct Reply {
     uint64_t offset = 0;
     BodyReader reader;
 
-    [[nodiscard]] std::span<const Field> fields() const { return {fields_.data(), field_count_}; }
+    [[nodiscard]] std::span<const Field> fields() const { return {fields_.begin(), fields_.size()}; }
     // Names and values must be valid already; false when there is no room for one more.
     [[nodiscard]] bool add_field(std::string_view name, std::string_view value);
-    void clear_fields() { field_count_ = 0; }
+    void clear_fields() { fields_.clear(); }
 
   private:
-    std::array<Field, limits::reply_fields> fields_{};
-    size_t field_count_ = 0;
+    FixedList<Field, limits::reply_fields> fields_;
 };
 
 // True for a status whose reply has no body at all (RFC 9110 section 6.4.1).
