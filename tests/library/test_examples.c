@@ -20,8 +20,8 @@ struct running {
     int errors; /* its standard error */
 };
 
-/* Runs an example for the folder of a scene, on a socket that it inherits. */
-static struct running run(const char* name, const struct scene* scene) {
+/* Runs an example for a folder, on a socket that it inherits. `folder` and `more` may be NULL: then there is no such argument. */
+static struct running run(const char* name, const char* folder, const char* more) {
     struct running running = {-1, 0, -1, -1};
     int input[2];
     int errors[2];
@@ -41,7 +41,13 @@ static struct running run(const char* name, const struct scene* scene) {
         (void)fcntl(fd, F_SETFD, 0);
         (void)dup2(input[0], STDIN_FILENO);
         (void)dup2(errors[1], STDERR_FILENO);
-        (void)execl(path, name, scene->root, listen, (char*)NULL);
+        const char* arguments[5] = {name};
+        size_t count = 1;
+        arguments[count] = folder;
+        count += folder != NULL;
+        arguments[count++] = listen;
+        arguments[count] = more;
+        (void)execv(path, (char**)(uintptr_t)arguments);
         _exit(127);
     }
     close(fd);
@@ -73,7 +79,7 @@ static void own_loop_serves_what_is_typed_until_the_input_ends(void** state) {
     (void)state;
     struct scene scene;
     open_scene(&scene);
-    struct running running = run("example_own_loop", &scene);
+    struct running running = run("example_own_loop", scene.root, NULL);
     expect_body(running.port, "/file.txt", "a file\n");
     expect_body(running.port, "/line", "");
     assert_int_equal(write(running.input, "typed\n", 6), 6);
@@ -93,12 +99,9 @@ static void own_loop_serves_what_is_typed_until_the_input_ends(void** state) {
 static void own_loop_says_what_is_wrong(void** state) {
     (void)state;
     struct scene scene;
-    struct scene nowhere;
     char words[1024];
     open_scene(&scene);
-    nowhere = scene;
-    (void)snprintf(nowhere.root, sizeof nowhere.root, "/nowhere");
-    struct running running = run("example_own_loop", &nowhere);
+    struct running running = run("example_own_loop", "/nowhere", NULL);
     const ssize_t count = read(running.errors, words, sizeof words - 1);
     assert_true(count > 0);
     words[count] = '\0';
@@ -107,24 +110,30 @@ static void own_loop_says_what_is_wrong(void** state) {
     close_scene(&scene);
 }
 
-static void minimal_serves_files_php_and_hello(void** state) {
-    (void)state;
-    struct scene scene;
+/* The log begins when it listens; without PHP the program ends. False, and all is over, when there is none. */
+static bool starts(struct running* running, struct scene* scene) {
     char words[1024];
-    open_scene(&scene);
-    put_file(&scene, "sum.php", "<?php echo 19 + 23;");
-    struct running running = run("example_minimal", &scene);
-    /* The log begins when it listens; without PHP it ends. */
-    const ssize_t count = read(running.errors, words, sizeof words - 1);
+    const ssize_t count = read(running->errors, words, sizeof words - 1);
     assert_true(count > 0);
     words[count] = '\0';
-    if (strstr(words, "was found") != NULL) {
-        print_message("without PHP it cannot run: %s", words);
-        assert_int_equal(end_of(&running), 1 << 8);
-        close_scene(&scene);
+    if (strstr(words, "was found") == NULL) {
+        return true;
+    }
+    print_message("without PHP it cannot run: %s", words);
+    assert_int_equal(end_of(running), 1 << 8);
+    close_scene(scene);
+    return false;
+}
+
+static void minimal_serves_files_and_php(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    put_file(&scene, "sum.php", "<?php echo 19 + 23;");
+    struct running running = run("example_minimal", scene.root, NULL);
+    if (!starts(&running, &scene)) {
         skip();
     }
-    expect_body(running.port, "/hello", "hello\n");
     expect_body(running.port, "/file.txt", "a file\n");
     expect_body(running.port, "/sum.php", "42");
     assert_int_equal(kill(running.process, SIGTERM), 0);
@@ -132,11 +141,124 @@ static void minimal_serves_files_php_and_hello(void** state) {
     close_scene(&scene);
 }
 
+#define ENDED " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+#define LET_IN "Authorization: Basic YWRtaW46c2VjcmV0\r\n"
+
+static void expect_answer(unsigned port, const char* text, int status, const char* body) {
+    struct reply reply = ask(port, text);
+    assert_int_equal(reply.status, status);
+    if (body != NULL) {
+        assert_string_equal(reply.body, body);
+    }
+    forget(&reply);
+}
+
+static void firmware_has_its_own_pages_beside_the_panel(void** state) {
+    (void)state;
+    struct scene scene;
+    char image[128];
+    open_scene(&scene);
+    put_file(&scene, "who.php", "<?php echo $_SERVER['REMOTE_USER'], ' by ', $_SERVER['AUTH_TYPE'];");
+    (void)snprintf(image, sizeof image, "%s/image", scene.root);
+    struct running running = run("example_firmware", scene.root, image);
+    if (!starts(&running, &scene)) {
+        skip();
+    }
+    const unsigned port = running.port;
+    expect_body(port, "/device/status", "{\"requests\":1}\n");
+    expect_answer(port, "GET /file.txt" ENDED "\r\n", 401, "Please log in.\n");
+    expect_answer(port, "POST /device/restart" ENDED "\r\n", 401, NULL);
+    expect_answer(port, "GET /who.php" ENDED LET_IN "\r\n", 200, "admin by Basic");
+    expect_answer(port, "GET /device/scan" ENDED LET_IN "\r\n", 200, "[{\"ssid\":\"office\",\"signal\":-61}]\n");
+    expect_answer(port, "PUT /device/image" ENDED LET_IN "Content-Length: 99999999\r\n\r\n", 413, NULL);
+    expect_answer(port, "PUT /device/image" ENDED LET_IN "Content-Length: 40000000\r\n\r\n", 413, NULL);
+    expect_answer(port, "PUT /device/image" ENDED LET_IN "\r\n", 411, NULL);
+    expect_answer(port, "PUT /device/image" ENDED LET_IN "Content-Length: 5\r\n\r\nimage", 200, "{\"size\":5}\n");
+    expect_answer(port, "GET /image" ENDED LET_IN "\r\n", 403, NULL); /* of the device alone: 0600, but for root */
+    /* Half of an image is none. */
+    const int fd = dial(port);
+    assert_true(
+        send_text(fd, "PUT /device/image HTTP/1.1\r\nHost: localhost\r\n" LET_IN "Content-Length: 9\r\n\r\nhalf"));
+    close(fd);
+    const int64_t deadline = now_ms() + 10000;
+    while (access(image, F_OK) == 0 && now_ms() < deadline) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_int_not_equal(access(image, F_OK), 0);
+    expect_answer(port, "GET /device/restart" ENDED LET_IN "\r\n", 405, NULL);
+    expect_answer(port, "POST /device/restart" ENDED LET_IN "\r\n", 202, "The device restarts.\n");
+    assert_int_equal(end_of(&running), 0);
+    close_scene(&scene);
+}
+
+static void several_serves_two_sockets(void** state) {
+    (void)state;
+    struct scene scene;
+    char second[128];
+    open_scene(&scene);
+    (void)snprintf(second, sizeof second, "unix:%s/own", scene.root);
+    struct running running = run("example_several", scene.root, second);
+    expect_body(running.port, "/file.txt", "a file\n");
+    const int fd = dial_path(second + strlen("unix:"));
+    assert_true(send_text(fd, "GET /file.txt" ENDED "\r\n"));
+    struct reply reply = receive_last(fd);
+    assert_string_equal(reply.body, "two servers\n");
+    forget(&reply);
+    close(running.input);
+    running.input = -1;
+    assert_int_equal(end_of(&running), 0);
+    close_scene(&scene);
+}
+
+static void libevent_drives_it_until_the_input_ends(void** state) {
+    (void)state;
+    struct scene scene;
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/example_libevent_loop", programs);
+    if (access(path, X_OK) != 0) {
+        print_message("it is not built without libevent\n");
+        skip();
+    }
+    open_scene(&scene);
+    struct running running = run("example_libevent_loop", scene.root, NULL);
+    expect_body(running.port, "/file.txt", "a file\n");
+    expect_body(running.port, "/", "front\n");
+    assert_int_equal(end_of(&running), 0);
+    close_scene(&scene);
+}
+
+static void embedded_serves_what_is_compiled_in(void** state) {
+    (void)state;
+    struct running running = run("example_embedded", NULL, NULL);
+    struct reply reply = get(running.port, "/");
+    assert_int_equal(reply.status, 200);
+    assert_non_null(strstr(reply.body, "<p>This page is part of the program.</p>"));
+    assert_true(has_field(&reply, "Content-Type: text/html; charset=utf-8"));
+    forget(&reply);
+    reply = get(running.port, "/panel.css");
+    assert_true(has_field(&reply, "Content-Type: text/css"));
+    const char* const tag = strstr(reply.head, "ETag: ");
+    assert_non_null(tag);
+    char text[256];
+    (void)snprintf(text, sizeof text, "GET /panel.css" ENDED "If-None-Match: %.*s\r\n\r\n", (int)strcspn(tag + 6, "\r"),
+                   tag + 6);
+    forget(&reply);
+    expect_answer(running.port, text, 304, "");
+    expect_answer(running.port, "GET /etc/passwd" ENDED "\r\n", 404, "Not found.\n");
+    expect_answer(running.port, "DELETE /" ENDED "\r\n", 405, NULL);
+    assert_int_equal(kill(running.process, SIGTERM), 0);
+    assert_int_equal(end_of(&running), SIGTERM);
+}
+
 int main(int argc, char** argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_loop_serves_what_is_typed_until_the_input_ends),
         cmocka_unit_test(own_loop_says_what_is_wrong),
-        cmocka_unit_test(minimal_serves_files_php_and_hello),
+        cmocka_unit_test(minimal_serves_files_and_php),
+        cmocka_unit_test(firmware_has_its_own_pages_beside_the_panel),
+        cmocka_unit_test(several_serves_two_sockets),
+        cmocka_unit_test(libevent_drives_it_until_the_input_ends),
+        cmocka_unit_test(embedded_serves_what_is_compiled_in),
     };
     if (argc != 2) {
         return 2;
