@@ -296,6 +296,27 @@ FCGATE_EXPORT int fcgate_on_request(fcgate_server* server, fcgate_handler hook, 
  * FCGATE_INVALID: NULL or numbers beyond these. */
 FCGATE_EXPORT int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_t buffer, size_t params);
 
+/* How a request went. */
+typedef struct fcgate_finished {
+    const char* client; /* as fcgate_request_client() */
+    const char* method; /* "": its head was never whole */
+    const char* target; /* as it was asked for, still encoded, with its query */
+    unsigned status;    /* of the reply */
+    int is_whole;       /* 1: all of the reply is with the kernel; 0: the client has left, or the reply was cut off */
+    unsigned long long bytes; /* of the reply's body, without what frames it; of one that is not whole, at most */
+    long long duration_ms;    /* from the end of the request's head to the end of the reply */
+} fcgate_finished;
+
+/* Gets a request that is over; `finished` and all text in it are valid during the call. */
+typedef void (*fcgate_finished_callback)(void* context, const fcgate_finished* finished);
+
+/* Tells every request that has had a reply, when it is over: for access logs and counters. Also those that were refused, by
+ * the HTTP side too. Not those that ended without one, or that libmicrohttpd itself has refused. It may use no ticket of that
+ * request; fcgate_log() it may.
+ *
+ * FCGATE_INVALID: there is one already, or the server runs. */
+FCGATE_EXPORT int fcgate_on_finished(fcgate_server* server, fcgate_finished_callback callback, void* context);
+
 /* ---- What was asked ---------------------------------------------------------------------------------------------- */
 
 /* "GET", "POST", ...; never NULL. */

@@ -68,6 +68,27 @@ int fcgate_on_request(fcgate_server* server, fcgate_handler hook, void* context)
     return result_of(server->server.endpoints().set_hook(host_handler(hook, context), Dispatcher::host_ops()));
 }
 
+int fcgate_on_finished(fcgate_server* server, fcgate_finished_callback callback, void* context) {
+    if (server == nullptr || callback == nullptr || server->mode != fcgate_server::Mode::created ||
+        server->finished != nullptr) {
+        return FCGATE_INVALID;
+    }
+    server->finished = callback;
+    server->finished_context = context;
+    fcgate::http::FinishedSink sink;
+    sink.context = server;
+    sink.call = [](void* own, const fcgate::http::Finished& request) {
+        const auto* const told = static_cast<const fcgate_server*>(own);
+        fcgate::Text<64> client;
+        request.client.print_address(client);
+        const fcgate_finished finished = {client.c_str(),     request.method.data(),    request.target.data(),
+                                          request.status,     request.is_whole ? 1 : 0, request.bytes,
+                                          request.duration_ms};
+        told->finished(told->finished_context, &finished);
+    };
+    return result_of(server->server.add_finished(sink));
+}
+
 const char* fcgate_request_method(const fcgate_request* request) {
     return request_of(request).head.method.data();
 }

@@ -19,6 +19,8 @@ struct fcgate_server {
     fcgate_settings* settings[2] = {};  // in force, and until its requests are done the one before; NULL: none
     fcgate_log_callback log = nullptr;
     void* log_context = nullptr;
+    fcgate_finished_callback finished = nullptr;
+    void* finished_context = nullptr;
     unsigned threads = 1;
     Mode mode = Mode::created;
 };

@@ -92,6 +92,9 @@ struct Connection {
     Handle kept;                   // ... the same
     MHD_Response* held = nullptr;  // the reply, while the body that it does not need is read
     uint16_t held_status = 0;
+    uint16_t status = 0;     // of the answer, once there is one
+    uint64_t body_size = 0;  // of the answer's body; of a stream what was sent so far
+    int64_t head_time = 0;   // when the head was there
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

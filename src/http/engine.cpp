@@ -129,6 +129,8 @@ void Engine::add(const Newcomer& newcomer) {
     operators_ += newcomer.is_operator ? 1U : 0U;
     connection->exchange = connection->spooled = connection->kept = Handle();
     connection->held = nullptr;
+    connection->status = 0;
+    connection->method = {};
 
     const int64_t now = monotonic_ms();
     connection->idle_since = now;
@@ -258,6 +260,8 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
     (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     connection.refused = true;
+    connection.status = status;
+    connection.body_size = page.length;
     connection.hung_up = connection.gone = true;
 }
 

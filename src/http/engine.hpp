@@ -18,6 +18,7 @@
 #include "base/timers.hpp"
 #include "config/settings.hpp"
 #include "http/connection.hpp"
+#include "http/finished.hpp"
 #include "http/linger.hpp"
 #include "http/message.hpp"
 
@@ -61,6 +62,7 @@ class Engine {
         int epoll_fd = -1;
         RequestHandler handler;
         ConnectionWatcher watcher;
+        std::span<const FinishedSink> finished;
         std::span<Connection> connections;
         Targets::Setup targets;
         std::span<Field> fields;        // limits::request_fields
@@ -167,6 +169,7 @@ class Engine {
     [[nodiscard]] bool begin_with_body(Connection& connection);
     [[nodiscard]] Outcome ask(Connection& connection);
     void complete(Connection& connection, bool is_refused);
+    void tell_finished(const Connection& connection, int64_t now) const;
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
     // `code`: of http/reason.hpp; empty: that of the status.

@@ -158,6 +158,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         good = good && add_field(response, field);
     }
     connection.reader = reply.reader;
+    connection.body_size = bodiless || reply.body == Reply::Body::stream ? 0 : reply.length;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
         connection.held = response;
         connection.held_status = reply.status;
@@ -175,6 +176,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
 // Takes the response. nullptr: it could not be made.
 bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response) {
     connection.stage = Connection::Stage::replying;
+    connection.status = status;
     const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
     if (response != nullptr) {
         MHD_destroy_response(response);
@@ -219,6 +221,7 @@ ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
         connection.woken = false;
         const ptrdiff_t count = connection.reader.read(connection.reader.context, room);
         if (count != 0 || is_left(connection)) {
+            connection.body_size += count > 0 ? static_cast<size_t>(count) : 0;
             return count != 0 ? count : BodyReader::failed;
         }
         if (!connection.woken) {

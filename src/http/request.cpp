@@ -87,6 +87,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.is_https = connection.is_tls;
     connection.is_proxied = false;
     connection.body_expected = connection.body_seen = 0;
+    connection.head_time = monotonic_ms();
     if (connection.kept_target.status == Status::too_large) {
         return refuse(connection, 414, "the request target is longer than 8192 bytes, or half of `connection_memory`");
     }
@@ -217,6 +218,11 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
     drop_held(connection);
     const int64_t now = monotonic_ms();
+    if (connection.status != 0) {
+        tell_finished(connection, now);
+    }
+    connection.status = 0;
+    connection.method = {};
     connection.begun = false;
     connection.served = true;
     connection.stage = Connection::Stage::idle;
@@ -230,6 +236,20 @@ void Engine::complete(Connection& connection, bool is_refused) {
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {
         shut_idle(connection, now);
+    }
+}
+
+void Engine::tell_finished(const Connection& connection, int64_t now) const {
+    const bool has_head = !connection.method.empty();
+    const Finished finished{.client = connection.asker,
+                            .method = has_head ? connection.method : "",
+                            .target = connection.target().empty() ? "" : connection.target(),
+                            .status = connection.status,
+                            .bytes = connection.body_size,
+                            .duration_ms = has_head ? now - connection.head_time : 0,
+                            .is_whole = connection.sent_all};
+    for (const FinishedSink& sink : setup_.finished) {
+        sink.call(sink.context, finished);
     }
 }
 

@@ -164,6 +164,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
             .configurations = configurations_,
             .mime = &mime_,
             .endpoints = &endpoints_,
+            .finished = {finished_.begin(), finished_.size()},
             .machine_name = machine_name_.view(),
             .common = &common_,
             .clients = &clients_,

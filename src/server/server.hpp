@@ -39,6 +39,10 @@ class Server {
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
     // Before prepare(): afterwards the workers read them.
     [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
+    // Before prepare(): hears of every request that is over. too_large: there are as many as may be.
+    [[nodiscard]] Status add_finished(const http::FinishedSink& sink) {
+        return finished_.push_back(sink) ? Status::ok : Status::too_large;
+    }
     // Where a kept request is, or nullptr. Any thread.
     [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
         const uint32_t number = KeptRequests::worker_of(ticket);
@@ -104,6 +108,7 @@ class Server {
     ClientCounts clients_;
     files::MimeTable mime_;
     Endpoints endpoints_;
+    FixedList<http::FinishedSink, http::finished_sinks> finished_;
     std::array<Configuration, Configuration::count> configurations_;
     std::array<fastcgi::Gate, limits::backends> gates_{};
     size_t gate_count_ = 0;

@@ -144,6 +144,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                          .epoll_fd = epoll_.get(),
                          .handler = dispatcher_.handler(),
                          .watcher = watcher,
+                         .finished = setup_.finished,
                          .connections = connections,
                          .targets = targets,
                          .fields = fields,

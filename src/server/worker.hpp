@@ -46,6 +46,7 @@ class Worker {
         std::span<const Configuration> configurations;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
+        std::span<const http::FinishedSink> finished;
         std::string_view machine_name;
         Common* common = nullptr;
         ClientCounts* clients = nullptr;

@@ -572,6 +572,94 @@ static void a_received_body_is_bounded(void** state) {
     close_scene(&scene);
 }
 
+/* ---- the hook behind all ---- */
+
+struct seen {
+    pthread_mutex_t lock;
+    atomic_int count;
+    char text[4096]; /* "METHOD TARGET STATUS WHOLE BYTES CLIENT;" each */
+};
+
+static void note(void* context, const fcgate_finished* finished) {
+    struct seen* const seen = context;
+    pthread_mutex_lock(&seen->lock);
+    const size_t used = strlen(seen->text);
+    (void)snprintf(seen->text + used, sizeof seen->text - used, "%s %s %u %d %llu %s;", finished->method,
+                   finished->target, finished->status, finished->is_whole, finished->bytes, finished->client);
+    seen->count += finished->duration_ms >= 0 && finished->duration_ms < 60000;
+    pthread_mutex_unlock(&seen->lock);
+}
+
+/* What was told of the next request, and no more. */
+static void expect_seen(struct seen* seen, const char* text) {
+    const int64_t deadline = now_ms() + 20000;
+    pthread_mutex_lock(&seen->lock);
+    while (seen->count == 0 && now_ms() < deadline) {
+        pthread_mutex_unlock(&seen->lock);
+        (void)poll(NULL, 0, 1);
+        pthread_mutex_lock(&seen->lock);
+    }
+    assert_string_equal(seen->text, text);
+    seen->text[0] = '\0';
+    seen->count = 0;
+    pthread_mutex_unlock(&seen->lock);
+}
+
+static void the_hook_behind_all_hears_of_each_once(void** state) {
+    (void)state;
+    struct scene scene;
+    static struct seen seen = {PTHREAD_MUTEX_INITIALIZER, 0, ""};
+    open_scene(&scene);
+    create(&scene);
+    assert_int_equal(fcgate_on_finished(scene.server, NULL, &seen), FCGATE_INVALID);
+    assert_int_equal(fcgate_on_finished(NULL, note, &seen), FCGATE_INVALID);
+    assert_int_equal(fcgate_on_finished(scene.server, note, &seen), FCGATE_OK);
+    assert_int_equal(fcgate_on_finished(scene.server, note, &seen), FCGATE_INVALID);
+    handle(&scene, "/api", say_ok, NULL);
+    handle(&scene, "/no", refuse, NULL);
+    begin(&scene);
+    const struct {
+        const char* request;
+        const char* told;
+    } cases[] = {
+        {"GET /file.txt?q=%20" ENDED "\r\n", "GET /file.txt?q=%20 200 1 7 127.0.0.1;"},
+        {"HEAD /file.txt" ENDED "\r\n", "HEAD /file.txt 200 1 0 127.0.0.1;"},
+        {"GET /file.txt" ENDED "Range: bytes=1-2\r\n\r\n", "GET /file.txt 206 1 2 127.0.0.1;"},
+        {"GET /file.txt" ENDED "If-None-Match: *\r\n\r\n", "GET /file.txt 304 1 0 127.0.0.1;"},
+        {"GET /api" ENDED "\r\n", "GET /api 200 1 3 127.0.0.1;"},
+        {"POST /api" ENDED "Content-Length: 4\r\n\r\nbody", "POST /api 200 1 3 127.0.0.1;"},
+        {"POST /no HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n", "POST /no 409 1 7 127.0.0.1;"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+        struct reply reply = ask(scene.port, cases[i].request);
+        forget(&reply);
+        expect_seen(&seen, cases[i].told);
+    }
+    /* Refused by the HTTP side, before anybody else sees it. */
+    struct reply reply = ask(scene.port, "GET / HTTP/1.1\r\nHost: localhost\r\nExpect: x\r\n\r\n");
+    assert_int_equal(reply.status, 417);
+    char told[128];
+    (void)snprintf(told, sizeof told, "GET / 417 1 %zu 127.0.0.1;", reply.body_size);
+    forget(&reply);
+    expect_seen(&seen, told);
+    /* Two on one connection. */
+    reply = ask(scene.port, "GET /api HTTP/1.1\r\nHost: localhost\r\n\r\nGET /api" ENDED "\r\n");
+    forget(&reply);
+    const int64_t deadline = now_ms() + 20000;
+    while (seen.count < 2 && now_ms() < deadline) {
+        (void)poll(NULL, 0, 1);
+    }
+    expect_seen(&seen, "GET /api 200 1 3 127.0.0.1;GET /api 200 1 3 127.0.0.1;");
+    /* A client that leaves before it has an answer has none. */
+    const int fd = dial(scene.port);
+    assert_true(send_text(fd, "POST /api HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nb"));
+    close(fd);
+    reply = get(scene.port, "/api?last");
+    forget(&reply);
+    expect_seen(&seen, "GET /api?last 200 1 3 127.0.0.1;");
+    close_scene(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hook_sees_every_request_first),
@@ -588,6 +676,7 @@ int main(void) {
         cmocka_unit_test(a_receiver_holds_its_client_back),
         cmocka_unit_test(a_receiver_may_give_up_in_the_middle),
         cmocka_unit_test(a_received_body_is_bounded),
+        cmocka_unit_test(the_hook_behind_all_hears_of_each_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

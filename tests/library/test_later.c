@@ -46,7 +46,7 @@ static void keep(void* context, fcgate_request* request) {
 
 static void wait_for(const atomic_int* count, int value) {
     const int64_t deadline = now_ms() + 20000;
-    while (*count < value && now_ms() < deadline) {
+    while (*count != value && now_ms() < deadline) {
         (void)poll(NULL, 0, 1);
     }
     assert_int_equal(*count, value);
@@ -279,11 +279,18 @@ static void a_long_reply_is_pushed_through_a_small_buffer(void** state) {
     close_kept(&scene, &kept);
 }
 
+static void note_bytes(void* context, const fcgate_finished* finished) {
+    atomic_int* const bytes = context;
+    *bytes = (int)finished->bytes * (finished->is_whole ? 1 : -1);
+}
+
 static void less_than_promised_is_cut_off(void** state) {
     (void)state;
     struct scene scene;
     struct kept kept;
+    atomic_int bytes = 0;
     open_kept(&scene, &kept, 1);
+    assert_int_equal(fcgate_on_finished(scene.server, note_bytes, &bytes), FCGATE_OK);
     assert_ok(&scene, fcgate_start(scene.server, &scene.error));
     const int fd = begin_request(&scene, &kept, "GET");
     assert_int_equal(fcgate_later_begin(scene.server, kept.ticket, 200, NULL, -2), FCGATE_INVALID);
@@ -298,6 +305,7 @@ static void less_than_promised_is_cut_off(void** state) {
     assert_string_equal(reply.body, "12345");
     forget(&reply);
     wait_for(&kept.lost, 1);
+    wait_for(&bytes, -5);
     close_kept(&scene, &kept);
 }
 
