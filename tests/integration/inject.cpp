@@ -2,8 +2,11 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -27,14 +30,15 @@ namespace fcgate::test::inject {
 
 namespace {
 
-bool watching = false;
-const char* armed_call = "";
-int armed_error = 0;
-size_t armed_n = 0;
-size_t seen = 0;
-bool failed = false;
-size_t allocated = 0;
-long clock_offset = 0;
+// Threads of a server that starts look at them, too.
+std::atomic<bool> watching = false;
+std::atomic<const char*> armed_call = "";
+std::atomic<int> armed_error = 0;
+std::atomic<size_t> armed_n = 0;
+std::atomic<size_t> seen = 0;
+std::atomic<bool> failed = false;
+std::atomic<size_t> allocated = 0;
+std::atomic<long> clock_offset = 0;
 
 // True when this call is the one that fails.
 [[nodiscard]] bool fails(const char* call) {
@@ -105,6 +109,13 @@ FCGATE_FAILING(int, accept4, (int fd, sockaddr* address, socklen_t* length, int 
 FCGATE_FAILING(int, epoll_wait, (int epoll, epoll_event* events, int most, int timeout), (epoll, events, most, timeout))
 FCGATE_FAILING(int, socket, (int domain, int type, int protocol), (domain, type, protocol))
 FCGATE_FAILING(int, connect, (int fd, const sockaddr* address, socklen_t length), (fd, address, length))
+FCGATE_FAILING(int, bind, (int fd, const sockaddr* address, socklen_t length), (fd, address, length))
+FCGATE_FAILING(int, listen, (int fd, int backlog), (fd, backlog))
+FCGATE_FAILING(int, socketpair, (int domain, int type, int protocol, int ends[2]), (domain, type, protocol, ends))
+FCGATE_FAILING(int, epoll_create1, (int flags), (flags))
+FCGATE_FAILING(int, eventfd, (unsigned value, int flags), (value, flags))
+FCGATE_FAILING(int, mkdir, (const char* path, mode_t mode), (path, mode))
+FCGATE_FAILING(pid_t, fork, (), ())
 FCGATE_FAILING(int, shutdown, (int fd, int how), (fd, how))
 FCGATE_FAILING(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t length),
                (fd, level, name, value, length))
@@ -118,13 +129,18 @@ FCGATE_MOVING(recv, (int fd, void* buffer, size_t size, int flags), (fd, buffer,
 FCGATE_MOVING(send, (int fd, const void* buffer, size_t size, int flags), (fd, buffer, size, flags),
               (fd, buffer, 1, flags))
 FCGATE_MOVING(read, (int fd, void* buffer, size_t size), (fd, buffer, size), (fd, buffer, 1))
-FCGATE_MOVING(write, (int fd, const void* buffer, size_t size), (fd, buffer, size), (fd, buffer, 1))
 FCGATE_MOVING(sendfile64, (int to, int from, off64_t* offset, size_t size), (to, from, offset, size),
               (to, from, offset, 1))
 
 FCGATE_MOVING(pwrite64, (int fd, const void* buffer, size_t size, off64_t at), (fd, buffer, size, at),
               (fd, buffer, 1, at))
 FCGATE_MOVING(pread64, (int fd, void* buffer, size_t size, off64_t at), (fd, buffer, size, at), (fd, buffer, 1, at))
+
+// An eventfd takes its eight bytes always.
+extern "C" ssize_t write(int fd, const void* buffer, size_t size) {
+    static auto* const real = next<ssize_t (*)(int, const void*, size_t)>("write");
+    return size != sizeof(uint64_t) && fails("write") ? -1 : real(fd, buffer, size);
+}
 
 extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     static auto* const real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
@@ -145,6 +161,24 @@ extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
 extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
     static auto* const real = next<int (*)(int, int, int, epoll_event*)>("epoll_ctl");
     return operation != EPOLL_CTL_DEL && fails("epoll_ctl") ? -1 : real(epoll, operation, fd, event);
+}
+
+// Calls that fail with another value than -1.
+extern "C" void* mmap64(void* address, size_t size, int protection, int flags, int fd, off64_t offset) {
+    static auto* const real = next<void* (*)(void*, size_t, int, int, int, off64_t)>("mmap64");
+    return fails("mmap64") ? MAP_FAILED : real(address, size, protection, flags, fd, offset);
+}
+
+extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
+                              void* argument) {
+    static auto* const real =
+        next<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
+    return fails("pthread_create") ? armed_error.load() : real(thread, attributes, run, argument);
+}
+
+extern "C" char* realpath(const char* path, char* out) {
+    static auto* const real = next<char* (*)(const char*, char*)>("realpath");
+    return fails("realpath") ? nullptr : real(path, out);
 }
 
 extern "C" int openat64(int folder, const char* path, int flags, ...) {
