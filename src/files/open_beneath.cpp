@@ -88,15 +88,13 @@ struct OpenHow {
 constexpr uint64_t resolve_no_magiclinks = 0x02;
 constexpr uint64_t resolve_beneath = 0x08;
 
-int open_by_kernel(int root, const char* relative) {
-    // The call is raw: nobody adds O_LARGEFILE for us on 32-bit machines.
-    const OpenHow how{.flags = static_cast<uint64_t>(read_flags | O_LARGEFILE),
-                      .mode = 0,
-                      .resolve = resolve_beneath | resolve_no_magiclinks};
+int open_by_kernel(int root, const char* relative, int flags) {
+    const OpenHow how{
+        .flags = static_cast<uint64_t>(flags), .mode = 0, .resolve = resolve_beneath | resolve_no_magiclinks};
     return static_cast<int>(syscall(SYS_openat2, root, relative, &how, sizeof how));
 }
 #else
-int open_by_kernel(int, const char*) {
+int open_by_kernel(int, const char*, int) {
     errno = ENOSYS;
     return -1;
 }
@@ -115,11 +113,32 @@ Result<int> open_beneath(int root, std::string_view path, Folders beyond) {
     if (!name.ok()) {
         return Status::too_large;
     }
-    const int fd = open_by_kernel(root, relative_name(name));
+    // The call is raw: nobody adds O_LARGEFILE for us on 32-bit machines.
+    const int fd = open_by_kernel(root, relative_name(name), read_flags | O_LARGEFILE);
     if (fd >= 0) {
         return fd;
     }
     return is_undecided(errno) ? open_beneath_by_name(root, path, beyond) : Result<int>(status_of_errno());
+}
+
+Result<int> refer_beneath(int root, std::string_view path, Folders beyond) {
+    const Name name(path);
+    if (!name.ok()) {
+        return Status::too_large;
+    }
+    const int known = open_by_kernel(root, relative_name(name), O_PATH | O_CLOEXEC);
+    if (known >= 0 || !is_undecided(errno)) {
+        return known >= 0 ? Result<int>(known) : Result<int>(status_of_errno());
+    }
+    const int reference = openat(root, relative_name(name), O_PATH | O_CLOEXEC);
+    if (reference < 0) {
+        return status_of_errno();
+    }
+    if (is_beneath(root, reference, beyond)) {
+        return reference;
+    }
+    close(reference);
+    return Status::denied;
 }
 
 // First a mere reference, which opens nothing: a link may lead to a device that does something when opened.

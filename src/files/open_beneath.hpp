@@ -19,7 +19,10 @@ using Folders = std::span<const std::string_view>;
 // otherwise.
 [[nodiscard]] Result<int> open_beneath(int root, std::string_view path, Folders beyond = {});
 
-// The same without openat2(), for kernels before 5.6.
+// The same without opening it: a mere reference (O_PATH), also to what may not be read.
+[[nodiscard]] Result<int> refer_beneath(int root, std::string_view path, Folders beyond = {});
+
+// open_beneath() without openat2(), for kernels before 5.6.
 [[nodiscard]] Result<int> open_beneath_by_name(int root, std::string_view path, Folders beyond = {});
 
 }  // namespace fcgate::files

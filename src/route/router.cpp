@@ -64,7 +64,7 @@ class Search {
     };
 
     // `path` starts with '/' and is followed by a NUL.
-    [[nodiscard]] Found look(const char* path) const;
+    [[nodiscard]] Found look(const char* path);
 
     // Each returns true once `decision_` is made.
     bool at_path();
@@ -89,11 +89,12 @@ class Search {
     bool may_have_path_info_ = false;
 };
 
-Search::Found Search::look(const char* path) const {
+Search::Found Search::look(const char* path) {
     const char* relative = path[1] == '\0' ? "." : path + 1;
     struct stat status;
     if (fstatat(site_.fd, relative, &status, 0) == 0) {
         if (S_ISREG(status.st_mode)) {
+            decision_.script_file = identity_of(status);
             return Found::file;
         }
         return S_ISDIR(status.st_mode) ? Found::folder : Found::other;
@@ -256,6 +257,13 @@ Decision Search::run() {
 }
 
 }  // namespace
+
+FileIdentity identity_of(const struct stat& status) {
+    return {.device = status.st_dev,
+            .number = status.st_ino,
+            .changed_s = status.st_ctim.tv_sec,
+            .changed_ns = status.st_ctim.tv_nsec};
+}
 
 bool refuses_method(std::string_view method, Decision& decision) {
     if (method == "CONNECT") {

@@ -3,6 +3,8 @@
 // Must not touch: sockets and file contents; it looks at the file system with stat alone, below the site's root.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -14,10 +16,20 @@
 
 namespace fcgate::route {
 
+// A file, whatever path leads to it: the number of one that is removed may come again, but not with the same time of change.
+struct FileIdentity {
+    uint64_t device = 0;
+    uint64_t number = 0;
+    int64_t changed_s = 0;
+    int64_t changed_ns = 0;
+
+    [[nodiscard]] bool operator==(const FileIdentity&) const = default;
+};
+
 struct Decision {
     enum class Kind : uint8_t {
         file,      // `path` is an existing regular file below the root, or "*" for OPTIONS *
-        script,    // script_name is an existing regular file; path_info the rest
+        script,    // script_name is an existing regular file, but a link may lead to it; path_info the rest
         listing,   // `path` is a folder, with its slash, whose content may be shown
         redirect,  // to `path` + "/" (encoded again, query kept): a folder asked for without its slash
         refuse,    // status, reason
@@ -30,6 +42,7 @@ struct Decision {
     std::string_view script_name;  // script: e.g. "/index.php"
     std::string_view path_info;    // script: e.g. "/a/b", or empty
     std::string_view query;        // still encoded
+    FileIdentity script_file;      // script: what was found there
     bool has_query = false;
 };
 
@@ -44,6 +57,8 @@ struct SiteRoot {
 [[nodiscard]] inline std::span<const std::string_view> links_to(const SiteRoot& site) {
     return {site.settings->links_to.begin(), site.settings->links_to.size()};
 }
+
+[[nodiscard]] FileIdentity identity_of(const struct stat& status);
 
 // Room for decide(): the decoded path, and behind it an index name or the front controller, each with its NUL.
 inline constexpr size_t decision_buffer = limits::request_target + limits::path + 2;

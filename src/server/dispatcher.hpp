@@ -1,6 +1,6 @@
 // Owns: the way from a request to what answers it: host, route, then a file, a script or a refusal.
 // Borrows: configuration, roots, engine and upstream of the worker, as long as it lives.
-// Must not touch: microhttpd.h, records, sockets. It joins the rooms and holds no state of its own beyond scratch.
+// Must not touch: microhttpd.h, records, sockets. It joins the rooms and holds no state of its own beyond scratch and known scripts.
 #pragma once
 
 #include <array>
@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/upstream.hpp"
+#include "files/known_files.hpp"
 #include "files/mime.hpp"
 #include "http/engine.hpp"
 #include "route/host.hpp"
@@ -52,7 +53,10 @@ class Dispatcher {
     [[nodiscard]] static const HostOps& host_ops();
     [[nodiscard]] KeptRequests& kept() { return *setup_.kept; }
     // Requests that begin from now on are answered under this configuration.
-    void use(const Configuration& configuration) { current_ = configuration.number; }
+    void use(const Configuration& configuration) {
+        current_ = configuration.number;
+        known_scripts_.forget();
+    }
     // Requests that are answered under it now.
     [[nodiscard]] size_t users_of(const Configuration& configuration) const { return users_[configuration.number]; }
 
@@ -94,6 +98,8 @@ class Dispatcher {
 
     // dispatcher_script.cpp
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
+    // False when the reply is a refusal: a link leads out of the root.
+    [[nodiscard]] bool may_run(const http::Connection& connection, Reply& reply);
     [[nodiscard]] http::Outcome open_exchange(http::Connection& connection, const RequestHead& head,
                                               uint64_t body_length, Reply& reply);
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
@@ -143,6 +149,7 @@ class Dispatcher {
     std::array<size_t, Configuration::count> users_{};
     const http::Connection* routed_for_ = nullptr;
     Route route_;
+    files::KnownFiles known_scripts_;
 };
 
 }  // namespace fcgate::server

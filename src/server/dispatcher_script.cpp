@@ -23,6 +23,9 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
         refuse(connection, reply, 503, "a script, but no backend is configured", http::reason_code("no-backend"));
         return http::Outcome::reply;
     }
+    if (!may_run(connection, reply)) {
+        return http::Outcome::reply;
+    }
     if (head.is_chunked) {
         if constexpr (has_spool) {
             if (!site.spool.empty()) {
@@ -37,6 +40,19 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
         return http::Outcome::reply;
     }
     return open_exchange(connection, head, head.content_length, reply);
+}
+
+bool Dispatcher::may_run(const http::Connection& connection, Reply& reply) {
+    const route::Decision& decision = route_.decision;
+    const Status status = known_scripts_.check(*route_.root, decision.script_name, decision.script_file);
+    if (status == Status::denied) {
+        refuse(connection, reply, 403, "a link leads to the script out of the root (see `links_to`)");
+    } else if (status == Status::not_found) {
+        refuse(connection, reply, 404, "the script is gone since it was found");
+    } else if (status != Status::ok) {
+        refuse(connection, reply, 503, "no descriptor or memory is left to look for the script");
+    }
+    return status == Status::ok;
 }
 
 http::Outcome Dispatcher::open_exchange(http::Connection& connection, const RequestHead& head, uint64_t body_length,

@@ -181,6 +181,30 @@ class Files(ServedCase):
         self.assertEqual(wire.ask(port, 'GET', '/out/shared/a.txt').text, 'far away')
         self.assert_status(wire.ask(port, 'GET', '/out/private/a.txt'), 403)
 
+    def test_scripts_behind_links(self):
+        """Whoever can put a link into the root cannot have PHP run what lies elsewhere."""
+        outside = processes.new_folder('outside')
+        for name in ('shared', 'private'):
+            (outside / name).mkdir()
+            (outside / name / 'a.php').write_text('<?php echo "far away";')
+            (outside / name / 'a.php').chmod(0o644)
+        for name, target in (('far', outside), ('far.php', outside / 'private' / 'a.php'), ('near.php', 'hello.php')):
+            (self.root / name).symlink_to(target)
+            self.addCleanup((self.root / name).unlink)
+        for _ in range(2):
+            for target in ('/far/private/a.php', '/far.php', '/far.php/info', '/far/shared/a.php'):
+                since = self.log_size()
+                self.assert_status(self.get(target), 403)
+                self.assert_status(wire.ask(self.port, 'POST', target, body=b'x'), 403)
+                self.fcgate.wait_for_log(rf'GET {target}: 403: .*links_to', since=since)
+            self.assertEqual(self.get('/near.php').text, 'Hello, world\n')
+        port = processes.free_port()
+        text = processes.configuration(port, self.root, self.php, site=[f'links_to = {outside}/shared'])
+        other = processes.Fcgate(processes.new_folder('other'), text, port, 'other').start()
+        self.addCleanup(other.end)
+        self.assertEqual(wire.ask(port, 'GET', '/far/shared/a.php').text, 'far away')
+        self.assert_status(wire.ask(port, 'GET', '/far/private/a.php'), 403)
+
     def test_links(self):
         """Links are the administrator's; what they point at is served as it is."""
         link = pathlib.Path(self.root / 'files' / 'link.txt')

@@ -102,6 +102,9 @@ struct Play {
 constexpr Play plays[] = {
     {"a file", "GET /a.txt" FCGATE_HEAD "\r\n", {}},
     {"a part of a file", "GET /a.txt" FCGATE_HEAD "Range: bytes=1-3\r\n\r\n", {}},
+    {"a compressed file", "GET /b.txt" FCGATE_HEAD "Accept-Encoding: gzip\r\n\r\n", {}},
+    {"a file that a script names", "GET /t.php" FCGATE_HEAD "\r\n",
+     "\1\6\0\1\0\x1c\0\0X-Accel-Redirect: /a.txt\r\n\r\n\1\3\0\1\0\10\0\0\0\0\0\0\0\0\0\0"sv},
     {"a folder", "GET /dir" FCGATE_HEAD "\r\nGET /dir/" FCGATE_HEAD "\r\n", {}},
     {"a script", "GET /t.php" FCGATE_HEAD "\r\n", World::hello},
     {"scripts and files in one go",

@@ -49,6 +49,8 @@ World::World(void (*before)(), void (*after)()) : before_(before), after_(after)
     tree_.file("index.php");
     tree_.file("a.txt", "canary lives");
     tree_.folder("dir");
+    tree_.file("b.txt", "larger");
+    tree_.file("b.txt.gz", "smaller");
     front_.append(tree_.path()).append("/front.sock");
     Text<64> php;
     php.append(tree_.path()).append("/php.sock");
@@ -64,6 +66,7 @@ World::World(void (*before)(), void (*after)()) : before_(before), after_(after)
     set(settings, "backend.address", text.append("unix:").append(php.view()).c_str());
     set(settings, "site.root", tree_.path());
     set(settings, "site.front_controller", "/index.php");
+    set(settings, "site.precompressed", "yes");
     set(settings, "site.max_body", "64k");
     set(settings, "server.max_connections", "4");
     set(settings, "server.reserved_connections", "0");
