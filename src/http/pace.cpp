@@ -13,7 +13,8 @@ namespace {
 // A body must come, and a reply must be taken, at this rate on average, whatever bytes trickle.
 constexpr uint64_t least_bytes_per_second = 256;
 constexpr int64_t tick_ms = 500;
-constexpr int64_t idle_tick_ms = 1000;  // as long as PHP is silent for all of them
+constexpr int64_t idle_tick_ms = 1000;  // while PHP is silent, or only replies go and there is room for more clients
+constexpr int64_t short_timeout_ms = 4000;
 constexpr uint64_t not_measured = UINT64_MAX;
 
 [[nodiscard]] uint64_t wanted_in(int64_t elapsed_ms) {
@@ -33,6 +34,9 @@ void Engine::start_pace(Connection& connection, int64_t now) {
 }
 
 void Engine::on_pace_timer(int64_t now) {
+    // Only for whose sake a second more or less matters.
+    const bool is_urgent =
+        connections_.live() * 2 > connections_.capacity() || setup_.settings->server.send_timeout_ms < short_timeout_ms;
     bool any = false;
     bool any_moves = false;
     for (Connection& connection : connections_.all()) {
@@ -42,7 +46,7 @@ void Engine::on_pace_timer(int64_t now) {
             continue;
         }
         any = true;
-        any_moves = any_moves || !connection.suspended;
+        any_moves = any_moves || (!connection.suspended && (is_urgent || connection.stage == Connection::Stage::body));
         if (connection.hung_up) {
             // It should have ended with that; libmicrohttpd 0.9.75 may not read any more, and miss the end of what it could read.
             kill(connection);

@@ -124,12 +124,12 @@ class ChunkedBodies(ServedCase):
         processes.wait_until(lambda: len(sizes()) == count and all(size == 3 << 20 for size in sizes()), 'spooled bodies')
 
     def test_client_that_leaves(self):
-        before = self.fcgate.descriptors()
+        before = len(self.fcgate.descriptors())
         for _ in range(20):
             with self.client() as client:
                 client.start('POST', '/count.php', [CHUNKED])
                 client.send(chunks(b'x' * 100_000, 5000))
-        processes.wait_until(lambda: self.fcgate.descriptors() <= before, 'the files to be closed')
+        processes.wait_until(lambda: len(self.fcgate.descriptors()) <= before, 'the files to be closed')
 
 
 class FullDisk(ServedCase):

@@ -196,10 +196,8 @@ void nobody_answers_the_call(Scene& scene) {
     }
 }
 
-void no_descriptor_is_left_for_a_connection(Scene& scene) {
-    scene.start();
-    Client& client = scene.client_with("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    expect_reply(client, 200, "static");
+// Asks for a script while no descriptor can be had.
+void ask_without_descriptors(Client& client) {
     rlimit before{};
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const rlimit none{1, before.rlim_max};  // poll() would not look at a descriptor with 0
@@ -209,8 +207,27 @@ void no_descriptor_is_left_for_a_connection(Scene& scene) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     assert_true(sent && read);
     assert_int_equal(client.reply().status, 503);
+}
+
+void no_descriptor_is_left_for_a_connection(Scene& scene) {
+    scene.set("backend.keep_alive", "no");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    assert_true(scene.take().answer(hello));
+    expect_reply(client, 200, "hello");
+    ask_without_descriptors(client);
     expect_line(scene, "warning", "503", "connect (fcgate is short of descriptors or memory): Too many open files",
                 "connect-shortage");
+    scene.expect_served();
+}
+
+void no_descriptor_is_left_to_look_for_a_script(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect_reply(client, 200, "static");
+    ask_without_descriptors(client);
+    assert_true(scene.log.has("GET /t.php: 503: no descriptor or memory is left to look for the script [busy]"));
+    assert_false(scene.php.has_caller());
     scene.expect_served();
 }
 
@@ -540,6 +557,7 @@ int main() {
         FCGATE_CASE(malformed_in_the_body),
         FCGATE_CASE(overloaded_in_the_body),
         FCGATE_CASE(no_descriptor_is_left_for_a_connection),
+        FCGATE_CASE(no_descriptor_is_left_to_look_for_a_script),
         FCGATE_CASE(php_does_not_see_the_script),
         FCGATE_CASE(php_does_not_see_the_script_and_logs_nothing),
         FCGATE_CASE(php_may_not_open_the_script),
