@@ -115,4 +115,4 @@ configure_tree() {
 without_features=(-Dlisting=disabled -Dspawn=disabled -Dspool=disabled)
 
 # shellcheck disable=SC2034 # used by those who source this
-build_packages=(ca-certificates g++ meson ninja-build pkg-config libcmocka-dev libinih-dev libmicrohttpd-dev)
+build_packages=(ca-certificates g++ meson ninja-build pkg-config libcmocka-dev libevent-dev libinih-dev libmicrohttpd-dev)
