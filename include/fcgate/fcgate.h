@@ -278,7 +278,7 @@ typedef void (*fcgate_handler)(void* context, fcgate_request* request);
 FCGATE_EXPORT int fcgate_handle(fcgate_server* server, const char* prefix, fcgate_handler handler, void* context);
 
 /* Shows every request to `hook` before any handler, file or script: those of a Host, an address and an origin that the site
- * takes. The hook may do nothing, and the request passes; or reply, fcgate_keep() it, or call fcgate_request_param() and let
+ * takes, and of a path that is one. The hook may do nothing, and the request passes; or reply, fcgate_keep() it, or call fcgate_request_param() and let
  * it pass. For authentication: refuse with fcgate_reply(request, 401, ...) behind fcgate_reply_header() with
  * WWW-Authenticate, or tell PHP who it is with REMOTE_USER.
  *

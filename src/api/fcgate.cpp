@@ -21,7 +21,6 @@ using fcgate::Settings;
 using fcgate::Status;
 using fcgate::TextBuffer;
 using fcgate::api::result_of;
-using fcgate::server::Server;
 using fcgate::server::ServerError;
 
 namespace {

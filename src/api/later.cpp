@@ -4,7 +4,6 @@
 #include "api/objects.hpp"
 #include "server/kept_requests.hpp"
 
-using fcgate::Status;
 using fcgate::api::result_of;
 using fcgate::api::type_of;
 using fcgate::server::KeptReply;

@@ -64,6 +64,12 @@ struct Connection {
     bool is_tls = false;      // the connection itself
     bool is_https = false;    // of the present request: the connection, or as a trusted proxy says
     bool is_proxied = false;  // a trusted proxy has brought the present request
+    bool is_asker_counted = false;
+    bool is_slow = false;       // pace_since is longer ago than a head may take
+    bool was_unread = false;    // at the last look bytes of the body waited to be read
+    uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
+    uint16_t held_status = 0;   // of `held`
+    uint16_t status = 0;        // of the answer, once there is one
     int fd = -1;
     MHD_Connection* mhd = nullptr;
     Engine* engine = nullptr;  // whose it is
@@ -72,29 +78,23 @@ struct Connection {
     Endpoint asker;  // who the present request comes from: the client, or whom a trusted proxy names
     uint64_t client_key = 0;
     uint64_t asker_key = 0;  // whom the present request was counted for
-    bool is_asker_counted = false;
     Timer timer;
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;
-    uint64_t pace_mark = 0;   // bytes of the body, or taken of the reply, when it was fast enough last
-    int64_t pace_since = 0;   // when that was
-    bool is_slow = false;     // that is longer ago than a head may take
-    bool was_unread = false;  // at the last look bytes of the body waited to be read
-    uint64_t body_then = 0;   // body_seen at the last look
+    uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last
+    int64_t pace_since = 0;  // when that was
+    uint64_t body_then = 0;  // body_seen at the last look
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     KeptTarget kept_target;
     uint32_t fields_beyond = 0;    // of the memory that replies share, taken by this one's fields and copied body
     BodyReader reader;             // of the reply being sent
     Handle exchange;               // of whoever makes the reply; meaning is theirs
-    uint8_t configuration = 0;     // under which the present request is answered; meaning is theirs as well
     Handle spooled;                // ... the same
     Handle kept;                   // ... the same
     MHD_Response* held = nullptr;  // the reply, while the body that it does not need is read
-    uint16_t held_status = 0;
-    uint16_t status = 0;     // of the answer, once there is one
-    uint64_t body_size = 0;  // of the answer's body; of a stream what was sent so far
-    int64_t head_time = 0;   // when the head was there
+    uint64_t body_size = 0;        // of the answer's body; of a stream what was sent so far
+    int64_t head_time = 0;         // when the head was there
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

@@ -284,6 +284,91 @@ static void note_bytes(void* context, const fcgate_finished* finished) {
     *bytes = (int)finished->bytes * (finished->is_whole ? 1 : -1);
 }
 
+/* Sends the numbers from 0 on, as room allows, without a thread of the host's. */
+struct counter {
+    fcgate_server* server;
+    int next;
+    int last;
+    atomic_int over;
+    atomic_int stopping;
+};
+
+static void write_numbers(void* context, fcgate_ticket ticket, int news) {
+    struct counter* const counter = context;
+    if (news == FCGATE_SENT || news == FCGATE_LOST) {
+        counter->over = news + 1;
+        return;
+    }
+    if (news == FCGATE_STOPPING) {
+        counter->stopping = 1;
+        (void)fcgate_later_end(counter->server, ticket);
+        return;
+    }
+    char text[16];
+    int length = 8;
+    while (counter->next < counter->last) {
+        (void)snprintf(text, sizeof text, "%07d\n", counter->next);
+        /* 8 divides what room there is: all or nothing. */
+        if (fcgate_later_write(counter->server, ticket, text, (size_t)length) != length) {
+            return;
+        }
+        ++counter->next;
+    }
+    if (counter->last > 10) {
+        (void)fcgate_later_end(counter->server, ticket);
+    }
+}
+
+static void count_up(void* context, fcgate_request* request) {
+    struct counter* const counter = context;
+    fcgate_ticket ticket = 0;
+    if (fcgate_keep(request, write_numbers, counter, &ticket) == FCGATE_OK &&
+        fcgate_later_begin(counter->server, ticket, 200, NULL, counter->last > 10 ? 8LL * counter->last : -1) ==
+            FCGATE_OK) {
+        write_numbers(counter, ticket, FCGATE_ROOM);
+    }
+}
+
+static void a_reply_may_be_pushed_by_its_notices_alone(void** state) {
+    (void)state;
+    enum { numbers = 20000 };
+    struct scene scene;
+    struct counter counter = {NULL, 0, numbers, 0, 0};
+    open_scene(&scene);
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 1, 512, 0), FCGATE_OK);
+    create(&scene);
+    counter.server = scene.server;
+    handle(&scene, "/count", count_up, &counter);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    struct reply reply = get(scene.port, "/count");
+    assert_int_equal(reply.body_size, 8 * numbers);
+    for (int i = 0; i < numbers; ++i) {
+        assert_int_equal(atoi(reply.body + (ptrdiff_t)8 * i), i);
+    }
+    forget(&reply);
+    wait_for(&counter.over, FCGATE_SENT + 1);
+    /* A stream without an end, which ends with the server. */
+    counter.next = 0;
+    counter.last = 2;
+    counter.over = 0;
+    const int fd = dial(scene.port);
+    assert_true(send_text(fd, "GET /count HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    char some[512] = "";
+    for (size_t used = 0; strstr(some, "0000001") == NULL;) {
+        const ssize_t count = read(fd, some + used, sizeof some - 1 - used);
+        assert_true(count > 0);
+        used += (size_t)count;
+    }
+    fcgate_stop(scene.server, 20000);
+    const int64_t begun = now_ms();
+    assert_ok(&scene, fcgate_wait(scene.server, 20000, &scene.error));
+    assert_true(now_ms() - begun < 15000);
+    assert_int_equal(counter.stopping, 1);
+    assert_int_equal(counter.over, FCGATE_SENT + 1);
+    close(fd);
+    close_scene(&scene);
+}
+
 static void less_than_promised_is_cut_off(void** state) {
     (void)state;
     struct scene scene;
@@ -719,6 +804,7 @@ int main(void) {
         cmocka_unit_test(who_leaves_is_told_of_once),
         cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
         cmocka_unit_test(a_long_reply_is_pushed_through_a_small_buffer),
+        cmocka_unit_test(a_reply_may_be_pushed_by_its_notices_alone),
         cmocka_unit_test(less_than_promised_is_cut_off),
         cmocka_unit_test(a_head_request_is_done_with_the_head),
         cmocka_unit_test(a_file_may_come_later),
