@@ -43,7 +43,7 @@ class Log {
     mutable std::atomic<uint32_t> lines_{0};  // in it
     const char* path_ = nullptr;
     Descriptor file_;
-    LogLevel level_ = LogLevel::info;
+    std::atomic<LogLevel> level_{LogLevel::info};  // a reload sets it while lines are written
 };
 
 // The system's words for an error number. `words` may or may not hold them: use what is returned.

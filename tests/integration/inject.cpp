@@ -50,9 +50,13 @@ std::atomic<long> clock_offset = 0;
     return true;
 }
 
+// What the call does when it is let be; looked for once.
 template <typename Function>
-[[nodiscard]] Function next(const char* name) {
-    return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
+[[nodiscard]] Function next(std::atomic<void*>& kept, const char* name) {
+    if (kept == nullptr) {
+        kept = dlsym(RTLD_NEXT, name);
+    }
+    return reinterpret_cast<Function>(kept.load());
 }
 
 }  // namespace
@@ -90,14 +94,16 @@ using namespace fcgate::test::inject;
 // Calls that fail with -1.
 #define FCGATE_FAILING(result, name, parameters, arguments)              \
     extern "C" result name parameters {                                  \
-        static auto* const real = next<result(*) parameters>(#name);     \
+        static std::atomic<void*> kept;                                  \
+        auto* const real = next<result(*) parameters>(kept, #name);      \
         return fails(#name) && armed_error != 0 ? -1 : (*real)arguments; \
     }
 
 // Calls that move bytes: with the error 0 they move one.
 #define FCGATE_MOVING(name, parameters, arguments, short_arguments)         \
     extern "C" ssize_t name parameters {                                    \
-        static auto* const real = next<ssize_t(*) parameters>(#name);       \
+        static std::atomic<void*> kept;                                     \
+        auto* const real = next<ssize_t(*) parameters>(kept, #name);        \
         if (!fails(#name)) {                                                \
             return (*real)arguments;                                        \
         }                                                                   \
@@ -138,12 +144,14 @@ FCGATE_MOVING(pread64, (int fd, void* buffer, size_t size, off64_t at), (fd, buf
 
 // An eventfd takes its eight bytes always.
 extern "C" ssize_t write(int fd, const void* buffer, size_t size) {
-    static auto* const real = next<ssize_t (*)(int, const void*, size_t)>("write");
+    static std::atomic<void*> kept;
+    auto* const real = next<ssize_t (*)(int, const void*, size_t)>(kept, "write");
     return size != sizeof(uint64_t) && fails("write") ? -1 : real(fd, buffer, size);
 }
 
 extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-    static auto* const real = next<ssize_t (*)(int, const msghdr*, int)>("sendmsg");
+    static std::atomic<void*> kept;
+    auto* const real = next<ssize_t (*)(int, const msghdr*, int)>(kept, "sendmsg");
     if (!fails("sendmsg")) {
         return real(fd, message, flags);
     }
@@ -159,35 +167,41 @@ extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
 
 // Taking a descriptor out of a set needs nothing that could be used up.
 extern "C" int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) {
-    static auto* const real = next<int (*)(int, int, int, epoll_event*)>("epoll_ctl");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(int, int, int, epoll_event*)>(kept, "epoll_ctl");
     return operation != EPOLL_CTL_DEL && fails("epoll_ctl") ? -1 : real(epoll, operation, fd, event);
 }
 
 // Calls that fail with another value than -1.
 extern "C" void* mmap64(void* address, size_t size, int protection, int flags, int fd, off64_t offset) {
-    static auto* const real = next<void* (*)(void*, size_t, int, int, int, off64_t)>("mmap64");
+    static std::atomic<void*> kept;
+    auto* const real = next<void* (*)(void*, size_t, int, int, int, off64_t)>(kept, "mmap64");
     return fails("mmap64") ? MAP_FAILED : real(address, size, protection, flags, fd, offset);
 }
 
 extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*run)(void*),
                               void* argument) {
-    static auto* const real =
-        next<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>("pthread_create");
+    static std::atomic<void*> kept;
+    auto* const real =
+        next<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>(kept, "pthread_create");
     return fails("pthread_create") ? armed_error.load() : real(thread, attributes, run, argument);
 }
 
 extern "C" char* realpath(const char* path, char* out) {
-    static auto* const real = next<char* (*)(const char*, char*)>("realpath");
+    static std::atomic<void*> kept;
+    auto* const real = next<char* (*)(const char*, char*)>(kept, "realpath");
     return fails("realpath") ? nullptr : real(path, out);
 }
 
 extern "C" int openat64(int folder, const char* path, int flags, ...) {
-    static auto* const real = next<int (*)(int, const char*, int, ...)>("openat64");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(int, const char*, int, ...)>(kept, "openat64");
     return fails("openat64") ? -1 : real(folder, path, flags);
 }
 
 extern "C" int open64(const char* path, int flags, ...) {
-    static auto* const real = next<int (*)(const char*, int, ...)>("open64");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(const char*, int, ...)>(kept, "open64");
     va_list arguments;
     va_start(arguments, flags);
     const unsigned mode = va_arg(arguments, unsigned);
@@ -196,7 +210,8 @@ extern "C" int open64(const char* path, int flags, ...) {
 }
 
 extern "C" int fcntl64(int fd, int command, ...) {
-    static auto* const real = next<int (*)(int, int, ...)>("fcntl64");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(int, int, ...)>(kept, "fcntl64");
     va_list arguments;
     va_start(arguments, command);
     void* const argument = va_arg(arguments, void*);
@@ -205,7 +220,8 @@ extern "C" int fcntl64(int fd, int command, ...) {
 }
 
 extern "C" int ioctl(int fd, unsigned long request, ...) {
-    static auto* const real = next<int (*)(int, unsigned long, ...)>("ioctl");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(int, unsigned long, ...)>(kept, "ioctl");
     va_list arguments;
     va_start(arguments, request);
     void* const argument = va_arg(arguments, void*);
@@ -215,7 +231,8 @@ extern "C" int ioctl(int fd, unsigned long request, ...) {
 
 // openat2() has no function of its own yet.
 extern "C" long syscall(long number, ...) {
-    static auto* const real = next<long (*)(long, ...)>("syscall");
+    static std::atomic<void*> kept;
+    auto* const real = next<long (*)(long, ...)>(kept, "syscall");
     va_list arguments;
     va_start(arguments, number);
     long values[6];
@@ -227,7 +244,8 @@ extern "C" long syscall(long number, ...) {
 }
 
 extern "C" int clock_gettime(clockid_t clock, timespec* time) {
-    static auto* const real = next<int (*)(clockid_t, timespec*)>("clock_gettime");
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(clockid_t, timespec*)>(kept, "clock_gettime");
     const int result = real(clock, time);
     if (clock == CLOCK_REALTIME) {
         time->tv_sec += clock_offset;

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 
+#include "base/features.hpp"
 #include "fcgate/fcgate.h"
 #include "inject.hpp"
 #include "scene.hpp"
@@ -57,10 +58,10 @@ class Place {
             {"server.listen", "unix:", "/front.sock"},
             {"server.listen", "127.0.0.1:0", nullptr},
             {"server.error_log", "", "/log"},
-            {"server.runtime_dir", "", "/run"},
+            {fcgate::features::spawn ? "server.runtime_dir" : nullptr, "", "/run"},
             {"server.threads", "2", nullptr},
-            {"backend.address", "spawn", nullptr},
-            {"backend.command", "/bin/false", nullptr},
+            {fcgate::features::spawn ? "backend.address" : nullptr, "spawn", nullptr},
+            {fcgate::features::spawn ? "backend.command" : nullptr, "/bin/false", nullptr},
             {"site.root", "", ""},
             {"site.sendfile_root", "", "/downloads"},
             {"site:other.root", "", "/downloads"},
