@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "activation.hpp"
+#include "doctor.hpp"
 #include "exit_code.hpp"
 #include "limits.hpp"
 #include "options.hpp"
@@ -25,7 +26,7 @@ namespace fcgate::daemon {
 
 namespace {
 
-// Of a user, a group or the pid file.
+// Of a user or the pid file.
 constexpr size_t name_size = 256;
 
 constexpr int handled_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1};
@@ -151,22 +152,15 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
           fcgate_settings*& settings) {
     char pid_path[name_size];
     char user[name_size];
-    char group[name_size];
     Identity identity;
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
-        fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK ||
         fcgate_get(settings, "server.pid_file", pid_path, sizeof pid_path) != FCGATE_OK) {
-        say("server.user, server.group and server.pid_file: at most %zu characters", name_size - 1);
+        say("server.user and server.pid_file: at most %zu characters", name_size - 1);
         return exit_configuration;
     }
-    int code = choose_identity(user, group, identity);
+    int code = identify(settings, identity);
     if (code != exit_ok) {
         return code;
-    }
-    // Whoever fcgate becomes connects to the sockets of the PHP it starts.
-    if (identity.name[0] != '\0' && fcgate_set(settings, "server.user", identity.name, nullptr) != FCGATE_OK) {
-        say("server.user: %s cannot be set", identity.name);
-        return exit_configuration;
     }
     const int signals = open_signals();
     if (signals < 0) {
@@ -191,8 +185,8 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
 }
 
 int print_settings(const fcgate_settings* settings) {
-    static char printed[FCGATE_PRINTED_MAX];
-    const bool is_whole = fcgate_print(settings, printed, sizeof printed) == FCGATE_OK;
+    char* const printed = room_to_print();
+    const bool is_whole = fcgate_print(settings, printed, printed_max) == FCGATE_OK;
     if (!is_whole || fputs(printed, stdout) == EOF || fflush(stdout) == EOF) {
         say("the configuration could not be printed");
         return exit_failure;
@@ -201,8 +195,8 @@ int print_settings(const fcgate_settings* settings) {
 }
 
 int print_budget(fcgate_settings* settings, fcgate_budget_form form, FILE* out) {
-    static char printed[FCGATE_BUDGET_MAX];
-    const bool is_whole = fcgate_budget(settings, form, printed, sizeof printed) == FCGATE_OK;
+    char* const printed = room_to_print();
+    const bool is_whole = fcgate_budget(settings, form, printed, printed_max) == FCGATE_OK;
     if (!is_whole || fputs(printed, out) == EOF || fflush(out) == EOF) {
         say("the budget could not be printed");
         return exit_failure;
@@ -237,6 +231,9 @@ int run(const Options& options, fcgate_settings*& settings) {
     }
     if (code != exit_ok) {
         return code;
+    }
+    if (options.action == Options::Action::doctor) {
+        return examine(options, settings);
     }
     code = check(options, settings);
     if (code != exit_ok || options.action == Options::Action::budget) {

@@ -13,7 +13,9 @@ namespace fcgate::daemon {
 
 namespace {
 
-constexpr int option_budget = 256;  // beyond every short option
+// Beyond every short option.
+constexpr int option_budget = 256;
+constexpr int option_json = 257;
 
 constexpr option long_options[] = {
     {"config", required_argument, nullptr, 'c'},
@@ -24,6 +26,7 @@ constexpr option long_options[] = {
     {"threads", required_argument, nullptr, 'j'},
     {"option", required_argument, nullptr, 'o'},
     {"budget", optional_argument, nullptr, option_budget},
+    {"json", no_argument, nullptr, option_json},
     {"version", no_argument, nullptr, 'V'},
     {"help", no_argument, nullptr, 'h'},
     {nullptr, 0, nullptr, 0},
@@ -51,6 +54,22 @@ int choose_budget(const char* form, Options& options) {
     }
     options.action = Options::Action::budget;
     options.budget_form = form == nullptr ? FCGATE_BUDGET_TABLE : FCGATE_BUDGET_JSON;
+    return exit_ok;
+}
+
+int choose_doctor(bool wants_doctor, Options& options) {
+    if (!wants_doctor && options.doctor_form == FCGATE_DOCTOR_JSON) {
+        say("--json belongs to doctor: fcgate doctor --json; the budget's is --budget=json");
+        return exit_usage;
+    }
+    if (!wants_doctor || options.action == Options::Action::help || options.action == Options::Action::version) {
+        return exit_ok;
+    }
+    if (options.action != Options::Action::serve) {
+        say("doctor examines the configuration by itself: leave -t, -T and --budget out");
+        return exit_usage;
+    }
+    options.action = Options::Action::doctor;
     return exit_ok;
 }
 
@@ -86,6 +105,9 @@ int take_option(int letter, const char* value, Options& options) {
             return exit_ok;
         case 'h':
             options.action = Options::Action::help;
+            return exit_ok;
+        case option_json:
+            options.doctor_form = FCGATE_DOCTOR_JSON;
             return exit_ok;
         case option_budget:
             return choose_budget(value, options);
@@ -165,9 +187,10 @@ int refuse_whole_file_system(const Options& options, const fcgate_settings* sett
 }  // namespace
 
 int parse_options(int argc, char** argv, Options& options) {
-    if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
-        say("doctor is not built yet");
-        return exit_usage;
+    const bool wants_doctor = argc > 1 && strcmp(argv[1], "doctor") == 0;
+    if (wants_doctor) {
+        --argc;
+        ++argv;
     }
     for (;;) {
         const int letter = getopt_long(argc, argv, "c:l:r:b:i:j:o:tTVh", long_options, nullptr);
@@ -183,7 +206,7 @@ int parse_options(int argc, char** argv, Options& options) {
         say("what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c", argv[optind]);
         return see_help();
     }
-    return exit_ok;
+    return choose_doctor(wants_doctor, options);
 }
 
 int apply_options(const Options& options, fcgate_settings* settings) {
@@ -220,34 +243,33 @@ int apply_options(const Options& options, fcgate_settings* settings) {
 
 void print_help() {
     fputs(
-        "Usage: fcgate [OPTION]...    an HTTP server for PHP and files on small devices\n"
+        "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
+        "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
         "\n"
-        "  -c, --config FILE            read FILE; else serve the current folder\n"
-        "  -l, --listen ADDR            ADDR:PORT, [ADDR6]:PORT, :PORT, unix:/PATH, fd:N;\n"
-        "                               may be repeated (127.0.0.1:8080)\n"
+        "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
+        "\n"
+        "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
+        "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
         "  -r, --root DIR               the folder to serve\n"
-        "  -b, --backend ADDR           where PHP listens: unix:/PATH or ADDR:PORT\n"
+        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn or auto (auto)\n"
         "  -i, --front-controller PATH  the script for every path that is no file\n"
         "  -j, --threads N              threads that serve (1)\n"
-        "  -o, --option KEY=VALUE       set any key of the file: site.max_body=64m,\n"
-        "                               site:NAME.root=/www; may be repeated\n"
-        "  -t                           test the configuration and exit\n"
-        "  -T                           print the configuration in effect and exit\n"
+        "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
+        "  -t, -T                       test, or print, the configuration and exit\n"
         "  --budget[=json]              print what memory it can take at most and exit\n"
-        "  -V, --version                print versions and exit\n"
+        "  -V, --version                print versions and features and exit\n"
         "  -h, --help                   print this and exit\n"
         "\n"
         "Examples:\n"
-        "  fcgate -r public -b unix:/run/php/php-fpm.sock -i /index.php\n"
-        "  fcgate -c /etc/fcgate.conf -t\n"
-        "  fcgate -c /etc/fcgate.conf -l :8080 -o server.log_level=debug\n"
-        "\n"
-        "TERM stops gracefully, a second one at once; USR1 opens the logs again.\n",
+        "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
+        "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
+        "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n",
         stdout);
 }
 
 void print_version() {
-    printf("fcgate %s (libmicrohttpd %s)\n", fcgate_version(), fcgate_libmicrohttpd_version());
+    printf("fcgate %s (libmicrohttpd %s)\nfeatures: %s\n", fcgate_version(), fcgate_libmicrohttpd_version(),
+           *fcgate_features() != '\0' ? fcgate_features() : "none");
 }
 
 }  // namespace fcgate::daemon

@@ -10,12 +10,13 @@
 namespace fcgate::daemon {
 
 struct Options {
-    enum class Action { serve, test, print, budget, help, version };
+    enum class Action { serve, test, print, budget, doctor, help, version };
 
     static constexpr size_t most_listeners = 16;
     static constexpr size_t most_assignments = 64;
 
     Action action = Action::serve;
+    fcgate_doctor_form doctor_form = FCGATE_DOCTOR_TABLE;
     fcgate_budget_form budget_form = FCGATE_BUDGET_TABLE;
     const char* config = nullptr;
     const char* root = nullptr;

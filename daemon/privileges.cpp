@@ -220,6 +220,23 @@ int choose_identity(const char* user, const char* group, Identity& identity) {
     return answer.code;
 }
 
+int identify(fcgate_settings* settings, Identity& identity) {
+    char user[256];
+    char group[256];
+    if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
+        fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK) {
+        say("server.user and server.group: at most %zu characters", sizeof user - 1);
+        return exit_configuration;
+    }
+    const int code = choose_identity(user, group, identity);
+    if (code == exit_ok && identity.name[0] != '\0' &&
+        fcgate_set(settings, "server.user", identity.name, nullptr) != FCGATE_OK) {
+        say("server.user: %s cannot be set", identity.name);
+        return exit_configuration;
+    }
+    return code;
+}
+
 void keep_capabilities_from_children() {
     // A kernel that does not know it (before 4.3) has nothing to inherit either.
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include "fcgate/fcgate.h"
+
 namespace fcgate::daemon {
 
 struct Identity {
@@ -21,6 +23,9 @@ struct Identity {
 // www-data and nobody that exists; without root nobody else. Returns exit_ok, or what to exit with; then it has been
 // said why.
 [[nodiscard]] int choose_identity(const char* user, const char* group, Identity& identity);
+
+// The same from the settings, which are told who it is: whoever fcgate becomes connects to the sockets of the PHP it starts.
+[[nodiscard]] int identify(fcgate_settings* settings, Identity& identity);
 
 // What the process was started with to bind its ports (CAP_NET_BIND_SERVICE from systemd or procd, say) stays its own:
 // programs that it starts, PHP for one, do not inherit it.

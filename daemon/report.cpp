@@ -13,6 +13,11 @@ fcgate_server* log_of = nullptr;
 
 }  // namespace
 
+char* room_to_print() {
+    static char printed[printed_max];
+    return printed;
+}
+
 void report_to(fcgate_server* server) {
     log_of = server;
 }

@@ -14,4 +14,9 @@ void report_to(fcgate_server* server);
 // Says what the library found wrong; returns what to exit with.
 [[nodiscard]] int complain(int result, const fcgate_error& error);
 
+// Room for one thing that the daemon prints as a whole: of all of them only one is ever asked for.
+constexpr size_t printed_max = FCGATE_PRINTED_MAX;
+static_assert(printed_max >= FCGATE_DOCTOR_MAX && printed_max >= FCGATE_BUDGET_MAX);
+[[nodiscard]] char* room_to_print();
+
 }  // namespace fcgate::daemon

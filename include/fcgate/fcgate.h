@@ -71,6 +71,10 @@ FCGATE_EXPORT const char* fcgate_version(void);
 /* The version of GNU libmicrohttpd that is in use now, as it tells it. Static; any thread. */
 FCGATE_EXPORT const char* fcgate_libmicrohttpd_version(void);
 
+/* What this build has of what can be left out: the names of Meson's options, parted by spaces, "doctor listing spawn spool"
+ * for example. Static; any thread. */
+FCGATE_EXPORT const char* fcgate_features(void);
+
 /* ---- Settings ---------------------------------------------------------------------------------------------------- */
 
 /* A configuration in the making. */
@@ -135,6 +139,41 @@ enum fcgate_budget_form {
  *
  * FCGATE_INVALID: as fcgate_check() says. FCGATE_TOO_LARGE: `size` bytes are too few; `buffer` is "". */
 FCGATE_EXPORT int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size);
+
+/* What fcgate_doctor() writes. */
+enum fcgate_doctor_form {
+    FCGATE_DOCTOR_TABLE = 0, /* for people: a row for each check, below it what mends it; a last line with counts */
+    /* An object with "checks", each with "id", "level", "about", "text" and "remedy", and the counts "fault", "warning",
+     * "note" and "ok". */
+    FCGATE_DOCTOR_JSON = 1
+};
+
+/* What fcgate_doctor() found. */
+enum fcgate_diagnosis {
+    FCGATE_HEALTHY = 0, /* all is well */
+    FCGATE_WARNED = 1,  /* it can be served, but somebody will be surprised */
+    FCGATE_FAULTY = 2   /* something would not be served */
+};
+
+/* A buffer of this size takes every examination. */
+#define FCGATE_DOCTOR_MAX 65536
+
+/* Makes the process whoever is to serve, and returns 0, or another number if that failed. */
+typedef int (*fcgate_doctor_become)(void* context);
+
+/* Finds out whether these settings can be served on this machine: ports, PHP and what it may read, folders, memory,
+ * names; docs/doctor.md has all checks. To be called before there is a server. `become` is called when everything has been
+ * examined that is done before privileges are given up, and the rest is examined after it; NULL: nobody changes.
+ *
+ * It blocks, at most for 10 seconds and as long as PHP takes to end, and changes nothing for good: listeners are opened and
+ * closed, PHP is started and stopped where a server would, and no script of a site is run. `address = auto` has become what
+ * it found. A file fcgate-doctor-*.php lies in `spool`, or if PHP cannot read that, in a site's root, for the time of one
+ * request.
+ *
+ * Returns an fcgate_diagnosis, or a failure: FCGATE_INVALID, also for a build without the feature "doctor";
+ * FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few. */
+FCGATE_EXPORT int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgate_doctor_become become,
+                                void* context, char* buffer, size_t size);
 
 enum fcgate_log_level {
     FCGATE_LOG_ERROR = 0,   /* something does not work until somebody acts */

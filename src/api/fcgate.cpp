@@ -11,6 +11,9 @@
 
 #include "api/objects.hpp"
 #include "base/clock.hpp"
+#include "base/features.hpp"
+#include "config/settings.hpp"
+#include "doctor/doctor.hpp"
 #include "http/library.hpp"
 #include "server/budget.hpp"
 #include "spawn/plan.hpp"
@@ -197,6 +200,28 @@ int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char*
         return FCGATE_TOO_LARGE;
     }
     return FCGATE_OK;
+}
+
+const char* fcgate_features(void) {
+    return FCGATE_FEATURES;
+}
+
+int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgate_doctor_become become, void* context,
+                  char* buffer, size_t size) {
+    if (!fcgate::features::doctor || settings == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    TextBuffer out({buffer, size});
+    int diagnosis = FCGATE_HEALTHY;
+    if constexpr (fcgate::features::doctor) {
+        diagnosis = static_cast<int>(
+            fcgate::doctor::examine(settings->values, form == FCGATE_DOCTOR_JSON, {become, context}, out));
+    }
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return diagnosis;
 }
 
 int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, size_t size) {

@@ -4,9 +4,10 @@
 
 namespace fcgate::features {
 
+inline constexpr bool doctor = FCGATE_WITH_DOCTOR;
 inline constexpr bool listing = FCGATE_WITH_LISTING;
 inline constexpr bool spawn = FCGATE_WITH_SPAWN;
 inline constexpr bool spool = FCGATE_WITH_SPOOL;
-inline constexpr bool all = listing && spawn && spool;
+inline constexpr bool all = doctor && listing && spawn && spool;
 
 }  // namespace fcgate::features

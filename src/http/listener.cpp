@@ -23,19 +23,29 @@ constexpr int backlog = 512;
 // A refusal inside the loop of accept() may be a passing fault of one client: the next is tried, but not for ever.
 constexpr int accept_tries = 16;
 
+[[nodiscard]] std::string_view remedy_of(int error_number, ListenSettings::Kind kind) {
+    const bool is_local = kind == ListenSettings::Kind::local;
+    switch (error_number) {
+        case EADDRINUSE:
+            return "; another program listens there: end it, or listen elsewhere";
+        case EADDRNOTAVAIL:
+            return "; no interface has this address; :PORT alone takes all there are";
+        case EACCES:
+        case EPERM:
+            return is_local ? "; may the folder be written to?"
+                            : "; ports below 1024 need root or CAP_NET_BIND_SERVICE, those from 1024 on do not";
+        default:
+            return "";
+    }
+}
+
+// Leaves errno to tell.
 [[nodiscard]] Result<int> fail(const ListenSettings& listen, TextBuffer& why, std::string_view what, int error_number) {
     char words[96] = "";
     why.append("listen ").append(listen.text).append(": ").append(what);
-    why.append(": ").append(describe_error(error_number, words));
-    if (error_number == EADDRINUSE) {
-        why.append("; another program listens there");
-        return Status::io;
-    }
-    if (error_number == EACCES || error_number == EPERM) {
-        why.append("; ports below 1024 need root or CAP_NET_BIND_SERVICE");
-        return Status::denied;
-    }
-    return Status::io;
+    why.append(": ").append(describe_error(error_number, words)).append(remedy_of(error_number, listen.kind));
+    errno = error_number;
+    return error_number == EACCES || error_number == EPERM ? Status::denied : Status::io;
 }
 
 [[nodiscard]] bool bind_any(int fd, uint16_t port, bool ipv6) {

@@ -10,7 +10,7 @@
 namespace fcgate::http {
 
 // Returns a non-blocking listening descriptor, the caller's to close. On failure `why` says what is wrong and what to do, and
-// the status is denied or io.
+// the status is denied or io; errno tells.
 [[nodiscard]] Result<int> open_listener(const ListenSettings& listen, TextBuffer& why);
 
 // Removes the path of a unix socket that we made.

@@ -1,14 +1,7 @@
 // Finds a php-fpm that runs already.
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
-
-#include "base/descriptor.hpp"
+#include "base/clock.hpp"
 #include "config/values.hpp"
-#include "fastcgi/link.hpp"
-#include "fastcgi/record.hpp"
+#include "fastcgi/inquiry.hpp"
 #include "spawn/plan.hpp"
 #include "spawn/versions.hpp"
 
@@ -25,30 +18,11 @@ constexpr VersionedName usual_sockets[] = {
 constexpr const char* usual_address = "127.0.0.1:9000";
 constexpr int answer_ms = 300;
 
-// FCGI_GET_VALUES (FastCGI 1.0 section 4.1): whatever listens there must answer in FastCGI, not merely accept.
-[[nodiscard]] bool answers(const BackendSettings& backend) {
-    fastcgi::Link link{};
-    if (fastcgi::open_link(backend, backend.path, link) != Status::ok && link.fd < 0) {
-        return false;
-    }
-    const Descriptor fd(link.fd);
-    pollfd ready{fd.get(), POLLOUT, 0};
-    if (poll(&ready, 1, answer_ms) != 1 || fastcgi::finish_open(link) != Status::ok) {
-        return false;
-    }
-    uint8_t question[fastcgi::header_size];
-    fastcgi::encode_header(question, fastcgi::RecordType::get_values, 0);
-    question[3] = 0;  // a management record belongs to no request
-    ready.events = POLLIN;
-    uint8_t answer[fastcgi::header_size];
-    return send(fd.get(), question, sizeof question, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof question) &&
-           poll(&ready, 1, answer_ms) == 1 && recv(fd.get(), answer, sizeof answer, 0) >= 2 &&
-           answer[0] == fastcgi::version_1 && answer[1] == static_cast<uint8_t>(fastcgi::RecordType::get_values_result);
-}
-
 [[nodiscard]] bool answers_at(std::string_view address) {
     BackendSettings candidate;
-    return config::parse_backend_address(address, candidate) == Status::ok && answers(candidate);
+    // Whatever listens there must answer in FastCGI, not merely accept.
+    return config::parse_backend_address(address, candidate) == Status::ok &&
+           fastcgi::ask_values(candidate, candidate.path, monotonic_ms() + answer_ms) == Status::ok;
 }
 
 [[nodiscard]] bool answers_in(const char* path) {

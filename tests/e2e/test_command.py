@@ -40,7 +40,7 @@ class Command(unittest.TestCase):
 
     def test_version(self):
         output, error = self.run_fcgate('--version')
-        self.assertRegex(output, r'^fcgate \d+\.\d+\.\d+ \(libmicrohttpd \d+\.\d+\.\d+\)\n$')
+        self.assertRegex(output, r'^fcgate \d+\.\d+\.\d+ \(libmicrohttpd \d+\.\d+\.\d+\)\nfeatures: doctor listing spawn spool( tls)?\n$')
         self.assertEqual(error, '')
         self.assertEqual(self.run_fcgate('-V')[0], output)
 
@@ -51,8 +51,12 @@ class Command(unittest.TestCase):
         lines = output.splitlines()
         self.assertLessEqual(len(lines), 24)
         self.assertLessEqual(max(map(len, lines)), 80)
-        for flag in ('-c', '-l', '-r', '-b', '-i', '-j', '-o', '-t', '-T', '-V', '-h'):
+        for flag in ('-c', '-l', '-r', '-b', '-i', '-j', '-o', '-V', '-h'):
             self.assertRegex(output, rf'(?m)^\s+{flag}\b')
+        self.assertIn('-t, -T', output)
+        examples = output[output.index('Examples:'):].splitlines()[1:]
+        self.assertEqual(len(examples), 3)
+        self.assertTrue(all(line.startswith('  fcgate ') for line in examples), examples)
 
     def test_bad_flags(self):
         for arguments in (['--no-such-flag'], ['-z'], ['-c'], ['folder'], ['-o', 'nonsense'], ['-j', 'many', '-r', '.'],

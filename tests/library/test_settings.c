@@ -274,6 +274,44 @@ static void the_versions_are_told(void** state) {
     assert_true(sscanf(fcgate_libmicrohttpd_version(), "%u.%u", &parts[0], &parts[1]) == 2);
 }
 
+static int has_become;
+
+static int become_nobody(void* context) {
+    (void)context;
+    ++has_become;
+    return 0;
+}
+
+static void the_doctor_says_what_would_not_be_served(void** state) {
+    fcgate_settings* const settings = *state;
+    static char told[FCGATE_DOCTOR_MAX];
+    const int is_built = strstr(fcgate_features(), "doctor") != NULL;
+    const int faulty = is_built ? FCGATE_FAULTY : FCGATE_INVALID;
+    assert_int_equal(fcgate_doctor(NULL, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), FCGATE_INVALID);
+    assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, 0), FCGATE_INVALID);
+    assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), faulty);
+    if (!is_built) {
+        return;
+    }
+    assert_non_null(strstr(told, "FAULT    configuration"));
+    assert_int_equal(fcgate_set(settings, "server.listen", "127.0.0.1:0", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "site.root", "/no/such/folder", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_JSON, become_nobody, NULL, told, sizeof told),
+                     FCGATE_FAULTY);
+    assert_int_equal(has_become, 1);
+    assert_non_null(strstr(told, "{\"id\":\"root\",\"level\":\"fault\",\"about\":\"/no/such/folder\""));
+    assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, 64), FCGATE_TOO_LARGE);
+    assert_string_equal(told, "");
+    /* The settings can be served still, if nothing is wrong. */
+    assert_int_equal(fcgate_set(settings, "site.root", "/tmp", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "site.listing", "yes", NULL), FCGATE_OK);
+    assert_true(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told) <= FCGATE_WARNED);
+    fcgate_server* const server = fcgate_create(settings, NULL);
+    assert_non_null(server);
+    fcgate_destroy(server);
+    *state = NULL;
+}
+
 #define WITH_SETTINGS(name) cmocka_unit_test_setup_teardown(name, make_settings, drop_settings)
 
 int main(void) {
@@ -288,6 +326,7 @@ int main(void) {
         WITH_SETTINGS(what_is_printed_can_be_loaded),
         WITH_SETTINGS(a_file_comes_on_top_and_its_mistakes_have_a_line),
         WITH_SETTINGS(check_says_what_is_missing_until_nothing_is),
+        WITH_SETTINGS(the_doctor_says_what_would_not_be_served),
         cmocka_unit_test(the_versions_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,102 @@
+// Owns: the texts of all findings, one row each: the check's stable name, how grave it is, what is, and what mends it.
+// Must not touch: anything.
+#pragma once
+
+#include <cstdint>
+
+namespace fcgate::doctor {
+
+enum class Level : uint8_t {
+    good,
+    note,     // to know; nothing is wrong
+    warning,  // it serves, but somebody will be surprised
+    fault,    // something will not be served
+};
+
+enum class Found : uint8_t {
+    configuration_good,
+    configuration_wrong,
+    no_memory,
+    library_good,
+    library_refused,
+    library_guarded,
+    library_trusted,
+    clock_good,
+    clock_unset,
+    memory_good,
+    memory_over_ceiling,
+    memory_short,
+    port_free,
+    port_inherited,
+    port_ours,
+    port_held,
+    port_held_unseen,
+    port_no_interface,
+    port_denied,
+    port_socket_denied,
+    port_failed,
+    spawn_missing_php,
+    spawn_wrong,
+    spawn_beside,
+    spawn_starts,
+    spawn_fails,
+    backend_good,
+    backend_elsewhere,
+    backend_absent,
+    backend_silent,
+    backend_unreachable,
+    backend_foreign,
+    socket_good,
+    socket_denied,
+    socket_folder_denied,
+    pool_good,
+    pool_unknown,
+    pool_small,
+    pool_large,
+    script_good,
+    script_chroot,
+    script_unseen,
+    script_unanswered,
+    script_untried,
+    script_php_fails,
+    script_refused,
+    script_confined,
+    script_unreadable,
+    uploads_good,
+    uploads_small,
+    php_memory_good,
+    php_memory_large,
+    user_good,
+    user_denied,
+    root_good,
+    root_all,
+    root_absent,
+    root_denied,
+    root_wrong,
+    sendfile_wrong,
+    entry_good,
+    entry_no_front,
+    entry_none,
+    entry_no_backend,
+    spool_good,
+    spool_small,
+    spool_wrong,
+    host_good,
+    host_elsewhere,
+    host_unknown,
+    host_multicast,
+    count
+};
+
+// In `text` and `remedy` %0 to %9 stand for what is found out on the machine. A check without anything to mend has an empty remedy.
+struct Finding {
+    Found found;
+    Level level;
+    const char* id;
+    const char* text;
+    const char* remedy;
+};
+
+[[nodiscard]] const Finding& describe(Found found);
+
+}  // namespace fcgate::doctor

@@ -1,0 +1,135 @@
+// What is served, as whoever serves finds it: roots, scripts, folders for request bodies.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/features.hpp"
+#include "base/log.hpp"
+#include "doctor/examination.hpp"
+
+namespace fcgate::doctor {
+
+namespace {
+
+[[nodiscard]] bool is_file(std::string_view folder, std::string_view slash, std::string_view name) {
+    Text<2 * limits::path> path(folder);
+    path.append(slash).append(name);
+    struct stat status {};
+    return path.ok() && stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+// What stands for a folder: an index file of either kind.
+[[nodiscard]] std::string_view find_index(const SiteSettings& site, std::string_view folder) {
+    for (const std::string_view name : site.index) {
+        if (is_file(folder, "/", name)) {
+            return name;
+        }
+    }
+    return {};
+}
+
+void examine_entry(Report& report, const SiteSettings& site, const char* root) {
+    const std::string_view front = site.front_controller;
+    const std::string_view index = find_index(site, root);
+    if (!front.empty()) {
+        report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});
+    } else if (!site.has_backend && ends_with(index, site.script_suffix)) {
+        report.add(Found::entry_no_backend, site.root, {index});
+    } else if (!index.empty()) {
+        report.add(Found::entry_good, site.root, {index});
+    } else if (!site.listing) {
+        report.add(Found::entry_none, site.root);
+    }
+}
+
+[[nodiscard]] Found judge_root(const SiteSettings& site, char (&root)[PATH_MAX]) {
+    struct stat status {};
+    const Text<limits::path> configured(site.root);
+    errno = ENAMETOOLONG;
+    if (!configured.ok() || realpath(configured.c_str(), root) == nullptr || stat(root, &status) != 0) {
+        return errno == ENOENT ? Found::root_absent : errno == EACCES ? Found::root_denied : Found::root_wrong;
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        errno = ENOTDIR;
+        return Found::root_wrong;
+    }
+    if (access(root, X_OK) != 0) {
+        return Found::root_denied;
+    }
+    return strcmp(root, "/") == 0 ? Found::root_all : Found::root_good;
+}
+
+void examine_root(Report& report, const SiteSettings& site) {
+    char root[PATH_MAX];
+    char words[96] = "";
+    const Found found = judge_root(site, root);
+    report.add(found, site.root, {found == Found::root_wrong ? describe_error(errno, words) : site.root});
+    if (found == Found::root_good || found == Found::root_all) {
+        examine_entry(report, site, root);
+    }
+}
+
+void examine_spool(Examination& examination, const SiteSettings& site) {
+    const Text<limits::path> folder(site.spool);
+    char words[96] = "";
+    struct statvfs file_system {};
+    if (access(folder.c_str(), W_OK | X_OK) != 0 || statvfs(folder.c_str(), &file_system) != 0) {
+        examination.report.add(Found::spool_wrong, site.spool, {describe_error(errno, words)});
+        return;
+    }
+    const uint64_t free = uint64_t{file_system.f_bavail} * file_system.f_frsize;
+    const uint64_t wanted = std::min(site.max_body, examination.settings.server.spool_total);
+    examination.report.add(free < wanted ? Found::spool_small : Found::spool_good, site.spool,
+                           {Size(free), Size(wanted)});
+}
+
+}  // namespace
+
+Status find_script(const SiteSettings& site, TextBuffer& folder, TextBuffer& script) {
+    char root[PATH_MAX];
+    if (realpath(Text<limits::path>(site.root).c_str(), root) == nullptr) {
+        return Status::not_found;
+    }
+    // Whoever says where PHP finds the script knows that PHP sees another file system.
+    for (const Pair& param : site.params) {
+        if (param.name == "SCRIPT_FILENAME") {
+            folder.append(slice(param.value, 0, param.value.rfind('/')));
+            script.append(param.value);
+            return script.ok() ? Status::ok : Status::too_large;
+        }
+    }
+    folder.append(root);
+    script.append(strcmp(root, "/") == 0 ? "" : root);
+    if (!site.front_controller.empty()) {
+        script.append(site.front_controller);
+    } else {
+        const std::string_view index = find_index(site, root);
+        if (!ends_with(index, site.script_suffix)) {
+            return Status::not_found;
+        }
+        script.append('/').append(index);
+    }
+    return script.ok() && access(script.c_str(), F_OK) == 0 ? Status::ok : Status::not_found;
+}
+
+void examine_folders(Examination& examination) {
+    for (const SiteSettings& site : examination.settings.sites) {
+        examine_root(examination.report, site);
+        if (!site.sendfile_root.empty() && access(Text<limits::path>(site.sendfile_root).c_str(), X_OK) != 0) {
+            char words[96] = "";
+            examination.report.add(Found::sendfile_wrong, site.sendfile_root, {describe_error(errno, words)});
+        }
+        if (features::spool && site.has_backend && !site.spool.empty()) {
+            examine_spool(examination, site);
+        }
+    }
+}
+
+}  // namespace fcgate::doctor

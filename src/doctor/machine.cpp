@@ -1,0 +1,43 @@
+// The machine by itself: the library in use, the clock, the memory.
+#include <ctime>
+
+#include "doctor/examination.hpp"
+#include "doctor/lines.hpp"
+#include "http/library.hpp"
+#include "server/budget.hpp"
+
+namespace fcgate::doctor {
+
+void examine_library(Examination& examination) {
+    const std::string_view version = http::libmicrohttpd_version();
+    Text<256> why;
+    static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
+    Found found = Found::library_good;
+    if (http::check_libmicrohttpd(why) != Status::ok) {
+        found = Found::library_refused;
+    } else if (starts_with(version, "0.")) {
+        found = Found::library_guarded;
+    } else if (version == std::string_view(accepted, sizeof accepted - 1)) {
+        found = Found::library_trusted;
+    }
+    examination.report.add(found, "", {found == Found::library_refused ? why.view() : version});
+}
+
+void examine_clock(Examination& examination) {
+    constexpr time_t year_2024 = 1'704'067'200;
+    examination.report.add(time(nullptr) < year_2024 ? Found::clock_unset : Found::clock_good, "");
+}
+
+void examine_memory(Examination& examination) {
+    const server::Budget budget(examination.settings);
+    const uint64_t most = budget.sum();
+    const uint64_t available = memory_kib("MemAvailable:") << 10U;
+    examination.memory_kib = memory_kib("MemTotal:");
+    const bool is_short = available != 0 && most > available;
+    const bool fits = budget.fits();
+    const uint64_t limit = fits ? available : examination.settings.server.memory_ceiling;
+    const Found found = is_short ? Found::memory_short : Found::memory_good;
+    examination.report.add(fits ? found : Found::memory_over_ceiling, "", {Size(most), Size(limit)});
+}
+
+}  // namespace fcgate::doctor

@@ -1,0 +1,108 @@
+#include "doctor/report.hpp"
+
+namespace fcgate::doctor {
+
+namespace {
+
+struct LevelName {
+    std::string_view shown;
+    std::string_view json;
+    std::string_view counted;
+};
+
+constexpr LevelName names[] = {
+    {"ok       ", "ok", "in order: "},
+    {"note     ", "note", "notes: "},
+    {"warning  ", "warning", "warnings: "},
+    {"FAULT    ", "fault", "faults: "},
+};
+
+constexpr std::string_view id_column = "               ";
+constexpr std::string_view below = "                        -> ";
+
+}  // namespace
+
+Size::Size(uint64_t bytes) {
+    const uint64_t kib = bytes >> 10U;
+    const bool in_mib = kib >= 8192 || (kib >= 1024 && kib % 1024 == 0);
+    text_.append_number(in_mib ? kib >> 10U : kib).append(in_mib ? 'm' : 'k');
+}
+
+// Paths may have any byte: JSON knows characters only, and a terminal obeys some.
+void Report::print(std::string_view text) {
+    if (!is_json_) {
+        out_.append_escaped(text, text.size());
+        return;
+    }
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte >= 0x7f) {
+            constexpr std::string_view digits = "0123456789abcdef";
+            out_.append("\\u00").append(digits[byte >> 4U]).append(digits[byte & 15U]);
+        } else {
+            out_.append(c == '"' || c == '\\' ? "\\" : "").append(c);
+        }
+    }
+}
+
+void Report::print_filled(const char* text, Words words) {
+    for (std::string_view rest(text); !rest.empty();) {
+        const size_t at = rest.find('%');
+        print(slice(rest, 0, at));
+        rest = slice(rest, at == std::string_view::npos ? rest.size() : at + 1);
+        if (!rest.empty()) {
+            print(words.begin()[rest.front() - '0']);
+            rest.remove_prefix(1);
+        }
+    }
+}
+
+void Report::print_member(std::string_view name, const char* text, Words words) {
+    out_.append("\",\"").append(name).append("\":\"");
+    print_filled(text, words);
+}
+
+void Report::add(Found found, std::string_view about, Words words) {
+    const Finding& finding = describe(found);
+    const LevelName& level = names[static_cast<size_t>(finding.level)];
+    const std::string_view id(finding.id);
+    ++counts_[static_cast<size_t>(finding.level)];
+    if (is_json_) {
+        // The configuration comes first, and is told once.
+        out_.append(id == "configuration" ? "\n" : ",\n").append("{\"id\":\"").append(id);
+        out_.append("\",\"level\":\"").append(level.json);
+        print_member("about", "%0", {about});
+        print_member("text", finding.text, words);
+        print_member("remedy", finding.remedy, words);
+        out_.append("\"}");
+        return;
+    }
+    out_.append(level.shown).append(id).append(slice(id_column, id.size()));
+    if (!about.empty()) {
+        print(about);
+        out_.append(": ");
+    }
+    print_filled(finding.text, words);
+    if (*finding.remedy != '\0') {
+        out_.append('\n').append(below);
+        print_filled(finding.remedy, words);
+    }
+    out_.append('\n');
+}
+
+void Report::finish() {
+    if (is_json_) {
+        out_.append("\n]");
+    }
+    for (size_t i = counts_.size(); i-- > 0;) {
+        if (is_json_) {
+            out_.append(",\"").append(names[i].json).append("\":");
+        } else {
+            out_.append(names[i].counted);
+        }
+        out_.append_number(counts_[i]).append(is_json_ || i == 0 ? "" : ", ");
+    }
+    out_.append(is_json_ ? "}\n" : "\n");
+}
+
+}  // namespace fcgate::doctor
