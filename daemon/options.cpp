@@ -32,6 +32,51 @@ constexpr option long_options[] = {
     {nullptr, 0, nullptr, 0},
 };
 
+// What other servers call things, and what fcgate calls them.
+struct Habit {
+    const char* option;
+    const char* ours;
+};
+constexpr Habit habits[] = {
+    {"-p", "a port goes behind -l: fcgate -l :8080"},
+    {"--port", "a port goes behind -l: fcgate -l :8080"},
+    {"--bind", "an address goes behind -l: fcgate -l 127.0.0.1:8080"},
+    {"-S", "an address goes behind -l, a folder behind -r: fcgate -l 127.0.0.1:8080 -r public"},
+    {"-d", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"},
+    {"--daemon", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"},
+    {"-f", "a configuration file goes behind -c"},
+    {"-v", "versions are told by -V, more of what happens by -o server.log_level=debug"},
+    {"--docroot", "the folder to serve goes behind -r"},
+    {"--user", "-o server.user=NAME"},
+    {"--log", "-o server.error_log=FILE"},
+    {"--php", "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"},
+};
+
+// getopt has said what is wrong.
+void recall_habit(const char* argument) {
+    for (const Habit& habit : habits) {
+        const size_t length = strlen(habit.option);
+        if (strncmp(argument, habit.option, length) == 0 && (argument[length] == '\0' || argument[length] == '=')) {
+            say("%s", habit.ours);
+            return;
+        }
+    }
+}
+
+// A word that belongs to no option. What it is on this machine tells what was meant.
+void explain_word(const char* word) {
+    struct stat status {};
+    if (strcmp(word, "doctor") == 0) {
+        say("doctor comes first: fcgate doctor OPTION...");
+    } else if (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) {
+        say("to serve a folder write: fcgate -r %s", word);
+    } else if (stat(word, &status) == 0) {
+        say("to read a configuration file write: fcgate -c %s", word);
+    } else {
+        say("what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c", word);
+    }
+}
+
 int see_help() {
     fputs("fcgate: see fcgate --help\n", stderr);
     return exit_usage;
@@ -157,10 +202,15 @@ int assign(const char* assignment, fcgate_settings* settings) {
     return set(settings, "-o", name, equals + 1);
 }
 
+// Where a file decides it has no [backend] for that.
+bool wants_no_php(const Options& options) {
+    return options.config == nullptr && options.backend != nullptr && strcmp(options.backend, "none") == 0;
+}
+
 // What stands for a configuration file that is not given.
 int set_defaults(const Options& options, fcgate_settings* settings) {
     int code = set(settings, "-l", "server.listen", "127.0.0.1:8080");
-    if (code == exit_ok) {
+    if (code == exit_ok && !wants_no_php(options)) {
         code = set(settings, "-b", "backend.address", "auto");
     }
     if (code == exit_ok && options.root == nullptr) {
@@ -197,13 +247,17 @@ int parse_options(int argc, char** argv, Options& options) {
         if (letter == -1) {
             break;
         }
+        if (letter == '?') {
+            const char letters[] = {'-', static_cast<char>(optopt), '\0'};
+            recall_habit(optopt != 0 ? letters : argv[optind - 1]);
+        }
         const int code = take_option(letter, optarg, options);
         if (code != exit_ok) {
             return code;
         }
     }
     if (optind < argc) {
-        say("what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c", argv[optind]);
+        explain_word(argv[optind]);
         return see_help();
     }
     return choose_doctor(wants_doctor, options);
@@ -226,7 +280,7 @@ int apply_options(const Options& options, fcgate_settings* settings) {
     if (code == exit_ok) {
         code = set(settings, "-r", "site.root", options.root);
     }
-    if (code == exit_ok) {
+    if (code == exit_ok && !wants_no_php(options)) {
         code = set(settings, "-b", "backend.address", options.backend);
     }
     if (code == exit_ok) {
@@ -251,7 +305,7 @@ void print_help() {
         "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
         "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
         "  -r, --root DIR               the folder to serve\n"
-        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn or auto (auto)\n"
+        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
         "  -i, --front-controller PATH  the script for every path that is no file\n"
         "  -j, --threads N              threads that serve (1)\n"
         "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"

@@ -111,6 +111,14 @@ Status wrong_address(const Key& key, Status reason, std::string_view value, Text
     if (reason == Status::not_found) {
         return wrong(key, value, "names no network interface behind the %", message);
     }
+    // What is meant is plain where only the beginning is missing.
+    const bool is_path = starts_with(value, "/");
+    if (is_path || parse_decimal(value).ok()) {
+        const std::string_view here = key.type == Type::listen ? ":" : "127.0.0.1:";
+        message.append('"').append_escaped(value).append("\" is not an address; write ");
+        message.append(is_path ? "unix:" : here).append_escaped(value);
+        return Status::malformed;
+    }
     return wrong(key, value, "is not an address", message);
 }
 

@@ -128,6 +128,7 @@ void print_section(SectionKind kind, std::string_view name, const void* values, 
 Status unusable_name(std::string_view name, ConfigError& error) {
     error.text.append("unknown name \"").append_escaped(name, 60);
     error.text.append("\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root");
+    config::suggest_key(SectionKind::server, name, error.text);
     return Status::malformed;
 }
 

@@ -27,7 +27,7 @@ constexpr int accept_tries = 16;
     const bool is_local = kind == ListenSettings::Kind::local;
     switch (error_number) {
         case EADDRINUSE:
-            return "; another program listens there: end it, or listen elsewhere";
+            return "; another program listens there: end it (fcgate doctor says which it is), or listen elsewhere";
         case EADDRNOTAVAIL:
             return "; no interface has this address; :PORT alone takes all there are";
         case EACCES:

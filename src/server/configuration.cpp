@@ -24,6 +24,23 @@ Status explain(ServerError& error, Status status, std::string_view what, std::st
     return status;
 }
 
+namespace {
+
+[[nodiscard]] Status no_folder(ServerError& error, std::string_view key, std::string_view folder, int number) {
+    const Status status = number == EACCES ? Status::denied : Status::not_found;
+    (void)explain(error, status, key, folder, number);
+    if (number == ENOENT) {
+        error.append("; make it, or name another folder (root, -r)");
+    } else if (number == ENOTDIR) {
+        error.append("; it must be a folder");
+    } else if (number == EACCES) {
+        error.append("; whoever serves (server.user) must be able to enter it and the folders above it");
+    }
+    return status;
+}
+
+}  // namespace
+
 size_t Listeners::find(const ListenSettings& listen) const {
     size_t number = 0;
     while (number < count && (*settings)[number].text != listen.text) {
@@ -99,8 +116,7 @@ Status Configuration::open_roots(ServerError& error) {
         if (fd < 0) {
             const int failure = errno;
             close_roots();
-            return explain(error, failure == EACCES ? Status::denied : Status::not_found, "root: ", wanted.root,
-                           failure);
+            return no_folder(error, "root: ", wanted.root, failure);
         }
         site.root = {&wanted, fd, release};
         site.sendfile_fd = -1;
@@ -111,8 +127,7 @@ Status Configuration::open_roots(ServerError& error) {
             if (site.sendfile_fd < 0) {
                 const int failure = errno;
                 close_roots();
-                return explain(error, failure == EACCES ? Status::denied : Status::not_found,
-                               "sendfile_root: ", wanted.sendfile_root, failure);
+                return no_folder(error, "sendfile_root: ", wanted.sendfile_root, failure);
             }
         }
         const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);

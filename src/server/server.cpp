@@ -18,7 +18,44 @@
 
 namespace fcgate::server {
 
-namespace {}  // namespace
+namespace {
+
+// What to type into a browser: for all addresses the machine's name. Sockets have none.
+void add_url(LogLine& line, const ListenSettings& listen, std::string_view machine) {
+    const std::span<const uint8_t> bytes = listen.endpoint.bytes();
+    const bool is_any = std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+    if ((listen.kind != ListenSettings::Kind::any && listen.kind != ListenSettings::Kind::tcp) || listen.tls) {
+        return;
+    }
+    line.add(": http://").add(is_any ? machine : std::string_view());
+    line.add(is_any ? slice(listen.text, listen.text.rfind(':')) : listen.text).add("/");
+}
+
+// Whoever opens "/" first should not wonder.
+void warn_of_first_page(const Log& log, const Site& served) {
+    const SiteSettings& site = *served.root.settings;
+    const auto is_there = [root = served.root.fd](std::string_view name) {
+        return faccessat(root, Text<limits::path>(name).c_str(), F_OK, 0) == 0;
+    };
+    if (!site.front_controller.empty()) {
+        if (!is_there(slice(site.front_controller, 1))) {
+            LogLine(log, LogLevel::warning)
+                .add("front_controller = ")
+                .add(site.front_controller)
+                .add(": there is no such file below ")
+                .add(served.document_root)
+                .send();
+        }
+    } else if (!site.listing && std::none_of(site.index.begin(), site.index.end(), is_there)) {
+        LogLine(log, LogLevel::info)
+            .add("there is no index file in ")
+            .add(served.document_root)
+            .add(", so / is answered 404 (see index, listing, front_controller)")
+            .send();
+    }
+}
+
+}  // namespace
 
 Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
     settings_ = &settings;
@@ -209,7 +246,10 @@ void Server::offer_newcomers(void* context, uint32_t worker) {
 
 void Server::announce(const Configuration& configuration) const {
     for (const ListenSettings& listen : configuration.settings->server.listen) {
-        LogLine(log_, LogLevel::info).add("listening on ").add(listen.text).send();
+        LogLine line(log_, LogLevel::info);
+        line.add("listening on ").add(listen.text);
+        add_url(line, listen, machine_name_.view());
+        line.send();
     }
     for (size_t i = 0; i < configuration.site_count; ++i) {
         const SiteSettings& site = configuration.settings->sites[i];
@@ -226,6 +266,7 @@ void Server::announce(const Configuration& configuration) const {
             }
         }
         line.send();
+        warn_of_first_page(log_, configuration.sites[i]);
     }
 }
 

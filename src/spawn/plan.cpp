@@ -50,7 +50,9 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
             return Status::not_found;
         }
     } else if (!find_program(php.program)) {
-        error.append("address = spawn: neither php-fpm nor php-cgi was found; install one, or set `command`");
+        error.append(
+            "address = spawn: neither php-fpm nor php-cgi was found; install one (package php-fpm or php-cgi), or set "
+            "`command`; files alone need no [backend] (-b none)");
         return Status::not_found;
     }
     // By its own name, not by that of a folder.

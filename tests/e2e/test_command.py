@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 import processes
+import wire
 
 OK, FAILURE, USAGE, PERMISSION, CONFIGURATION = 0, 1, 2, 4, 6
 
@@ -67,6 +68,66 @@ class Command(unittest.TestCase):
                 self.assertLessEqual(len(error.splitlines()), 2)
                 self.assertIn('fcgate', error)
 
+    def test_plausible_mistakes(self):
+        """What a newcomer writes, and the words that help."""
+        (self.folder / 'public').mkdir()
+        (self.folder / 'own.conf').touch()
+        for words, expected in (('-p 8080', 'fcgate -l :8080'), ('--port 8080', 'fcgate -l :8080'), ('--port=8080', 'fcgate -l :8080'),
+                                ('-S 127.0.0.1:8080 -r public', '-l 127.0.0.1:8080 -r public'), ('-d', 'stays in the foreground'),
+                                ('--daemon', 'stays in the foreground'), ('-f own.conf', 'behind -c'), ('-v', '-V'),
+                                ('--docroot public', '-r'), ('--user www', 'server.user='), ('public', 'fcgate -r public'),
+                                ('own.conf', 'fcgate -c own.conf'), ('nothing', 'A folder to serve goes behind -r'),
+                                ('-t doctor', 'doctor comes first'), ('-r', "requires an argument -- 'r'"),
+                                ('--root', "'--root' requires an argument"), ('-l 8080', 'write :8080'), ('-l 0.0.0.0', '0.0.0.0:80'),
+                                ('-b /run/php.sock', 'write unix:/run/php.sock'), ('-b 9000', 'write 127.0.0.1:9000'),
+                                ('-b php', 'unix:/run/php/php-fpm.sock or'), ('-i index.php', 'for example /index.php'),
+                                ('-j many', 'from 1 to 16'), ('-o max_body=3m', 'it belongs to [site]'),
+                                ('-o site.max_bodi=3m', 'did you mean "max_body"?'), ('-o site.max_body', 'SECTION.KEY=VALUE'),
+                                ('-o site.max_body=3mb', 'k or m behind the number'), ('-o sites.root=public', 'did you mean [site]?')):
+            with self.subTest(words):
+                output, error = self.run_fcgate(*words.split(), code=USAGE)
+                self.assertEqual(output, '')
+                self.assertIn(expected, error)
+
+    def first_minute(self, *arguments, prefix=()):
+        """What fcgate says when it is started in a folder without more ado."""
+        site = self.folder / 'first'
+        fcgate = processes.Process('first', self.folder)
+        self.addCleanup(fcgate.end)
+        fcgate.spawn([*prefix, processes.fcgate_path, '-l', f'127.0.0.1:{self.port}', *arguments], cwd=site)
+        fcgate.wait_for_accept(('127.0.0.1', self.port))
+        return fcgate
+
+    def test_first_minute(self):
+        site = self.folder / 'first'
+        site.mkdir()
+        (site / 'index.php').write_text('<?php echo 6 * 7;')
+        fcgate = self.first_minute()
+        self.assertEqual(wire.ask(self.port, 'GET', '/').text, '42')
+        fcgate.wait_for_log(rf': listening on 127.0.0.1:{self.port}: http://127.0.0.1:{self.port}/$')
+        fcgate.wait_for_log(rf'site \(default\): {site}, PHP (by /\S+ on demand|at \S+)$')
+        self.assertNotIn('there is no index file', fcgate.log())
+
+    def test_first_minute_without_a_first_page(self):
+        site = self.folder / 'first'
+        site.mkdir()
+        self.first_minute('-b', 'none').wait_for_log(f'info: there is no index file in {site}, so / is answered 404')
+        self.assertEqual(wire.ask(self.port, 'GET', '/').status, 404)
+
+    def test_first_minute_with_a_front_controller_that_is_not_there(self):
+        (self.folder / 'first').mkdir()
+        self.first_minute('-b', 'none', '-i', '/app.php').wait_for_log('warning: front_controller = /app.php: there is no such file below')
+
+    def test_first_minute_without_php(self):
+        """Files alone are served by -b none, and no script is shown."""
+        site = self.folder / 'first'
+        site.mkdir()
+        (site / 'index.html').write_text('files')
+        (site / 'secret.php').write_text('<?php secret')
+        self.first_minute('-b', 'none')
+        self.assertEqual(wire.ask(self.port, 'GET', '/').text, 'files')
+        self.assertNotIn('secret', wire.ask(self.port, 'GET', '/secret.php').text)
+
     def test_no_such_configuration_file(self):
         path = self.folder / 'missing.conf'
         line = self.complaint('-c', path, code=CONFIGURATION)
@@ -110,16 +171,19 @@ class Command(unittest.TestCase):
             line = self.complaint('-c', self.configuration(), code=FAILURE)
         self.assertIn(f'127.0.0.1:{self.port}', line)
         self.assertIn('in use', line)
+        self.assertIn('fcgate doctor says which', line)
 
     def test_address_of_another_machine(self):
         line = self.complaint('-c', self.configuration(), '-l', f'192.0.2.1:{self.port}', code=FAILURE)
         self.assertIn(f'192.0.2.1:{self.port}', line)
+        self.assertIn(':PORT alone takes all', line)
 
     def test_root_that_does_not_exist(self):
         path = self.folder / 'nowhere'
         line = self.complaint('-c', self.configuration(), '-r', path, code=CONFIGURATION)
         self.assertIn(str(path), line)
         self.assertIn('No such file', line)
+        self.assertIn('make it, or name another', line)
 
     def test_root_that_is_a_file(self):
         path = self.folder / 'file'

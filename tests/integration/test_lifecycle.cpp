@@ -163,7 +163,7 @@ void a_port_in_use_is_told(Scene& scene) {
     fcgate_error error{};
     assert_null(fcgate_create(scene.settings, &error));
     expect_error(error, FCGATE_ERROR, strerror(EADDRINUSE));  // each libc has words of its own
-    expect_error(error, FCGATE_ERROR, "; another program listens there: end it, or listen elsewhere");
+    expect_error(error, FCGATE_ERROR, "; another program listens there");
     expect_error(error, FCGATE_ERROR, listen.view());
     // The settings are still the caller's, to change and try again.
     scene.listen_nowhere();

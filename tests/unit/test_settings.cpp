@@ -203,7 +203,9 @@ void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
         {"site:a b c.root", "unknown section [site a b c]; did you mean [site]?"},
         {"site:a/b.root",
          "\"a/b\" cannot name a section; write at most 32 letters, digits, dots, dashes and underscores"},
-        {"root", "unknown name \"root\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root"},
+        {"root",
+         "unknown name \"root\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root; it belongs to [site]"},
+        {"colour", "unknown name \"colour\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root"},
     };
     for (const auto& each : all) {
         must_refuse(settings, each.name, "1", Status::malformed, each.text);
@@ -230,8 +232,15 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
         {"server.stop_timeout", "10",
          "[server] stop_timeout: \"10\" is not a time; write ms, s or m behind the number, from 1ms to 60m"},
         {"server.stop_timeout", "0", "[server] stop_timeout: \"0\" is out of range; write a time from 1ms to 60m"},
-        {"server.listen", "80",
-         "[server] listen: \"80\" is not an address; write for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, "
+        {"server.listen", "80", "[server] listen: \"80\" is not an address; write :80"},
+        {"server.listen", "/run/http.sock",
+         "[server] listen: \"/run/http.sock\" is not an address; write unix:/run/http.sock"},
+        {"backend.address", "9000", "[backend] address: \"9000\" is not an address; write 127.0.0.1:9000"},
+        {"backend.address", "/run/php.sock",
+         "[backend] address: \"/run/php.sock\" is not an address; write unix:/run/php.sock"},
+        {"server.listen", "0.0.0.0",
+         "[server] listen: \"0.0.0.0\" is not an address; write for example 0.0.0.0:80, [::1]:8080, :80 for all "
+         "addresses, "
          "unix:/run/fcgate.sock or fd:3"},
         {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
         {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
