@@ -46,6 +46,11 @@ inline constexpr size_t listing_page = listing_entries * 384;
 inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 
+// TLS
+inline constexpr size_t certificates = 8;            // of a chain
+inline constexpr size_t certificate_names = 16;      // in a certificate that a device makes for itself
+inline constexpr size_t certificate_addresses = 32;  // the same
+
 // Process. Each with what was seen on x86-64.
 inline constexpr size_t thread_stack = size_t{88} * 1024;  // of a worker: 28 KiB
 inline constexpr size_t main_stack = size_t{40} * 1024;    // of the thread that starts everything: 24 KiB

@@ -1,6 +1,7 @@
 // What only the whole configuration can tell.
 #include <algorithm>
 
+#include "base/features.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 
@@ -69,6 +70,33 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     return Status::ok;
 }
 
+Status check_tls(const ServerSettings& server, ConfigError& error) {
+    const bool is_used = std::any_of(server.listen.begin(), server.listen.end(),
+                                     [](const ListenSettings& listen) { return listen.tls; });
+    const bool has_files = !server.tls_certificate.empty() && !server.tls_key.empty();
+    if ((is_used || server.tls_self_signed) && !has_files) {
+        begin(error, "server", {})
+            .append(server.tls_certificate.empty() ? "tls_certificate" : "tls_key")
+            .append(": not set; write where the file is, or is to be made with tls_self_signed = yes");
+        return Status::malformed;
+    }
+    return Status::ok;
+}
+
+// A browser that has seen it would refuse a certificate that nobody vouches for, without a way around.
+Status check_promises(const Settings& settings, ConfigError& error) {
+    for (const SiteSettings& site : settings.sites) {
+        for (const Pair& header : site.headers) {
+            if (settings.server.tls_self_signed && equals_ignore_case(header.name, "Strict-Transport-Security")) {
+                begin(error, "site", site.name)
+                    .append("header: Strict-Transport-Security would lock browsers out with tls_self_signed");
+                return Status::malformed;
+            }
+        }
+    }
+    return Status::ok;
+}
+
 // Two sites with one name: the second would never be found.
 Status check_hosts(const Settings& settings, ConfigError& error) {
     for (const SiteSettings& site : settings.sites) {
@@ -98,6 +126,9 @@ Status Settings::check(ConfigError& error) {
     }
     config::apply_profile(server, chosen_);
     Status status = check_capacities(server, error);
+    if (features::tls && status == Status::ok) {
+        status = check_tls(server, error);
+    }
     if (status != Status::ok) {
         return status;
     }
@@ -124,7 +155,8 @@ Status Settings::check(ConfigError& error) {
             return status;
         }
     }
-    return check_hosts(*this, error);
+    status = check_hosts(*this, error);
+    return features::tls && status == Status::ok ? check_promises(*this, error) : status;
 }
 
 }  // namespace fcgate

@@ -230,7 +230,7 @@ void clear_rules(const Key& key, Access& rules) {
 }
 
 Status check_support(const Key& key, std::string_view value, TextBuffer& message) {
-    if (key.option != nullptr) {
+    if (key.option != nullptr && key.not_yet == nullptr) {
         add_missing(key.option, message);
         return Status::refused;
     }
@@ -241,7 +241,12 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
     if (key.not_yet != nullptr) {
         for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
             if (word == key.not_yet) {
-                message.append('"').append(word).append("\" is not supported yet");
+                if (key.option != nullptr) {
+                    message.append('"').append(word).append("\": ");
+                    add_missing(key.option, message);
+                } else {
+                    message.append('"').append(word).append("\" is not supported yet");
+                }
                 return Status::refused;
             }
         }

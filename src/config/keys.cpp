@@ -139,12 +139,23 @@ constexpr Key of_spawn(Key key) {
     return part_of(features::spawn, "spawn", key);
 }
 
+constexpr Key of_tls(Key key) {
+    return part_of(features::tls, "tls", key);
+}
+
+constexpr Key listen_key() {
+    Key key{.name = "listen",
+            .type = Type::listen,
+            .at = MemberOf<&ServerSettings::listen>::at,
+            .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"};
+    if (!features::tls) {
+        key.not_yet = key.option = "tls";
+    }
+    return key;
+}
+
 constexpr Key server_keys[] = {
-    without({.name = "listen",
-             .type = Type::listen,
-             .at = MemberOf<&ServerSettings::listen>::at,
-             .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"},
-            "tls"),
+    listen_key(),
     at_start(text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full")),
     at_start(size<&ServerSettings::memory_ceiling>("memory_ceiling", 0, 4096 * mib)),
     at_start(number<&ServerSettings::threads>("threads", 1, limits::threads)),
@@ -180,8 +191,11 @@ constexpr Key server_keys[] = {
     unbuilt("access_log", "off"),
     unbuilt("status_path", "off"),
     unbuilt("mime_types"),
-    unbuilt("tls_certificate"),
-    unbuilt("tls_key"),
+    of_tls(text<&ServerSettings::tls_certificate>("tls_certificate", is_spool_folder,
+                                                  "an absolute path, for example /etc/fcgate/tls.crt")),
+    of_tls(text<&ServerSettings::tls_key>("tls_key", is_spool_folder,
+                                          "an absolute path, for example /etc/fcgate/tls.key")),
+    of_tls(flag<&ServerSettings::tls_self_signed>("tls_self_signed")),
 };
 
 constexpr Key backend_keys[] = {
@@ -231,6 +245,7 @@ constexpr Key site_keys[] = {
      .at = MemberOf<&SiteSettings::trusted_proxies>::at,
      .hint = network_hint},
     flag<&SiteSettings::origin_check>("origin_check"),
+    of_tls(flag<&SiteSettings::redirect_https>("redirect_https")),
     flag<&SiteSettings::precompressed>("precompressed"),
     with_values(pairs<&SiteSettings::expires>("expires", is_url_path, "PATH TIME, for example /assets/ 30d"),
                 is_expiry),

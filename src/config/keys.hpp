@@ -49,7 +49,7 @@ struct Key {
     const char* hint = "";                                   // completes "..., write "
     std::string_view off = "no";                             // flag: what it is called
     std::string_view on = "yes";
-    // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`.
+    // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`, which may be that of an `option`.
     const char* only = nullptr;
     const char* not_yet = nullptr;
     const char* option = nullptr;  // of Meson, by which this build is without it

@@ -94,6 +94,7 @@ struct SiteSettings {
     bool listing = false;
     bool has_backend = false;  // false when there is no [backend] at all: static files only
     bool origin_check = false;
+    bool redirect_https = false;
 };
 
 struct ServerSettings {
@@ -127,6 +128,9 @@ struct ServerSettings {
     std::string_view error_log = "stderr";
     LogLevel log_level = LogLevel::info;
     std::string_view mime_types;
+    std::string_view tls_certificate;  // paths of PEM files
+    std::string_view tls_key;
+    bool tls_self_signed = false;
 };
 
 // For the host's own handlers, in each thread; no key of the configuration.

@@ -6,6 +6,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/features.hpp"
+#if FCGATE_WITH_TLS
+#include "tls/parts.hpp"
+#endif
+
 namespace fcgate::http {
 
 namespace {
@@ -32,10 +37,55 @@ void log_message(void* context, const char* format, va_list arguments) {
     LogLine(*log, LogLevel::debug).add("libmicrohttpd: ").add_escaped(trim(message)).send();
 }
 
+#if FCGATE_WITH_TLS
+// libmicrohttpd tells its callback nothing of the daemon it is called for.
+thread_local const tls::Certificate* presented = nullptr;
+
+// gnutls_certificate_retrieve_function2: chain and key stay ours.
+int give_certificate(gnutls_session_t /*session*/, const gnutls_datum_t* /*authorities*/, int /*authority_count*/,
+                     const gnutls_pk_algorithm_t* /*algorithms*/, int /*algorithm_count*/, gnutls_pcert_st** chain,
+                     unsigned* count, gnutls_privkey_t* key) {
+    const tls::Certificate::Parts* const parts = presented != nullptr ? presented->parts() : nullptr;
+    if (parts == nullptr) {
+        return -1;
+    }
+    *chain = const_cast<gnutls_pcert_st*>(parts->chain);
+    *count = parts->count;
+    *key = parts->key;
+    return 0;
+}
+#endif
+
 }  // namespace
 
+void Engine::Callbacks::present([[maybe_unused]] const tls::Certificate* certificate) {
+#if FCGATE_WITH_TLS
+    presented = certificate;
+#endif
+}
+
 MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine) {
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
+    MHD_OptionItem none = {MHD_OPTION_END, 0, nullptr};
+    return start_daemon(engine, 0, &none);
+}
+
+MHD_Daemon* Engine::Callbacks::start_tls_daemon([[maybe_unused]] Engine& engine) {
+#if FCGATE_WITH_TLS
+    static char priorities[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+    MHD_OptionItem options[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, reinterpret_cast<void*>(&give_certificate)},
+        {MHD_OPTION_END, 0, nullptr},
+    };
+    return start_daemon(engine, MHD_USE_TLS, options);
+#else
+    return nullptr;
+#endif
+}
+
+MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine, unsigned more_flags, MHD_OptionItem* more_options) {
+    unsigned flags =
+        more_flags | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 #if MHD_VERSION >= 0x01000000
     // One thread alone uses a daemon; with it connections are taken in at once, as 0.9.x does without threads of its own.
     flags |= MHD_USE_NO_THREAD_SAFETY;
@@ -54,6 +104,7 @@ MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine) {
                             MHD_OPTION_CONNECTION_TIMEOUT, backstop_seconds,                            //
                             MHD_OPTION_STRICT_FOR_CLIENT, 1,                                            //
                             MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                       //
+                            MHD_OPTION_ARRAY, more_options,                                             //
                             MHD_OPTION_END);
 }
 

@@ -10,6 +10,10 @@ namespace fcgate::http {
 
 struct Engine::Callbacks {
     [[nodiscard]] static MHD_Daemon* start_daemon(Engine& engine);
+    [[nodiscard]] static MHD_Daemon* start_daemon(Engine& engine, unsigned more_flags, MHD_OptionItem* more_options);
+    [[nodiscard]] static MHD_Daemon* start_tls_daemon(Engine& engine);
+    // What TLS handshakes on this thread are given from now on.
+    static void present(const tls::Certificate* certificate);
 
     static void* on_target(void* context, const char* target, MHD_Connection* mhd);
     static MHD_Result on_access(void* context, MHD_Connection* mhd, const char* url, const char* method,

@@ -28,6 +28,7 @@ struct Newcomer {
     Endpoint local;
     bool is_counted = false;   // among the connections of its client
     bool is_operator = false;  // may have a place that is reserved
+    bool is_tls = false;       // came to a listener that speaks TLS
     int64_t due = 0;           // when it has waited for long enough
 };
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/features.hpp"
 #include "http/callbacks.hpp"
 #include "http/footprint.hpp"
 #include "http/progress.hpp"
@@ -55,20 +56,32 @@ Status Engine::init(const Setup& setup) {
     shared_left_ = shared_fields(*setup.settings) + shared_lists(*setup.settings);
     pace_timer_.kind = static_cast<uint8_t>(TimerKind::pace);
     lingering_.init(setup.epoll_fd, *setup.timers);
-    mhd_ = Callbacks::start_daemon(*this);
-    if (mhd_ == nullptr) {
+    Drive& plain = drives_.front();
+    plain.mhd = Callbacks::start_daemon(*this);
+    Status status = look_at(plain);
+    if constexpr (features::tls) {
+        if (status == Status::ok && setup.certificate != nullptr) {
+            drives_.back().mhd = Callbacks::start_tls_daemon(*this);
+            status = look_at(drives_.back());
+        }
+    }
+    return status;
+}
+
+Status Engine::look_at(Drive& drive) {
+    if (drive.mhd == nullptr) {
         return Status::exhausted;
     }
-    const MHD_DaemonInfo* const info = MHD_get_daemon_info(mhd_, MHD_DAEMON_INFO_EPOLL_FD);
+    const MHD_DaemonInfo* const info = MHD_get_daemon_info(drive.mhd, MHD_DAEMON_INFO_EPOLL_FD);
     if (info == nullptr || info->listen_fd < 0) {
         return Status::io;
     }
-    mhd_epoll_fd_ = info->listen_fd;
+    drive.epoll_fd = info->listen_fd;
     return Status::ok;
 }
 
 void Engine::finish() {
-    if (mhd_ == nullptr) {
+    if (drives_.front().mhd == nullptr) {
         return;
     }
     abort_all();
@@ -81,8 +94,12 @@ void Engine::finish() {
         }
         run_once();
     }
-    MHD_stop_daemon(mhd_);
-    mhd_ = nullptr;
+    for (Drive& drive : drives_) {
+        if (drive.mhd != nullptr) {
+            MHD_stop_daemon(drive.mhd);
+            drive.mhd = nullptr;
+        }
+    }
     if (copied_ != nullptr) {
         MHD_destroy_response(copied_);  // of a reply that was never given
     }
@@ -125,6 +142,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->client_key = newcomer.client.client_key();
     connection->is_counted = newcomer.is_counted;
     connection->is_operator = newcomer.is_operator;
+    connection->is_tls = newcomer.is_tls;
     connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
     connection->exchange = connection->spooled = connection->kept = Handle();
@@ -137,8 +155,9 @@ void Engine::add(const Newcomer& newcomer) {
     adding_ = connection;
     bool added = false;
     {
-        const Giving giving({given_.data(), 0});
-        added = MHD_add_connection(mhd_, fd, nullptr, 0) == MHD_YES;
+        const Drive& drive = drive_of(newcomer.is_tls);
+        const Giving giving({drive.given.data(), 0});
+        added = MHD_add_connection(drive.mhd, fd, nullptr, 0) == MHD_YES;
     }
     adding_ = nullptr;
     if (!added) {
@@ -161,10 +180,12 @@ void Engine::add(const Newcomer& newcomer) {
     arm(*connection, now + setup_.settings->server.header_timeout_ms);
 }
 
-void Engine::turn_away(int fd) {
+void Engine::turn_away(int fd, bool is_tls) {
     static constexpr std::string_view answer =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!is_tls) {
+        (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     lingering_.take(fd);
     close(fd);
 }
@@ -213,7 +234,7 @@ bool Engine::is_left(const Connection& connection) const {
 }
 
 void Engine::on_client_event(Handle handle, uint32_t events) {
-    if (given_count_ == given_.size()) {
+    if (drives_.front().given_count == most_given || drives_.back().given_count == most_given) {
         run_once();
     }
     Connection* const connection = connections_.find(handle);
@@ -257,8 +278,11 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     for (const std::string_view piece : status_page(status)) {
         text.append(piece);
     }
-    // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole.
-    (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole. A secure one only libmicrohttpd could answer: it
+    // just ends.
+    if (!connection.is_tls) {
+        (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
     connection.refused = true;
     connection.status = status;
     connection.body_size = page.length;
@@ -305,10 +329,11 @@ void Engine::on_connection_timer(uint32_t slot) {
 // A connection that is suspended is taken as ready when it is resumed.
 void Engine::give(const Connection& connection, uint32_t events) {
     constexpr uint32_t wanted = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLERR | EPOLLHUP;
-    if (!takes_events || connection.suspended || given_count_ == given_.size()) {
+    Drive& drive = drive_of(connection.is_tls);
+    if (!takes_events || connection.suspended || drive.given_count == most_given) {
         return;
     }
-    epoll_event& event = given_[given_count_++];
+    epoll_event& event = drive.given[drive.given_count++];
     event.events = events & wanted;
     event.data.ptr = connection.mhd;
     run_needed_ = true;
@@ -316,18 +341,28 @@ void Engine::give(const Connection& connection, uint32_t events) {
 
 // libmicrohttpd passes over an event of nobody.
 void Engine::forget(const MHD_Connection* mhd) {
-    for (size_t i = 0; i < given_count_; ++i) {
-        if (given_[i].data.ptr == mhd) {
-            given_[i].data.ptr = nullptr;
+    for (Drive& drive : drives_) {
+        for (size_t i = 0; i < drive.given_count; ++i) {
+            if (drive.given[i].data.ptr == mhd) {
+                drive.given[i].data.ptr = nullptr;
+            }
         }
     }
 }
 
 void Engine::run_once() {
-    const Giving giving({given_.data(), given_count_});
-    given_count_ = 0;
     run_needed_ = false;
-    MHD_run(mhd_);
+    for (Drive& drive : drives_) {
+        if (drive.mhd == nullptr) {
+            continue;
+        }
+        if constexpr (features::tls) {
+            Callbacks::present(setup_.certificate);
+        }
+        const Giving giving({drive.given.data(), drive.given_count});
+        drive.given_count = 0;
+        MHD_run(drive.mhd);
+    }
 }
 
 void Engine::run(bool ready) {
@@ -363,7 +398,15 @@ int Engine::timeout_ms() const {
         return 0;
     }
     MHD_UNSIGNED_LONG_LONG timeout = 0;
-    if (MHD_get_timeout(mhd_, &timeout) != MHD_YES) {
+    bool is_limited = false;
+    for (const Drive& drive : drives_) {
+        MHD_UNSIGNED_LONG_LONG own = 0;
+        if (drive.mhd != nullptr && MHD_get_timeout(drive.mhd, &own) == MHD_YES) {
+            timeout = is_limited ? std::min(timeout, own) : own;
+            is_limited = true;
+        }
+    }
+    if (!is_limited) {
         return -1;
     }
     // A connection that was resumed and has its reply out stays on libmicrohttpd's list until a read has found it empty. Our own watch tells when

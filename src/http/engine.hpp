@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/event.hpp"
+#include "base/features.hpp"
 #include "base/log.hpp"
 #include "base/slots.hpp"
 #include "base/timers.hpp"
@@ -21,6 +22,7 @@
 #include "http/finished.hpp"
 #include "http/linger.hpp"
 #include "http/message.hpp"
+#include "tls/certificate.hpp"
 
 struct MHD_Daemon;
 struct MHD_Response;
@@ -65,25 +67,30 @@ class Engine {
         std::span<const FinishedSink> finished;
         std::span<Connection> connections;
         Targets::Setup targets;
-        std::span<Field> fields;        // limits::request_fields
-        std::span<char> field_scratch;  // for a reply's fields on their way: connection_memory
+        std::span<Field> fields;                        // limits::request_fields
+        std::span<char> field_scratch;                  // for a reply's fields on their way: connection_memory
+        const tls::Certificate* certificate = nullptr;  // with it connections may be secure
     };
     // exhausted or io when libmicrohttpd cannot be started.
     [[nodiscard]] Status init(const Setup& setup);
     // What may change while it runs comes from here from now on.
-    void use(const Settings& settings) { setup_.settings = &settings; }
+    void use(const Settings& settings, const tls::Certificate* certificate) {
+        setup_.settings = &settings;
+        setup_.certificate = certificate;
+    }
     // Ends every connection at once; nothing of it is used afterwards.
     void finish();
 
-    // Libmicrohttpd's own epoll set, to be watched; -1 when it learns of events from on_client_event() alone.
-    [[nodiscard]] int epoll_fd() const { return takes_events ? -1 : mhd_epoll_fd_; }
+    // Libmicrohttpd's own epoll sets, to be watched; -1: none, for it learns of events from on_client_event() alone, or no connection is secure.
+    [[nodiscard]] int epoll_fd() const { return takes_events ? -1 : drives_.front().epoll_fd; }
+    [[nodiscard]] int tls_epoll_fd() const { return takes_events ? -1 : drives_.back().epoll_fd; }
 
     // ---- connections ----
 
     // Takes a fresh socket over, which is closed in any case of failure.
     void add(const Newcomer& newcomer);
     // Answers 503 to a fresh socket and closes it, behind what it has sent meanwhile.
-    void turn_away(int fd);
+    void turn_away(int fd, bool is_tls);
     [[nodiscard]] bool is_full() const { return connections_.full(); }
     // A connection may be idle or too slow, whose place a newcomer could have.
     [[nodiscard]] bool may_evict() const { return may_evict_; }
@@ -132,6 +139,14 @@ class Engine {
 #endif
     static constexpr size_t most_given = 64;
 
+    // A daemon of libmicrohttpd.
+    struct Drive {
+        MHD_Daemon* mhd = nullptr;
+        int epoll_fd = -1;
+        std::array<epoll_event, most_given> given;  // for it, of its connections
+        size_t given_count = 0;
+    };
+
     struct Callbacks;  // what libmicrohttpd calls; see callbacks.cpp
     friend struct Callbacks;
 
@@ -144,6 +159,10 @@ class Engine {
     void kill(Connection& connection);
     void give(const Connection& connection, uint32_t events);
     void forget(const MHD_Connection* mhd);
+    [[nodiscard]] static Status look_at(Drive& drive);
+    [[nodiscard]] Drive& drive_of(bool is_tls) {
+        return drives_[features::tls && is_tls ? 1 : 0];
+    }
     void run_once();
     [[nodiscard]] bool is_left(const Connection& connection) const;
     void send_at_once(Connection& connection, uint16_t status);
@@ -189,10 +208,7 @@ class Engine {
     [[nodiscard]] ptrdiff_t read_body(Connection& connection, std::span<char> room);
 
     Setup setup_;
-    MHD_Daemon* mhd_ = nullptr;
-    int mhd_epoll_fd_ = -1;
-    std::array<epoll_event, most_given> given_;  // for libmicrohttpd, of its connections
-    size_t given_count_ = 0;
+    std::array<Drive, features::tls ? 2 : 1> drives_;  // the second one for secure connections
     bool run_needed_ = false;
     size_t operators_ = 0;     // connections that may have reserved places
     size_t active_ = 0;        // connections for which libmicrohttpd may have something to do

@@ -27,6 +27,11 @@ inline constexpr size_t daemon_footprint = heap_block(1024) + heap_block(1024);
 // Of the reply on a connection, without its header fields: the structure and the block through which a file or a stream is read.
 inline constexpr size_t reply_footprint = heap_block(256 + limits::stream_block);
 
+// Of a secure connection, what GnuTLS takes for its session, and of all of them together for its libraries: as measured with 3.7.9 (tests/e2e/test_tls.py
+// looks whether it holds).
+inline constexpr size_t tls_session_footprint = size_t{32} * 1024;
+inline constexpr size_t tls_library_footprint = size_t{640} * 1024;
+
 // Of header fields of a reply: for each a structure and two strings.
 [[nodiscard]] size_t fields_footprint(std::span<const Field> fields);
 // What every connection may take for the fields of its reply, whatever the others take: with room for those that the settings add.

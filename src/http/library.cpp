@@ -33,6 +33,10 @@ const char* libmicrohttpd_version() {
     return MHD_get_version();
 }
 
+bool speaks_tls() {
+    return MHD_is_feature_supported(MHD_FEATURE_TLS) == MHD_YES;
+}
+
 Status check_libmicrohttpd(TextBuffer& why) {
     const std::string_view text = libmicrohttpd_version();
     const Version version = parse(text);

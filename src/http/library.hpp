@@ -10,6 +10,9 @@ namespace fcgate::http {
 // As the library in use tells it: "1.0.10".
 [[nodiscard]] const char* libmicrohttpd_version();
 
+// Whether it can take secure connections.
+[[nodiscard]] bool speaks_tls();
+
 // The build has refused faulty versions, but a shared library can be another one by now. refused, and why, for 1.0.0 to 1.0.9 (but one accepted
 // when fcgate was built), for what is older than 0.9.75, and for another generation than fcgate was compiled for.
 [[nodiscard]] Status check_libmicrohttpd(TextBuffer& why);

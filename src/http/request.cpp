@@ -255,7 +255,8 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
 
 void Engine::closed(Connection& connection) {
     // libmicrohttpd may refuse a head before it lets its target be seen.
-    if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
+    // Of a secure connection it may have read the end of TLS, or a handshake that failed.
+    if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_ && !connection.is_tls) {
         log_refusal(connection, 0, "refused by the HTTP parser", reason_code("parser-refused"));
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.

@@ -9,8 +9,10 @@
 #include <span>
 #include <string_view>
 
+#include "base/log.hpp"
 #include "config/settings.hpp"
 #include "route/router.hpp"
+#include "tls/certificate.hpp"
 
 namespace fcgate::server {
 
@@ -56,8 +58,9 @@ struct Configuration {
     size_t site_count = 0;
     std::array<uint32_t, limits::backends> gates{};  // of the backends, by their number in the settings
     Listeners listeners;
-    std::span<char> text;  // for the document roots
-    Text<48> build_id;     // in the entity tags, unless `release` says otherwise
+    std::span<char> text;          // for the document roots
+    tls::Certificate certificate;  // kept until the next configuration is made here: a handshake may still use it
+    Text<48> build_id;             // in the entity tags, unless `release` says otherwise
     uint8_t number = 0;
 
     std::atomic<bool> is_used{false};    // cleared when everything of it is given back
@@ -67,6 +70,14 @@ struct Configuration {
     // On failure nothing is left open.
     [[nodiscard]] Status open_roots(ServerError& error);
     void close_roots();
+    // Reads the certificate if a listener is secure, and makes one if the settings say so. `before`: what is in force, whose certificate is kept when
+    // its files may not be read any more.
+    [[nodiscard]] Status open_certificate(std::string_view machine_name, const Log& log, Configuration* before,
+                                          ServerError& error);
+    // What secure connections are shown; nullptr: there are none.
+    [[nodiscard]] const tls::Certificate* presented() const {
+        return certificate.parts() != nullptr ? &certificate : nullptr;
+    }
     [[nodiscard]] uint32_t gate_mask() const;
 };
 

@@ -1,5 +1,6 @@
 #include "server/dispatcher.hpp"
 
+#include "base/features.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "route/client.hpp"
@@ -99,6 +100,12 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
     if (site_settings().origin_check && route::is_foreign(head)) {
         refuse(connection, reply, 403, "sent by a page of another site (see `origin_check`)");
         return false;
+    }
+    if constexpr (features::tls) {
+        if (site_settings().redirect_https && !head.is_tls && !target.is_asterisk) {
+            redirect_to_https(connection, reply);
+            return false;
+        }
     }
     return true;
 }

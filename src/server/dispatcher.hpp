@@ -135,6 +135,7 @@ class Dispatcher {
                 std::string_view code = {});
     void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(Reply& reply);
+    void redirect_to_https(const http::Connection& connection, Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
     void log_refusal(const http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
                      std::string_view code = {});

@@ -80,6 +80,35 @@ void Dispatcher::redirect(Reply& reply) {
     }
 }
 
+// To the first secure listener with a port, under the name that was asked for.
+void Dispatcher::redirect_to_https(const http::Connection& connection, Reply& reply) {
+    constexpr uint16_t usual = 443;
+    if (route_.host.name.empty()) {
+        refuse(connection, reply, 400, "no Host to redirect to (see `redirect_https`)");
+        return;
+    }
+    const bool is_literal = route_.host.name.find(':') != std::string_view::npos;
+    TextBuffer location(setup_.text_scratch);
+    location.append("https://").append(is_literal ? "[" : "").append(route_.host.name).append(is_literal ? "]" : "");
+    for (const ListenSettings& listen : configuration_of(connection).settings->server.listen) {
+        if (listen.tls && (listen.kind == ListenSettings::Kind::tcp || listen.kind == ListenSettings::Kind::any)) {
+            if (listen.endpoint.port() != usual) {
+                location.append(':').append_number(listen.endpoint.port());
+            }
+            break;
+        }
+    }
+    const route::Target& target = route_.target;
+    location.append(target.path);
+    if (target.has_query) {
+        location.append('?').append(target.query);
+    }
+    reply.status = 308;
+    if (!location.ok() || !reply.add_field("Location", location.view())) {
+        http::reply_with_status(reply, 414);
+    }
+}
+
 void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
                         std::string_view code) {
     http::reply_with_status(reply, status);

@@ -1,4 +1,5 @@
 // The part of Server that puts another configuration in force while requests run.
+#include "base/features.hpp"
 #include "server/server.hpp"
 
 namespace fcgate::server {
@@ -54,6 +55,11 @@ Status Server::reload(Settings& next, ServerError& error) {
     }
     if (status == Status::ok) {
         status = after.listeners.open(next.server.listen, &before.listeners, error);
+    }
+    if constexpr (features::tls) {
+        if (status == Status::ok) {
+            status = after.open_certificate(machine_name_.view(), log_, &before, error);
+        }
     }
     if (status != Status::ok) {
         after.close_roots();

@@ -84,7 +84,15 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     first.is_used = true;
     common_.configuration = &first;
     common_.stop_timeout_ms = static_cast<uint32_t>(settings.server.stop_timeout_ms);
-    return status == Status::ok ? first.listeners.open(settings.server.listen, nullptr, error) : status;
+    if (status == Status::ok) {
+        status = first.listeners.open(settings.server.listen, nullptr, error);
+    }
+    if constexpr (features::tls) {
+        if (status == Status::ok) {
+            status = first.open_certificate(machine_name_.view(), log_, nullptr, error);
+        }
+    }
+    return status;
 }
 
 Status Server::start_spawner(ServerError& error) {

@@ -44,6 +44,9 @@ Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
     if (engine_.epoll_fd() >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
         return Status::exhausted;
     }
+    if (engine_.tls_epoll_fd() >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.tls_epoll_fd(), &event) != 0) {
+        return Status::exhausted;
+    }
     if (runs_supervisor()) {
         event.data.u64 = EventTag{EventKind::spawner, {0, 0}}.pack();
         if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, setup_.supervisor->fd(), &event) != 0) {
@@ -148,7 +151,8 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                          .connections = connections,
                          .targets = targets,
                          .fields = fields,
-                         .field_scratch = scratch});
+                         .field_scratch = scratch,
+                         .certificate = configuration_->presented()});
 }
 
 fastcgi::Starter Worker::starter() {
@@ -243,7 +247,7 @@ void Worker::handle(uint64_t packed, uint32_t events) {
         case EventKind::listener:
             // It may have been closed by an event before this one.
             if (listening_ && tag.handle.slot < configuration_->listeners.count) {
-                accept_from(configuration_->listeners.fds[tag.handle.slot]);
+                accept_from(tag.handle.slot);
             }
             break;
         case EventKind::client:
@@ -340,7 +344,7 @@ void Worker::change_over() {
     before_ = configuration_;
     change_listeners(*next);
     dispatcher_.use(*next);
-    engine_.use(*next->settings);
+    engine_.use(*next->settings, next->presented());
     upstream_.keep_backends(next->gate_mask());
     for (size_t i = 0; setup_.number == 0 && i < next->settings->backends.size(); ++i) {
         const BackendSettings& backend = next->settings->backends[i];
@@ -442,13 +446,15 @@ void Worker::leave_listeners() {
 bool Worker::accept_from_all() {
     bool is_empty = true;
     for (size_t i = 0; i < configuration_->listeners.count; ++i) {
-        accept_from(configuration_->listeners.fds[i]);
+        accept_from(i);
         is_empty = is_empty && !http::has_waiting_client(configuration_->listeners.fds[i]);
     }
     return is_empty;
 }
 
-void Worker::accept_from(int listener) {
+void Worker::accept_from(size_t listener_number) {
+    const int listener = configuration_->listeners.fds[listener_number];
+    const bool is_tls = (*configuration_->listeners.settings)[listener_number].tls;
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
         if (stopping_ && (engine_.is_full() || waiting_.is_full())) {
@@ -472,7 +478,7 @@ void Worker::accept_from(int listener) {
         http::Accepted accepted;
         const Status status = http::accept_client(listener, accepted);
         if (status == Status::ok) {
-            admit(accepted.fd, accepted.client, accepted.local);
+            admit(accepted.fd, accepted.client, accepted.local, is_tls);
             continue;
         }
         if (status == Status::exhausted && !stopping_) {

@@ -85,7 +85,7 @@ class Worker {
     }
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
-    void accept_from(int listener);
+    void accept_from(size_t listener_number);
     void arm_listeners(bool armed);
     [[nodiscard]] bool accept_from_all();
     void abort();
@@ -97,7 +97,7 @@ class Worker {
     [[nodiscard]] bool is_everyone_full() const;
     [[nodiscard]] bool is_open() const;
     [[nodiscard]] bool is_operator(const Endpoint& client) const;
-    void admit(int fd, const Endpoint& client, const Endpoint& local);
+    void admit(int fd, const Endpoint& client, const Endpoint& local, bool is_tls);
     void seat(const Newcomer& newcomer);
     void wait_for_place(Newcomer newcomer);
     void seat_waiting();

@@ -42,7 +42,7 @@ bool Worker::is_operator(const Endpoint& client) const {
                                                [&client](const Network& network) { return network.contains(client); });
 }
 
-void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
+void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool is_tls) {
     // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
     const bool is_counted =
         client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*configuration_->settings, client);
@@ -55,7 +55,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
             .add(" connections already (see `max_connections_per_client`)")
             .add_reason(http::reason_code("client-full"))
             .send();
-        engine_.turn_away(fd);
+        engine_.turn_away(fd, is_tls);
         return;
     }
     const Newcomer newcomer{.fd = fd,
@@ -63,6 +63,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local) {
                             .local = local,
                             .is_counted = is_counted,
                             .is_operator = is_operator(client),
+                            .is_tls = is_tls,
                             .due = monotonic_ms()};
     const bool is_free = waiting_.empty() && !is_full_for_most();
     if (is_free || (newcomer.is_operator && !engine_.is_full())) {
@@ -112,7 +113,7 @@ void Worker::turn_away(const Newcomer& newcomer, std::string_view words, std::st
     if (newcomer.is_counted) {
         setup_.clients->leave(newcomer.client.client_key());
     }
-    engine_.turn_away(newcomer.fd);
+    engine_.turn_away(newcomer.fd, newcomer.is_tls);
 }
 
 void Worker::on_waiting_timer(int64_t now) {

@@ -1,0 +1,118 @@
+// The part of a configuration that secure listeners need.
+#include <cerrno>
+#include <ctime>
+
+#include "http/library.hpp"
+#include "server/configuration.hpp"
+#include "tls/self_signed.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+constexpr int64_t day = int64_t{24} * 60 * 60;
+
+[[nodiscard]] bool is_secure(const ServerSettings& server) {
+    for (const ListenSettings& listen : server.listen) {
+        if (listen.tls) {
+            return true;
+        }
+    }
+    return false;
+}
+
+[[nodiscard]] Status make_own(const Settings& settings, std::string_view machine_name, const Log& log,
+                              const tls::SelfSigned& wanted, ServerError& error) {
+    tls::Names names;
+    names.add_machine(machine_name);
+    for (const SiteSettings& site : settings.sites) {
+        for (const std::string_view host : site.hosts) {
+            names.add_host(host);
+        }
+    }
+    names.add_interfaces();
+    Text<384> why;
+    const Result<tls::Renewal> renewal = tls::renew(wanted, names, why);
+    if (!renewal.ok()) {
+        return explain(error, renewal.status(), "tls_self_signed: cannot write ", why.view(), 0);
+    }
+    if (renewal.value() == tls::Renewal::made) {
+        LogLine(log, LogLevel::info)
+            .add("a certificate was made for this device: ")
+            .add(wanted.certificate_path)
+            .add(" (")
+            .add(why.view())
+            .add(")")
+            .send();
+    } else if (renewal.value() == tls::Renewal::foreign) {
+        LogLine(log, LogLevel::warning)
+            .add(wanted.certificate_path)
+            .add(" was not made by fcgate: tls_self_signed leaves it alone")
+            .send();
+    }
+    return Status::ok;
+}
+
+void tell_validity(const tls::Certificate& certificate, int64_t now, int64_t made, const Log& log) {
+    if (now < made) {
+        LogLine(log, LogLevel::warning)
+            .add("the clock is not set: nobody can tell whether the certificate is valid")
+            .send();
+    } else if (certificate.valid_until() < now) {
+        LogLine(log, LogLevel::error).add("the certificate has expired (see `tls_certificate`)").send();
+    } else if (certificate.valid_until() < now + 14 * day) {
+        LogLine(log, LogLevel::warning).add("the certificate ends within two weeks (see `tls_certificate`)").send();
+    } else if (certificate.valid_from() > now) {
+        LogLine(log, LogLevel::warning).add("the certificate is not valid yet (see `tls_certificate`)").send();
+    }
+}
+
+[[nodiscard]] bool has_same_files(const ServerSettings& a, const ServerSettings& b) {
+    return a.tls_certificate == b.tls_certificate && a.tls_key == b.tls_key;
+}
+
+}  // namespace
+
+Status Configuration::open_certificate(std::string_view machine_name, const Log& log, Configuration* before,
+                                       ServerError& error) {
+    certificate.clear();
+    const ServerSettings& server = settings->server;
+    if (!is_secure(server)) {
+        return Status::ok;
+    }
+    if (!http::speaks_tls()) {
+        return explain(error, Status::refused, "libmicrohttpd was built without TLS", "", 0);
+    }
+    if (before != nullptr && before->presented() == nullptr) {
+        return explain(error, Status::refused, "listen: tls where there was none: that needs a restart", "", 0);
+    }
+    const Text<limits::path> chain_path(server.tls_certificate);
+    const Text<limits::path> key_path(server.tls_key);
+    const auto now = static_cast<int64_t>(time(nullptr));
+    constexpr int64_t made = FCGATE_RELEASE_TIME;
+    if (server.tls_self_signed) {
+        const tls::SelfSigned wanted{
+            .certificate_path = chain_path.c_str(), .key_path = key_path.c_str(), .now = now, .made = made};
+        const Status own = make_own(*settings, machine_name, log, wanted, error);
+        if (own != Status::ok && before == nullptr) {
+            return own;
+        }
+    }
+    Text<384> why;
+    const Status status = certificate.load(chain_path.c_str(), key_path.c_str(), why);
+    if (status == Status::denied && before != nullptr && has_same_files(server, before->settings->server)) {
+        LogLine(log, LogLevel::warning)
+            .add(why.view())
+            .add(": the certificate from before stays in force; a restart reads it")
+            .send();
+        certificate.share(before->certificate);
+        return Status::ok;
+    }
+    if (status != Status::ok) {
+        return explain(error, status, "tls_certificate and tls_key: ", why.view(), 0);
+    }
+    tell_validity(certificate, now, made, log);
+    return Status::ok;
+}
+
+}  // namespace fcgate::server

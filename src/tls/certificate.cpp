@@ -1,0 +1,160 @@
+#include "tls/certificate.hpp"
+
+#include <fcntl.h>
+#include <gnutls/x509.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/descriptor.hpp"
+#include "tls/parts.hpp"
+
+namespace fcgate::tls {
+
+namespace {
+
+// A file in GnuTLS's memory; what held a key is wiped.
+class File {
+  public:
+    File() = default;
+    ~File() {
+        if (data_.data != nullptr) {
+            gnutls_memset(data_.data, 0, data_.size);
+            gnutls_free(data_.data);
+        }
+    }
+    File(const File&) = delete;
+    File& operator=(const File&) = delete;
+
+    // GnuTLS does not tell why it cannot read a file, so it is opened here first.
+    [[nodiscard]] Status read(const char* path, TextBuffer& why) {
+        const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+        if (file.valid() && gnutls_load_file(path, &data_) == GNUTLS_E_SUCCESS) {
+            return Status::ok;
+        }
+        const int number = file.valid() ? EIO : errno;
+        why.append(path).append(": ").append(strerror(number));
+        return number == ENOENT ? Status::not_found : number == EACCES || number == EPERM ? Status::denied : Status::io;
+    }
+    [[nodiscard]] const gnutls_datum_t* data() const { return &data_; }
+
+  private:
+    gnutls_datum_t data_{};
+};
+
+[[nodiscard]] Status explain(TextBuffer& why, const char* path, const char* what, int code) {
+    why.append(path).append(": ").append(what);
+    if (code != GNUTLS_E_SUCCESS) {
+        why.append(": ").append(gnutls_strerror(code));
+    }
+    return code == GNUTLS_E_MEMORY_ERROR ? Status::exhausted : Status::malformed;
+}
+
+[[nodiscard]] bool belong_together(const Certificate::Parts& parts) {
+    constexpr size_t longest_id = 64;
+    unsigned char of_key[longest_id];
+    unsigned char of_certificate[longest_id];
+    size_t key_size = sizeof of_key;
+    size_t certificate_size = sizeof of_certificate;
+    gnutls_pubkey_t key = nullptr;
+    bool same = false;
+    if (gnutls_pubkey_init(&key) == GNUTLS_E_SUCCESS) {
+        same = gnutls_pubkey_import_privkey(key, parts.key, 0, 0) == GNUTLS_E_SUCCESS &&
+               gnutls_pubkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, of_key, &key_size) == GNUTLS_E_SUCCESS &&
+               gnutls_pubkey_get_key_id(parts.chain[0].pubkey, GNUTLS_KEYID_USE_SHA256, of_certificate,
+                                        &certificate_size) == GNUTLS_E_SUCCESS &&
+               key_size == certificate_size && memcmp(of_key, of_certificate, key_size) == 0;
+        gnutls_pubkey_deinit(key);
+    }
+    return same;
+}
+
+void read_validity(Certificate::Parts& parts) {
+    gnutls_x509_crt_t certificate = nullptr;
+    if (gnutls_x509_crt_init(&certificate) != GNUTLS_E_SUCCESS) {
+        return;
+    }
+    if (gnutls_x509_crt_import(certificate, &parts.chain[0].cert, GNUTLS_X509_FMT_DER) == GNUTLS_E_SUCCESS) {
+        parts.valid_from = gnutls_x509_crt_get_activation_time(certificate);
+        parts.valid_until = gnutls_x509_crt_get_expiration_time(certificate);
+    }
+    gnutls_x509_crt_deinit(certificate);
+}
+
+}  // namespace
+
+Status Certificate::load(const char* chain_path, const char* key_path, TextBuffer& why) {
+    clear();
+    File chain;
+    File key;
+    Status status = chain.read(chain_path, why);
+    if (status == Status::ok) {
+        status = key.read(key_path, why);
+    }
+    if (status != Status::ok) {
+        return status;
+    }
+    parts_ = static_cast<Parts*>(gnutls_calloc(1, sizeof(Parts)));
+    if (parts_ == nullptr) {
+        return explain(why, chain_path, "no memory", GNUTLS_E_MEMORY_ERROR);
+    }
+    parts_->holders.store(1);
+    unsigned count = limits::certificates;
+    int code = gnutls_pcert_list_import_x509_raw(parts_->chain, &count, chain.data(), GNUTLS_X509_FMT_PEM, 0);
+    if (code != GNUTLS_E_SUCCESS) {
+        status = explain(why, chain_path, "no chain of certificates in PEM", code);
+        clear();
+        return status;
+    }
+    parts_->count = count;
+    code = gnutls_privkey_init(&parts_->key);
+    if (code == GNUTLS_E_SUCCESS) {
+        code = gnutls_privkey_import_x509_raw(parts_->key, key.data(), GNUTLS_X509_FMT_PEM, nullptr, 0);
+    }
+    if (code != GNUTLS_E_SUCCESS) {
+        status = explain(why, key_path, "no private key in PEM (without a password)", code);
+        clear();
+        return status;
+    }
+    if (!belong_together(*parts_)) {
+        status = explain(why, key_path, "is not the key of tls_certificate's first certificate", GNUTLS_E_SUCCESS);
+        clear();
+        return status;
+    }
+    read_validity(*parts_);
+    return Status::ok;
+}
+
+void Certificate::share(const Certificate& other) {
+    clear();
+    parts_ = other.parts_;
+    if (parts_ != nullptr) {
+        parts_->holders.fetch_add(1);
+    }
+}
+
+void Certificate::clear() {
+    Parts* const parts = parts_;
+    parts_ = nullptr;
+    if (parts == nullptr || parts->holders.fetch_sub(1) > 1) {
+        return;
+    }
+    for (unsigned i = 0; i < parts->count; ++i) {
+        gnutls_pcert_deinit(&parts->chain[i]);
+    }
+    if (parts->key != nullptr) {
+        gnutls_privkey_deinit(parts->key);
+    }
+    gnutls_free(parts);
+}
+
+int64_t Certificate::valid_from() const {
+    return parts_ != nullptr ? parts_->valid_from : 0;
+}
+
+int64_t Certificate::valid_until() const {
+    return parts_ != nullptr ? parts_->valid_until : 0;
+}
+
+}  // namespace fcgate::tls
