@@ -175,9 +175,13 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
             }
         }
     }
-    if (exchange == nullptr) {
-        // Only a host keeps requests without an exchange.
+    if (exchange == nullptr && is_kept(connection)) {
         return setup_.endpoints->ops()->poll(*this, connection, reply);
+    }
+    if (exchange == nullptr) {
+        // Nobody else waits without an exchange.
+        http::reply_with_status(reply, 500);
+        return http::Outcome::reply;
     }
     if (exchange->phase == fastcgi::Exchange::Phase::failed) {
         http::reply_with_status(reply, exchange->failure_status);
