@@ -8,11 +8,13 @@
 namespace fcgate::limits {
 
 // HTTP
-inline constexpr size_t request_fields = 100;        // header fields of one request
-inline constexpr size_t reply_fields = 64;           // header fields of one reply
-inline constexpr size_t request_target = 8192;       // bytes; RFC 9112 section 3 asks for at least 8000
-inline constexpr size_t short_target = 1024;         // bytes of a target that every connection has room for
-inline constexpr size_t stream_block = 4096;         // of a file or a stream of known length, read at once
+inline constexpr size_t request_fields = 100;             // header fields of one request
+inline constexpr size_t reply_fields = 64;                // header fields of one reply
+inline constexpr size_t request_target = 8192;            // bytes; RFC 9112 section 3 asks for at least 8000
+inline constexpr size_t short_target = 1024;              // bytes of a target that every connection has room for
+inline constexpr size_t stream_block = 4096;              // of a file or a stream of known length, read at once
+inline constexpr size_t cached_file = size_t{32} * 1024;  // bytes of a file that is kept in memory, at most
+inline constexpr int64_t file_cache_ms = 1000;            // as long it is taken to be what it was
 inline constexpr size_t reply_fields_memory = 2048;  // of the heap, for one reply's fields, whatever the others take
 inline constexpr size_t large_reply_heads = 4;       // of the largest size, for which there is room beyond that
 inline constexpr size_t waiting_newcomers = 32;      // accepted by a worker while all places are taken

@@ -176,6 +176,7 @@ constexpr Key server_keys[] = {
     at_start(number<&ServerSettings::exchanges>("exchanges", 1, 1024)),
     at_start(size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib)),
     at_start(size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib)),
+    at_start(size<&ServerSettings::file_cache>("file_cache", 0, 64 * mib)),
     text<&ServerSettings::unknown_host>("unknown_host", is_unknown_host, "refuse, or redirect http://192.168.1.1/"),
     text<&ServerSettings::release>("release", is_release, "at most 32 letters, digits, dots, dashes and underscores"),
     at_start(size<&ServerSettings::spool_total>("spool_total", 0, 4096 * mib)),

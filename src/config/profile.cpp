@@ -17,21 +17,22 @@ struct Profile {
     uint32_t exchanges;
     uint64_t response_memory;  // 0: by the number of exchanges
     uint64_t response_buffer;
+    uint64_t file_cache;
     uint64_t memory_ceiling;  // 0: none
 };
 
 // The first is what holds without a profile: the values of `small`, but whoever raises one of them is not bound to its ceiling.
 constexpr Profile profiles[] = {
-    {"", 64, 16, 20 * kib, 32, 0, 64 * kib, 0},
-    {"tiny", 16, 6, 8 * kib, 6, 64 * kib, 16 * kib, 1024 * kib},
-    {"small", 64, 16, 20 * kib, 32, 0, 64 * kib, 4096 * kib},
-    {"full", 256, 32, 32 * kib, 128, 8192 * kib, 256 * kib, 32768 * kib},
+    {"", 64, 16, 20 * kib, 32, 0, 64 * kib, 128 * kib, 0},
+    {"tiny", 16, 6, 8 * kib, 6, 64 * kib, 16 * kib, 0, 1024 * kib},
+    {"small", 64, 16, 20 * kib, 32, 0, 64 * kib, 128 * kib, 4096 * kib},
+    {"full", 256, 32, 32 * kib, 128, 8192 * kib, 256 * kib, 1024 * kib, 32768 * kib},
 };
 
 constexpr std::string_view preset_keys[] = {"max_connections",   "max_connections_per_client",
                                             "connection_memory", "exchanges",
                                             "response_buffer",   "memory_ceiling",
-                                            "response_memory"};
+                                            "response_memory",   "file_cache"};
 
 }  // namespace
 
@@ -58,6 +59,7 @@ void apply_profile(ServerSettings& server, uint32_t chosen) {
     preset("connection_memory", server.connection_memory, profile->connection_memory);
     preset("exchanges", server.exchanges, profile->exchanges);
     preset("response_buffer", server.response_buffer, profile->response_buffer);
+    preset("file_cache", server.file_cache, profile->file_cache);
     preset("memory_ceiling", server.memory_ceiling, profile->memory_ceiling);
     const uint64_t pages = profile->response_memory != 0
                                ? profile->response_memory

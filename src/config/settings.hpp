@@ -117,9 +117,10 @@ struct ServerSettings {
     uint32_t exchanges = 32;  // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
-    std::string_view unknown_host = "refuse";                     // or "redirect URL"
-    std::string_view release;                                     // in entity tags; empty: the build id of os-release
-    uint64_t spool_total = uint64_t{16} * 1024 * 1024;            // of all bodies in `spool`
+    uint64_t file_cache = uint64_t{128} * 1024;         // of small files, in all threads together; 0: none is kept
+    std::string_view unknown_host = "refuse";           // or "redirect URL"
+    std::string_view release;                           // in entity tags; empty: the build id of os-release
+    uint64_t spool_total = uint64_t{16} * 1024 * 1024;  // of all bodies in `spool`
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;

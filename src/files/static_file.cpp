@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.hpp"
 #include "config/values.hpp"
 #include "files/coding.hpp"
 #include "files/conditions.hpp"
@@ -56,6 +57,7 @@ std::string_view keep(TextBuffer& text, Append append) {
 
 struct Representation {
     Validators validators;
+    std::string_view last_modified;  // as text
     std::string_view type;
     uint64_t size = 0;
     std::string_view coding;         // empty: as it is
@@ -145,9 +147,8 @@ bool add_content_range(TextBuffer& text, const Selection& selection, uint64_t si
     return reply.add_field("Content-Range", value);
 }
 
-bool add_validators(TextBuffer& text, const Validators& validators, Reply& reply) {
-    const std::string_view modified = keep(text, [&](TextBuffer& out) { append_http_date(out, validators.modified); });
-    return reply.add_field("ETag", validators.etag) && reply.add_field("Last-Modified", modified);
+bool add_validators(const Representation& file, Reply& reply) {
+    return reply.add_field("ETag", file.validators.etag) && reply.add_field("Last-Modified", file.last_modified);
 }
 
 bool add_caching(const Representation& file, Reply& reply) {
@@ -166,7 +167,7 @@ bool describe(const Representation& file, const Selection& selection, TextBuffer
             reply.status = is_part ? 206 : 200;
             reply.offset = selection.offset;
             return (!is_part || add_content_range(text, selection, file.size, reply)) &&
-                   reply.add_field("Content-Type", file.type) && add_validators(text, file.validators, reply) &&
+                   reply.add_field("Content-Type", file.type) && add_validators(file, reply) &&
                    (file.coding.empty() || reply.add_field("Content-Encoding", file.coding)) &&
                    add_caching(file, reply) && reply.add_field("Accept-Ranges", "bytes") &&
                    reply.add_field("X-Content-Type-Options", "nosniff");
@@ -174,7 +175,7 @@ bool describe(const Representation& file, const Selection& selection, TextBuffer
         case Selection::Kind::not_modified:
             reply.status = 304;
             reply.length = file.size;  // RFC 9110 section 8.6: what a 200 would have said
-            return add_validators(text, file.validators, reply) && add_caching(file, reply);
+            return add_validators(file, reply) && add_caching(file, reply);
         case Selection::Kind::failed:
             reply.status = 412;
             return true;
@@ -185,29 +186,54 @@ bool describe(const Representation& file, const Selection& selection, TextBuffer
     return false;
 }
 
+// Methods that files do not have, and OPTIONS.
+bool is_answered_by_method(const RequestHead& head, Reply& reply) {
+    if (head.method == "GET" || head.method == "HEAD") {
+        return false;
+    }
+    answer_without_body(reply, head.method == "OPTIONS" ? 204 : 405);
+    if (!reply.add_field("Allow", allowed_methods)) {
+        answer_without_body(reply, 500);
+    }
+    return true;
+}
+
+// What the request's conditions and range leave of the file. True when bytes of it are to be sent: reply.length from reply.offset on.
+bool answer(const Representation& file, const RequestHead& head, TextBuffer& text, Reply& reply, int64_t now) {
+    answer_without_body(reply, 200);
+    const Selection selection = select(head, file.validators, file.size, now);
+    if (!describe(file, selection, text, reply) || !text.ok()) {
+        answer_without_body(reply, 500);
+        return false;
+    }
+    const bool has_content = selection.kind == Selection::Kind::whole || selection.kind == Selection::Kind::part;
+    return head.method == "GET" && has_content;
+}
+
+void send_cached(const FileCache::Entry& entry, Reply& reply) {
+    reply.body = Reply::Body::memory;
+    reply.memory = slice({entry.bytes.data(), entry.bytes.size()}, static_cast<size_t>(reply.offset),
+                         static_cast<size_t>(reply.length));
+}
+
 }  // namespace
 
-void serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head, const MimeTable& mime,
-           TextBuffer& text, Reply& reply, int64_t now) {
-    const bool is_get = head.method == "GET";
-    if (!is_get && head.method != "HEAD") {
-        answer_without_body(reply, head.method == "OPTIONS" ? 204 : 405);
-        if (!reply.add_field("Allow", allowed_methods)) {
-            answer_without_body(reply, 500);
-        }
-        return;
+const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
+                              const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now, FileCache* cache,
+                              const CacheKey& key) {
+    if (is_answered_by_method(head, reply)) {
+        return nullptr;
     }
     Opened found;
     const Status opened = open_file(site, path, found);
     if (opened != Status::ok) {
         answer_without_body(reply, http_status(opened));
-        return;
+        return nullptr;
     }
     Representation file{.type = mime.lookup(path)};
     if (site.settings->precompressed && is_compressible(file.type)) {
         choose_coding(site, path, head, found, file);
     }
-    const int fd = found.fd;
     file.size = static_cast<uint64_t>(found.status.st_size);
     file.cache_control = cache_control(*site.settings, path, text);
     const auto seconds = int64_t{found.status.st_mtim.tv_sec};
@@ -218,20 +244,48 @@ void serve(const route::SiteRoot& site, std::string_view path, const RequestHead
     });
     // RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
     file.validators.modified = seconds < now ? seconds : now;
+    file.last_modified = keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
 
-    answer_without_body(reply, 200);
-    const Selection selection = select(head, file.validators, file.size, now);
-    if (!describe(file, selection, text, reply) || !text.ok()) {
-        close(fd);
-        answer_without_body(reply, 500);
+    const FileCache::Entry* entry = nullptr;
+    if (cache != nullptr && text.ok()) {
+        entry = cache->keep(key,
+                            {.fd = found.fd,
+                             .status = &found.status,
+                             .path = path,
+                             .coding = file.coding,
+                             .varies = file.varies,
+                             .etag = file.validators.etag,
+                             .last_modified = file.last_modified},
+                            monotonic_ms(), now);
+    }
+    const bool has_content = answer(file, head, text, reply, now);
+    if (has_content && entry == nullptr) {
+        reply.body = Reply::Body::file;
+        reply.fd = found.fd;
+        return nullptr;
+    }
+    close(found.fd);
+    if (has_content) {
+        send_cached(*entry, reply);
+    }
+    return entry;
+}
+
+void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, const RequestHead& head,
+                  const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now) {
+    if (is_answered_by_method(head, reply)) {
         return;
     }
-    const bool has_content = selection.kind == Selection::Kind::whole || selection.kind == Selection::Kind::part;
-    if (is_get && has_content) {
-        reply.body = Reply::Body::file;
-        reply.fd = fd;
-    } else {
-        close(fd);
+    const auto seconds = int64_t{entry.modified.tv_sec};
+    const Representation file{.validators = {.etag = entry.etag, .modified = seconds < now ? seconds : now},
+                              .last_modified = entry.last_modified,
+                              .type = mime.lookup(entry.path),
+                              .size = entry.size,
+                              .coding = entry.coding,
+                              .varies = entry.varies,
+                              .cache_control = cache_control(*site.settings, entry.path, text)};
+    if (answer(file, head, text, reply, now)) {
+        send_cached(entry, reply);
     }
 }
 

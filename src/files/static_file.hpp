@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "files/file_cache.hpp"
 #include "files/http_date.hpp"
 #include "files/mime.hpp"
 #include "http/message.hpp"
@@ -24,8 +25,13 @@ inline constexpr size_t field_text = 256;
 // be read or is no regular file, 404 when it is gone, 503 when descriptors have run out. Symbolic links that lead out
 // of the root are 403: openat2(RESOLVE_BENEATH) where the kernel has it; what that refuses (it also refuses absolute
 // links that lead back in) and older kernels are decided by /proc/self/fd. `text` holds the values of the fields: it
-// has to live as long as `reply`. `now` is for Last-Modified and comparisons of dates.
-void serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head, const MimeTable& mime,
-           TextBuffer& text, Reply& reply, int64_t now = wall_clock());
+// has to live as long as `reply`. With a cache a small file is kept there under its key, and sent from it: reply.memory instead of reply.fd; the
+// entry is returned. `now` is for Last-Modified and comparisons of dates.
+const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
+                              const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now = wall_clock(),
+                              FileCache* cache = nullptr, const CacheKey& key = {});
+// The same for a file that the cache has given.
+void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, const RequestHead& head,
+                  const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now = wall_clock());
 
 }  // namespace fcgate::files

@@ -88,14 +88,15 @@ struct Connection {
     int64_t idle_since = 0;
     std::string_view method;  // of the present request, in libmicrohttpd's memory
     KeptTarget kept_target;
-    uint32_t fields_beyond = 0;    // of the memory that replies share, taken by this one's fields and copied body
-    BodyReader reader;             // of the reply being sent
-    Handle exchange;               // of whoever makes the reply; meaning is theirs
-    Handle spooled;                // ... the same
-    Handle kept;                   // ... the same
-    MHD_Response* held = nullptr;  // the reply, while the body that it does not need is read
-    uint64_t body_size = 0;        // of the answer's body; of a stream what was sent so far
-    int64_t head_time = 0;         // when the head was there
+    uint32_t fields_beyond = 0;      // of the memory that replies share, taken by this one's fields and copied body
+    BodyReader reader;               // of the reply being sent
+    Handle exchange;                 // of whoever makes the reply; meaning is theirs
+    Handle spooled;                  // ... the same
+    Handle kept;                     // ... the same
+    MHD_Response* held = nullptr;    // the reply, while the body that it does not need is read
+    uint64_t body_size = 0;          // of the answer's body; of a stream what was sent so far
+    int64_t head_time = 0;           // when the head was there
+    uint32_t cached_file = no_slot;  // ... and the same
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

@@ -146,6 +146,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->is_asker_counted = false;
     operators_ += newcomer.is_operator ? 1U : 0U;
     connection->exchange = connection->spooled = connection->kept = Handle();
+    connection->cached_file = no_slot;
     connection->held = nullptr;
     connection->status = 0;
     connection->method = {};

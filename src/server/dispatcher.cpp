@@ -111,7 +111,9 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
 }
 
 void Dispatcher::decide(const http::Connection& connection, const RequestHead& head) {
-    route_.decision = route::decide(*route_.root, head.method, route_.target, setup_.path_scratch);
+    if (!find_cached(connection, head)) {
+        route_.decision = route::decide(*route_.root, head.method, route_.target, setup_.path_scratch);
+    }
     routed_for_ = &connection;
 }
 
@@ -207,6 +209,10 @@ void Dispatcher::done(http::Connection& connection) {
         setup_.endpoints->ops()->done(*this, connection);
     }
     connection.exchange = Handle();
+    if (connection.cached_file != no_slot) {
+        setup_.files->release(connection.cached_file);
+        connection.cached_file = no_slot;
+    }
     if (connection.is_asker_counted) {
         connection.is_asker_counted = false;
         setup_.clients->leave(connection.asker_key);

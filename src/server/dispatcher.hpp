@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/upstream.hpp"
+#include "files/file_cache.hpp"
 #include "files/known_files.hpp"
 #include "files/mime.hpp"
 #include "http/engine.hpp"
@@ -36,6 +37,7 @@ class Dispatcher {
         const Endpoints* endpoints = nullptr;
         ClientCounts* clients = nullptr;
         Spool* spool = nullptr;
+        files::FileCache* files = nullptr;
         KeptRequests* kept = nullptr;
         std::span<char> params;  // what hosts give PHP: params_size for each connection
         size_t params_size = 0;
@@ -56,6 +58,7 @@ class Dispatcher {
     void use(const Configuration& configuration) {
         current_ = configuration.number;
         known_scripts_.forget();
+        setup_.files->clear();
     }
     // Requests that are answered under it now.
     [[nodiscard]] size_t users_of(const Configuration& configuration) const { return users_[configuration.number]; }
@@ -68,6 +71,7 @@ class Dispatcher {
         route::HostPort host;
         route::Target target;
         route::Decision decision;
+        const files::FileCache::Entry* cached = nullptr;  // the file decided for, when it is at hand
     };
 
     // dispatcher.cpp: where a request leads
@@ -128,7 +132,8 @@ class Dispatcher {
     void log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status);
 
     // dispatcher_files.cpp
-    void serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] bool find_cached(const http::Connection& connection, const RequestHead& head);
+    void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault; empty: that of the status.
     void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,

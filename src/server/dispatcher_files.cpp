@@ -1,4 +1,5 @@
 // The part of Dispatcher that answers without a script: files, folders, refusals.
+#include "base/clock.hpp"
 #include "base/features.hpp"
 #include "files/listing.hpp"
 #include "files/static_file.hpp"
@@ -21,9 +22,34 @@ namespace {
 
 }  // namespace
 
-void Dispatcher::serve_file(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+// A file that was looked at a moment ago need not be found again. Not under a configuration that is on its way out: the cache is the new one's.
+bool Dispatcher::find_cached(const http::Connection& connection, const RequestHead& head) {
+    const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
+    route_.cached = may_be ? setup_.files->find({route_.site, route_.target.path, &head}, monotonic_ms()) : nullptr;
+    if (route_.cached == nullptr) {
+        return false;
+    }
+    route_.decision = route::Decision();
+    route_.decision.kind = route::Decision::Kind::file;
+    route_.decision.path = route_.cached->path;
+    route_.decision.query = route_.target.query;
+    route_.decision.has_query = route_.target.has_query;
+    return true;
+}
+
+void Dispatcher::serve_file(http::Connection& connection, const RequestHead& head, Reply& reply) {
     TextBuffer text(setup_.text_scratch);
-    files::serve(*route_.root, route_.decision.path, head, *setup_.mime, text, reply);
+    const files::FileCache::Entry* cached = route_.cached;
+    if (cached != nullptr) {
+        files::serve_cached(*route_.root, *cached, head, *setup_.mime, text, reply);
+    } else {
+        const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
+        cached = files::serve(*route_.root, route_.decision.path, head, *setup_.mime, text, reply, files::wall_clock(),
+                              may_be ? setup_.files : nullptr, {route_.site, route_.target.path, &head});
+    }
+    if (cached != nullptr && reply.body == Reply::Body::memory) {
+        connection.cached_file = setup_.files->hold(*cached);
+    }
     if (reply.status == 403 || reply.status == 503) {
         refuse(connection, reply, reply.status,
                reply.status == 403 ? "the file may not be read, or a link leads to it out of the root (see `links_to`)"

@@ -96,7 +96,7 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
     if (file.path.empty()) {
         sent.status = 403;
     } else {
-        files::serve(file.root, file.path, head, *setup_.mime, text, sent);
+        (void)files::serve(file.root, file.path, head, *setup_.mime, text, sent);
     }
     if (sent.status >= 400 && sent.status != 412 && sent.status != 416) {
         log_named_file(connection, file, sent.status);

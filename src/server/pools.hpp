@@ -39,8 +39,10 @@ enum class PoolKind : uint8_t {
     target_places,   // free ones, of long targets
     targets,         // of requests
     long_targets,
-    heads,  // of PHP's replies
-    pages,  // of PHP's output, and of request bodies
+    heads,         // of PHP's replies
+    pages,         // of PHP's output, and of request bodies
+    cached_files,  // what is known of them
+    file_cache,    // their bytes
     count,
 };
 

@@ -86,6 +86,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     const std::span<char> listing_page = bytes(PoolKind::listing_page);
     const std::span<char> listing_memory = bytes(PoolKind::listing_memory);
     const std::span<char> pages = bytes(PoolKind::pages);
+    const std::span<files::FileCache::Entry> cached_files =
+        arena.take_array<files::FileCache::Entry>(number(PoolKind::cached_files));
+    files_.init(cached_files, bytes(PoolKind::file_cache));
     if (pages.empty()) {
         return Status::exhausted;
     }
@@ -107,6 +110,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .endpoints = setup_.endpoints,
                                        .clients = setup_.clients,
                                        .spool = &spool_,
+                                       .files = &files_,
                                        .kept = &kept_,
                                        .params = params,
                                        .params_size = pools[PoolKind::params].size,

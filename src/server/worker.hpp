@@ -13,6 +13,7 @@
 #include "base/pages.hpp"
 #include "base/timers.hpp"
 #include "fastcgi/upstream.hpp"
+#include "files/file_cache.hpp"
 #include "http/engine.hpp"
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
@@ -114,6 +115,7 @@ class Worker {
     http::Engine engine_;
     fastcgi::Upstream upstream_;
     Spool spool_;
+    files::FileCache files_;
     KeptRequests kept_;
     Dispatcher dispatcher_;
     Mailbox mailbox_;

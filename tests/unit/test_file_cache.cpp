@@ -1,0 +1,242 @@
+#include <fcntl.h>
+
+#include <array>
+#include <ctime>
+
+#include "base/clock.hpp"
+#include "files/file_cache.hpp"
+#include "files/static_file.hpp"
+#include "temp_tree.hpp"
+#include "test_support.hpp"
+
+namespace fcgate::files {
+namespace {
+
+using test::check_text;
+using test::TempTree;
+
+constexpr int64_t modified = 784'111'777;
+constexpr int64_t later = int64_t{1} << 40U;  // of the wall clock: no file has changed just now
+
+struct Fixture {
+    explicit Fixture(size_t size = size_t{64} * 1024) {
+        cache.init(entries, std::span(memory).first(size));
+        tree.file("a.txt", "0123456789");
+        tree.modified("a.txt", modified);
+    }
+
+    const FileCache::Entry* keep(const char* name, std::string_view target, int64_t now, int64_t wall = later) {
+        const int fd = openat(tree.fd(), name, O_RDONLY | O_CLOEXEC);
+        struct stat status {};
+        assert_int_equal(fstat(fd, &status), 0);
+        const FileCache::Entry* const entry = cache.keep(
+            {0, target, &head},
+            {.fd = fd, .status = &status, .path = "/a.txt", .coding = coding, .varies = varies, .etag = "\"e\""}, now,
+            wall);
+        close(fd);
+        return entry;
+    }
+    const FileCache::Entry* find(std::string_view target, int64_t now, size_t site = 0) {
+        return cache.find({site, target, &head}, now);
+    }
+    void accept(std::string_view encodings) {
+        accepted = {Field{"Accept-Encoding", encodings}};
+        head.fields = accepted;
+    }
+
+    TempTree tree;
+    RequestHead head;
+    std::array<Field, 1> accepted;
+    std::string_view coding;
+    bool varies = false;
+    FileCache cache;
+    std::array<FileCache::Entry, 8> entries;
+    std::array<char, size_t{64} * 1024> memory;
+};
+
+[[nodiscard]] std::string_view bytes_of(const FileCache::Entry& entry) {
+    return {entry.bytes.data(), entry.bytes.size()};
+}
+
+void what_was_kept_is_found_for_a_second(void** /*state*/) {
+    Fixture all;
+    assert_null(all.find("/a.txt", 0));
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    const FileCache::Entry* const found = all.find("/a.txt", 999);
+    assert_non_null(found);
+    check_text(bytes_of(*found), "0123456789");
+    check_text(found->path, "/a.txt");
+    check_text(found->etag, "\"e\"");
+    assert_null(all.find("/a.txt", 1000));
+    assert_null(all.find("/b.txt", 0));
+    assert_null(all.find("/a.txt", 0, 1));
+}
+
+void what_has_not_changed_is_not_read_again(void** /*state*/) {
+    Fixture all;
+    const FileCache::Entry* const entry = all.keep("a.txt", "/a.txt", 0);
+    assert_ptr_equal(all.keep("a.txt", "/a.txt", 5000), entry);
+    assert_ptr_equal(all.find("/a.txt", 5999), entry);
+}
+
+void what_has_changed_is_read_anew(void** /*state*/) {
+    Fixture all;
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    all.tree.file("b.txt", "9876543210");
+    all.tree.modified("b.txt", modified);
+    const FileCache::Entry* const entry = all.keep("b.txt", "/a.txt", 1000);
+    assert_non_null(entry);
+    check_text(bytes_of(*entry), "9876543210");
+    assert_ptr_equal(all.find("/a.txt", 1001), entry);
+}
+
+void what_changed_just_now_is_not_kept(void** /*state*/) {
+    Fixture all;
+    assert_null(all.keep("a.txt", "/a.txt", 0, time(nullptr)));
+    assert_non_null(all.keep("a.txt", "/a.txt", 0, time(nullptr) + 5));
+    // A device without a clock: the file is of another time.
+    assert_non_null(all.keep("a.txt", "/other", 0, 100));
+}
+
+void large_files_are_not_kept(void** /*state*/) {
+    Fixture all;
+    static char large[limits::cached_file + 1];
+    all.tree.file("large", {large, sizeof large});
+    all.tree.file("largest", {large, limits::cached_file});
+    assert_null(all.keep("large", "/large", 0));
+    assert_non_null(all.keep("largest", "/largest", 0));
+}
+
+void the_least_used_makes_room(void** /*state*/) {
+    Fixture all(3 * FileCache::block);
+    assert_non_null(all.keep("a.txt", "/1", 0));
+    assert_non_null(all.keep("a.txt", "/2", 1));
+    assert_non_null(all.keep("a.txt", "/3", 2));
+    assert_non_null(all.find("/1", 3));
+    assert_non_null(all.keep("a.txt", "/4", 4));
+    assert_null(all.find("/2", 5));
+    for (const char* target : {"/1", "/3", "/4"}) {
+        assert_non_null(all.find(target, 5));
+    }
+}
+
+void what_is_being_sent_stays(void** /*state*/) {
+    Fixture all(FileCache::block);
+    const FileCache::Entry* const sent = all.keep("a.txt", "/1", 0);
+    const uint32_t number = all.cache.hold(*sent);
+    assert_null(all.keep("a.txt", "/2", 1));
+    all.cache.clear();
+    assert_null(all.find("/1", 2));
+    assert_null(all.keep("a.txt", "/2", 2));
+    check_text(bytes_of(*sent), "0123456789");
+    all.cache.release(number);
+    assert_non_null(all.keep("a.txt", "/2", 3));
+}
+
+void without_memory_nothing_is_kept(void** /*state*/) {
+    Fixture all(0);
+    assert_null(all.keep("a.txt", "/a.txt", 0));
+    assert_null(all.find("/a.txt", 0));
+}
+
+void clients_of_other_codings_get_other_files(void** /*state*/) {
+    Fixture all;
+    all.tree.file("a.txt.gz", "packed");
+    all.varies = true;
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    all.accept("gzip");
+    assert_null(all.find("/a.txt", 1));
+    all.coding = "gzip";
+    assert_non_null(all.keep("a.txt.gz", "/a.txt", 1));
+    all.accept("gzip, deflate");
+    check_text(bytes_of(*all.find("/a.txt", 2)), "packed");
+    all.accept("gzip;q=0");
+    check_text(bytes_of(*all.find("/a.txt", 2)), "0123456789");
+    all.accept("br, gzip");
+    assert_null(all.find("/a.txt", 2));
+}
+
+// ---- through serve() ------------------------------------------------------------------------------------------------
+
+struct Answer {
+    void ask(Fixture& all, const RequestHead& head, FileCache* cache, const FileCache::Entry* entry) {
+        text.clear();
+        reply = Reply();
+        if (entry != nullptr) {
+            serve_cached(root(all), *entry, head, mime, text, reply, modified + 100);
+        } else {
+            (void)serve(root(all), "/a.txt", head, mime, text, reply, modified + 100, cache, {0, "/a.txt", &head});
+        }
+    }
+    route::SiteRoot root(Fixture& all) { return {.settings = &settings, .fd = all.tree.fd()}; }
+
+    SiteSettings settings;
+    MimeTable mime;
+    Text<512> text;
+    Reply reply;
+};
+
+void a_kept_file_is_answered_as_an_opened_one(void** /*state*/) {
+    Fixture all;
+    Answer opened;
+    Answer filled;
+    Answer cached;
+    filled.ask(all, {.method = "GET"}, &all.cache, nullptr);
+    const FileCache::Entry* const entry = all.find("/a.txt", monotonic_ms());
+    assert_non_null(entry);
+    check_text(filled.reply.memory, "0123456789");
+    opened.ask(all, {.method = "GET"}, nullptr, nullptr);
+    close(opened.reply.fd);
+    std::string_view tag;
+    for (const Field& field : opened.reply.fields()) {
+        tag = field.name == "ETag" ? field.value : tag;
+    }
+    Text<64> etag(tag);
+    const Field fields[] = {{"Accept", "*/*"},         {"Range", "bytes=2-4"},   {"Range", "bytes=-3"},
+                            {"Range", "bytes=20-"},    {"If-None-Match", "*"},   {"If-None-Match", etag.view()},
+                            {"If-Match", "\"other\""}, {"If-Range", "\"other\""}};
+    for (const std::string_view method : {"GET", "HEAD", "POST", "OPTIONS"}) {
+        for (const Field& field : fields) {
+            const RequestHead head{.method = method, .fields = {&field, 1}};
+            opened.ask(all, head, nullptr, nullptr);
+            cached.ask(all, head, nullptr, entry);
+            assert_int_equal(cached.reply.status, opened.reply.status);
+            assert_int_equal(cached.reply.length, opened.reply.length);
+            assert_int_equal(cached.reply.fields().size(), opened.reply.fields().size());
+            for (size_t i = 0; i < cached.reply.fields().size(); ++i) {
+                check_text(cached.reply.fields()[i].name, opened.reply.fields()[i].name);
+                check_text(cached.reply.fields()[i].value, opened.reply.fields()[i].value);
+            }
+            char bytes[16];
+            std::string_view body;
+            if (opened.reply.fd >= 0) {
+                const ssize_t count =
+                    pread(opened.reply.fd, bytes, opened.reply.length, static_cast<off_t>(opened.reply.offset));
+                body = {bytes, static_cast<size_t>(count)};
+                close(opened.reply.fd);
+            }
+            assert_int_equal(cached.reply.body == Reply::Body::memory, opened.reply.body == Reply::Body::file);
+            check_text(cached.reply.memory, body);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace fcgate::files
+
+int main() {
+    using namespace fcgate::files;
+    const CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_kept_is_found_for_a_second),
+        cmocka_unit_test(what_has_not_changed_is_not_read_again),
+        cmocka_unit_test(what_has_changed_is_read_anew),
+        cmocka_unit_test(what_changed_just_now_is_not_kept),
+        cmocka_unit_test(large_files_are_not_kept),
+        cmocka_unit_test(the_least_used_makes_room),
+        cmocka_unit_test(what_is_being_sent_stays),
+        cmocka_unit_test(without_memory_nothing_is_kept),
+        cmocka_unit_test(clients_of_other_codings_get_other_files),
+        cmocka_unit_test(a_kept_file_is_answered_as_an_opened_one),
+    };
+    return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
