@@ -15,6 +15,7 @@ inline constexpr size_t short_target = 1024;              // bytes of a target t
 inline constexpr size_t stream_block = 4096;              // of a file or a stream of known length, read at once
 inline constexpr size_t cached_file = size_t{32} * 1024;  // bytes of a file that is kept in memory, at most
 inline constexpr int64_t file_cache_ms = 1000;            // as long it is taken to be what it was
+inline constexpr size_t reply_pieces = 32;                // of a body that is there as a whole
 inline constexpr size_t reply_fields_memory = 2048;  // of the heap, for one reply's fields, whatever the others take
 inline constexpr size_t large_reply_heads = 4;       // of the largest size, for which there is room beyond that
 inline constexpr size_t waiting_newcomers = 32;      // accepted by a worker while all places are taken

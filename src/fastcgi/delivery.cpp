@@ -26,6 +26,12 @@ void Upstream::hand_over(Exchange& exchange) {
     release(exchange);
 }
 
+bool Upstream::may_send_whole(const Delivery& delivery, uint64_t length) {
+    constexpr uint64_t most = limits::reply_pieces * sizeof(Page::bytes);
+    return exchanges_.find(delivery.exchange) == nullptr && !delivery.is_cut && delivery.output.size() == length &&
+           length <= most && setup_.pages->shared_left() >= setup_.pages->capacity() / 2;
+}
+
 // Hands output to the client's side. What it takes makes room for more.
 ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
     Exchange* const exchange = exchanges_.find(delivery.exchange);

@@ -110,6 +110,9 @@ class Upstream {
     // The reply begins, made from the exchange's head: from now on its body is to be had from the delivery. When PHP has ended, the
     // exchange may be gone afterwards.
     [[nodiscard]] Delivery& deliver(Exchange& exchange);
+    // All `length` bytes of the body are there, in at most limits::reply_pieces, and so many pages are free that these may be in use until the
+    // client has taken the last of them.
+    [[nodiscard]] bool may_send_whole(const Delivery& delivery, uint64_t length);
     // BodyReader::read of the reply's body.
     [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
     // The connection needs no more of it; to be called behind close().

@@ -52,13 +52,15 @@ struct BodyReader {
     static constexpr ptrdiff_t end = -1;
     static constexpr ptrdiff_t failed = -2;  // the client must see that the body is cut off
     ptrdiff_t (*read)(void* context, std::span<char> room) = nullptr;
+    // Instead, for a body that is there as a whole: fills `out` with its pieces, which stay until the request is done; returns their count.
+    size_t (*pieces)(void* context, std::span<std::span<const char>> out) = nullptr;
     void* context = nullptr;
 };
 
 // What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
 struct Reply {
-    // page: that of the status; copied: by Engine::copy_body()
-    enum class Body : uint8_t { none, page, memory, copied, file, stream };
+    // page: that of the status; copied: by Engine::copy_body(); pieces: at most limits::reply_pieces, of the reader
+    enum class Body : uint8_t { none, page, memory, copied, file, stream, pieces };
 
     uint16_t status = 0;
     Body body = Body::none;

@@ -51,6 +51,16 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
     return MHD_create_response_from_iovec(parts.data(), parts.size(), nullptr, nullptr);
 }
 
+[[nodiscard]] MHD_Response* make_pieces(const Reply& reply) {
+    std::array<std::span<const char>, limits::reply_pieces> pieces;
+    std::array<MHD_IoVec, limits::reply_pieces> parts;
+    const size_t count = reply.reader.pieces(reply.reader.context, pieces);
+    for (size_t i = 0; i < count; ++i) {
+        parts[i] = {pieces[i].data(), pieces[i].size()};
+    }
+    return MHD_create_response_from_iovec(parts.data(), static_cast<unsigned>(count), nullptr, nullptr);
+}
+
 }  // namespace
 
 bool Engine::copy_body(std::span<const char> body, bool is_counted) {
@@ -75,6 +85,8 @@ MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) 
         case Reply::Body::copied:
             copied_size_ = 0;
             return std::exchange(copied_, nullptr);
+        case Reply::Body::pieces:
+            return make_pieces(reply);
         case Reply::Body::file:
             return MHD_create_response_from_fd_at_offset64(reply.length, reply.fd, reply.offset);
         case Reply::Body::stream:

@@ -109,10 +109,18 @@ void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
     reply.body = is_whole ? Reply::Body::memory : Reply::Body::stream;
     reply.memory = response.whole();
     // Pages do not move, whoever holds them.
-    reply.reader.context = &exchange.upstream->deliver(exchange);
+    fastcgi::Delivery& delivery = exchange.upstream->deliver(exchange);
+    if (reply.body == Reply::Body::stream && reply.length_known &&
+        exchange.upstream->may_send_whole(delivery, reply.length)) {
+        reply.body = Reply::Body::pieces;
+    }
+    reply.reader.context = &delivery;
+    reply.reader.pieces = [](void* context, std::span<std::span<const char>> out) {
+        return static_cast<fastcgi::Delivery*>(context)->output.pieces(out);
+    };
     reply.reader.read = [](void* context, std::span<char> room) {
-        auto* const delivery = static_cast<fastcgi::Delivery*>(context);
-        return delivery->upstream->read(*delivery, room);
+        auto* const from = static_cast<fastcgi::Delivery*>(context);
+        return from->upstream->read(*from, room);
     };
 }
 
