@@ -134,10 +134,12 @@ void Gate::nothing_to_yield(uint32_t worker) {
 // by turn. So each turn is a finite set once it is being served, and nobody who comes later can hold back whoever is in it.
 Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
     uint64_t turn = turn_ + 1;
-    for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
+    // From behind, for one client with many requests finds itself at once; turns of a client grow along the queue.
+    for (uint32_t at = last_; at != no_slot; at = queue_.all()[at].previous) {
         const Place& other = queue_.all()[at];
         if (other.client_key == client_key) {
             turn = other.turn + 1;
+            break;
         }
     }
     Place* const place = queue_.live() < most_waiting_ ? queue_.take() : nullptr;
