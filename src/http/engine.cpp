@@ -169,7 +169,7 @@ void Engine::add(const Newcomer& newcomer) {
         LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection").add_error(errno).send();
         return;
     }
-    run_needed_ = !takes_events;
+    run_needed_ = run_needed_ || !takes_events;
     epoll_event event{};
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (takes_events ? uint32_t{EPOLLOUT | EPOLLPRI} : 0U);
     event.data.u64 = EventTag{EventKind::client, handle}.pack();
