@@ -115,7 +115,7 @@ void Pools::add_workers(const Settings& settings) {
     add_bytes(PoolKind::long_targets, "long request targets", target_size(settings), target_places, threads);
     add_bytes(PoolKind::heads, "heads of PHP's replies", connection_memory / 2, exchanges, threads);
     const size_t cache = share(server.file_cache, threads);
-    add<files::FileCache::Entry>(PoolKind::cached_files, "files kept in memory", files::FileCache::entries_for(cache),
+    add<files::FileCache::Entry>(PoolKind::cached_files, "files in memory", files::FileCache::entries_for(cache),
                                  threads);
     add_bytes(PoolKind::file_cache, "bytes of such files", cache, 1, threads);
     // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
