@@ -7,6 +7,7 @@ import platform
 import re
 import statistics
 
+import bars
 from measure import ALONE, BESIDE, CPU, EACH, ERRORS, IDLE, P50, P99, RATE, START, THROUGHPUT
 import servers
 
@@ -129,6 +130,7 @@ def write_page(results, options, load, path):
     text += warning(load)
     text += '| | set up as |\n| --- | --- |\n'
     text += ''.join(f'| {one.title} | {one.setting} |\n' for one in contestants)
+    text += bars.table(results)
     for result in results:
         columns = result.columns()
         text += f'\n## {result.scenario.title[0].upper()}{result.scenario.title[1:]}\n\n'
