@@ -444,6 +444,60 @@ static void a_file_may_come_later(void** state) {
     close_kept(&scene, &kept);
 }
 
+static void a_slow_client_fills_the_buffer_and_no_more(void** state) {
+    (void)state;
+    struct scene scene;
+    struct kept kept;
+    char piece[256];
+    memset(piece, 'p', sizeof piece);
+    open_kept(&scene, &kept, 1);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    const int fd = begin_request(&scene, &kept, "GET");
+    assert_int_equal(fcgate_later_begin(scene.server, kept.ticket, 200, NULL, FCGATE_UNKNOWN), FCGATE_OK);
+    /* Until neither the sockets nor the buffer take more, and nobody says that they do. */
+    int64_t quiet_since = now_ms();
+    while (now_ms() - quiet_since < 200) {
+        if (fcgate_later_write(scene.server, kept.ticket, piece, sizeof piece) != FCGATE_AGAIN) {
+            quiet_since = now_ms();
+        }
+    }
+    const int room = kept.room;
+    struct reading reading = {fd, {0}};
+    pthread_t reader;
+    assert_int_equal(pthread_create(&reader, NULL, read_reply, &reading), 0);
+    const int64_t deadline = now_ms() + 20000;
+    while (kept.room == room && now_ms() < deadline) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(kept.room > room);
+    assert_int_equal(fcgate_later_end(scene.server, kept.ticket), FCGATE_OK);
+    pthread_join(reader, NULL);
+    assert_true(reading.reply.body_size > sizeof piece);
+    forget(&reading.reply);
+    wait_for(&kept.sent, 1);
+    close_kept(&scene, &kept);
+}
+
+static void the_hook_may_keep_requests_as_well(void** state) {
+    (void)state;
+    struct scene scene;
+    struct kept kept;
+    open_kept(&scene, &kept, 1);
+    assert_int_equal(fcgate_on_request(scene.server, keep, &kept), FCGATE_OK);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    const int fd = dial(scene.port);
+    assert_true(send_text(fd, "GET /file.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
+    wait_for(&kept.kept, 1);
+    /* It has no room to decide about a second: that one does not slip past it. */
+    assert_int_equal(status_of(scene.port, "/file.txt"), 503);
+    assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 200, NULL, "decided", 7), FCGATE_OK);
+    struct reply reply = receive_last(fd);
+    assert_string_equal(reply.body, "decided");
+    forget(&reply);
+    wait_for(&kept.sent, 1);
+    close_kept(&scene, &kept);
+}
+
 /* ---- replies that are pulled ---- */
 
 struct source {
@@ -808,6 +862,8 @@ int main(void) {
         cmocka_unit_test(less_than_promised_is_cut_off),
         cmocka_unit_test(a_head_request_is_done_with_the_head),
         cmocka_unit_test(a_file_may_come_later),
+        cmocka_unit_test(a_slow_client_fills_the_buffer_and_no_more),
+        cmocka_unit_test(the_hook_may_keep_requests_as_well),
         cmocka_unit_test(a_long_reply_is_pulled_as_the_client_takes_it),
         cmocka_unit_test(a_puller_may_wait_and_end_when_it_likes),
         cmocka_unit_test(a_puller_that_fails_cuts_the_reply_off),
