@@ -177,7 +177,7 @@ static void no_more_are_kept_than_there_is_room_for(void** state) {
     struct scene scene;
     struct kept kept;
     static char large[513];
-    memset(large, 'l', sizeof large);
+    memset(large, 'l', sizeof large - 1);
     open_kept(&scene, &kept, 2);
     assert_ok(&scene, fcgate_start(scene.server, &scene.error));
     const int first = begin_request(&scene, &kept, "GET");
