@@ -31,6 +31,8 @@ namespace {
 
 // How long PHP may take to end once it was asked to.
 constexpr int64_t stop_ms = 2000;
+// The lowest descriptor of ours that is none of the three PHP gets; low, for the limit may be low.
+constexpr int first_kept = 10;
 constexpr std::string_view ready_words = "ready to handle connections";
 
 struct Php {
@@ -361,7 +363,7 @@ void spawner_main(const Plan& plan, const Settings& settings, int server) {
     (void)sigprocmask(SIG_SETMASK, &all, nullptr);
     (void)signal(SIGCHLD, SIG_DFL);
     (void)chdir("/");
-    const int kept = fcntl(server, F_DUPFD_CLOEXEC, 64);
+    const int kept = fcntl(server, F_DUPFD_CLOEXEC, first_kept);
     if (kept < 0) {
         _exit(1);
     }

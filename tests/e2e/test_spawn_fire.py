@@ -29,6 +29,12 @@ class Memory(SpawnCase):
         self.fcgate.wait_for_log(r'GET /greedy\.php\S*: (502: .*PHP crashed|PHP: .*memory)')
         self.assertEqual(self.fcgate.log().count('PHP is ready'), 1)
 
+    def test_few_descriptors(self):
+        """RLIMIT_NOFILE that is enough for all there is, and not for a number above it."""
+        self.serve(prefix=['prlimit', '--nofile=32'])
+        self.assert_hello()
+        self.fcgate.wait_for_log('only 32 descriptors may be open')
+
     def test_no_memory_for_php(self):
         """It cannot even start: said, and tried no more often than makes sense."""
         self.serve(prefix=['prlimit', f'--as={24 << 20}'])
