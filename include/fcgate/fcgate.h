@@ -280,6 +280,24 @@ FCGATE_EXPORT int fcgate_reload(fcgate_server* server, fcgate_settings* settings
  * than the log takes, control bytes escaped. Any thread. */
 FCGATE_EXPORT void fcgate_log(fcgate_server* server, enum fcgate_log_level level, const char* message);
 
+/* What fcgate_status() writes. */
+enum fcgate_status_form {
+    FCGATE_STATUS_HTML = 0,      /* a page for people: "text/html; charset=utf-8" */
+    FCGATE_STATUS_JSON = 1,      /* an object: "application/json" */
+    FCGATE_STATUS_PROMETHEUS = 2 /* metrics: "text/plain; version=0.0.4; charset=utf-8" */
+};
+
+/* A buffer of this size takes every status. */
+#define FCGATE_STATUS_MAX 69632
+
+/* Writes how the server is now: connections, PHP's places and queues, answers, memory; the same as its status_path
+ * shows, whether that is set or not. docs/status.md explains every number. It waits for nothing. Any thread, at any
+ * time until fcgate_destroy(); also handlers. Not signal handlers.
+ *
+ * FCGATE_INVALID: NULL, or a library that was built without it (-Dstatus=disabled). FCGATE_TOO_LARGE: `size` bytes, the
+ * final NUL included, are too few; `buffer` is "". */
+FCGATE_EXPORT int fcgate_status(fcgate_server* server, enum fcgate_status_form form, char* buffer, size_t size);
+
 /* Closes the log files and opens them again by name, soon after the call: to be called after they were renamed. Any
  * thread, also signal handlers. */
 FCGATE_EXPORT void fcgate_reopen_logs(fcgate_server* server);

@@ -441,6 +441,25 @@ void fcgate_log(fcgate_server* server, enum fcgate_log_level level, const char* 
     }
 }
 
+static_assert(FCGATE_STATUS_MAX > fcgate::limits::status_page(fcgate::limits::backends));
+
+int fcgate_status(fcgate_server* server, enum fcgate_status_form form, char* buffer, size_t size) {
+    if (server == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    *buffer = '\0';
+    if (!fcgate::features::status || form < FCGATE_STATUS_HTML || form > FCGATE_STATUS_PROMETHEUS) {
+        return FCGATE_INVALID;
+    }
+    TextBuffer out({buffer, size});
+    server->server.write_status(static_cast<fcgate::server::StatusForm>(form), out);
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return FCGATE_OK;
+}
+
 void fcgate_reopen_logs(fcgate_server* server) {
     if (server != nullptr) {
         server->server.reopen_logs();

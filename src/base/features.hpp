@@ -8,7 +8,8 @@ inline constexpr bool doctor = FCGATE_WITH_DOCTOR;
 inline constexpr bool listing = FCGATE_WITH_LISTING;
 inline constexpr bool spawn = FCGATE_WITH_SPAWN;
 inline constexpr bool spool = FCGATE_WITH_SPOOL;
+inline constexpr bool status = FCGATE_WITH_STATUS;
 inline constexpr bool tls = FCGATE_WITH_TLS;
-inline constexpr bool all = doctor && listing && spawn && spool;  // that are there unless left out
+inline constexpr bool all = doctor && listing && spawn && spool && status;  // that are there unless left out
 
 }  // namespace fcgate::features

@@ -46,6 +46,10 @@ inline constexpr size_t section_name = 32;       // inih silently cuts a section
 inline constexpr size_t listing_entries = 1000;  // of a folder that is shown
 // Room for the page: an entry has its name twice, in the worst case with every byte escaped.
 inline constexpr size_t listing_page = listing_entries * 384;
+// Room for the status page in its largest form, with so many backends and everything that can go wrong gone wrong.
+[[nodiscard]] constexpr size_t status_page(size_t backends_shown) {
+    return size_t{1024} * (10 + 7 * backends_shown);
+}
 inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 

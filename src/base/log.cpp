@@ -79,7 +79,11 @@ bool Log::admit() const {
             put(LogLevel::warning, note.view());
         }
     }
-    return lines_.fetch_add(1) < limits::log_lines_per_second;
+    if (lines_.fetch_add(1) < limits::log_lines_per_second) {
+        return true;
+    }
+    lost_.fetch_add(1);
+    return false;
 }
 
 void Log::write(LogLevel level, std::string_view message) const {

@@ -29,6 +29,7 @@ class Log {
     [[nodiscard]] Status reopen();
 
     [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
+    [[nodiscard]] uint32_t lost() const { return lost_.load(); }  // lines that were left out
     void write(LogLevel level, const TextBuffer& message) const;
     void write(LogLevel level, std::string_view message) const;
 
@@ -41,6 +42,7 @@ class Log {
     mutable std::atomic<uint32_t> second_{
         0};  // for which lines are counted; no more bits than every machine has atomics for
     mutable std::atomic<uint32_t> lines_{0};  // in it
+    mutable std::atomic<uint32_t> lost_{0};   // in all, modulo 2^32
     const char* path_ = nullptr;
     Descriptor file_;
     std::atomic<LogLevel> level_{LogLevel::info};  // a reload sets it while lines are written

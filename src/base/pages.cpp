@@ -9,12 +9,14 @@ void PagePool::init(std::span<Page> pages, size_t reserved) {
     // The list is threaded through pages only as they come back: untouched pages stay untouched memory.
     free_ = nullptr;
     untouched_ = pages;
-    free_count_ = capacity_ = pages.size();
+    capacity_ = pages.size();
+    free_count_.set(static_cast<uint32_t>(capacity_));
+    most_.set(0);
     reserved_ = reserved;
 }
 
 Page* PagePool::take(bool guaranteed) {
-    if (free_count_ == 0 || (!guaranteed && shared_left() == 0)) {
+    if (free_count_.get() == 0 || (!guaranteed && shared_left() == 0)) {
         return nullptr;
     }
     Page* page = free_;
@@ -23,8 +25,9 @@ Page* PagePool::take(bool guaranteed) {
     } else {
         page = untouched_.data();
         untouched_ = untouched_.subspan(1);
+        most_.add();
     }
-    --free_count_;
+    free_count_.subtract();
     if (guaranteed) {
         --reserved_;
     }
@@ -36,7 +39,7 @@ Page* PagePool::take(bool guaranteed) {
 void PagePool::give_back(Page* page, bool guaranteed) {
     page->next = free_;
     free_ = page;
-    ++free_count_;
+    free_count_.add();
     if (guaranteed) {
         ++reserved_;
     }

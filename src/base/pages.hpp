@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/count.hpp"
 #include "base/limits.hpp"
 
 namespace fcgate {
@@ -32,13 +33,19 @@ class PagePool {
     [[nodiscard]] bool share();
 
     // How many pages take(false) would still give.
-    [[nodiscard]] size_t shared_left() const { return free_count_ > reserved_ ? free_count_ - reserved_ : 0; }
+    [[nodiscard]] size_t shared_left() const {
+        return free_count_.get() > reserved_ ? free_count_.get() - reserved_ : 0;
+    }
+    // Any thread, once init() is done.
     [[nodiscard]] size_t capacity() const { return capacity_; }
+    [[nodiscard]] size_t live() const { return capacity_ - free_count_.get(); }
+    [[nodiscard]] size_t most() const { return most_.get(); }  // that ever were out at once
 
   private:
     Page* free_ = nullptr;
     std::span<Page> untouched_;
-    size_t free_count_ = 0;
+    Gauge free_count_;
+    Gauge most_;
     size_t reserved_ = 0;  // guaranteed pages not handed out at present
     size_t capacity_ = 0;
 };

@@ -8,6 +8,8 @@
 #include <span>
 #include <type_traits>
 
+#include "base/count.hpp"
+
 namespace fcgate {
 
 inline constexpr uint32_t no_slot = UINT32_MAX;
@@ -30,8 +32,8 @@ class SlotPool {
         static_assert(std::is_trivially_destructible_v<T>, "nothing in the arena is destroyed");
         items_ = items;
         first_free_ = no_slot;
-        used_ = 0;
-        live_ = 0;
+        used_.set(0);
+        live_.set(0);
     }
 
     // nullptr when every slot is live.
@@ -42,7 +44,7 @@ class SlotPool {
         T* const item = first_free_ != no_slot ? &items_[first_free_] : construct_next();
         first_free_ = item->next_free;
         item->live = true;
-        ++live_;
+        live_.add();
         return item;
     }
 
@@ -51,12 +53,12 @@ class SlotPool {
         ++item.generation;
         item.next_free = first_free_;
         first_free_ = item.slot;
-        --live_;
+        live_.subtract();
     }
 
     // nullptr when the handle is stale.
     [[nodiscard]] T* find(Handle handle) {
-        if (handle.slot >= used_) {
+        if (handle.slot >= used_.get()) {
             return nullptr;
         }
         T& item = items_[handle.slot];
@@ -65,16 +67,20 @@ class SlotPool {
     [[nodiscard]] static Handle handle(const T& item) { return {item.slot, item.generation}; }
 
     // Every slot that has ever been given out.
-    [[nodiscard]] std::span<T> all() const { return items_.first(used_); }
-    [[nodiscard]] size_t live() const { return live_; }
+    [[nodiscard]] std::span<T> all() const { return items_.first(used_.get()); }
+    [[nodiscard]] bool full() const { return first_free_ == no_slot && used_.get() == items_.size(); }
+    // Any thread, once init() is done.
+    [[nodiscard]] size_t live() const { return live_.get(); }
+    [[nodiscard]] size_t most() const { return used_.get(); }  // that ever were live at once
     [[nodiscard]] size_t capacity() const { return items_.size(); }
-    [[nodiscard]] bool full() const { return first_free_ == no_slot && used_ == items_.size(); }
 
   private:
     // With none in the free list: the list stays empty behind it.
     [[nodiscard]] T* construct_next() {
-        T* const item = new (&items_[used_]) T;
-        item->slot = static_cast<uint32_t>(used_++);
+        const uint32_t number = used_.get();
+        T* const item = new (&items_[number]) T;
+        item->slot = number;
+        used_.set(number + 1);
         item->generation = 0;
         item->next_free = no_slot;
         return item;
@@ -82,8 +88,8 @@ class SlotPool {
 
     std::span<T> items_;
     uint32_t first_free_ = no_slot;
-    size_t used_ = 0;
-    size_t live_ = 0;
+    Gauge used_;
+    Gauge live_;
 };
 
 }  // namespace fcgate

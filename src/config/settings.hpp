@@ -126,6 +126,8 @@ struct ServerSettings {
     int64_t send_timeout_ms = 30'000;
     int64_t keepalive_timeout_ms = 15'000;
     int64_t stop_timeout_ms = 4'000;
+    std::string_view status_path = "off";
+    FixedList<Network, limits::networks> status_allow;  // who may see it, besides this machine
     std::string_view error_log = "stderr";
     LogLevel log_level = LogLevel::info;
     std::string_view mime_types;

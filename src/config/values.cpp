@@ -184,6 +184,10 @@ bool is_unknown_host(std::string_view text) {
     return word == "redirect" && has_scheme && !ends_with(text, "//");
 }
 
+bool is_status_path(std::string_view text) {
+    return text == "off" || (is_url_path(text) && text.size() > 1 && !text.ends_with('/'));
+}
+
 bool is_log_target(std::string_view text) {
     return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
 }

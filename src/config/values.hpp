@@ -41,6 +41,7 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 // A decoded path, as requests are compared with it: "/uploads", "/a/b/"; no empty, "." or ".." segment. "/" is all.
 [[nodiscard]] bool is_url_path(std::string_view text);
 [[nodiscard]] bool is_unknown_host(std::string_view text);
+[[nodiscard]] bool is_status_path(std::string_view text);  // a whole decoded path, or "off"
 [[nodiscard]] bool is_log_target(std::string_view text);
 [[nodiscard]] bool is_file_path(std::string_view text);
 // A folder or file by its whole path, without "." and "..".

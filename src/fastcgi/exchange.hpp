@@ -70,6 +70,7 @@ struct Exchange {
     int64_t opening_deadline = 0;
     int64_t starting_deadline = 0;  // 0: PHP has not been waited for
     Handle ticket;                  // while queued
+    int64_t queued_at = 0;          // 0: it has not been
     uint32_t link = no_slot;        // while opening and active
     uint64_t number = 0;            // who came later has a higher one
     uint16_t failure_status = 0;    // failed: 502, 503, 504

@@ -2,33 +2,12 @@
 
 #include <algorithm>
 
+#include "base/lock.hpp"
+
 namespace fcgate::fastcgi {
 
-namespace {
-
-class Lock {
-  public:
-    explicit Lock(pthread_mutex_t* mutex) : mutex_(mutex) {
-        if (mutex_ != nullptr) {
-            pthread_mutex_lock(mutex_);
-        }
-    }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-    ~Lock() {
-        if (mutex_ != nullptr) {
-            pthread_mutex_unlock(mutex_);
-        }
-    }
-
-  private:
-    pthread_mutex_t* mutex_;
-};
-
-}  // namespace
-
 void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking) {
-    capacity_ = workers;
+    capacity_.set(workers);
     most_waiting_ = queue.size();
     queue_.init(queue);
     parking_ = parking;
@@ -36,16 +15,16 @@ void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> par
 
 void Gate::resize(uint32_t workers, size_t waiting) {
     const Lock lock(mutex());
-    capacity_ = workers;
+    capacity_.set(workers);
     most_waiting_ = std::min(waiting, queue_.capacity());
 }
 
 Gate::Released Gate::grant_free() {
     const Lock lock(mutex());
     Released released;
-    if (in_use_ + parked_total() < capacity_) {
+    if (in_use_.get() + parked_total() < capacity_.get()) {
         released.passed_on = grant_next(released.next);
-        in_use_ += released.passed_on ? 1U : 0U;
+        in_use_.add(released.passed_on ? 1U : 0U);
     }
     return released;
 }
@@ -61,13 +40,13 @@ pthread_mutex_t* Gate::mutex() {
 uint32_t Gate::parked_total() const {
     uint32_t total = 0;
     for (const Parking& parking : parking_) {
-        total += parking.count;
+        total += parking.count.get();
     }
     return total;
 }
 
 bool Gate::stream_fits() const {
-    return streams_ + 1 < capacity_;
+    return streams_.get() + 1 < capacity_.get();
 }
 
 Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
@@ -79,20 +58,20 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
             answer.entry = Entry::no_stream;
             return answer;
         }
-        ++streams_;
+        streams_.add();
     }
     const uint32_t parked = parked_total();
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == no_slot && parking_[waiter.worker].count > 0) {
-        --parking_[waiter.worker].count;
-        ++in_use_;
-        ++served_;
+    if (first_ == no_slot && parking_[waiter.worker].count.get() > 0) {
+        parking_[waiter.worker].count.subtract();
+        in_use_.add();
+        served_.add();
         answer.entry = Entry::granted_parked;
         return answer;
     }
-    if (first_ == no_slot && in_use_ + parked < capacity_) {
-        ++in_use_;
-        ++served_;
+    if (first_ == no_slot && in_use_.get() + parked < capacity_.get()) {
+        in_use_.add();
+        served_.add();
         answer.entry = Entry::granted;
         return answer;
     }
@@ -102,7 +81,7 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
     }
     if (place == nullptr) {
         if (waiter.is_stream) {
-            --streams_;
+            streams_.subtract();
         }
         answer.entry = Entry::full;
         return answer;
@@ -117,7 +96,7 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
 uint32_t Gate::ask_to_yield() {
     for (uint32_t worker = 0; worker < parking_.size(); ++worker) {
         Parking& parking = parking_[worker];
-        if (parking.count > parking.asked) {
+        if (parking.count.get() > parking.asked) {
             ++parking.asked;
             return worker;
         }
@@ -190,7 +169,7 @@ bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
     }
     evicted = place->waiter;
     if (evicted.is_stream) {
-        --streams_;
+        streams_.subtract();
     }
     unlink(*place);
     return true;
@@ -209,7 +188,7 @@ bool Gate::cancel(Handle ticket) {
         return false;
     }
     if (place->waiter.is_stream) {
-        --streams_;
+        streams_.subtract();
     }
     unlink(*place);
     return true;
@@ -222,7 +201,7 @@ bool Gate::grant_next(Waiter& next) {
     Place& place = queue_.all()[first_];
     next = place.waiter;
     turn_ = place.turn;
-    ++served_;
+    served_.add();
     unlink(place);
     return true;
 }
@@ -231,17 +210,17 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
     const Lock lock(mutex());
     Released released;
     if (is_stream) {
-        --streams_;
+        streams_.subtract();
     }
     // There may be fewer places than there were.
-    released.passed_on = in_use_ + parked_total() <= capacity_ && grant_next(released.next);
+    released.passed_on = in_use_.get() + parked_total() <= capacity_.get() && grant_next(released.next);
     if (released.passed_on) {
         return released;
     }
-    --in_use_;
+    in_use_.subtract();
     // One PHP worker is always left to other clients of the same pool.
-    if (may_park && parked_total() + 1 < capacity_ && in_use_ + parked_total() < capacity_) {
-        ++parking_[worker].count;
+    if (may_park && parked_total() + 1 < capacity_.get() && in_use_.get() + parked_total() < capacity_.get()) {
+        parking_[worker].count.add();
         released.parked = true;
     }
     return released;
@@ -251,11 +230,11 @@ Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     const Lock lock(mutex());
     Released released;
     Parking& parking = parking_[worker];
-    --parking.count;
+    parking.count.subtract();
     parking.asked -= asked ? 1 : 0;
-    released.passed_on = in_use_ + parked_total() < capacity_ && grant_next(released.next);
+    released.passed_on = in_use_.get() + parked_total() < capacity_.get() && grant_next(released.next);
     if (released.passed_on) {
-        ++in_use_;
+        in_use_.add();
     }
     return released;
 }
@@ -265,13 +244,18 @@ bool Gate::become_stream() {
     if (!stream_fits()) {
         return false;
     }
-    ++streams_;
+    streams_.add();
     return true;
 }
 
 Gate::Counts Gate::counts() {
     const Lock lock(mutex());
-    return {capacity_, in_use_, parked_total(), streams_, static_cast<uint32_t>(queue_.live()), served_};
+    return glance();
+}
+
+Gate::Counts Gate::glance() const {
+    return {capacity_.get(), in_use_.get(), parked_total(), streams_.get(), static_cast<uint32_t>(queue_.live()),
+            served_.get()};
 }
 
 }  // namespace fcgate::fastcgi

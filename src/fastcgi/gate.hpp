@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/count.hpp"
 #include "base/slots.hpp"
 #include "base/status.hpp"
 
@@ -49,7 +50,7 @@ class Gate {
 
     // Of one worker: its parked connections, and how many of them it has been asked to give up.
     struct Parking {
-        uint32_t count = 0;
+        Gauge count;
         uint32_t asked = 0;
     };
 
@@ -103,6 +104,11 @@ class Gate {
         uint64_t served;  // places given out since the start
     };
     [[nodiscard]] Counts counts();
+    // The same, for whoever only looks: any thread, and it need not fit together to the last one.
+    [[nodiscard]] Counts glance() const;
+    [[nodiscard]] uint32_t most_waiting() const {
+        return static_cast<uint32_t>(queue_.most());
+    }  // that ever did at once
 
   private:
     [[nodiscard]] pthread_mutex_t* mutex();
@@ -121,11 +127,11 @@ class Gate {
     std::span<Parking> parking_;
     uint32_t first_ = no_slot;
     uint32_t last_ = no_slot;
-    uint32_t capacity_ = 0;
+    Gauge capacity_;
     size_t most_waiting_ = 0;
-    uint32_t in_use_ = 0;
-    uint32_t streams_ = 0;
-    uint64_t served_ = 0;
+    Gauge in_use_;
+    Gauge streams_;
+    Count served_;
     uint64_t turn_ = 0;  // of the waiter served last
 };
 

@@ -94,6 +94,7 @@ void Upstream::open_connection(Exchange& exchange) {
     }
     int error_number = errno;
     if (status == Status::ok || status == Status::again) {
+        counts_of(exchange).fresh.add();
         link->backend = exchange.start.backend;
         link->exchange = exchange.slot;
         link->next_parked = no_slot;

@@ -22,15 +22,16 @@ void Upstream::ask_for_place(Exchange& exchange) {
     }
     switch (answer.entry) {
         case Gate::Entry::granted:
-            use_place(exchange, no_slot);
+            take_place(exchange, no_slot);
             return;
         case Gate::Entry::granted_parked:
-            use_place(exchange, take_parked(number));
+            take_place(exchange, take_parked(number));
             return;
         case Gate::Entry::queued:
             exchange.phase = Exchange::Phase::queued;
             exchange.ticket = answer.ticket;
-            setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).queue_timeout_ms);
+            exchange.queued_at = monotonic_ms();
+            setup_.timers->set(exchange.timer, exchange.queued_at + backend_of(exchange).queue_timeout_ms);
             if (answer.yield_worker != no_slot) {
                 setup_.post.yield(setup_.post.context, answer.yield_worker, number);
             }
@@ -54,6 +55,14 @@ void Upstream::evict(const Waiter& waiter) {
     (void)setup_.post.grant(setup_.post.context, notice);
 }
 
+// The gate has let it in.
+void Upstream::take_place(Exchange& exchange, uint32_t link_slot) {
+    places_.add();
+    most_places_ = std::max(most_places_, places());
+    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : monotonic_ms() - exchange.queued_at);
+    use_place(exchange, link_slot);
+}
+
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     if (link_slot != no_slot && !exchange.start.is_safe) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
@@ -67,6 +76,7 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
         return;
     }
     Link& link = links_.all()[link_slot];
+    counts_of(exchange).kept.add();
     link.exchange = exchange.slot;
     link.reused = true;
     exchange.link = link_slot;
@@ -88,7 +98,7 @@ void Upstream::on_grant(const Grant& grant) {
         link = adopted != nullptr ? adopted->slot : no_slot;
     }
     if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
-        use_place(*exchange, link);
+        take_place(*exchange, link);
         return;
     }
     // Whoever it was meant for has gone: the place goes on to the next.
@@ -137,6 +147,7 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
     Gate& gate = setup_.gates[exchange.start.backend];
     const bool is_stream = exchange.is_stream;
     exchange.is_stream = false;
+    places_.subtract();
     uint32_t link_slot = exchange.link;
     exchange.link = no_slot;
     if (link_slot != no_slot) {
@@ -148,6 +159,20 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
         }
     }
     pass_on(gate.leave(setup_.worker, is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
+}
+
+void Upstream::forget_counts(uint32_t mask) {
+    for (size_t gate = 0; gate < setup_.counts.size(); ++gate) {
+        if ((mask >> gate & 1U) != 0) {
+            setup_.counts[gate].clear();
+        }
+    }
+}
+
+size_t Upstream::take_most_places() {
+    const size_t most = most_places_;
+    most_places_ = places();
+    return most;
 }
 
 size_t Upstream::held_by(uint64_t client_key) const {

@@ -34,6 +34,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->link = no_slot;
     exchange->number = ++exchanges_opened_;
     exchange->starting_deadline = 0;
+    exchange->queued_at = 0;
     exchange->failure_status = 0;
     exchange->is_stream = start.wants_stream;
     exchange->tries = 0;

@@ -14,6 +14,7 @@
 #include "base/timers.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/backend_table.hpp"
+#include "fastcgi/counts.hpp"
 #include "fastcgi/delivery.hpp"
 #include "fastcgi/exchange.hpp"
 #include "fastcgi/fault.hpp"
@@ -65,6 +66,7 @@ class Upstream {
     struct Setup {
         const BackendTable* backends = nullptr;
         const Log* log = nullptr;
+        std::span<BackendCounts> counts;  // one for each gate
         Timers* timers = nullptr;
         PagePool* pages = nullptr;
         std::span<Gate> gates;       // a backend is named by the number of its gate
@@ -90,6 +92,8 @@ class Upstream {
     // nullptr: every slot is in use, and no client has more of those that wait than this one: to be answered 503.
     // A waiter may have had to leave for it: then its handle is stale, and its owner, who is woken, answers 503.
     [[nodiscard]] Exchange* open(const ExchangeStart& start);
+    // ... and counted as this.
+    void count(uint32_t backend, Fault fault) { setup_.counts[backend].faults[static_cast<size_t>(fault)].add(); }
     // To be called once the owner can be woken; asks for PHP at once when there is no body to wait for.
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
@@ -132,6 +136,8 @@ class Upstream {
     // After a reload: backends whose bit is set in `mask` go on, the others end with the requests they have. Is anything of those still there?
     void keep_backends(uint32_t mask);
     [[nodiscard]] bool has_ending() const;
+    // Backends whose bit is set in `mask` are new: nothing has been counted for them.
+    void forget_counts(uint32_t mask);
     // The gate has been resized.
     void grant_free(uint32_t backend);
     // Closes every connection; no exchange is live any more.
@@ -141,6 +147,15 @@ class Upstream {
     [[nodiscard]] bool has_work() const { return grant_count_ + work_count_ > 0; }
     // The worker ends: its parked places go to the others.
     void retire();
+
+    // Any thread, once init() is done.
+    [[nodiscard]] const SlotPool<Exchange>& exchanges() const { return exchanges_; }
+    [[nodiscard]] const SlotPool<Link>& links() const { return links_; }
+    [[nodiscard]] std::span<const BackendCounts> counts() const { return setup_.counts; }
+    [[nodiscard]] size_t places() const { return places_.get(); }  // of all gates, held by exchanges
+
+    // The most places that were held at once since the last call.
+    [[nodiscard]] size_t take_most_places();
 
     [[nodiscard]] size_t live() const { return exchanges_.live(); }
     [[nodiscard]] Exchange* find(Handle handle) { return exchanges_.find(handle); }
@@ -154,6 +169,9 @@ class Upstream {
     void detach(Exchange& exchange, bool keep_link);
     void put_on_worklist(Exchange& exchange);
     void remove_work(size_t at);
+    [[nodiscard]] BackendCounts& counts_of(const Exchange& exchange) const {
+        return setup_.counts[exchange.start.backend];
+    }
     [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
         return setup_.backends->of(exchange.start.backend);
     }
@@ -169,6 +187,7 @@ class Upstream {
     void evict(const Waiter& waiter);
     [[nodiscard]] Exchange* make_room(uint64_t client_key);
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
+    void take_place(Exchange& exchange, uint32_t link);
     void use_place(Exchange& exchange, uint32_t link);
     void give_up_place(Exchange& exchange, bool keep_link);
     void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
@@ -223,6 +242,8 @@ class Upstream {
     SlotPool<Link> links_;
     std::array<uint32_t, limits::backends> first_parked_{};
     uint64_t exchanges_opened_ = 0;
+    Gauge places_;
+    size_t most_places_ = 0;  // since take_most_places()
     uint32_t kept_backends_ = UINT32_MAX;
     size_t parked_ = 0;
     size_t grant_count_ = 0;

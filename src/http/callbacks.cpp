@@ -124,7 +124,7 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
     connection->kept_target = engine->targets_.keep(connection->slot, target);
     if (connection->stage == Connection::Stage::idle) {
         // The request came with the one before it: no event has told.
-        connection->stage = Connection::Stage::head;
+        engine->enter(*connection, Connection::Stage::head);
         engine->set_active(*connection, true);
         engine->arm(*connection, monotonic_ms() + engine->setup_.settings->server.header_timeout_ms);
     }

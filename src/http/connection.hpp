@@ -80,6 +80,8 @@ struct Connection {
     uint64_t client_key = 0;
     uint64_t asker_key = 0;  // whom the present request was counted for
     Timer timer;
+    bool is_answered = false;  // of the present request: it has been given an answer
+    bool has_page = false;     // ... which is a page of fcgate's own
     uint64_t body_expected = 0;
     uint64_t body_seen = 0;
     uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last

@@ -111,6 +111,7 @@ void Engine::give_back(Connection& connection) {
     Timers::cancel(connection.timer);
     set_active(connection, false);
     operators_ -= connection.is_operator ? 1U : 0U;
+    setup_.counts->connections[static_cast<size_t>(connection.stage)].subtract();
     targets_.drop(connection.kept_target);
     give_back_fields(connection);
     if (connection.is_counted) {
@@ -132,8 +133,10 @@ void Engine::add(const Newcomer& newcomer) {
     connection->timer.kind = static_cast<uint8_t>(TimerKind::connection);
     // What is there already raises no event of ours before libmicrohttpd has read it by its own.
     connection->stage = !takes_events && has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
+    setup_.counts->connections[static_cast<size_t>(connection->stage)].add();
+    setup_.counts->accepted.add();
     connection->suspended = connection->woken = connection->hung_up = connection->gone = connection->begun = false;
-    connection->refused = connection->served = connection->more_came = false;
+    connection->refused = connection->served = connection->more_came = connection->is_answered = false;
     set_active(*connection, true);
     connection->fd = fd;
     connection->mhd = nullptr;
@@ -187,6 +190,7 @@ void Engine::turn_away(int fd, bool is_tls) {
     if (!is_tls) {
         (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+    setup_.counts->turned_away.add();
     lingering_.take(fd);
     close(fd);
 }
@@ -206,6 +210,12 @@ void Engine::set_active(Connection& connection, bool active) {
         connection.active = active;
         active_ += active ? 1U : static_cast<size_t>(-1);
     }
+}
+
+void Engine::enter(Connection& connection, Connection::Stage stage) {
+    setup_.counts->connections[static_cast<size_t>(connection.stage)].subtract();
+    setup_.counts->connections[static_cast<size_t>(stage)].add();
+    connection.stage = stage;
 }
 
 void Engine::suspend(Connection& connection) {
@@ -261,7 +271,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     set_active(*connection, !connection->suspended);
     connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
-        connection->stage = Connection::Stage::head;
+        enter(*connection, Connection::Stage::head);
         arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);
     }
 }
@@ -284,6 +294,7 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     if (!connection.is_tls) {
         (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+    note_answer(connection, status, true);
     connection.refused = true;
     connection.status = status;
     connection.body_size = page.length;

@@ -19,6 +19,7 @@
 #include "base/timers.hpp"
 #include "config/settings.hpp"
 #include "http/connection.hpp"
+#include "http/counts.hpp"
 #include "http/finished.hpp"
 #include "http/linger.hpp"
 #include "http/message.hpp"
@@ -65,6 +66,7 @@ class Engine {
         RequestHandler handler;
         ConnectionWatcher watcher;
         std::span<const FinishedSink> finished;
+        Counts* counts = nullptr;
         std::span<Connection> connections;
         Targets::Setup targets;
         std::span<Field> fields;                        // limits::request_fields
@@ -97,6 +99,9 @@ class Engine {
     [[nodiscard]] size_t capacity() const { return connections_.capacity(); }
     [[nodiscard]] size_t live() const { return connections_.live(); }
     [[nodiscard]] size_t operators() const { return operators_; }  // of them
+    // Any thread, once init() is done.
+    [[nodiscard]] const SlotPool<Connection>& connections() const { return connections_; }
+    [[nodiscard]] const Targets& targets() const { return targets_; }
     // Ends the connection that has been idle for longest; when none is, one that has kept no pace for as long as a head may take. False
     // when there is neither.
     [[nodiscard]] bool make_room(bool spares_operators);
@@ -154,6 +159,7 @@ class Engine {
     void arm(Connection& connection, int64_t due) {
         setup_.timers->set(connection.timer, due);
     }
+    void enter(Connection& connection, Connection::Stage stage);
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
@@ -189,6 +195,7 @@ class Engine {
     [[nodiscard]] Outcome ask(Connection& connection);
     void complete(Connection& connection, bool is_refused);
     void tell_finished(const Connection& connection, int64_t now) const;
+    void note_answer(Connection& connection, uint16_t status, bool is_page);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
     // `code`: of http/reason.hpp; empty: that of the status.

@@ -53,7 +53,9 @@ size_t shared_fields(const Settings& settings) {
 size_t shared_lists(const Settings& settings) {
     const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
                                        [](const SiteSettings& site) { return site.listing; });
-    return has_lists ? heap_block(limits::listing_page) : 0;
+    const bool has_status = settings.server.status_path != "off";
+    return (has_lists ? heap_block(limits::listing_page) : 0) +
+           (has_status ? heap_block(limits::status_page(settings.backends.size())) : 0);
 }
 
 }  // namespace fcgate::http

@@ -38,7 +38,7 @@ inline constexpr size_t tls_library_footprint = size_t{640} * 1024;
 [[nodiscard]] size_t guaranteed_fields(const Settings& settings);
 // What replies with more fields share, in one worker.
 [[nodiscard]] size_t shared_fields(const Settings& settings);
-// The same for lists of folders, which it copies.
+// The same for lists of folders and the status page, which it copies.
 [[nodiscard]] size_t shared_lists(const Settings& settings);
 
 }  // namespace fcgate::http

@@ -169,8 +169,9 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     for (const Field& field : reply.fields()) {
         good = good && add_field(response, field);
     }
-    connection.reader = reply.reader;
+    connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     connection.body_size = bodiless || reply.body == Reply::Body::stream ? 0 : reply.length;
+    connection.has_page = reply.body == Reply::Body::page;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
         connection.held = response;
         connection.held_status = reply.status;
@@ -187,7 +188,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
 
 // Takes the response. nullptr: it could not be made.
 bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response) {
-    connection.stage = Connection::Stage::replying;
+    enter(connection, Connection::Stage::replying);
     connection.status = status;
     const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
     if (response != nullptr) {
@@ -197,6 +198,7 @@ bool Engine::send(Connection& connection, uint16_t status, MHD_Response* respons
         log_refusal(connection, 0, "libmicrohttpd refused its reply");
         return false;
     }
+    note_answer(connection, status, connection.has_page);
     start_pace(connection, monotonic_ms());
     return true;
 }
@@ -234,6 +236,7 @@ ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
         const ptrdiff_t count = connection.reader.read(connection.reader.context, room);
         if (count != 0 || is_left(connection)) {
             connection.body_size += count > 0 ? static_cast<size_t>(count) : 0;
+            setup_.counts->sent.add(count > 0 ? static_cast<uint64_t>(count) : 0);
             return count != 0 ? count : BodyReader::failed;
         }
         if (!connection.woken) {

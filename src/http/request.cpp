@@ -79,7 +79,7 @@ void Engine::collect_head(Connection& connection) {
 // The first call for a request: its head is there, its body is not.
 bool Engine::receive_head(Connection& connection, std::string_view method, std::string_view version) {
     Timers::cancel(connection.timer);
-    connection.stage = Connection::Stage::waiting;
+    enter(connection, Connection::Stage::waiting);
     connection.method = method;
     connection.is_head = method == "HEAD";
     connection.is_http_1_0 = version == "HTTP/1.0";
@@ -98,6 +98,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     const MHD_ConnectionInfo* const info =
         MHD_get_connection_info(connection.mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const size_t size = info != nullptr ? info->header_size : 0;
+    setup_.counts->received.add(size);
     // The reply's head must fit into what the request leaves of the connection's memory.
     if (head_overflow_ || size + head_.fields.size() * field_overhead > setup_.settings->server.connection_memory / 2) {
         return refuse(connection, 431, "the request head is too large (see `connection_memory`)");
@@ -121,7 +122,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
         // The reply is queued at the second call, which follows at once: after one at the first the connection would end.
         return true;
     }
-    connection.stage = Connection::Stage::body;
+    enter(connection, Connection::Stage::body);
     connection.body_expected = head_.content_length;
     return begin_with_body(connection);
 }
@@ -155,6 +156,7 @@ bool Engine::receive_body(Connection& connection, std::span<const char> bytes, s
         const size_t count = setup_.handler.body(setup_.handler.context, connection, bytes.subspan(taken));
         taken += count;
         connection.body_seen += count;
+        setup_.counts->received.add(count);
         if (connection.refused) {
             return false;
         }
@@ -173,7 +175,7 @@ bool Engine::receive_body(Connection& connection, std::span<const char> bytes, s
 // The whole request is there. Also called again after every wake until there is a reply.
 bool Engine::finish_request(Connection& connection) {
     if (connection.stage == Connection::Stage::body) {
-        connection.stage = Connection::Stage::waiting;
+        enter(connection, Connection::Stage::waiting);
         Timers::cancel(connection.timer);
     }
     if (connection.held != nullptr) {
@@ -199,8 +201,26 @@ bool Engine::refuse(Connection& connection, uint16_t status, const char* reason)
     return queue(connection, reply_);
 }
 
+void Engine::note_answer(Connection& connection, uint16_t status, bool is_page) {
+    Counts& counts = *setup_.counts;
+    connection.is_answered = true;
+    counts.answers[status / 100 % Counts::classes].add();
+    const size_t page = is_page ? page_number(status) : page_count;
+    if (page < page_count) {
+        counts.pages[page].add();
+    }
+}
+
 // `is_refused`: by libmicrohttpd itself.
 void Engine::complete(Connection& connection, bool is_refused) {
+    if (connection.sent_all) {
+        // What was streamed has been counted as it went.
+        setup_.counts->sent.add(connection.reader.read == nullptr ? connection.body_size : 0);
+    } else if (!connection.is_answered) {
+        setup_.counts->answers[0].add();
+    }
+    connection.is_answered = false;
+    setup_.counts->requests.add();
     if (connection.begun) {
         setup_.handler.done(setup_.handler.context, connection);
     }
@@ -212,9 +232,11 @@ void Engine::complete(Connection& connection, bool is_refused) {
         connection.asker.print_address(line.text());
         line.add(": ").text().append_escaped(connection.target(), 128);
         line.add(": refused by the HTTP parser").add_reason(reason_code("parser-refused")).send();
+        setup_.counts->parser_refusals.add();
     }
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "its body was refused by the HTTP parser", reason_code("parser-refused"));
+        setup_.counts->parser_refusals.add();
     }
     drop_held(connection);
     const int64_t now = monotonic_ms();
@@ -225,7 +247,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.method = {};
     connection.begun = false;
     connection.served = true;
-    connection.stage = Connection::Stage::idle;
+    enter(connection, Connection::Stage::idle);
     connection.idle_since = now;
     connection.asker = connection.client;
     connection.reader = BodyReader();
@@ -258,6 +280,7 @@ void Engine::closed(Connection& connection) {
     // Of a secure connection it may have read the end of TLS, or a handshake that failed.
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_ && !connection.is_tls) {
         log_refusal(connection, 0, "refused by the HTTP parser", reason_code("parser-refused"));
+        setup_.counts->parser_refusals.add();
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
     const bool is_unread = connection.refused || (!connection.hung_up && has_unread(connection.fd));

@@ -48,15 +48,33 @@ constexpr Page pages[] = {
     {507, "507 Insufficient Storage", "There is no room for this on the device."},
 };
 
+static_assert(sizeof pages == page_count * sizeof(Page));
+
 }  // namespace
 
-PagePieces status_page(uint16_t status) {
-    for (const Page& page : pages) {
-        if (page.status == status) {
-            return {page_start, page.words, before_advice, page.advice, after_advice, page.words, page.end};
-        }
+size_t page_number(uint16_t status) {
+    size_t number = 0;
+    while (number < page_count && pages[number].status != status) {
+        ++number;
     }
-    return {};
+    return number;
+}
+
+uint16_t page_status(size_t number) {
+    return pages[number].status;
+}
+
+std::string_view page_words(size_t number) {
+    return pages[number].words;
+}
+
+PagePieces status_page(uint16_t status) {
+    const size_t number = page_number(status);
+    if (number == page_count) {
+        return {};
+    }
+    const Page& page = pages[number];
+    return {page_start, page.words, before_advice, page.advice, after_advice, page.words, page.end};
 }
 
 void reply_with_status(Reply& reply, uint16_t status) {

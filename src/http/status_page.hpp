@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -13,6 +14,12 @@ using PagePieces = std::array<std::string_view, 7>;
 
 // The page for a status, in pieces of static text; all of them are empty for a status without one.
 [[nodiscard]] PagePieces status_page(uint16_t status);
+
+// The pages have numbers, below page_count; that of a status without one is page_count.
+inline constexpr size_t page_count = 20;
+[[nodiscard]] size_t page_number(uint16_t status);
+[[nodiscard]] uint16_t page_status(size_t number);
+[[nodiscard]] std::string_view page_words(size_t number);  // "404 Not Found"
 
 // Makes `reply` that page; nothing of the request is repeated in it.
 void reply_with_status(Reply& reply, uint16_t status);

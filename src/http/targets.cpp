@@ -6,8 +6,9 @@ namespace fcgate::http {
 
 void Targets::init(const Setup& setup) {
     setup_ = setup;
-    used_ = given_back_ = 0;
-    free_count_ = setup.places.size();
+    given_back_ = 0;
+    used_.set(0);
+    free_count_.set(static_cast<uint32_t>(setup.places.size()));
 }
 
 std::string_view Targets::copy(std::string_view target, std::span<char> room) {
@@ -26,12 +27,17 @@ KeptTarget Targets::keep(size_t connection, std::string_view target) {
         kept.status = Status::too_large;
         return kept;
     }
-    if (free_count_ == 0) {
+    if (free_count_.get() == 0) {
         kept.status = Status::exhausted;
         return kept;
     }
-    --free_count_;
-    kept.place = given_back_ > 0 ? setup_.places[--given_back_] : static_cast<uint32_t>(used_++);
+    free_count_.subtract();
+    if (given_back_ > 0) {
+        kept.place = setup_.places[--given_back_];
+    } else {
+        kept.place = used_.get();
+        used_.add();
+    }
     kept.text = copy(target, setup_.long_texts.subspan(kept.place * setup_.long_size, setup_.long_size));
     return kept;
 }
@@ -39,7 +45,7 @@ KeptTarget Targets::keep(size_t connection, std::string_view target) {
 void Targets::drop(KeptTarget& kept) {
     if (kept.place != no_slot) {
         setup_.places[given_back_++] = kept.place;
-        ++free_count_;
+        free_count_.add();
     }
     kept = KeptTarget();
 }

@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/count.hpp"
 #include "base/slots.hpp"
 #include "base/status.hpp"
 
@@ -37,15 +38,19 @@ class Targets {
     [[nodiscard]] KeptTarget keep(size_t connection, std::string_view target);
     void drop(KeptTarget& kept);
 
-    [[nodiscard]] size_t places_left() const { return free_count_; }
+    [[nodiscard]] size_t places_left() const { return free_count_.get(); }
+    // Of long ones. Any thread, once init() is done.
+    [[nodiscard]] size_t live() const { return capacity() - places_left(); }
+    [[nodiscard]] size_t most() const { return used_.get(); }
+    [[nodiscard]] size_t capacity() const { return setup_.places.size(); }
 
   private:
     [[nodiscard]] static std::string_view copy(std::string_view target, std::span<char> room);
 
     Setup setup_;
-    size_t used_ = 0;        // places that were ever taken
+    Gauge used_;             // places that were ever taken
     size_t given_back_ = 0;  // of them, those in setup_.places
-    size_t free_count_ = 0;
+    Gauge free_count_;
 };
 
 }  // namespace fcgate::http

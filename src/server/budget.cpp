@@ -81,7 +81,7 @@ void Budget::add_libmicrohttpd(const Settings& settings) {
     add(group, "replies", http::reply_footprint, connections);
     add(group, "fields of replies", http::guaranteed_fields(settings), connections);
     add(group, "fields of large replies", http::shared_fields(settings), threads);
-    add(group, "copied lists of folders", http::shared_lists(settings), threads);
+    add(group, "copied lists of folders, status", http::shared_lists(settings), threads);
     const ServerSettings& server = settings.server;
     const bool is_secure = std::any_of(server.listen.begin(), server.listen.end(),
                                        [](const ListenSettings& listen) { return listen.tls; });

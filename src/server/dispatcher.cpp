@@ -107,6 +107,12 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
             return false;
         }
     }
+    if constexpr (features::status) {
+        if (is_status_path(connection, target)) {
+            show_status(connection, head, target, reply);
+            return false;
+        }
+    }
     return true;
 }
 

@@ -23,8 +23,15 @@
 #include "server/endpoints.hpp"
 #include "server/kept_requests.hpp"
 #include "server/spool.hpp"
+#include "server/status.hpp"
 
 namespace fcgate::server {
+
+// Who tells how the server is.
+struct StatusWriter {
+    void* context = nullptr;
+    void (*write)(void* context, StatusForm form, TextBuffer& out) = nullptr;
+};
 
 class Dispatcher {
   public:
@@ -35,6 +42,7 @@ class Dispatcher {
         fastcgi::Upstream* upstream = nullptr;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
+        StatusWriter status;
         ClientCounts* clients = nullptr;
         Spool* spool = nullptr;
         files::FileCache* files = nullptr;
@@ -44,6 +52,7 @@ class Dispatcher {
         std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
         std::span<char> text_scratch;    // for four targets
+        std::span<char> status_page;     // limits::status_page()
         std::span<char> listing_memory;  // files::listing_memory and listing_page, if a site lists its folders
         std::span<char> listing_page;
     };
@@ -130,6 +139,12 @@ class Dispatcher {
     [[nodiscard]] bool find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file);
     [[nodiscard]] bool send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
     void log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status);
+
+    // dispatcher_status.cpp
+    [[nodiscard]] bool is_status_path(const http::Connection& connection, const route::Target& target);
+    void show_status(const http::Connection& connection, const RequestHead& head, const route::Target& target,
+                     Reply& reply);
+    [[nodiscard]] bool may_see_status(const http::Connection& connection) const;
 
     // dispatcher_files.cpp
     [[nodiscard]] bool find_cached(const http::Connection& connection, const RequestHead& head);

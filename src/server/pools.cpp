@@ -43,7 +43,8 @@ constexpr size_t least_places = 64;
     }
     const size_t variables = connection_memory / 2 + limits::request_fields * field_growth + 5 * target_size(settings) +
                              2 * limits::path + fixed_variables + configured;
-    return std::max({variables, read_chunk_of(settings), connection_memory});
+    return std::max({variables, read_chunk_of(settings), connection_memory,
+                     limits::status_page(std::min(2 * settings.backends.size(), limits::backends))});
 }
 
 }  // namespace
@@ -108,6 +109,9 @@ void Pools::add_workers(const Settings& settings) {
     add_bytes(PoolKind::listing_page, "list of a folder", files::listing_page, has_lists ? 1 : 0, threads);
     add_bytes(PoolKind::listing_memory, "names in a folder", files::listing_memory, has_lists ? 1 : 0, threads,
               alignof(uint64_t));
+    add<fastcgi::BackendCounts>(PoolKind::backend_counts, "counts of requests to PHP", gates_, threads);
+    add<History::Slot>(PoolKind::history, "last minutes for the status page", features::status ? History::slots : 0,
+                       threads);
     // One client alone cannot take all places of long targets.
     const size_t target_places = std::min<size_t>(size_t{server.max_connections_per_client} + 1, connections);
     add<uint32_t>(PoolKind::target_places, "places of long targets", target_places, threads);

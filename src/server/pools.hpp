@@ -36,6 +36,8 @@ enum class PoolKind : uint8_t {
     scratch,         // of the FastCGI side, and for a reply's fields on their way
     listing_page,    // where a site lists its folders
     listing_memory,  // names of files
+    backend_counts,  // for each gate
+    history,         // if there is a status page
     target_places,   // free ones, of long targets
     targets,         // of requests
     long_targets,

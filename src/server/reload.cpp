@@ -1,5 +1,6 @@
 // The part of Server that puts another configuration in force while requests run.
 #include "base/features.hpp"
+#include "base/lock.hpp"
 #include "server/server.hpp"
 
 namespace fcgate::server {
@@ -156,6 +157,7 @@ void Server::release(Configuration& unused) {
 }
 
 const Settings* Server::take_unused() {
+    const Lock lock(&status_mutex_);
     for (Configuration& configuration : configurations_) {
         if (!configuration.is_used.load() && configuration.settings != nullptr) {
             const Settings* const unused = configuration.settings;

@@ -59,6 +59,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
 
 Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
     settings_ = &settings;
+    started_at_ = monotonic_ms();
     log_.set_level(settings.server.log_level);
     log_.set_sink(sink, sink_context);
     char name[128] = "";
@@ -210,6 +211,8 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
             .mime = &mime_,
             .endpoints = &endpoints_,
             .finished = {finished_.begin(), finished_.size()},
+            .status = {this, [](void* server, StatusForm form,
+                                TextBuffer& out) { static_cast<Server*>(server)->write_status(form, out); }},
             .machine_name = machine_name_.view(),
             .common = &common_,
             .clients = &clients_,
@@ -394,6 +397,7 @@ void Server::finish() {
         configuration.close_roots();
         configuration.listeners.close_own();
     }
+    pthread_mutex_destroy(&status_mutex_);
     arena_.finish();
     plan_memory_.finish();
 }

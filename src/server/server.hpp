@@ -18,6 +18,7 @@
 #include "files/mime.hpp"
 #include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
+#include "server/status.hpp"
 #include "server/worker.hpp"
 
 namespace fcgate::server {
@@ -56,6 +57,8 @@ class Server {
     [[nodiscard]] Status reload(Settings& next, ServerError& error);
     // Settings that nothing runs under any more and that the caller may have back, once; nullptr: none.
     [[nodiscard]] const Settings* take_unused();
+    // How it is now. Any thread, as long as the server lives.
+    void write_status(StatusForm form, TextBuffer& out);
     // After a failed init(): inherited listeners stay the host's.
     void give_back_inherited() { configurations_[0].listeners.give_back_inherited(); }
     // Ends everything at once and waits for the threads.
@@ -95,6 +98,10 @@ class Server {
     void put_in_force(Configuration& after);
     void release(Configuration& unused);
     [[nodiscard]] Status make_workers(const Pools& pools, ServerError& error);
+    // server_status.cpp
+    void look(Snapshot& snapshot);
+    void look_at_pools(Snapshot& snapshot, const Settings& settings) const;
+    void look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, bool is_spawned);
     void announce(const Configuration& configuration) const;
     static void* thread_main(void* argument);
     void thread_ended();
@@ -130,6 +137,8 @@ class Server {
     Descriptor ended_;
     Text<256> machine_name_;
     Text<limits::path> log_path_;
+    pthread_mutex_t status_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // settings are not given back while it is held
+    int64_t started_at_ = 0;
 };
 
 }  // namespace fcgate::server

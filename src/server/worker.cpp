@@ -82,6 +82,9 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .short_size = pools[PoolKind::targets].size,
                                        .long_texts = bytes(PoolKind::long_targets),
                                        .long_size = pools[PoolKind::long_targets].size};
+    const std::span<fastcgi::BackendCounts> counts =
+        arena.take_array<fastcgi::BackendCounts>(number(PoolKind::backend_counts));
+    history_.init(arena.take_array<History::Slot>(number(PoolKind::history)));
     const std::span<char> heads = bytes(PoolKind::heads);
     const std::span<char> listing_page = bytes(PoolKind::listing_page);
     const std::span<char> listing_memory = bytes(PoolKind::listing_memory);
@@ -108,6 +111,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .upstream = &upstream_,
                                        .mime = setup_.mime,
                                        .endpoints = setup_.endpoints,
+                                       .status = setup_.status,
                                        .clients = setup_.clients,
                                        .spool = &spool_,
                                        .files = &files_,
@@ -117,12 +121,14 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                                        .machine_name = setup_.machine_name,
                                        .path_scratch = path_scratch,
                                        .text_scratch = text_scratch,
+                                       .status_page = scratch,
                                        .listing_memory = listing_memory,
                                        .listing_page = listing_page};
     dispatcher_.init(dispatcher);
     const fastcgi::Upstream::Setup upstream{
         .backends = setup_.backends,
         .log = setup_.log,
+        .counts = counts,
         .timers = &timers_,
         .pages = &pages_,
         .gates = setup_.gates,
@@ -152,6 +158,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                          .handler = dispatcher_.handler(),
                          .watcher = watcher,
                          .finished = setup_.finished,
+                         .counts = &counts_,
                          .connections = connections,
                          .targets = targets,
                          .fields = fields,
@@ -212,8 +219,10 @@ Status Worker::turn(int wait_ms) {
     for (int i = 0; i < count; ++i) {
         handle(events[i].data.u64, events[i].events);
     }
+    int64_t now = 0;
     if (timers_.next() != never) {
-        handle_timers(monotonic_ms());
+        now = monotonic_ms();
+        handle_timers(now);
     }
     engine_.run(mhd_ready_);
     // What PHP is given room for, or what a freed place lets go on, is done before the next wait; not for ever, for a script and a client
@@ -224,6 +233,7 @@ Status Worker::turn(int wait_ms) {
     count_connections();
     let_go();
     seat_waiting();
+    note_history(now);
     if (!listening_ && !stopping_ && !accepting_paused_ && is_open()) {
         arm_listeners(true);
     }
@@ -350,6 +360,7 @@ void Worker::change_over() {
     dispatcher_.use(*next);
     engine_.use(*next->settings, next->presented());
     upstream_.keep_backends(next->gate_mask());
+    upstream_.forget_counts(next->gate_mask() & ~before_->gate_mask());
     for (size_t i = 0; setup_.number == 0 && i < next->settings->backends.size(); ++i) {
         const BackendSettings& backend = next->settings->backends[i];
         setup_.gates[next->gates[i]].resize(backend.workers, backend.queue);
@@ -430,6 +441,17 @@ void Worker::count_connections() {
     if (live != counted_) {
         setup_.common->connections.fetch_add(live - counted_);
         counted_ = live;
+    }
+}
+
+// Whatever has happened in this turn, with the time at which it began.
+void Worker::note_history(int64_t now) {
+    if constexpr (features::status) {
+        newcomers_.set(static_cast<uint32_t>(waiting_.size()));
+        const size_t most = upstream_.take_most_places();
+        if (now != 0) {
+            history_.note(now, counts_.requests.get(), most, upstream_.places());
+        }
     }
 }
 

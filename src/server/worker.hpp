@@ -18,6 +18,7 @@
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
+#include "server/history.hpp"
 #include "server/kept_requests.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
@@ -48,6 +49,7 @@ class Worker {
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
         std::span<const http::FinishedSink> finished;
+        StatusWriter status;
         std::string_view machine_name;
         Common* common = nullptr;
         ClientCounts* clients = nullptr;
@@ -72,6 +74,9 @@ class Worker {
     // How long turn() may wait until something is due; negative: for ever.
     [[nodiscard]] int timeout_ms() const;
 
+    // Any thread, once init() is done; server_status.cpp.
+    void add_to(Snapshot& snapshot, const Configuration& configuration, int64_t now) const;
+
   private:
     [[nodiscard]] Status carve(const Pools& pools, Arena& arena);
     void handle(uint64_t packed, uint32_t events);
@@ -86,6 +91,7 @@ class Worker {
     }
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
+    void note_history(int64_t now);
     void accept_from(size_t listener_number);
     void arm_listeners(bool armed);
     [[nodiscard]] bool accept_from_all();
@@ -112,6 +118,9 @@ class Worker {
     Descriptor epoll_;
     Timers timers_;
     PagePool pages_;
+    http::Counts counts_;
+    Gauge newcomers_;  // that wait
+    History history_;
     http::Engine engine_;
     fastcgi::Upstream upstream_;
     Spool spool_;

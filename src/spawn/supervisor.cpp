@@ -77,6 +77,13 @@ void Supervisor::silent(uint32_t backend) {
     }
 }
 
+Supervisor::Life Supervisor::look(uint32_t backend) const {
+    constexpr std::string_view names[] = {"stopped", "starting", "running", "stopping", "broken"};
+    const Php& php = php_[backend];
+    const Phase phase = php.phase.load();
+    return {names[static_cast<size_t>(phase)], phase == Phase::running, php.starts.get(), php.deaths.get()};
+}
+
 void Supervisor::on_wanted(Timers& timers) {
     start_wanted(monotonic_ms());
     arm(timers);
@@ -109,6 +116,7 @@ void Supervisor::start(uint32_t backend, int64_t now) {
     php.silences = 0;
     php.hangs = false;
     php.phase = Phase::starting;
+    php.starts.add();
     php.started_at = now;
     if (gone_ || !setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)})) {
         spawner_gone();
@@ -177,6 +185,7 @@ void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
         php.phase = Phase::stopped;
         return;
     }
+    php.deaths.add();
     LogLine line(*setup_.log, LogLevel::error);
     line.add(before == Phase::starting ? "PHP did not start: it " : "PHP ");
     add_end(line, report.value);

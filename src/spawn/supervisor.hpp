@@ -42,6 +42,14 @@ class Supervisor {
     void silent(uint32_t backend);
     void answered(uint32_t backend) { php_[backend].silences = 0; }
 
+    struct Life {
+        std::string_view phase;
+        bool is_running;
+        uint64_t starts;
+        uint64_t deaths;  // that were not asked for
+    };
+    [[nodiscard]] Life look(uint32_t backend) const;
+
     // ---- the worker that runs it ----
 
     [[nodiscard]] int fd() const { return setup_.spawner->fd(); }
@@ -60,6 +68,8 @@ class Supervisor {
         std::atomic<bool> hangs{false};
         std::atomic<uint32_t> silences{0};  // in a row
         std::atomic<uint32_t> run{0};
+        Count starts;
+        Count deaths;
         bool is_given_up = false;  // it is ended because nobody answered at its socket
         uint32_t failures = 0;     // in a row
         int64_t not_before = 0;    // of the next start

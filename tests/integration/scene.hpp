@@ -78,6 +78,7 @@ class Scene {
     // A request through PHP on connections of its own is served: nothing is left over from what came before.
     void expect_served(const char* file = __builtin_FILE(), int line = __builtin_LINE());
 
+    [[nodiscard]] int listener() const { return front_listener_; }  // -1: it is a unix socket
     // Listens at nothing: after a failed fcgate_create() an inherited listener is still the host's.
     void listen_nowhere();
 

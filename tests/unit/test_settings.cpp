@@ -283,7 +283,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         const char* text;
     } all[] = {
         {"server.access_log", "/var/log/a", "[server] access_log: not supported yet; leave it off"},
-        {"server.status_path", "/status", "[server] status_path: not supported yet; leave it off"},
         {"server.mime_types", "/etc/mime.types", "[server] mime_types: not supported yet; leave it out"},
         {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
         {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
@@ -292,7 +291,6 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         must_refuse(settings, each.name, each.value, Status::refused, each.text);
     }
     must_set(settings, "server.access_log", "off");
-    must_set(settings, "server.status_path", "off");
     must_set(settings, "server.mime_types", "");
 }
 
@@ -412,6 +410,8 @@ keepalive_timeout = 15s
 stop_timeout = 4s
 error_log = stderr
 log_level = info
+status_path = off
+status_allow =
 
 [backend]
 address = unix:/run/php.sock
@@ -469,6 +469,8 @@ void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::spawn, "backend", "idle_stop", "1m", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "php", "memory_limit 32M", "-Dspawn=disabled");
     check_part_of(features::spool, "site", "spool", "/tmp", "-Dspool=disabled");
+    check_part_of(features::status, "server", "status_path", "/status", "-Dstatus=disabled");
+    check_part_of(features::status, "server", "status_allow", "private", "-Dstatus=disabled");
     check_part_of(features::listing, "site", "listing", "yes", "-Dlisting=disabled");
 }
 

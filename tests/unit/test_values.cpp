@@ -272,6 +272,8 @@ void names_consist_of_what_their_use_allows(void** /*state*/) {
                 {"", "redirect", "redirect /x", "redirect ftp://x/", "redirect http://", "redirect http://x/ y",
                  "redirect http://x/\x01", "other http://x/"});
     check_names(is_log_target, {"stderr", "syslog", "/var/log/x"}, {"", "stdout", "x.log", "./x"});
+    check_names(is_status_path, {"off", "/status", "/a/b.c"},
+                {"", "on", "/", "/status/", "status", "/a/../b", "/a//b"});
     check_names(is_param_name, {"APP_ENV", "_X", "A1"}, {"", "app", "A-B", "A=B", "1A"});
     check_names(is_header_name, {"X-Frame-Options", "x"},
                 {"", "X Y", "X:", "connection", "Content-Length", "transfer-encoding"});

@@ -1,0 +1,61 @@
+// The part of Dispatcher that answers with the status page.
+#include <algorithm>
+
+#include "base/features.hpp"
+#include "http/status_page.hpp"
+#include "server/dispatcher.hpp"
+
+namespace fcgate::server {
+
+// Before endpoints, files and scripts are looked for: while PHP is dead nothing but this may answer.
+bool Dispatcher::is_status_path(const http::Connection& connection, const route::Target& target) {
+    const std::string_view wanted = configuration_of(connection).settings->server.status_path;
+    if (wanted == "off") {
+        return false;
+    }
+    const Result<std::string_view> path = route::normalise_path(target.path, setup_.path_scratch);
+    return path.ok() && path.value() == wanted;
+}
+
+// This machine, and the networks listed. Whom a proxy has brought is in those or is nobody: behind one is the world, wherever it runs.
+bool Dispatcher::may_see_status(const http::Connection& connection) const {
+    const auto& networks = configuration_of(connection).settings->server.status_allow;
+    const Endpoint& asker = connection.asker;
+    return (asker.is_loopback() && !connection.is_proxied) ||
+           std::any_of(networks.begin(), networks.end(),
+                       [&asker](const Network& network) { return network.contains(asker); });
+}
+
+void Dispatcher::show_status(const http::Connection& connection, const RequestHead& head, const route::Target& target,
+                             Reply& reply) {
+    if (!may_see_status(connection)) {
+        refuse(connection, reply, 404, "the status page is not for this address (see `status_allow`)");
+        return;
+    }
+    if (head.method != "GET" && head.method != "HEAD") {
+        refuse(connection, reply, 405, "the status page is only to be read");
+        return;
+    }
+    const StatusForm form = choose_form(target.query, head.field("Accept"));
+    TextBuffer page(setup_.status_page);
+    setup_.status.write(setup_.status.context, form, page);
+    if (!page.ok() || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
+        refuse(connection, reply, 503, "there is no room for the status page");
+        return;
+    }
+    reply.status = 200;
+    reply.body = Reply::Body::copied;
+    reply.length_known = true;
+    reply.length = page.size();
+    // Six fields: there is room.
+    (void)reply.add_field("Content-Type", status_type(form));
+    (void)reply.add_field("Cache-Control", "no-store");
+    (void)reply.add_field("Vary", "Accept");
+    (void)reply.add_field("X-Content-Type-Options", "nosniff");
+    if (form == StatusForm::html) {
+        (void)reply.add_field("Content-Security-Policy", status_policy());
+        (void)reply.add_field("Referrer-Policy", "no-referrer");
+    }
+}
+
+}  // namespace fcgate::server

@@ -1,0 +1,285 @@
+// The form of the status page that people read: one page without scripts, which asks for itself again.
+#include <algorithm>
+#include <initializer_list>
+
+#include "http/library.hpp"
+#include "server/metrics.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+// status_policy() has its SHA-256: whoever changes it changes both. tests/e2e compares them.
+constexpr std::string_view style =
+    ":root{color-scheme:light dark;--p:#fff;--l:#8884;--m:#667;--a:#0a6dc2}"
+    "@media(prefers-color-scheme:dark){:root{--p:#1b1f24;--m:#9aa4b2;--a:#5ab0ff}}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:60rem;background:#8881}"
+    "h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:0 0 .5rem}p,small,th{color:var(--m);margin:0}"
+    "div{display:grid;gap:.75rem;margin:.75rem 0;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr))}"
+    "main{columns:3 18rem;column-gap:.75rem}section{background:var(--p);border:1px solid var(--l);border-radius:.6rem;"
+    "padding:.8rem 1rem;break-inside:avoid}main section{margin-bottom:.75rem}"
+    "b{font-size:1.9rem;font-weight:600;line-height:1.2}small{display:flex;justify-content:space-between}"
+    "svg{display:block;width:100%;height:5rem;margin:.5rem 0 .2rem;border-bottom:1px solid var(--l)}path{fill:var(--a)}"
+    "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400}"
+    "td{text-align:right;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem .7rem}th{padding-left:0}"
+    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}p{overflow-wrap:anywhere}a{color:var(--a)}";
+constexpr std::string_view policy =
+    "default-src 'none'; style-src 'sha256-AustmUgeRkk7RIszd20tAN+Tv/NP8BbPuNkHiEbPUYs='; img-src data:; base-uri "
+    "'none'; form-action 'none'; frame-ancestors "
+    "'none'";
+
+void append_html(TextBuffer& out, std::string_view text) {
+    for (const char c : text) {
+        if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'') {
+            out.append("&#").append_number(static_cast<unsigned char>(c)).append(';');
+        } else {
+            out.append(static_cast<unsigned char>(c) >= ' ' && c != '\x7f' ? c : '?');
+        }
+    }
+}
+
+// Three digits: "4.2 MiB".
+void append_bytes(TextBuffer& out, uint64_t bytes) {
+    constexpr std::string_view units[] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
+    constexpr uint64_t step = 1024;
+    size_t unit = 0;
+    uint64_t tenths = bytes * 10;
+    for (; tenths >= step * 10 && unit + 1 < std::size(units); ++unit) {
+        tenths /= step;
+    }
+    out.append_number(tenths / 10);
+    if (unit > 0 && tenths < 1000) {
+        out.append('.').append_number(tenths % 10);
+    }
+    out.append(units[unit]);
+}
+
+// Its two largest parts: "3 d 4 h".
+void append_time(TextBuffer& out, uint64_t seconds) {
+    struct Unit {
+        std::string_view name;
+        uint64_t seconds;
+    };
+    constexpr Unit units[] = {{" d", 86400}, {" h", 3600}, {" min", 60}, {" s", 1}};
+    size_t first = 0;
+    while (first + 1 < std::size(units) && seconds < units[first].seconds) {
+        ++first;
+    }
+    out.append_number(seconds / units[first].seconds).append(units[first].name);
+    if (first + 1 < std::size(units)) {
+        const Unit& next = units[first + 1];
+        out.append(' ').append_number(seconds % units[first].seconds / next.seconds).append(next.name);
+    }
+}
+
+// The pattern with the numbers in it: '#' as they are, '~' as bytes, '@' as a time in seconds.
+void fill(TextBuffer& out, std::string_view pattern, std::initializer_list<uint64_t> numbers) {
+    const uint64_t* next = numbers.begin();
+    for (const char c : pattern) {
+        switch (c) {
+            case '#':
+                out.append_number(*next++);
+                break;
+            case '~':
+                append_bytes(out, *next++);
+                break;
+            case '@':
+                append_time(out, *next++);
+                break;
+            default:
+                out.append(c);
+        }
+    }
+}
+
+struct Sums {
+    uint64_t places = 0;
+    uint64_t in_use = 0;
+    uint64_t waiting = 0;
+};
+
+[[nodiscard]] Sums sums_of(const Snapshot& snapshot) {
+    Sums sums;
+    for (size_t i = 0; i < snapshot.backend_count; ++i) {
+        sums.places += snapshot.backends[i].places;
+        sums.in_use += snapshot.backends[i].in_use;
+        sums.waiting += snapshot.backends[i].waiting;
+    }
+    return sums;
+}
+
+// A bar for each step; what is highest fills the height, unless `full` says what would.
+void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*what, uint64_t full) {
+    constexpr uint64_t height = 60;
+    uint64_t highest = full;
+    for (const History::Step& step : snapshot.history) {
+        highest = highest > step.*what ? highest : step.*what;
+    }
+    out.append(
+        "<svg viewBox=\"0 0 239 60\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"The last five minutes\">"
+        "<path d=\"");
+    for (size_t i = 0; i < History::steps; ++i) {
+        const uint64_t value = snapshot.history[i].*what;
+        if (value > 0) {
+            // One that is there is seen.
+            const uint64_t bar = 1 + value * (height - 1) / highest;
+            fill(out, "M# 60v-#h3v#z", {4 * i, bar, bar});
+        }
+    }
+    out.append("\"/></svg>");
+}
+
+void write_requests(TextBuffer& out, const Snapshot& snapshot) {
+    constexpr size_t minute = 12;  // steps
+    uint64_t requests = 0;
+    uint64_t highest = 0;
+    for (size_t i = 0; i < History::steps; ++i) {
+        const uint64_t value = snapshot.history[i].requests;
+        requests += i >= History::steps - minute ? value : 0;
+        highest = highest > value ? highest : value;
+    }
+    // The server may be younger.
+    const uint64_t seconds = std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60);
+    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute",
+         {requests / seconds, requests % seconds * 10 / seconds});
+    draw(out, snapshot, &History::Step::requests, 0);
+    fill(out, "<small><span>5 minutes ago</span><span>at most #.# a second</span><span>now</span></small></section>",
+         {highest / 5, highest % 5 * 2});
+}
+
+void write_places(TextBuffer& out, const Snapshot& snapshot, const Sums& sums) {
+    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #", {sums.in_use, sums.places, sums.waiting});
+    draw(out, snapshot, &History::Step::places, sums.places);
+    fill(out, "<small><span>5 minutes ago</span><span>the most in use, of #</span><span>now</span></small></section>",
+         {sums.places});
+}
+
+void append_meter(TextBuffer& out, uint64_t value, uint64_t most) {
+    // Its colour changes when little is left.
+    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>", {value, most, most * 9 / 10});
+}
+
+void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
+    const Snapshot::Backend& backend = snapshot.backends[number];
+    const Snapshot::BackendName& name = snapshot.names[number];
+    out.append("<section><h2>Backend ");
+    append_html(out, name.name);
+    out.append("</h2><p>");
+    append_html(out, name.address);
+    out.append("</p>");
+    append_meter(out, backend.in_use, backend.places);
+    fill(out,
+         "<table><tr><th>Places in use<td># of #<tr><th>by event streams<td>#<tr><th>Waiting<td># of #"
+         "<tr><th>most that ever did<td>#<tr><th>Refused for want of a place<td>#<tr><th>Kept connections used<td>#"
+         "<tr><th>Fresh ones<td>#<tr><th>Parked now<td>#",
+         {backend.in_use, backend.places, backend.streams, backend.waiting, backend.queue, backend.most_waiting,
+          backend.refused, backend.opened[0], backend.opened[1], backend.parked});
+    if (!name.php.empty()) {
+        out.append("<tr><th>PHP, started by fcgate<td>");
+        append_html(out, name.php);
+        fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#", {backend.php_starts, backend.php_deaths});
+    }
+    constexpr auto& ends = fastcgi::BackendCounts::wait_ends;
+    for (size_t i = 0; i <= ends.size(); ++i) {
+        if (backend.waits[i] != 0) {
+            fill(out,
+                 i == 0            ? "<tr><th>Waited not at all<td>#"
+                 : i < ends.size() ? "<tr><th>Waited up to # ms<td>#"
+                                   : "<tr><th>Waited longer than # ms<td>#",
+                 {i == 0 ? backend.waits[0] : ends[i < ends.size() ? i : i - 1], backend.waits[i]});
+        }
+    }
+    for (size_t i = 0; i < fastcgi::fault_count; ++i) {
+        if (backend.faults[i] != 0) {
+            out.append("<tr><th>").append(fastcgi::text_of(static_cast<fastcgi::Fault>(i)).code);
+            fill(out, "<td>#", {backend.faults[i]});
+        }
+    }
+    out.append("</table></section>");
+}
+
+void write_answers(TextBuffer& out, const Snapshot::Totals& totals) {
+    fill(out, "<section><h2>Answers</h2><table>", {});
+    for (size_t i = 1; i <= totals.answers.size(); ++i) {
+        const size_t number = i % totals.answers.size();
+        if (totals.answers[number] != 0) {
+            out.append("<tr><th>");
+            fill(out, number == 0 ? "No answer of ours" : "#xx", {number});
+            fill(out, "<td>#", {totals.answers[number]});
+        }
+    }
+    fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>",
+         {totals.received, totals.sent});
+    for (size_t i = 0; i < totals.pages.size(); ++i) {
+        if (totals.pages[i] != 0) {
+            out.append("<tr><th>").append(http::page_words(i));
+            fill(out, "<td>#", {totals.pages[i]});
+        }
+    }
+    fill(out, "<tr><th>No valid HTTP<td>#<tr><th>Connections turned away<td>#</table></section>",
+         {totals.parser_refusals, totals.turned_away});
+}
+
+void write_connections(TextBuffer& out, const Snapshot& snapshot) {
+    const Snapshot::Totals& totals = snapshot.totals;
+    const auto& states = totals.connections;
+    fill(out,
+         "<section><h2>Connections</h2><table><tr><th>Idle<td>#<tr><th>Sending a request<td>#<tr><th>Waiting for an "
+         "answer<td>#"
+         "<tr><th>Fetching an answer<td>#<tr><th>At most so far<td># of #<tr><th>Waiting for a place<td>#"
+         "<tr><th>Accepted<td>#</table></section>",
+         {states[0], states[1] + states[2], states[3], states[4], snapshot.pools[Snapshot::connections].most,
+          snapshot.pools[Snapshot::connections].count, totals.newcomers, totals.accepted});
+}
+
+void write_memory(TextBuffer& out, const Snapshot& snapshot) {
+    const Snapshot::Totals& totals = snapshot.totals;
+    out.append("<section><h2>Memory</h2>");
+    append_meter(out, totals.memory, totals.most_memory);
+    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>", {totals.memory, totals.most_memory});
+    fill(out, totals.ceiling == 0 ? "No ceiling<td>" : "Ceiling<td>~", {totals.ceiling});
+    fill(out,
+         "<tr><th>Bodies in files<td>~<tr><th>Log lines left out<td>#</table></section><section><h2>Pools</h2><table>"
+         "<tr><th>of<td>now<td>most<td>size",
+         {totals.spooled, totals.log_lines_lost});
+    for (size_t i = 0; i < snapshot.pools.size(); ++i) {
+        const Snapshot::Pool& pool = snapshot.pools[i];
+        out.append("<tr><th>");
+        for (const char c : pool_name(i)) {
+            out.append(c == '_' ? ' ' : c);
+        }
+        fill(out, "<td>#<td>#<td>#", {pool.in_use, pool.most, pool.count});
+    }
+    out.append("</table></section>");
+}
+
+}  // namespace
+
+std::string_view status_policy() {
+    return policy;
+}
+
+void write_html(const Snapshot& snapshot, TextBuffer& out) {
+    const Sums sums = sums_of(snapshot);
+    out.append(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
+        "content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"refresh\" content=\"5\">"
+        "<link rel=\"icon\" href=\"data:,\"><title>fcgate: ");
+    fill(out, "# of # PHP places in use</title><style>", {sums.in_use, sums.places});
+    out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd ");
+    append_html(out, http::libmicrohttpd_version());
+    fill(out, ", up for @</p><div>", {snapshot.totals.uptime_ms / 1000});
+    write_requests(out, snapshot);
+    write_places(out, snapshot, sums);
+    out.append("</div><main>");
+    for (size_t i = 0; i < snapshot.backend_count; ++i) {
+        write_backend(out, snapshot, i);
+    }
+    write_answers(out, snapshot.totals);
+    write_connections(out, snapshot);
+    write_memory(out, snapshot);
+    out.append(
+        "</main><p>Also as <a href=\"?json\">JSON</a> and for <a href=\"?prometheus\">Prometheus</a>.</p></html>\n");
+}
+
+}  // namespace fcgate::server

@@ -1,0 +1,71 @@
+"""fcgate's status page in a browser: on a phone and on a desk, with its style and without a script."""
+
+import unittest
+
+import processes
+import wire
+from webdriver import Browser
+
+
+class Status(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.fcgate = cls.browser = None
+        cls.addClassCleanup(cls.end)
+        root = processes.new_folder('status')
+        (root / 'index.html').write_text('hello')
+        home = processes.new_folder('status-fcgate')
+        port = processes.free_port()
+        cls.fcgate = processes.Fcgate(home, '\n'.join([
+            '[server]', f'listen = 127.0.0.1:{port}', 'status_path = /status',
+            *([f'user = {processes.account().pw_name}'] if processes.is_root else []),
+            '[backend]', f'address = unix:{home}/name-that-has-to-be-broken.sock',
+            '[backend another-one]', f'address = 127.0.0.1:{processes.free_port()}',
+            '[site]', f'root = {root}', '']), port).start()
+        cls.browser = Browser(processes.new_folder('browser')).start()
+
+    @classmethod
+    def end(cls):
+        for process in (cls.browser, cls.fcgate):
+            if process:
+                process.end()
+
+    @classmethod
+    def logs(cls):
+        return '\n'.join(f'  | fcgate: {line}' for line in cls.fcgate.log().splitlines()[-25:]) if cls.fcgate else ''
+
+    def open(self, width, height, scheme='light'):
+        self.browser.devtools('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': scheme}])
+        self.browser.devtools('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1,
+                              mobile=width < 600)
+        self.browser.open(f'http://127.0.0.1:{self.fcgate.port}/status')
+
+    def test_fits_every_screen(self):
+        for _ in range(3):
+            wire.ask(self.fcgate.port, 'GET', '/')
+        for width, height in ((320, 640), (390, 844), (1280, 800)):
+            with self.subTest(width=width):
+                self.browser.console()
+                self.open(width, height)
+                wide = self.browser.script('return document.documentElement.scrollWidth')
+                self.assertLessEqual(wide, width, 'it has to be pushed sideways')
+                # The policy lets its style in, and there is nothing else to complain about.
+                self.assertEqual(self.browser.script('return getComputedStyle(document.querySelector("meter")).width') == '0px', False)
+                self.assertNotEqual(self.browser.script('return getComputedStyle(document.querySelector("section")).borderRadius'), '0px')
+                self.assertEqual(self.browser.console(), [])
+                self.assertEqual(self.browser.script('return document.querySelectorAll("section").length'), 9)
+
+    def test_light_and_dark(self):
+        colours = set()
+        for scheme in ('light', 'dark'):
+            self.open(390, 844, scheme)
+            colours.add(self.browser.script('return getComputedStyle(document.querySelector("section")).backgroundColor'))
+        self.assertEqual(len(colours), 2)
+
+    def test_numbers_for_people(self):
+        wire.ask(self.fcgate.port, 'GET', '/nothing')
+        self.open(1280, 800)
+        text = self.browser.script('return document.body.innerText')
+        for part in ('a second in the last minute', 'of 8 in use; waiting: 0', '404 Not Found', 'Backend another-one', 'Places in use'):
+            self.assertIn(part, text)
+        self.assertEqual(self.browser.script('return document.querySelector("meta[http-equiv=refresh]").content'), '5')
