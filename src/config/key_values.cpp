@@ -425,7 +425,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             return;
         }
         case Type::unbuilt:
-            out.append(key.only);
+            out.append(key.only != nullptr ? key.only : "");
             return;
     }
 }

@@ -65,7 +65,7 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.error_log", "stderr"},
         {"server.log_level", "info"},
         {"server.access_log", "off"},
-        {"server.status_path", "off"},
+        {"server.status_path", features::status ? "off" : ""},
         {"server.mime_types", ""},
     };
     for (const auto& each : all) {
