@@ -361,7 +361,7 @@ typedef struct fcgate_finished {
     unsigned status;    /* of the reply */
     int is_whole;       /* 1: all of the reply is with the kernel; 0: the client has left, or the reply was cut off */
     unsigned long long bytes; /* of the reply's body, without what frames it; of one that is not whole, at most */
-    long long duration_ms;    /* from the end of the request's head to the end of the reply */
+    long long duration_ms;    /* from the first byte of the request's head to the end of the reply */
 } fcgate_finished;
 
 /* Gets a request that is over; `finished` and all text in it are valid during the call. */

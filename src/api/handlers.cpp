@@ -75,18 +75,21 @@ int fcgate_on_finished(fcgate_server* server, fcgate_finished_callback callback,
     }
     server->finished = callback;
     server->finished_context = context;
-    fcgate::http::FinishedSink sink;
+    fcgate::FinishedSink sink;
     sink.context = server;
-    sink.call = [](void* own, const fcgate::http::Finished& request) {
+    sink.call = [](void* own, const fcgate::Finished& request) {
         const auto* const told = static_cast<const fcgate_server*>(own);
+        if (!request.is_answered) {
+            return;
+        }
         fcgate::Text<64> client;
-        request.client.print_address(client);
-        const fcgate_finished finished = {client.c_str(),     request.method.data(),    request.target.data(),
-                                          request.status,     request.is_whole ? 1 : 0, request.bytes,
-                                          request.duration_ms};
+        request.asker.print_address(client);
+        const fcgate_finished finished = {client.c_str(),    request.method.data(),    request.target.data(),
+                                          request.status,    request.is_whole ? 1 : 0, request.bytes,
+                                          request.request_ms};
         told->finished(told->finished_context, &finished);
     };
-    return result_of(server->server.add_finished(sink));
+    return server->server.finished().add(sink) ? FCGATE_OK : FCGATE_INVALID;
 }
 
 const char* fcgate_request_method(const fcgate_request* request) {

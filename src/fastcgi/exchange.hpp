@@ -10,6 +10,7 @@
 #include "fastcgi/params.hpp"
 #include "fastcgi/request_stream.hpp"
 #include "fastcgi/response_stream.hpp"
+#include "http/finished.hpp"
 
 namespace fcgate::fastcgi {
 
@@ -30,9 +31,10 @@ struct ExchangeOwner {
 
 struct ExchangeStart {
     ExchangeOwner owner;
-    uint32_t connection = 0;   // of the client: number of its Delivery
-    uint32_t site = 0;         // for the owner
-    uint32_t script_memo = 0;  // for the owner
+    BackendTrace* trace = nullptr;  // of the request, as long as the owner is there
+    uint32_t connection = 0;        // of the client: number of its Delivery
+    uint32_t site = 0;              // for the owner
+    uint32_t script_memo = 0;       // for the owner
     uint32_t backend = 0;
     uint64_t client_key = 0;
     uint64_t body_length = 0;
@@ -60,6 +62,8 @@ struct Exchange {
     uint32_t generation;
     uint32_t next_free;
     bool live;
+
+    [[nodiscard]] bool is_timed() const { return start.trace != nullptr && start.trace->is_timed; }
 
     Phase phase = Phase::collecting;
     Upstream* upstream = nullptr;  // whose it is

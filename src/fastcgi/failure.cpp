@@ -59,6 +59,9 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
 void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number) const {
     counts_of(exchange).faults[static_cast<size_t>(fault)].add();
     const FaultText& text = text_of(fault);
+    if (exchange.start.trace != nullptr) {
+        exchange.start.trace->code = text.code;
+    }
     const bool ours = text.status == 503 || text.status == 431 || fault == Fault::app_status;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());

@@ -31,6 +31,9 @@ void Upstream::ask_for_place(Exchange& exchange) {
             exchange.phase = Exchange::Phase::queued;
             exchange.ticket = answer.ticket;
             exchange.queued_at = monotonic_ms();
+            if (exchange.is_timed()) {
+                exchange.start.trace->queue(exchange.queued_at);
+            }
             setup_.timers->set(exchange.timer, exchange.queued_at + backend_of(exchange).queue_timeout_ms);
             if (answer.yield_worker != no_slot) {
                 setup_.post.yield(setup_.post.context, answer.yield_worker, number);
@@ -64,6 +67,9 @@ void Upstream::take_place(Exchange& exchange, uint32_t link_slot) {
 }
 
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
+    if (exchange.is_timed()) {
+        exchange.start.trace->place(monotonic_ms());
+    }
     if (link_slot != no_slot && !exchange.start.is_safe) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
         // goes on a fresh connection.

@@ -121,9 +121,16 @@ void Upstream::remove_work(size_t at) {
     --work_count_;
 }
 
+void Upstream::end_trace(const Exchange& exchange) {
+    if (exchange.is_timed()) {
+        exchange.start.trace->end(monotonic_ms());
+    }
+}
+
 // Leaves gate, connection and clock, wherever the exchange stands.
 void Upstream::detach(Exchange& exchange, bool keep_link) {
     Timers::cancel(exchange.timer);
+    end_trace(exchange);
     switch (exchange.phase) {
         case Exchange::Phase::queued:
             // When cancel() comes too late the grant finds the exchange gone from the queue and passes it on.
@@ -159,6 +166,8 @@ void Upstream::end(Exchange& exchange) {
 }
 
 void Upstream::close(Exchange& exchange) {
+    end_trace(exchange);
+    exchange.start.trace = nullptr;
     const bool is_active = exchange.phase == Exchange::Phase::active && !stopping_;
     const bool is_served = exchange.request.is_finished() && exchange.response.is_all_there();
     if (is_active && (is_served || may_finish(exchange))) {

@@ -167,6 +167,7 @@ class Upstream {
     [[nodiscard]] bool may_finish(const Exchange& exchange) const;
     void end(Exchange& exchange);
     void detach(Exchange& exchange, bool keep_link);
+    static void end_trace(const Exchange& exchange);
     void put_on_worklist(Exchange& exchange);
     void remove_work(size_t at);
     [[nodiscard]] BackendCounts& counts_of(const Exchange& exchange) const {

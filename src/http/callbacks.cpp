@@ -126,7 +126,8 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
         // The request came with the one before it: no event has told.
         engine->enter(*connection, Connection::Stage::head);
         engine->set_active(*connection, true);
-        engine->arm(*connection, monotonic_ms() + engine->setup_.settings->server.header_timeout_ms);
+        connection->trace.since = monotonic_ms();
+        engine->arm(*connection, connection->trace.since + engine->setup_.settings->server.header_timeout_ms);
     }
     return connection;
 }

@@ -11,6 +11,7 @@
 #include "base/endpoint.hpp"
 #include "base/slots.hpp"
 #include "base/timers.hpp"
+#include "http/finished.hpp"
 #include "http/message.hpp"
 #include "http/targets.hpp"
 
@@ -30,6 +31,7 @@ struct Newcomer {
     bool is_operator = false;  // may have a place that is reserved
     bool is_tls = false;       // came to a listener that speaks TLS
     int64_t due = 0;           // when it has waited for long enough
+    int64_t since = 0;         // when it was accepted; 0: now
 };
 
 struct Connection {
@@ -70,7 +72,6 @@ struct Connection {
     bool was_unread = false;    // at the last look bytes of the body waited to be read
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`
-    uint16_t status = 0;        // of the answer, once there is one
     int fd = -1;
     MHD_Connection* mhd = nullptr;
     Engine* engine = nullptr;  // whose it is
@@ -96,9 +97,8 @@ struct Connection {
     Handle spooled;                  // ... the same
     Handle kept;                     // ... the same
     MHD_Response* held = nullptr;    // the reply, while the body that it does not need is read
-    uint64_t body_size = 0;          // of the answer's body; of a stream what was sent so far
-    int64_t head_time = 0;           // when the head was there
     uint32_t cached_file = no_slot;  // ... and the same
+    Trace trace;                     // of the present request
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
 };

@@ -151,11 +151,11 @@ void Engine::add(const Newcomer& newcomer) {
     connection->exchange = connection->spooled = connection->kept = Handle();
     connection->cached_file = no_slot;
     connection->held = nullptr;
-    connection->status = 0;
     connection->method = {};
+    connection->trace = Trace();
 
     const int64_t now = monotonic_ms();
-    connection->idle_since = now;
+    connection->idle_since = connection->trace.since = now;
     adding_ = connection;
     bool added = false;
     {
@@ -184,15 +184,24 @@ void Engine::add(const Newcomer& newcomer) {
     arm(*connection, now + setup_.settings->server.header_timeout_ms);
 }
 
-void Engine::turn_away(int fd, bool is_tls) {
+void Engine::turn_away(const Newcomer& newcomer, std::string_view code) {
     static constexpr std::string_view answer =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    if (!is_tls) {
-        (void)::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    constexpr uint16_t status = 503;
+    if (!newcomer.is_tls) {
+        (void)::send(newcomer.fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    lingering_.take(newcomer.fd);
+    close(newcomer.fd);
+    if (is_listened_to()) {
+        Finished finished{.client = newcomer.client, .asker = newcomer.client};
+        finished.status = status;
+        finished.now = monotonic_ms();
+        finished.request_ms = newcomer.since != 0 ? finished.now - newcomer.since : 0;
+        finished.cause = code;
+        setup_.finished->tell(finished);
     }
     setup_.counts->turned_away.add();
-    lingering_.take(fd);
-    close(fd);
 }
 
 void Engine::wake(Connection& connection) {
@@ -272,7 +281,8 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
         enter(*connection, Connection::Stage::head);
-        arm(*connection, monotonic_ms() + setup_.settings->server.header_timeout_ms);
+        connection->trace.since = monotonic_ms();
+        arm(*connection, connection->trace.since + setup_.settings->server.header_timeout_ms);
     }
 }
 
@@ -296,9 +306,9 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     }
     note_answer(connection, status, true);
     connection.refused = true;
-    connection.status = status;
-    connection.body_size = page.length;
     connection.hung_up = connection.gone = true;
+    connection.trace.status = status;
+    connection.trace.sent = connection.is_head || connection.is_tls ? 0 : page.length;
 }
 
 // libmicrohttpd closes when it is told that the body is not wanted; what the client still sends is drained.

@@ -65,7 +65,7 @@ class Engine {
         int epoll_fd = -1;
         RequestHandler handler;
         ConnectionWatcher watcher;
-        std::span<const FinishedSink> finished;
+        const FinishedSinks* finished = nullptr;
         Counts* counts = nullptr;
         std::span<Connection> connections;
         Targets::Setup targets;
@@ -92,7 +92,9 @@ class Engine {
     // Takes a fresh socket over, which is closed in any case of failure.
     void add(const Newcomer& newcomer);
     // Answers 503 to a fresh socket and closes it, behind what it has sent meanwhile.
-    void turn_away(int fd, bool is_tls);
+    void turn_away(const Newcomer& newcomer, std::string_view code);
+    // Somebody wants to hear of requests that are over.
+    [[nodiscard]] bool is_listened_to() const { return setup_.finished->any(); }
     [[nodiscard]] bool is_full() const { return connections_.full(); }
     // A connection may be idle or too slow, whose place a newcomer could have.
     [[nodiscard]] bool may_evict() const { return may_evict_; }
@@ -194,12 +196,12 @@ class Engine {
     [[nodiscard]] bool begin_with_body(Connection& connection);
     [[nodiscard]] Outcome ask(Connection& connection);
     void complete(Connection& connection, bool is_refused);
-    void tell_finished(const Connection& connection, int64_t now) const;
     void note_answer(Connection& connection, uint16_t status, bool is_page);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
     // `code`: of http/reason.hpp; empty: that of the status.
-    void log_refusal(const Connection& connection, uint16_t status, std::string_view words, std::string_view code = {});
+    void log_refusal(Connection& connection, uint16_t status, std::string_view words, std::string_view code = {});
+    void tell_finished(const Connection& connection, int64_t now) const;
 
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);
@@ -207,6 +209,8 @@ class Engine {
     [[nodiscard]] bool send_held(Connection& connection);
     static void drop_held(Connection& connection);
     [[nodiscard]] bool fits(const Reply& reply) const;
+    void note_reply(Connection& connection, const Reply& reply, bool is_bodiless);
+    [[nodiscard]] static uint64_t sent_bytes(const Connection& connection);
     [[nodiscard]] bool take_fields(Connection& connection, const Reply& reply);
     void give_back_fields(Connection& connection);
     [[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection);

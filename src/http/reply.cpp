@@ -2,12 +2,14 @@
 #include <microhttpd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
 
 #include "http/callbacks.hpp"
 #include "http/footprint.hpp"
+#include "http/progress.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
 
@@ -170,7 +172,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         good = good && add_field(response, field);
     }
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
-    connection.body_size = bodiless || reply.body == Reply::Body::stream ? 0 : reply.length;
+    note_reply(connection, reply, bodiless);
     connection.has_page = reply.body == Reply::Body::page;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
         connection.held = response;
@@ -186,10 +188,41 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     return send(connection, reply.status, response);
 }
 
+// For Finished. What comes through a reader is counted there.
+void Engine::note_reply(Connection& connection, const Reply& reply, bool is_bodiless) {
+    Trace& trace = connection.trace;
+    if (reply.body == Reply::Body::page && trace.cause.empty() && trace.backend.code.empty()) {
+        // Nothing that fcgate refuses is without a line and a code.
+        log_refusal(connection, reply.status, "answered with a page of its own");
+    }
+    const bool is_stream = reply.body == Reply::Body::stream;
+    trace.length = is_bodiless || is_stream ? 0 : reply.length;
+    // What a socket takes at once needs no measuring.
+    constexpr uint64_t least_measured = 16384;
+    if (trace.length > least_measured && is_listened_to()) {
+        const SendProgress progress = send_progress(connection.fd);
+        trace.is_measured = progress.is_count;
+        trace.socket_sent = progress.bytes;
+    }
+}
+
+// libmicrohttpd does not tell how much of a reply it has sent. Of one that was cut off it is what the client's side has taken of the
+// connection meanwhile, as far as that is known.
+uint64_t Engine::sent_bytes(const Connection& connection) {
+    const Trace& trace = connection.trace;
+    if (trace.length == 0 || connection.sent_all) {
+        return trace.length + trace.sent;
+    }
+    const SendProgress progress = trace.is_measured ? send_progress(connection.fd) : SendProgress();
+    return progress.is_count && progress.bytes > trace.socket_sent
+               ? std::min(trace.length, progress.bytes - trace.socket_sent)
+               : 0;
+}
+
 // Takes the response. nullptr: it could not be made.
 bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response) {
     enter(connection, Connection::Stage::replying);
-    connection.status = status;
+    connection.trace.status = status;
     const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
     if (response != nullptr) {
         MHD_destroy_response(response);
@@ -234,8 +267,8 @@ ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
     for (;;) {
         connection.woken = false;
         const ptrdiff_t count = connection.reader.read(connection.reader.context, room);
+        connection.trace.sent += count > 0 ? static_cast<uint64_t>(count) : 0;
         if (count != 0 || is_left(connection)) {
-            connection.body_size += count > 0 ? static_cast<size_t>(count) : 0;
             setup_.counts->sent.add(count > 0 ? static_cast<uint64_t>(count) : 0);
             return count != 0 ? count : BodyReader::failed;
         }

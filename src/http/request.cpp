@@ -87,7 +87,6 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.is_https = connection.is_tls;
     connection.is_proxied = false;
     connection.body_expected = connection.body_seen = 0;
-    connection.head_time = monotonic_ms();
     if (connection.kept_target.status == Status::too_large) {
         return refuse(connection, 414, "the request target is longer than 8192 bytes, or half of `connection_memory`");
     }
@@ -215,7 +214,7 @@ void Engine::note_answer(Connection& connection, uint16_t status, bool is_page) 
 void Engine::complete(Connection& connection, bool is_refused) {
     if (connection.sent_all) {
         // What was streamed has been counted as it went.
-        setup_.counts->sent.add(connection.reader.read == nullptr ? connection.body_size : 0);
+        setup_.counts->sent.add(connection.trace.length);
     } else if (!connection.is_answered) {
         setup_.counts->answers[0].add();
     }
@@ -233,6 +232,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
         line.add(": ").text().append_escaped(connection.target(), 128);
         line.add(": refused by the HTTP parser").add_reason(reason_code("parser-refused")).send();
         setup_.counts->parser_refusals.add();
+        connection.trace.cause = reason_code("parser-refused");
     }
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
         log_refusal(connection, 0, "its body was refused by the HTTP parser", reason_code("parser-refused"));
@@ -240,10 +240,10 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
     drop_held(connection);
     const int64_t now = monotonic_ms();
-    if (connection.status != 0) {
+    if (is_listened_to()) {
         tell_finished(connection, now);
     }
-    connection.status = 0;
+    connection.trace = Trace();
     connection.method = {};
     connection.begun = false;
     connection.served = true;
@@ -261,26 +261,17 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
 }
 
-void Engine::tell_finished(const Connection& connection, int64_t now) const {
-    const bool has_head = !connection.method.empty();
-    const Finished finished{.client = connection.asker,
-                            .method = has_head ? connection.method : "",
-                            .target = connection.target().empty() ? "" : connection.target(),
-                            .status = connection.status,
-                            .bytes = connection.body_size,
-                            .duration_ms = has_head ? now - connection.head_time : 0,
-                            .is_whole = connection.sent_all};
-    for (const FinishedSink& sink : setup_.finished) {
-        sink.call(sink.context, finished);
-    }
-}
-
 void Engine::closed(Connection& connection) {
     // libmicrohttpd may refuse a head before it lets its target be seen.
     // Of a secure connection it may have read the end of TLS, or a handshake that failed.
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_ && !connection.is_tls) {
         log_refusal(connection, 0, "refused by the HTTP parser", reason_code("parser-refused"));
         setup_.counts->parser_refusals.add();
+    }
+    // What had no target yet is not completed.
+    const bool is_told = connection.stage == Connection::Stage::head && !connection.trace.cause.empty();
+    if (is_told && is_listened_to()) {
+        tell_finished(connection, monotonic_ms());
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
     const bool is_unread = connection.refused || (!connection.hung_up && has_unread(connection.fd));
@@ -292,7 +283,50 @@ void Engine::closed(Connection& connection) {
     give_back(connection);
 }
 
-void Engine::log_refusal(const Connection& connection, uint16_t status, std::string_view words, std::string_view code) {
+// Views of what libmicrohttpd holds of the request's head, which is there until it is told that the request is over.
+void Engine::tell_finished(const Connection& connection, int64_t now) const {
+    const auto field = [&connection](const char* name, size_t size) {
+        const char* value = nullptr;
+        size_t length = 0;
+        const bool has_head = !connection.method.empty();
+        return has_head &&
+                       MHD_lookup_connection_value_n(connection.mhd, MHD_HEADER_KIND, name, size, &value, &length) ==
+                           MHD_YES &&
+                       value != nullptr
+                   ? trim({value, length})
+                   : std::string_view();
+    };
+    const Trace& trace = connection.trace;
+    const bool is_refused_unseen = trace.status == 0 && trace.cause == reason_code("parser-refused");
+    Finished finished{.client = connection.client, .asker = connection.asker};
+    finished.site = trace.site;
+    finished.method = connection.method.empty() ? "" : connection.method;
+    finished.target = connection.target().empty() ? "" : connection.target();
+    if (!connection.method.empty()) {
+        finished.version = connection.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1";
+    }
+    finished.user_agent = field("User-Agent", 10);
+    finished.referer = field("Referer", 7);
+    // libmicrohttpd does not tell with which status it refuses a request; most often it is this one.
+    finished.status = trace.status != 0 ? trace.status : (is_refused_unseen ? uint16_t{400} : Finished::client_left);
+    finished.is_answered = trace.status != 0;
+    finished.is_whole = connection.sent_all && trace.status != 0;
+    finished.bytes = sent_bytes(connection);
+    finished.now = now;
+    finished.request_ms = now - trace.since;
+    finished.backend_ms = trace.backend.backend_ms;
+    finished.queue_ms = trace.backend.queue_ms;
+    finished.backend = trace.backend.name;
+    finished.cause = !trace.cause.empty() ? trace.cause : trace.backend.code;
+    if (!finished.is_whole && finished.cause.empty()) {
+        finished.cause = aborting_ ? reason_code("stopping") : reason_code("client-left");
+    }
+    setup_.finished->tell(finished);
+}
+
+void Engine::log_refusal(Connection& connection, uint16_t status, std::string_view words, std::string_view code) {
+    code = code.empty() ? code_of(status) : code;
+    connection.trace.cause = code;
     LogLine line(*setup_.log, LogLevel::info);
     connection.asker.print_address(line.text());
     line.add(": ");
@@ -304,7 +338,7 @@ void Engine::log_refusal(const Connection& connection, uint16_t status, std::str
     if (status != 0) {
         line.add_number(status).add(": ");
     }
-    line.add(words).add_reason(code.empty() ? code_of(status) : code).send();
+    line.add(words).add_reason(code).send();
 }
 
 }  // namespace fcgate::http

@@ -53,7 +53,7 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
             list_folder(connection, head, reply);
             break;
         case route::Decision::Kind::redirect:
-            redirect(reply);
+            redirect(connection, reply);
             break;
         case route::Decision::Kind::refuse:
             refuse(connection, reply, decision.status, decision.reason);
@@ -92,6 +92,7 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
     }
     route_.site = site.value();
     route_.root = &configuration.sites[route_.site].root;
+    connection.trace.site = site_settings().name;
     identify(connection, head);
     if (!route::may_ask(site_settings(), head.client)) {
         refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)");

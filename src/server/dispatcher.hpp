@@ -112,7 +112,7 @@ class Dispatcher {
     // dispatcher_script.cpp
     [[nodiscard]] http::Outcome begin_script(http::Connection& connection, const RequestHead& head, Reply& reply);
     // False when the reply is a refusal: a link leads out of the root.
-    [[nodiscard]] bool may_run(const http::Connection& connection, Reply& reply);
+    [[nodiscard]] bool may_run(http::Connection& connection, Reply& reply);
     [[nodiscard]] http::Outcome open_exchange(http::Connection& connection, const RequestHead& head,
                                               uint64_t body_length, Reply& reply);
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
@@ -125,7 +125,7 @@ class Dispatcher {
     void spool(http::Connection& connection, SpooledBody& body, std::span<const char> bytes);
     [[nodiscard]] http::Outcome begin_spooled(http::Connection& connection, const SpooledBody& body, Reply& reply);
     [[nodiscard]] bool feed_spooled(SpooledBody& body, fastcgi::Exchange& exchange);
-    [[nodiscard]] uint16_t log_spooling(const http::Connection& connection, size_t site, Status status);
+    [[nodiscard]] uint16_t log_spooling(http::Connection& connection, size_t site, Status status);
     [[nodiscard]] SpooledBody* spooled(const http::Connection& connection) {
         return has_spool ? setup_.spool->find(connection.spooled) : nullptr;
     }
@@ -138,7 +138,7 @@ class Dispatcher {
     };
     [[nodiscard]] bool find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file);
     [[nodiscard]] bool send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
-    void log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status);
+    void log_named_file(http::Connection& connection, const NamedFile& file, uint16_t status);
 
     // dispatcher_status.cpp
     [[nodiscard]] bool is_status_path(const http::Connection& connection, const route::Target& target);
@@ -149,15 +149,15 @@ class Dispatcher {
     // dispatcher_files.cpp
     [[nodiscard]] bool find_cached(const http::Connection& connection, const RequestHead& head);
     void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);
-    void list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply);
+    void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault; empty: that of the status.
-    void refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
+    void refuse(http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
                 std::string_view code = {});
-    void refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply);
-    void redirect(Reply& reply);
-    void redirect_to_https(const http::Connection& connection, Reply& reply);
+    void refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply);
+    void redirect(http::Connection& connection, Reply& reply);
+    void redirect_to_https(http::Connection& connection, Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
-    void log_refusal(const http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
+    void log_refusal(http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
                      std::string_view code = {});
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {

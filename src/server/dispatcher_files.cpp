@@ -61,10 +61,11 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
             (void)page.add_field(field.name, field.value);
         }
         reply = page;
+        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it");
     }
 }
 
-void Dispatcher::list_folder(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+void Dispatcher::list_folder(http::Connection& connection, const RequestHead& head, Reply& reply) {
     if constexpr (!features::listing) {
         return;  // nothing is decided so
     }
@@ -93,7 +94,7 @@ void Dispatcher::list_folder(const http::Connection& connection, const RequestHe
     (void)reply.add_field("Cache-Control", "no-cache");
 }
 
-void Dispatcher::redirect(Reply& reply) {
+void Dispatcher::redirect(http::Connection& connection, Reply& reply) {
     TextBuffer location(setup_.text_scratch);
     route::append_encoded_path(location, route_.decision.path);
     location.append('/');
@@ -102,12 +103,12 @@ void Dispatcher::redirect(Reply& reply) {
     }
     reply.status = 308;
     if (!location.ok() || !reply.add_field("Location", location.view())) {
-        http::reply_with_status(reply, 414);
+        refuse(connection, reply, 414, "the target is too long to be redirected");
     }
 }
 
 // To the first secure listener with a port, under the name that was asked for.
-void Dispatcher::redirect_to_https(const http::Connection& connection, Reply& reply) {
+void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     constexpr uint16_t usual = 443;
     if (route_.host.name.empty()) {
         refuse(connection, reply, 400, "no Host to redirect to (see `redirect_https`)");
@@ -131,11 +132,11 @@ void Dispatcher::redirect_to_https(const http::Connection& connection, Reply& re
     }
     reply.status = 308;
     if (!location.ok() || !reply.add_field("Location", location.view())) {
-        http::reply_with_status(reply, 414);
+        refuse(connection, reply, 414, "the target is too long to be redirected");
     }
 }
 
-void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
+void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
                         std::string_view code) {
     http::reply_with_status(reply, status);
     // After a head that breaks the rules nothing on this connection can be trusted.
@@ -146,22 +147,19 @@ void Dispatcher::refuse(const http::Connection& connection, Reply& reply, uint16
     log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, words, code);
 }
 
-void Dispatcher::log_refusal(const http::Connection& connection, LogLevel level, uint16_t status,
-                             std::string_view words, std::string_view code) {
+void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
+                             std::string_view code) {
+    code = code.empty() ? http::code_of(status) : code;
+    connection.trace.cause = code;
     LogLine line(*setup_.log, level);
     connection.asker.print_address(line.text());
     line.add(": ");
     describe(connection, line.text());
-    line.add(": ")
-        .add_number(status)
-        .add(": ")
-        .add(words)
-        .add_reason(code.empty() ? http::code_of(status) : code)
-        .send();
+    line.add(": ").add_number(status).add(": ").add(words).add_reason(code).send();
 }
 
 // A captive portal leads whoever asks for some other name to its own.
-void Dispatcher::refuse_host(const http::Connection& connection, const RequestHead& head, Reply& reply) {
+void Dispatcher::refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply) {
     std::string_view url = configuration_of(connection).settings->server.unknown_host;
     const bool redirects = next_word(url) == "redirect";
     if (!redirects || (head.method != "GET" && head.method != "HEAD")) {

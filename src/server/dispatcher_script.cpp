@@ -42,7 +42,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
     return open_exchange(connection, head, head.content_length, reply);
 }
 
-bool Dispatcher::may_run(const http::Connection& connection, Reply& reply) {
+bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
     const route::Decision& decision = route_.decision;
     const Status status = known_scripts_.check(*route_.root, decision.script_name, decision.script_file);
     if (status == Status::denied) {
@@ -75,6 +75,12 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
         static_cast<Dispatcher*>(handler)->name_script(*static_cast<http::Connection*>(context), out);
     };
     start.connection = connection.slot;
+    if (setup_.engine->is_listened_to()) {
+        const BackendSettings& backend = configuration_of(connection).settings->backends[site.backend_number];
+        connection.trace.backend.name = backend.name.empty() ? backend.address : backend.name;
+        connection.trace.backend.is_timed = true;
+    }
+    start.trace = &connection.trace.backend;
     start.site = static_cast<uint32_t>(route_.site);
     start.script_memo = route::remember(site, route_.decision).pack();
     start.backend = configuration_of(connection).gates[site.backend_number];

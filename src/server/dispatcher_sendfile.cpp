@@ -1,5 +1,6 @@
 // The part of Dispatcher that sends the file a script names instead of the script's own body: X-Sendfile and X-Accel-Redirect.
 #include "files/static_file.hpp"
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "route/source_guard.hpp"
 #include "server/dispatcher.hpp"
@@ -103,6 +104,9 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
         http::reply_with_status(reply, sent.status);
     } else {
         const bool has_type = !find(fields, "Content-Type").empty();
+        if (sent.status >= 400) {
+            connection.trace.cause = http::code_of(sent.status);
+        }
         reply = sent;
         reply.clear_fields();
         // The file's own come first: of too many the script's are left out.
@@ -123,12 +127,14 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
     return true;
 }
 
-void Dispatcher::log_named_file(const http::Connection& connection, const NamedFile& file, uint16_t status) {
+void Dispatcher::log_named_file(http::Connection& connection, const NamedFile& file, uint16_t status) {
+    connection.trace.cause = http::reason_code("file-not-sent");
     LogLine line(*setup_.log, LogLevel::error);
     describe(connection, line.text());
     line.add(": ").add_number(status).add(": the script's file ");
     line.text().append_escaped(file.name, 256);
-    line.add(file.path.empty() ? " may not be sent (see `sendfile_root` and `internal`)" : " cannot be sent").send();
+    line.add(file.path.empty() ? " may not be sent (see `sendfile_root` and `internal`)" : " cannot be sent");
+    line.add_reason(connection.trace.cause).send();
 }
 
 }  // namespace fcgate::server

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
 
@@ -33,16 +34,17 @@ void Dispatcher::spool(http::Connection& connection, SpooledBody& body, std::spa
 }
 
 // Returns what the client is to hear. errno tells the rest.
-uint16_t Dispatcher::log_spooling(const http::Connection& connection, size_t site, Status status) {
+uint16_t Dispatcher::log_spooling(http::Connection& connection, size_t site, Status status) {
     const int error_number = errno;
     const uint16_t answer = status == Status::exhausted ? 507 : 500;
+    connection.trace.cause = http::code_of(answer);
     LogLine line(*setup_.log, LogLevel::error);
     describe(connection, line.text());
     line.add(": ")
         .add_number(answer)
         .add(": its body cannot be kept in ")
         .add(configuration_of(connection).settings->sites[site].spool);
-    line.add(" (see `spool` and `spool_total`)").add_error(error_number).send();
+    line.add(" (see `spool` and `spool_total`)").add_error(error_number).add_reason(connection.trace.cause).send();
     return answer;
 }
 

@@ -210,7 +210,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
             .configurations = configurations_,
             .mime = &mime_,
             .endpoints = &endpoints_,
-            .finished = {finished_.begin(), finished_.size()},
+            .finished = &finished_,
             .status = {this, [](void* server, StatusForm form,
                                 TextBuffer& out) { static_cast<Server*>(server)->write_status(form, out); }},
             .machine_name = machine_name_.view(),

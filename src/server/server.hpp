@@ -40,10 +40,8 @@ class Server {
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
     // Before prepare(): afterwards the workers read them.
     [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
-    // Before prepare(): hears of every request that is over. too_large: there are as many as may be.
-    [[nodiscard]] Status add_finished(const http::FinishedSink& sink) {
-        return finished_.push_back(sink) ? Status::ok : Status::too_large;
-    }
+    // Who hears of requests that are over; the same holds for them.
+    [[nodiscard]] FinishedSinks& finished() { return finished_; }
     // Where a kept request is, or nullptr. Any thread.
     [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
         const uint32_t number = KeptRequests::worker_of(ticket);
@@ -115,7 +113,7 @@ class Server {
     ClientCounts clients_;
     files::MimeTable mime_;
     Endpoints endpoints_;
-    FixedList<http::FinishedSink, http::finished_sinks> finished_;
+    FinishedSinks finished_;
     std::array<Configuration, Configuration::count> configurations_;
     std::array<fastcgi::Gate, limits::backends> gates_{};
     size_t gate_count_ = 0;

@@ -48,7 +48,7 @@ class Worker {
         std::span<const Configuration> configurations;
         const files::MimeTable* mime = nullptr;
         const Endpoints* endpoints = nullptr;
-        std::span<const http::FinishedSink> finished;
+        const FinishedSinks* finished = nullptr;
         StatusWriter status;
         std::string_view machine_name;
         Common* common = nullptr;

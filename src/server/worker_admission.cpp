@@ -55,7 +55,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
             .add(" connections already (see `max_connections_per_client`)")
             .add_reason(http::reason_code("client-full"))
             .send();
-        engine_.turn_away(fd, is_tls);
+        engine_.turn_away({.fd = fd, .client = client, .is_tls = is_tls}, http::reason_code("client-full"));
         return;
     }
     const Newcomer newcomer{.fd = fd,
@@ -85,6 +85,7 @@ void Worker::seat(const Newcomer& newcomer) {
 
 void Worker::wait_for_place(Newcomer newcomer) {
     // As long as a slow client may keep a place without a request.
+    newcomer.since = newcomer.due;
     newcomer.due += configuration_->settings->server.header_timeout_ms;
     if (waiting_.empty()) {
         timers_.set(waiting_timer_, newcomer.due);
@@ -113,7 +114,7 @@ void Worker::turn_away(const Newcomer& newcomer, std::string_view words, std::st
     if (newcomer.is_counted) {
         setup_.clients->leave(newcomer.client.client_key());
     }
-    engine_.turn_away(newcomer.fd, newcomer.is_tls);
+    engine_.turn_away(newcomer, code);
 }
 
 void Worker::on_waiting_timer(int64_t now) {

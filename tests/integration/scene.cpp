@@ -176,7 +176,9 @@ void Scene::make(const char* file, int line) {
 }
 
 void Scene::start(const char* file, int line) {
-    make(file, line);
+    if (server == nullptr) {
+        make(file, line);
+    }
     fcgate_error error{};
     if (fcgate_start(server, &error) != FCGATE_OK) {
         print_error("fcgate_start: %s\n", error.text);
