@@ -4,12 +4,15 @@
 
 namespace fcgate::features {
 
+inline constexpr bool access_log = FCGATE_WITH_ACCESS_LOG;
 inline constexpr bool doctor = FCGATE_WITH_DOCTOR;
 inline constexpr bool listing = FCGATE_WITH_LISTING;
 inline constexpr bool spawn = FCGATE_WITH_SPAWN;
 inline constexpr bool spool = FCGATE_WITH_SPOOL;
 inline constexpr bool status = FCGATE_WITH_STATUS;
+inline constexpr bool syslog = FCGATE_WITH_SYSLOG;
 inline constexpr bool tls = FCGATE_WITH_TLS;
-inline constexpr bool all = doctor && listing && spawn && spool && status;  // that are there unless left out
+inline constexpr bool all =
+    access_log && doctor && listing && spawn && spool && status && syslog;  // that are there unless left out
 
 }  // namespace fcgate::features

@@ -81,6 +81,8 @@ inline constexpr size_t program = 512;  // bytes of the path of a program, with 
 
 // Log
 inline constexpr size_t log_line = 1024;
-inline constexpr uint32_t log_lines_per_second = 200;  // a flood of requests must not fill a device's flash
+inline constexpr size_t access_line = 2688;                 // at most
+inline constexpr size_t access_buffer = size_t{16} * 1024;  // of lines that wait to be written together
+inline constexpr uint32_t log_lines_per_second = 200;       // a flood of requests must not fill a device's flash
 
 }  // namespace fcgate::limits

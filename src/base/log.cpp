@@ -1,11 +1,10 @@
 #include "base/log.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <ctime>
+
+#include "base/features.hpp"
+#include "base/wall_time.hpp"
 
 namespace fcgate {
 
@@ -15,12 +14,10 @@ void append_time(TextBuffer& out) {
     const time_t now = time(nullptr);
     tm parts{};
     localtime_r(&now, &parts);
-    out.append_padded(static_cast<uint64_t>(parts.tm_year) + 1900, 4).append('-');
-    out.append_padded(static_cast<uint64_t>(parts.tm_mon) + 1, 2).append('-');
-    out.append_padded(static_cast<uint64_t>(parts.tm_mday), 2).append(' ');
-    out.append_padded(static_cast<uint64_t>(parts.tm_hour), 2).append(':');
-    out.append_padded(static_cast<uint64_t>(parts.tm_min), 2).append(':');
-    out.append_padded(static_cast<uint64_t>(parts.tm_sec), 2).append(' ');
+    append_date(out, parts);
+    out.append(' ');
+    append_clock(out, parts);
+    out.append(' ');
 }
 
 }  // namespace
@@ -37,27 +34,6 @@ std::string_view log_level_name(LogLevel level) {
             return "debug";
     }
     return "?";
-}
-
-Status Log::open(const char* path) {
-    path_ = path;
-    return reopen();
-}
-
-Status Log::reopen() {
-    if (path_ == nullptr) {
-        return Status::ok;
-    }
-    Descriptor fresh(::open(path_, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
-    if (!fresh.valid()) {
-        return errno == EACCES || errno == EPERM ? Status::denied : Status::io;
-    }
-    if (!file_.valid()) {
-        file_ = static_cast<Descriptor&&>(fresh);
-        return Status::ok;
-    }
-    // The number stays, so that no thread ever writes to one that is closed.
-    return dup3(fresh.get(), file_.get(), O_CLOEXEC) >= 0 ? Status::ok : Status::io;
 }
 
 void Log::write(LogLevel level, const TextBuffer& message) const {
@@ -93,18 +69,41 @@ void Log::write(LogLevel level, std::string_view message) const {
 }
 
 void Log::put(LogLevel level, std::string_view message) const {
-    Text<limits::log_line + 64> line;
     message = slice(message, 0, limits::log_line);
+    if (const uint32_t lost = unwritten_.exchange(0); lost > 0) {
+        Text<96> note;
+        note.append_number(lost).append(" lines were lost: the log could not take them");
+        if (!emit(LogLevel::warning, note.view())) {
+            unwritten_ += lost + 1;
+            ++lost_;
+            return;
+        }
+    }
+    if (!emit(level, message)) {
+        ++unwritten_;
+        ++lost_;
+    }
+}
+
+bool Log::emit(LogLevel level, std::string_view message) const {
+    Text<limits::log_line + 64> line;
     if (sink_ != nullptr) {
         line.append(message);
         sink_(context_, level, line.c_str());
-        return;
+        return true;
     }
-    append_time(line);
-    line.append(log_level_name(level)).append(": ").append(message).append('\n');
-    const int fd = file_.valid() ? file_.get() : STDERR_FILENO;
-    // A log that cannot be written has nowhere to say so, and must not stop the server.
-    (void)!::write(fd, line.c_str(), line.size());
+    const bool is_syslog = features::syslog && output_.is_syslog();
+    if (!is_syslog) {
+        append_time(line);
+    }
+    line.append(log_level_name(level)).append(": ").append(message);
+    if (is_syslog) {
+        static constexpr int severities[] = {3, 4, 6, 7};
+        return output_.send({.severity = severities[static_cast<size_t>(level)], .kind = "log", .text = line.view()}) !=
+               Status::again;
+    }
+    line.append('\n');
+    return output_.write(line.view()) == line.size();
 }
 
 std::string_view describe_error(int error_number, std::span<char> words) {

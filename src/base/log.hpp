@@ -1,14 +1,15 @@
-// Owns: where log lines of one server go: a callback of the host, standard error, or a file.
+// Owns: where log lines of one server go: a callback of the host, standard error, a file, or syslog.
 // Borrows: the callback's context, as long as the server lives.
-// Must not touch: the heap, the flash of the device beyond limits::log_lines_per_second. Lines are built on the stack and written whole, so threads do not mix them.
+// Must not touch: the heap, the flash of the device beyond limits::log_lines_per_second. Lines are built on the stack and written whole, so threads do not mix them. One that cannot
+// be written at once is left out, and counted.
 #pragma once
 
 #include <atomic>
 #include <string_view>
 
-#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "base/log_level.hpp"
+#include "base/output.hpp"
 #include "base/status.hpp"
 #include "base/text.hpp"
 
@@ -23,10 +24,11 @@ class Log {
         sink_ = sink;
         context_ = context;
     }
-    // Opens `path` (kept, not copied) for appending; lines go there from now on.
-    [[nodiscard]] Status open(const char* path);
-    // Opens it again by name, after rotation. Threads that write meanwhile hit the old or the new file.
-    [[nodiscard]] Status reopen();
+    // Lines go there from now on; see Output.
+    [[nodiscard]] Status open(std::string_view target, SyslogForm form = SyslogForm::rfc5424) {
+        return output_.open(target, form);
+    }
+    [[nodiscard]] Status reopen() { return output_.reopen(); }
 
     [[nodiscard]] bool wants(LogLevel level) const { return level <= level_; }
     [[nodiscard]] uint32_t lost() const { return lost_.load(); }  // lines that were left out
@@ -38,13 +40,14 @@ class Log {
     void* context_ = nullptr;
     [[nodiscard]] bool admit() const;
     void put(LogLevel level, std::string_view message) const;
+    [[nodiscard]] bool emit(LogLevel level, std::string_view message) const;
 
     mutable std::atomic<uint32_t> second_{
         0};  // for which lines are counted; no more bits than every machine has atomics for
-    mutable std::atomic<uint32_t> lines_{0};  // in it
-    mutable std::atomic<uint32_t> lost_{0};   // in all, modulo 2^32
-    const char* path_ = nullptr;
-    Descriptor file_;
+    mutable std::atomic<uint32_t> lines_{0};      // in it
+    mutable std::atomic<uint32_t> lost_{0};       // in all, modulo 2^32
+    mutable std::atomic<uint32_t> unwritten_{0};  // since the last line that could be written
+    Output output_;
     std::atomic<LogLevel> level_{LogLevel::info};  // a reload sets it while lines are written
 };
 

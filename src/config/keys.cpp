@@ -154,6 +154,12 @@ constexpr Key listen_key() {
     return key;
 }
 
+constexpr const char* log_hint = "stderr, syslog, or a path such as /var/log/fcgate.log";
+
+constexpr Key of_syslog(Key key) {
+    return features::syslog ? key : without(key, "syslog");
+}
+
 constexpr Key server_keys[] = {
     listen_key(),
     at_start(text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full")),
@@ -185,11 +191,15 @@ constexpr Key server_keys[] = {
     time<&ServerSettings::send_timeout_ms>("send_timeout"),
     time<&ServerSettings::keepalive_timeout_ms>("keepalive_timeout"),
     time<&ServerSettings::stop_timeout_ms>("stop_timeout"),
-    at_start(without(
-        text<&ServerSettings::error_log>("error_log", is_log_target, "stderr, or a path such as /var/log/fcgate.log"),
-        "syslog")),
+    at_start(of_syslog(text<&ServerSettings::error_log>("error_log", is_log_target, log_hint))),
     log_level_key(),
-    unbuilt("access_log", "off"),
+    part_of(features::access_log, "access_log",
+            at_start(of_syslog(text<&ServerSettings::access_log>("access_log", is_access_log, log_hint)))),
+    part_of(features::access_log, "access_log",
+            at_start(text<&ServerSettings::access_log_format>("access_log_format", is_access_format,
+                                                              "common, combined or json"))),
+    part_of(features::syslog, "syslog",
+            at_start(text<&ServerSettings::syslog_format>("syslog_format", is_syslog_format, "rfc5424 or local"))),
     part_of(features::status, "status",
             text<&ServerSettings::status_path>("status_path", is_status_path, "off, or a path such as /fcgate-status")),
     part_of(features::status, "status",

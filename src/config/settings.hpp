@@ -130,6 +130,9 @@ struct ServerSettings {
     FixedList<Network, limits::networks> status_allow;  // who may see it, besides this machine
     std::string_view error_log = "stderr";
     LogLevel log_level = LogLevel::info;
+    std::string_view access_log = "off";  // or as error_log
+    std::string_view access_log_format = "combined";
+    std::string_view syslog_format = "rfc5424";  // of both
     std::string_view mime_types;
     std::string_view tls_certificate;  // paths of PEM files
     std::string_view tls_key;

@@ -1,5 +1,7 @@
 #include "config/values.hpp"
 
+#include "base/features.hpp"
+
 namespace fcgate::config {
 
 namespace {
@@ -189,7 +191,23 @@ bool is_status_path(std::string_view text) {
 }
 
 bool is_log_target(std::string_view text) {
+    if (features::syslog && starts_with(text, "syslog:/")) {
+        constexpr size_t longest = 107;  // of an address of a unix socket
+        return text.size() - (sizeof "syslog:" - 1) <= longest;
+    }
     return text == "stderr" || text == "syslog" || (text.starts_with('/') && is_file_path(text));
+}
+
+bool is_access_log(std::string_view text) {
+    return text == "off" || is_log_target(text);
+}
+
+bool is_access_format(std::string_view text) {
+    return text == "common" || text == "combined" || text == "json";
+}
+
+bool is_syslog_format(std::string_view text) {
+    return text == "rfc5424" || text == "local";
 }
 
 bool is_runtime_dir(std::string_view text) {

@@ -43,6 +43,9 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_unknown_host(std::string_view text);
 [[nodiscard]] bool is_status_path(std::string_view text);  // a whole decoded path, or "off"
 [[nodiscard]] bool is_log_target(std::string_view text);
+[[nodiscard]] bool is_access_log(std::string_view text);  // the same, or off
+[[nodiscard]] bool is_access_format(std::string_view text);
+[[nodiscard]] bool is_syslog_format(std::string_view text);
 [[nodiscard]] bool is_file_path(std::string_view text);
 // A folder or file by its whole path, without "." and "..".
 [[nodiscard]] bool is_absolute_path(std::string_view text);

@@ -142,8 +142,7 @@ class Dispatcher {
 
     // dispatcher_status.cpp
     [[nodiscard]] bool is_status_path(const http::Connection& connection, const route::Target& target);
-    void show_status(const http::Connection& connection, const RequestHead& head, const route::Target& target,
-                     Reply& reply);
+    void show_status(http::Connection& connection, const RequestHead& head, const route::Target& target, Reply& reply);
     [[nodiscard]] bool may_see_status(const http::Connection& connection) const;
 
     // dispatcher_files.cpp

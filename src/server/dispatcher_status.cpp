@@ -26,7 +26,7 @@ bool Dispatcher::may_see_status(const http::Connection& connection) const {
                        [&asker](const Network& network) { return network.contains(asker); });
 }
 
-void Dispatcher::show_status(const http::Connection& connection, const RequestHead& head, const route::Target& target,
+void Dispatcher::show_status(http::Connection& connection, const RequestHead& head, const route::Target& target,
                              Reply& reply) {
     if (!may_see_status(connection)) {
         refuse(connection, reply, 404, "the status page is not for this address (see `status_allow`)");

@@ -54,6 +54,10 @@ size_t read_chunk_of(const Settings& settings) {
     return std::min(limits::read_chunk, static_cast<size_t>(settings.server.response_buffer));
 }
 
+bool has_access_log(const Settings& settings) {
+    return features::access_log && settings.server.access_log != "off";
+}
+
 Pools::Pools(const Settings& settings) {
     const ServerSettings& server = settings.server;
     most_waiting_ = BackendSettings().queue;
@@ -72,6 +76,8 @@ Pools::Pools(const Settings& settings) {
     add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", gates_ * server.threads);
     // One more than there are, for a reload.
     add_bytes(PoolKind::roots, "paths of the roots", (settings.sites.size() + 1) * limits::path, Configuration::count,
+              1);
+    add_bytes(PoolKind::access_log, "lines of the access log", limits::access_buffer, has_access_log(settings) ? 1 : 0,
               1);
     add_workers(settings);
 }

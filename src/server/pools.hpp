@@ -14,17 +14,18 @@ namespace fcgate::server {
 
 // In the order in which they are carved: what an idle server touches lies together.
 enum class PoolKind : uint8_t {
-    clients,    // counts by client
-    queues,     // of all gates
-    parkings,   // of all gates
-    roots,      // paths of the sites
-    workers,    // from here on one of each worker; before, one of the server
-    timers,     // heap of deadlines
-    grants,     // under way to the worker: in its list and in its mailbox
-    worklist,   // of exchanges
-    fields,     // of the request whose head is looked at
-    links,      // connections to PHP
-    exchanges,  // requests in PHP or waiting for it
+    clients,     // counts by client
+    queues,      // of all gates
+    parkings,    // of all gates
+    roots,       // paths of the sites
+    access_log,  // lines on their way, of all workers
+    workers,     // from here on one of each worker; before, one of the server
+    timers,      // heap of deadlines
+    grants,      // under way to the worker: in its list and in its mailbox
+    worklist,    // of exchanges
+    fields,      // of the request whose head is looked at
+    links,       // connections to PHP
+    exchanges,   // requests in PHP or waiting for it
     connections,
     deliveries,      // of replies to connections
     bodies,          // that are spooled, one for each connection
@@ -60,6 +61,9 @@ struct Pool {
 
 // What is read of a backend at once; there is room for it in the scratch memory.
 [[nodiscard]] size_t read_chunk_of(const Settings& settings);
+
+// Lines of an access log are asked for.
+[[nodiscard]] bool has_access_log(const Settings& settings);
 
 class Pools {
   public:

@@ -72,7 +72,7 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     error.clear();
     Status status = http::check_libmicrohttpd(error);
     if (status == Status::ok) {
-        status = open_log(error);
+        status = open_logs(error);
     }
     if (status == Status::ok) {
         status = start_spawner(error);
@@ -133,14 +133,34 @@ void Server::init_supervisor() {
     supervisor_.init(setup);
 }
 
-Status Server::open_log(ServerError& error) {
-    const std::string_view target = settings_->server.error_log;
-    if (target == "stderr" || target.empty()) {
-        return Status::ok;
+Status Server::open_logs(ServerError& error) {
+    const ServerSettings& server = settings_->server;
+    const SyslogForm form = server.syslog_format == "local" ? SyslogForm::local : SyslogForm::rfc5424;
+    Status status = log_.open(server.error_log, form);
+    if (status != Status::ok) {
+        return explain(error, status, "error_log: cannot open ", server.error_log, errno);
     }
-    log_path_.append(target);
-    const Status status = log_path_.ok() ? log_.open(log_path_.c_str()) : Status::too_large;
-    return status == Status::ok ? status : explain(error, status, "error_log: cannot open ", target, errno);
+    if constexpr (features::access_log) {
+        if (has_access_log(*settings_)) {
+            status = access_log_.open(server.access_log, access_form(server.access_log_format), form);
+        }
+    }
+    return status == Status::ok ? status : explain(error, status, "access_log: cannot open ", server.access_log, errno);
+}
+
+// False when there is no room.
+bool Server::begin_access_log(const Pools& pools) {
+    if constexpr (features::access_log) {
+        if (has_access_log(*settings_)) {
+            const std::span<char> buffer = arena_.take_text(pools[PoolKind::access_log].size);
+            access_log_.begin(buffer, log_);
+            return !buffer.empty() && finished_.add({[](void* log, const Finished& finished) {
+                                                         static_cast<AccessLog*>(log)->add(finished);
+                                                     },
+                                                     &access_log_});
+        }
+    }
+    return true;
 }
 
 Status Server::prepare(ServerError& error) {
@@ -156,6 +176,9 @@ Status Server::prepare(ServerError& error) {
     }
     for (Configuration& configuration : configurations_) {
         configuration.text = arena_.take_text(pools[PoolKind::roots].size);
+    }
+    if (!begin_access_log(pools)) {
+        return explain(error, Status::exhausted, "the arena is too small", "", 0);
     }
     can_list_ = pools[PoolKind::listing_page].count > 0;
     const Status roots = configurations_[0].open_roots(error);
@@ -213,6 +236,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
             .finished = &finished_,
             .status = {this, [](void* server, StatusForm form,
                                 TextBuffer& out) { static_cast<Server*>(server)->write_status(form, out); }},
+            .access_log = has_access_log(*settings_) ? &access_log_ : nullptr,
             .machine_name = machine_name_.view(),
             .common = &common_,
             .clients = &clients_,
@@ -385,6 +409,9 @@ void Server::finish() {
     for (Worker& worker : workers_) {
         worker.finish();
         worker.~Worker();
+    }
+    if constexpr (features::access_log) {
+        access_log_.flush();
     }
     if constexpr (features::spawn) {
         spawner_.finish();

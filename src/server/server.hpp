@@ -16,6 +16,7 @@
 #include "fastcgi/backend_table.hpp"
 #include "fastcgi/gate.hpp"
 #include "files/mime.hpp"
+#include "server/access_log.hpp"
 #include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
 #include "server/status.hpp"
@@ -86,7 +87,8 @@ class Server {
     [[nodiscard]] const Arena& arena() const { return arena_; }
 
   private:
-    [[nodiscard]] Status open_log(ServerError& error);
+    [[nodiscard]] Status open_logs(ServerError& error);
+    [[nodiscard]] bool begin_access_log(const Pools& pools);
     [[nodiscard]] Status start_spawner(ServerError& error);
     void init_supervisor();
     [[nodiscard]] Status make_gates(const Pools& pools);
@@ -114,6 +116,7 @@ class Server {
     files::MimeTable mime_;
     Endpoints endpoints_;
     FinishedSinks finished_;
+    AccessLog access_log_;
     std::array<Configuration, Configuration::count> configurations_;
     std::array<fastcgi::Gate, limits::backends> gates_{};
     size_t gate_count_ = 0;
@@ -134,7 +137,6 @@ class Server {
     std::atomic<bool> prepared_{false};  // the workers can be rung
     Descriptor ended_;
     Text<256> machine_name_;
-    Text<limits::path> log_path_;
     pthread_mutex_t status_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // settings are not given back while it is held
     int64_t started_at_ = 0;
 };

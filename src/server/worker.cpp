@@ -196,7 +196,11 @@ int Worker::timeout_ms() const {
     if (upstream_.has_work()) {
         return 0;
     }
-    const int http = engine_.timeout_ms();
+    int http = engine_.timeout_ms();
+    if (has_lines()) {
+        const int patience = setup_.access_log->wait_ms();
+        http = http < 0 ? patience : std::min(http, patience);
+    }
     const int64_t due = timers_.next();
     if (http == 0 || due == never) {
         return http;
@@ -229,6 +233,12 @@ Status Worker::turn(int wait_ms) {
     // that keep up with each other must not keep the loop from the others.
     for (int round = 0; round < worklist_rounds && upstream_.run_worklist(); ++round) {
         engine_.run(false);
+    }
+    if constexpr (features::access_log) {
+        if (has_lines()) {
+            // A wait that was to be none says nothing.
+            setup_.access_log->look(count == 0 && due_ms != 0);
+        }
     }
     count_connections();
     let_go();
@@ -396,11 +406,7 @@ void Worker::let_go() {
 
 void Worker::follow_orders(int64_t now) {
     if (setup_.number == 0 && setup_.common->reopen_logs.exchange(false)) {
-        if (setup_.log->reopen() != Status::ok) {
-            LogLine(*setup_.log, LogLevel::error)
-                .add("the log cannot be opened again; it goes on in the old file")
-                .send();
-        }
+        reopen_logs();
     }
     const int64_t deadline = setup_.common->deadline.get();
     if (deadline == never || deadline >= stop_deadline_) {
@@ -421,6 +427,18 @@ void Worker::follow_orders(int64_t now) {
         abort();
     } else {
         timers_.set(stop_timer_, deadline);
+    }
+}
+
+void Worker::reopen_logs() {
+    Status status = setup_.log->reopen();
+    if constexpr (features::access_log) {
+        if (setup_.access_log != nullptr && status == Status::ok) {
+            status = setup_.access_log->reopen();
+        }
+    }
+    if (status != Status::ok) {
+        LogLine(*setup_.log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file").send();
     }
 }
 

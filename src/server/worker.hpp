@@ -15,6 +15,7 @@
 #include "fastcgi/upstream.hpp"
 #include "files/file_cache.hpp"
 #include "http/engine.hpp"
+#include "server/access_log.hpp"
 #include "server/client_counts.hpp"
 #include "server/configuration.hpp"
 #include "server/dispatcher.hpp"
@@ -50,6 +51,7 @@ class Worker {
         const Endpoints* endpoints = nullptr;
         const FinishedSinks* finished = nullptr;
         StatusWriter status;
+        AccessLog* access_log = nullptr;  // nullptr: there is none
         std::string_view machine_name;
         Common* common = nullptr;
         ClientCounts* clients = nullptr;
@@ -81,6 +83,10 @@ class Worker {
     [[nodiscard]] Status carve(const Pools& pools, Arena& arena);
     void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
+    [[nodiscard]] bool has_lines() const {
+        return features::access_log && setup_.access_log != nullptr && setup_.access_log->is_pending();
+    }
+    void reopen_logs();
     void handle_mailbox();
     void follow_orders(int64_t now);
     void change_over();

@@ -64,7 +64,7 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.stop_timeout", "4s"},
         {"server.error_log", "stderr"},
         {"server.log_level", "info"},
-        {"server.access_log", "off"},
+        {"server.access_log", features::access_log ? "off" : ""},
         {"server.status_path", features::status ? "off" : ""},
         {"server.mime_types", ""},
     };
@@ -282,15 +282,12 @@ void what_is_not_built_yet_is_refused(void** /*state*/) {
         const char* value;
         const char* text;
     } all[] = {
-        {"server.access_log", "/var/log/a", "[server] access_log: not supported yet; leave it off"},
         {"server.mime_types", "/etc/mime.types", "[server] mime_types: not supported yet; leave it out"},
-        {"server.error_log", "syslog", "[server] error_log: \"syslog\" is not supported yet"},
         {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
     };
     for (const auto& each : all) {
         must_refuse(settings, each.name, each.value, Status::refused, each.text);
     }
-    must_set(settings, "server.access_log", "off");
     must_set(settings, "server.mime_types", "");
 }
 
@@ -410,6 +407,9 @@ keepalive_timeout = 15s
 stop_timeout = 4s
 error_log = stderr
 log_level = info
+access_log = off
+access_log_format = combined
+syslog_format = rfc5424
 status_path = off
 status_allow =
 
@@ -469,6 +469,9 @@ void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::spawn, "backend", "idle_stop", "1m", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "php", "memory_limit 32M", "-Dspawn=disabled");
     check_part_of(features::spool, "site", "spool", "/tmp", "-Dspool=disabled");
+    check_part_of(features::access_log, "server", "access_log", "/var/log/access.log", "-Daccess_log=disabled");
+    check_part_of(features::access_log, "server", "access_log_format", "json", "-Daccess_log=disabled");
+    check_part_of(features::syslog, "server", "syslog_format", "local", "-Dsyslog=disabled");
     check_part_of(features::status, "server", "status_path", "/status", "-Dstatus=disabled");
     check_part_of(features::status, "server", "status_allow", "private", "-Dstatus=disabled");
     check_part_of(features::listing, "site", "listing", "yes", "-Dlisting=disabled");

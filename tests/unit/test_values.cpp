@@ -271,7 +271,11 @@ void names_consist_of_what_their_use_allows(void** /*state*/) {
     check_names(is_unknown_host, {"refuse", "redirect http://192.168.1.1/", "redirect  https://router.lan/x?y"},
                 {"", "redirect", "redirect /x", "redirect ftp://x/", "redirect http://", "redirect http://x/ y",
                  "redirect http://x/\x01", "other http://x/"});
-    check_names(is_log_target, {"stderr", "syslog", "/var/log/x"}, {"", "stdout", "x.log", "./x"});
+    check_names(is_log_target, {"stderr", "syslog", "/var/log/x"},
+                {"", "off", "stdout", "x.log", "./x", "syslog:", "syslog:x"});
+    check_names(is_access_log, {"off", "stderr", "syslog", "/var/log/x"}, {"", "on", "x.log"});
+    check_names(is_access_format, {"common", "combined", "json"}, {"", "nginx"});
+    check_names(is_syslog_format, {"rfc5424", "local"}, {"", "rfc3164"});
     check_names(is_status_path, {"off", "/status", "/a/b.c"},
                 {"", "on", "/", "/status/", "status", "/a/../b", "/a//b"});
     check_names(is_param_name, {"APP_ENV", "_X", "A1"}, {"", "app", "A-B", "A=B", "1A"});
