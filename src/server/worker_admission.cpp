@@ -118,6 +118,9 @@ void Worker::turn_away(const Newcomer& newcomer, std::string_view words, std::st
 }
 
 void Worker::on_waiting_timer(int64_t now) {
+    // A place may have become free with a deadline just before this one.
+    engine_.run(false);
+    seat_waiting();
     while (!waiting_.empty() && waiting_.front().due <= now) {
         turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)",
                   http::reason_code("connections-full"));
