@@ -254,11 +254,18 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
     return Status::ok;
 }
 
+constexpr Choice no_or_yes;
+
+const Choice& choice_of(const Key& key) {
+    return key.choice != nullptr ? *key.choice : no_or_yes;
+}
+
 Result<bool> parse_choice(const Key& key, std::string_view value) {
-    if (value != key.on && value != key.off) {
+    const Choice& choice = choice_of(key);
+    if (value != choice.on && value != choice.off) {
         return Status::malformed;
     }
-    return value == key.on;
+    return value == choice.on;
 }
 
 template <typename Parsed, typename Value>
@@ -391,7 +398,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             print_time(static_cast<uint64_t>(value_of<int64_t>(key, section)), out);
             return;
         case Type::flag:
-            out.append(value_of<bool>(key, section) ? key.on : key.off);
+            out.append(value_of<bool>(key, section) ? choice_of(key).on : choice_of(key).off);
             return;
         case Type::log_level:
             out.append(log_level_name(value_of<LogLevel>(key, section)));

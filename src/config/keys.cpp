@@ -99,12 +99,13 @@ constexpr Key access(std::string_view name, bool allows) {
             .hint = network_hint};
 }
 
+constexpr Choice close_or_finish{.off = "close", .on = "finish"};
+
 // A flag whose two values have names of their own.
 template <auto Member>
-constexpr Key choice(std::string_view name, std::string_view off, std::string_view on, const char* hint) {
+constexpr Key choice(std::string_view name, const Choice& values, const char* hint) {
     Key key = flag<Member>(name);
-    key.off = off;
-    key.on = on;
+    key.choice = &values;
     key.hint = hint;
     return key;
 }
@@ -227,7 +228,7 @@ constexpr Key backend_keys[] = {
     time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
     time<&BackendSettings::park_timeout_ms>("park_timeout", 0),
     time<&BackendSettings::response_timeout_ms>("response_timeout"),
-    choice<&BackendSettings::finish_on_abort>("on_abort", "close", "finish", "close or finish"),
+    choice<&BackendSettings::finish_on_abort>("on_abort", close_or_finish, "close or finish"),
     of_spawn(text<&BackendSettings::command>("command", nullptr, "")),
     of_spawn(time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms)),
     of_spawn(pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M")),

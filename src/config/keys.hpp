@@ -17,6 +17,12 @@ enum class SectionKind : uint8_t { server, backend, site };
 
 [[nodiscard]] std::string_view kind_name(SectionKind kind);
 
+// The two values of a flag.
+struct Choice {
+    std::string_view off = "no";
+    std::string_view on = "yes";
+};
+
 struct Key {
     // How a value is written, and with that the C++ type behind `at`.
     enum class Type : uint8_t {
@@ -47,8 +53,7 @@ struct Key {
     bool (*accepts_value)(std::string_view text) = nullptr;  // of a pair
     bool (*accepts)(std::string_view text) = nullptr;        // text; each word of words and index; the name of a pair
     const char* hint = "";                                   // completes "..., write "
-    std::string_view off = "no";                             // flag: what it is called
-    std::string_view on = "yes";
+    const Choice* choice = nullptr;                          // flag: what it is called, where not no and yes
     // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`, which may be that of an `option`.
     const char* only = nullptr;
     const char* not_yet = nullptr;
