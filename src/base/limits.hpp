@@ -53,6 +53,8 @@ inline constexpr size_t listing_page = listing_entries * 384;
 inline constexpr size_t threads = 16;
 inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 
+inline constexpr size_t mime_types = size_t{80} * 1024;  // of the file `mime_types`, as far as it names extensions
+
 // TLS
 inline constexpr size_t certificates = 8;            // of a chain
 inline constexpr size_t certificate_names = 16;      // in a certificate that a device makes for itself

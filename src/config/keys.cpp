@@ -77,11 +77,6 @@ constexpr Key with_values(Key key, bool (*accepts_value)(std::string_view)) {
     return key;
 }
 
-// A key whose feature is not built yet; it has no place in the settings. To build it, give it one and another row here.
-constexpr Key unbuilt(std::string_view name, const char* only = "") {
-    return {.name = name, .type = Type::unbuilt, .only = only};
-}
-
 template <auto Member>
 constexpr Key words(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
     expect<Member, FixedList<std::string_view, limits::words_per_key>>();
@@ -208,7 +203,8 @@ constexpr Key server_keys[] = {
              .type = Type::networks,
              .at = MemberOf<&ServerSettings::status_allow>::at,
              .hint = network_hint}),
-    unbuilt("mime_types"),
+    at_start(text<&ServerSettings::mime_types>("mime_types", is_spool_folder,
+                                               "an absolute path, for example /etc/mime.types")),
     of_tls(text<&ServerSettings::tls_certificate>("tls_certificate", is_spool_folder,
                                                   "an absolute path, for example /etc/fcgate/tls.crt")),
     of_tls(text<&ServerSettings::tls_key>("tls_key", is_spool_folder,
@@ -269,7 +265,10 @@ constexpr Key site_keys[] = {
                 is_expiry),
     pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
     pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
-    unbuilt("error_page"),
+    with_values(
+        pairs<&SiteSettings::error_pages>("error_page", is_error_status, "STATUS... PATH, for example 404 /404.html"),
+        is_error_page),
+    flag<&SiteSettings::intercept_errors>("intercept_errors"),
     text<&SiteSettings::sendfile_root>("sendfile_root", is_spool_folder,
                                        "an absolute path, for example /srv/downloads"),
     words<&SiteSettings::internal>("internal", is_url_path, "paths of folders, for example /protected"),

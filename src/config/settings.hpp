@@ -92,7 +92,9 @@ struct SiteSettings {
     bool index_is_default = false;  // the first value set replaces them
     bool precompressed = true;
     bool listing = false;
-    bool has_backend = false;  // false when there is no [backend] at all: static files only
+    bool has_backend = false;                             // false when there is no [backend] at all: static files only
+    FixedList<Pair, limits::pairs_per_site> error_pages;  // a status, and perhaps more of them before the path
+    bool intercept_errors = false;
     bool origin_check = false;
     bool redirect_https = false;
 };

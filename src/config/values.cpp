@@ -170,6 +170,19 @@ bool is_url_path(std::string_view text) {
     return true;
 }
 
+bool is_error_status(std::string_view text) {
+    const Result<uint64_t> number = parse_decimal(text);
+    return number.ok() && text.size() == 3 && number.value() >= 400 && number.value() <= 599;
+}
+
+bool is_error_page(std::string_view text) {
+    std::string_view word = next_word(text);
+    while (is_error_status(word)) {
+        word = next_word(text);
+    }
+    return is_url_path(word) && word.size() > 1 && !word.ends_with('/') && next_word(text).empty();
+}
+
 bool is_unknown_host(std::string_view text) {
     if (text == "refuse") {
         return true;

@@ -40,6 +40,10 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_front_controller(std::string_view text);  // empty: none
 // A decoded path, as requests are compared with it: "/uploads", "/a/b/"; no empty, "." or ".." segment. "/" is all.
 [[nodiscard]] bool is_url_path(std::string_view text);
+// 400 to 599.
+[[nodiscard]] bool is_error_status(std::string_view text);
+// Perhaps further statuses, then the path of a file.
+[[nodiscard]] bool is_error_page(std::string_view text);
 [[nodiscard]] bool is_unknown_host(std::string_view text);
 [[nodiscard]] bool is_status_path(std::string_view text);  // a whole decoded path, or "off"
 [[nodiscard]] bool is_log_target(std::string_view text);

@@ -1,8 +1,15 @@
 #include "files/mime.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 
+#include "base/descriptor.hpp"
+#include "base/limits.hpp"
 #include "base/text.hpp"
 
 namespace fcgate::files {
@@ -114,9 +121,154 @@ std::string_view MimeTable::lookup(std::string_view path) const {
         lower[length++] = to_lower(c);
     }
     const std::string_view extension(lower.data(), length);
+    const size_t place = place_of(extension);
+    if (place < count_ && text_at(row(place).extension) == extension) {
+        return text_at(row(place).type);
+    }
     const Entry* const entry = std::lower_bound(std::begin(built_in), std::end(built_in), extension,
                                                 [](const Entry& a, std::string_view b) { return a.extension < b; });
     return entry != std::end(built_in) && entry->extension == extension ? entry->type : unknown;
+}
+
+// ---- of a file ------------------------------------------------------------------------------------------------------
+
+void MimeTable::begin(std::span<char> storage) {
+    storage_ = storage;
+    used_ = count_ = 0;
+}
+
+Result<uint32_t> MimeTable::keep(std::string_view text, std::string_view more, bool lower) {
+    constexpr size_t longest = 255;  // its size stands in a byte before it
+    const size_t size = text.size() + more.size();
+    if (size > longest || used_ + 1 + size + count_ * sizeof(Row) > storage_.size()) {
+        return Status::too_large;
+    }
+    const auto at = static_cast<uint32_t>(used_);
+    storage_[used_++] = static_cast<char>(size);
+    for (const std::string_view part : {text, more}) {
+        for (const char c : part) {
+            storage_[used_++] = lower ? to_lower(c) : c;
+        }
+    }
+    return at;
+}
+
+std::string_view MimeTable::text_at(uint32_t at) const {
+    return {storage_.data() + at + 1, static_cast<unsigned char>(storage_[at])};
+}
+
+MimeTable::Row MimeTable::row(size_t number) const {
+    Row row;
+    memcpy(&row, storage_.data() + storage_.size() - (number + 1) * sizeof row, sizeof row);
+    return row;
+}
+
+void MimeTable::set_row(size_t number, const Row& row) {
+    memcpy(storage_.data() + storage_.size() - (number + 1) * sizeof row, &row, sizeof row);
+}
+
+// Where the extension is, or would have to be: rows are in order.
+size_t MimeTable::place_of(std::string_view extension) const {
+    size_t first = 0;
+    size_t end = count_;
+    while (first < end) {
+        const size_t middle = first + (end - first) / 2;
+        if (text_at(row(middle).extension) < extension) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return first;
+}
+
+Status MimeTable::add(std::string_view extension, uint32_t type) {
+    const Result<uint32_t> kept = keep(extension, {}, true);
+    if (!kept.ok()) {
+        return kept.status();
+    }
+    const std::string_view lower = text_at(kept.value());
+    const size_t place = place_of(lower);
+    if (place < count_ && text_at(row(place).extension) == lower) {
+        set_row(place, {row(place).extension, type});
+        used_ = kept.value();
+        return Status::ok;
+    }
+    if (used_ + (count_ + 1) * sizeof(Row) > storage_.size()) {
+        return Status::too_large;
+    }
+    for (size_t i = count_++; i > place; --i) {
+        set_row(i, row(i - 1));
+    }
+    set_row(place, {kept.value(), type});
+    return Status::ok;
+}
+
+Status MimeTable::add_line(std::string_view line) {
+    if (line.ends_with('\r')) {
+        line.remove_suffix(1);
+    }
+    std::string_view rest = slice(line, 0, line.find('#'));
+    const std::string_view type = next_word(rest);
+    const size_t slash = type.find('/');
+    if (type.empty()) {
+        return Status::ok;
+    }
+    if (slash == std::string_view::npos || !is_token(slice(type, 0, slash)) || !is_token(slice(type, slash + 1))) {
+        return Status::malformed;
+    }
+    Result<uint32_t> kept = Status::again;
+    for (std::string_view extension = next_word(rest); !extension.empty(); extension = next_word(rest)) {
+        if (!is_token(extension) || extension.size() > longest_extension) {
+            continue;  // no name of a file is looked up by it
+        }
+        if (kept.status() == Status::again) {
+            kept = keep(type, starts_with(type, "text/") ? "; charset=utf-8" : "", false);
+        }
+        const Status status = kept.ok() ? add(extension, kept.value()) : kept.status();
+        if (status != Status::ok) {
+            return status;
+        }
+    }
+    return Status::ok;
+}
+
+Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& why) {
+    begin(storage);
+    const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    Status status = Status::ok;
+    size_t number = 0;
+    char buffer[limits::config_line];
+    size_t held = 0;
+    ssize_t count = file.valid() ? 1 : -1;
+    while (count > 0 && status == Status::ok) {
+        count = ::read(file.get(), buffer + held, sizeof buffer - held);
+        held += count > 0 ? static_cast<size_t>(count) : 0;
+        std::string_view rest(buffer, held);
+        // The last line may have no end; one that fills the buffer is no line of such a file.
+        while (status == Status::ok && (rest.find('\n') != std::string_view::npos || (count == 0 && !rest.empty()))) {
+            ++number;
+            status = add_line(split_first(rest, '\n', rest));
+        }
+        if (rest.size() == sizeof buffer) {
+            ++number;
+            status = Status::malformed;
+        }
+        memmove(buffer, rest.data(), rest.size());
+        held = rest.size();
+    }
+    why.append(path);
+    if (count < 0) {
+        const int error = errno;
+        why.append(": ").append(strerror(error));
+        return error == ENOENT ? Status::not_found : error == EACCES ? Status::denied : Status::io;
+    }
+    if (status != Status::ok) {
+        why.append(':').append_number(number).append(": ");
+        why.append(status == Status::malformed ? "not a media type with its extensions, as in: image/png png"
+                                               : "more types than there is room for");
+    }
+    return status;
 }
 
 }  // namespace fcgate::files

@@ -68,8 +68,10 @@ struct Connection {
     bool is_https = false;    // of the present request: the connection, or as a trusted proxy says
     bool is_proxied = false;  // a trusted proxy has brought the present request
     bool is_asker_counted = false;
-    bool is_slow = false;       // pace_since is longer ago than a head may take
-    bool was_unread = false;    // at the last look bytes of the body waited to be read
+    bool is_slow = false;     // pace_since is longer ago than a head may take
+    bool was_unread = false;  // at the last look bytes of the body waited to be read
+    static constexpr uint8_t no_site = 0xff;
+    uint8_t site = no_site;     // that the present request is for, once it is known
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`
     int fd = -1;

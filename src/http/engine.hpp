@@ -85,7 +85,7 @@ class Engine {
 
     // Libmicrohttpd's own epoll sets, to be watched; -1: none, for it learns of events from on_client_event() alone, or no connection is secure.
     [[nodiscard]] int epoll_fd() const { return takes_events ? -1 : drives_.front().epoll_fd; }
-    [[nodiscard]] int tls_epoll_fd() const { return takes_events ? -1 : drives_.back().epoll_fd; }
+    [[nodiscard]] int tls_epoll_fd() const { return takes_events || !features::tls ? -1 : drives_.back().epoll_fd; }
 
     // ---- connections ----
 

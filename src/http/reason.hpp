@@ -36,6 +36,7 @@ inline constexpr Reason reasons[] = {
     {"refused", 0},
     {"client-full", 0},
     {"client-left", 0},
+    {"error-page", 0},
     {"connections-full", 0},
     {"file-not-sent", 0},
     {"no-backend", 0},

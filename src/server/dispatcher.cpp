@@ -12,13 +12,15 @@ http::RequestHandler Dispatcher::handler() {
     http::RequestHandler handler;
     handler.context = this;
     handler.begin = [](void* context, http::Connection& connection, RequestHead& head, Reply& reply) {
-        return static_cast<Dispatcher*>(context)->begin(connection, head, reply);
+        return static_cast<Dispatcher*>(context)->dressed(
+            connection, static_cast<Dispatcher*>(context)->begin(connection, head, reply), reply);
     };
     handler.body = [](void* context, http::Connection& connection, std::span<const char> bytes) {
         return static_cast<Dispatcher*>(context)->body(connection, bytes);
     };
     handler.poll = [](void* context, http::Connection& connection, Reply& reply) {
-        return static_cast<Dispatcher*>(context)->poll(connection, reply);
+        return static_cast<Dispatcher*>(context)->dressed(
+            connection, static_cast<Dispatcher*>(context)->poll(connection, reply), reply);
     };
     handler.goes_on = [](void* context, const http::Connection& connection) {
         return static_cast<Dispatcher*>(context)->setup_.upstream->goes_on(connection.exchange);
@@ -31,6 +33,7 @@ http::RequestHandler Dispatcher::handler() {
 
 http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head, Reply& reply) {
     connection.configuration = current_;
+    connection.site = http::Connection::no_site;
     ++users_[current_];
     if (!find_site(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
@@ -91,6 +94,7 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
         return false;
     }
     route_.site = site.value();
+    connection.site = static_cast<uint8_t>(site.value());
     route_.root = &configuration.sites[route_.site].root;
     connection.trace.site = site_settings().name;
     identify(connection, head);
@@ -196,7 +200,7 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         http::reply_with_status(reply, exchange->failure_status);
     } else if (exchange->response.head_done()) {
         const uint32_t site = exchange->start.site;
-        if (!send_named_file(connection, *exchange, reply)) {
+        if (!intercept(connection, *exchange, reply) && !send_named_file(connection, *exchange, reply)) {
             reply_from(*exchange, reply);
         }
         add_site_fields(configuration_of(connection).settings->sites[site], reply);

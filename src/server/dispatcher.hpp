@@ -130,6 +130,11 @@ class Dispatcher {
         return has_spool ? setup_.spool->find(connection.spooled) : nullptr;
     }
 
+    // dispatcher_error_page.cpp
+    [[nodiscard]] http::Outcome dressed(http::Connection& connection, http::Outcome outcome, Reply& reply);
+    void send_error_page(http::Connection& connection, std::string_view path, Reply& reply);
+    [[nodiscard]] bool intercept(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
+
     // dispatcher_sendfile.cpp
     struct NamedFile {
         std::string_view name;  // as the script has said it

@@ -77,6 +77,7 @@ Pools::Pools(const Settings& settings) {
     // One more than there are, for a reload.
     add_bytes(PoolKind::roots, "paths of the roots", (settings.sites.size() + 1) * limits::path, Configuration::count,
               1);
+    add_bytes(PoolKind::mime_types, "types of `mime_types`", limits::mime_types, server.mime_types.empty() ? 0 : 1, 1);
     add_bytes(PoolKind::access_log, "lines of the access log", limits::access_buffer, has_access_log(settings) ? 1 : 0,
               1);
     add_workers(settings);

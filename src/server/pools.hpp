@@ -18,6 +18,7 @@ enum class PoolKind : uint8_t {
     queues,      // of all gates
     parkings,    // of all gates
     roots,       // paths of the sites
+    mime_types,  // of the file that is named
     access_log,  // lines on their way, of all workers
     workers,     // from here on one of each worker; before, one of the server
     timers,      // heap of deadlines

@@ -163,6 +163,17 @@ bool Server::begin_access_log(const Pools& pools) {
     return true;
 }
 
+Status Server::read_mime_types(const Pools& pools, ServerError& error) {
+    if (settings_->server.mime_types.empty()) {
+        return Status::ok;
+    }
+    const std::span<char> storage = arena_.take_text(pools[PoolKind::mime_types].size);
+    const Text<limits::path> path(settings_->server.mime_types);
+    Text<256> why;
+    const Status status = storage.empty() ? Status::exhausted : mime_.read(path.c_str(), storage, why);
+    return status == Status::ok ? status : explain(error, status, "mime_types: ", why.view(), 0);
+}
+
 Status Server::prepare(ServerError& error) {
     const Pools pools(*settings_);
     if (arena_.init(pools.arena_size()) != Status::ok) {
@@ -176,6 +187,9 @@ Status Server::prepare(ServerError& error) {
     }
     for (Configuration& configuration : configurations_) {
         configuration.text = arena_.take_text(pools[PoolKind::roots].size);
+    }
+    if (const Status types = read_mime_types(pools, error); types != Status::ok) {
+        return types;
     }
     if (!begin_access_log(pools)) {
         return explain(error, Status::exhausted, "the arena is too small", "", 0);

@@ -90,6 +90,7 @@ class Server {
     [[nodiscard]] Status open_logs(ServerError& error);
     [[nodiscard]] bool begin_access_log(const Pools& pools);
     [[nodiscard]] Status start_spawner(ServerError& error);
+    [[nodiscard]] Status read_mime_types(const Pools& pools, ServerError& error);
     void init_supervisor();
     [[nodiscard]] Status make_gates(const Pools& pools);
     // reload.cpp

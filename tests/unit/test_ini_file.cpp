@@ -128,8 +128,6 @@ void errors_name_file_and_line(void** /*state*/) {
                 "a line is KEY = VALUE, [SECTION], or begins with ; as a comment");
     must_refuse("[server\n", 1, "the ] of the section is missing");
     must_refuse("[site] root = /www\n", 1, "nothing may follow the ] of a section; write keys on lines of their own");
-    must_refuse("[server]\nmime_types = /x\n", 2, "[server] mime_types: not supported yet; leave it out",
-                Status::refused);
     must_refuse("[site]\nroot = ; nothing\n", 2,
                 "[site] root: \"\" is not right; write the folder that is served, for example /www");
 }

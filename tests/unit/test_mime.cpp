@@ -37,6 +37,54 @@ void panels_types_are_known(void**) {
     check_text(lookup("/a.zst"), "application/zstd");
 }
 
+// ---- mime_types -----------------------------------------------------------------------------------------------------
+
+void types_of_a_file_come_first(void**) {
+    static char storage[1024];
+    MimeTable table;
+    table.begin(storage);
+    for (const char* line : {"# a comment", "", "  \t", "text/x-log LOG log2", "application/x-firmware bin img\r",
+                             "image/png", "application/first twice", "application/last twice # and a comment"}) {
+        test::check_status(table.add_line(line), Status::ok);
+    }
+    check_text(table.lookup("/a.log"), "text/x-log; charset=utf-8");
+    check_text(table.lookup("/a.LOG2"), "text/x-log; charset=utf-8");
+    check_text(table.lookup("/a.bin"), "application/x-firmware");
+    check_text(table.lookup("/a.img"), "application/x-firmware");
+    check_text(table.lookup("/a.twice"), "application/last");
+    check_text(table.lookup("/a.png"), "image/png");
+    check_text(table.lookup("/a.html"), "text/html; charset=utf-8");
+    check_text(table.lookup("/a.zzz"), unknown);
+}
+
+void what_is_no_type_is_refused(void**) {
+    static char storage[1024];
+    MimeTable table;
+    table.begin(storage);
+    for (const char* line :
+         {"png", "image png", "/png png", "image/ png", "image/p/ng png", "ima\x01ge/png png", "image/png; a=b png"}) {
+        test::check_status(table.add_line(line), Status::malformed);
+    }
+}
+
+void room_for_types_is_bounded(void**) {
+    static char storage[200];
+    MimeTable table;
+    table.begin(storage);
+    size_t taken = 0;
+    Status status = Status::ok;
+    while (status == Status::ok) {
+        Text<64> line("a/b x");
+        line.append_number(taken);
+        status = table.add_line(line.view());
+        taken += status == Status::ok ? 1 : 0;
+    }
+    test::check_status(status, Status::too_large);
+    assert_in_range(taken, 8, 20);
+    check_text(table.lookup("/f.x0"), "a/b");
+    check_text(table.lookup("/f.x7"), "a/b");
+}
+
 void case_does_not_matter(void**) {
     check_text(lookup("/LOGO.PNG"), "image/png");
     check_text(lookup("/a.Html"), "text/html; charset=utf-8");
@@ -61,9 +109,9 @@ void a_name_without_folder_will_do(void**) {
 int main() {
     using namespace fcgate::files;
     const CMUnitTest tests[] = {
-        cmocka_unit_test(panels_types_are_known),
-        cmocka_unit_test(case_does_not_matter),
-        cmocka_unit_test(what_is_unknown_is_bytes),
+        cmocka_unit_test(types_of_a_file_come_first),    cmocka_unit_test(what_is_no_type_is_refused),
+        cmocka_unit_test(room_for_types_is_bounded),     cmocka_unit_test(panels_types_are_known),
+        cmocka_unit_test(case_does_not_matter),          cmocka_unit_test(what_is_unknown_is_bytes),
         cmocka_unit_test(a_name_without_folder_will_do),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -275,22 +275,6 @@ void a_nul_byte_is_a_control_character(void** /*state*/) {
                 "[site] root: the value contains a control character");
 }
 
-void what_is_not_built_yet_is_refused(void** /*state*/) {
-    Settings settings;
-    constexpr struct {
-        const char* name;
-        const char* value;
-        const char* text;
-    } all[] = {
-        {"server.mime_types", "/etc/mime.types", "[server] mime_types: not supported yet; leave it out"},
-        {"site.error_page", "404 /404.html", "[site] error_page: not supported yet; leave it out"},
-    };
-    for (const auto& each : all) {
-        must_refuse(settings, each.name, each.value, Status::refused, each.text);
-    }
-    must_set(settings, "server.mime_types", "");
-}
-
 void full_lists_refuse_more_and_lose_nothing(void** /*state*/) {
     Settings settings;
     Text<64> name;
@@ -412,6 +396,7 @@ access_log_format = combined
 syslog_format = rfc5424
 status_path = off
 status_allow =
+mime_types =
 
 [backend]
 address = unix:/run/php.sock
@@ -448,6 +433,8 @@ precompressed = yes
 expires =
 param = A b c
 header =
+error_page =
+intercept_errors = no
 sendfile_root =
 internal =
 )");
@@ -492,7 +479,6 @@ int main() {
         cmocka_unit_test(a_wrong_name_is_answered_with_the_nearest_one),
         cmocka_unit_test(a_wrong_value_is_answered_with_a_right_one),
         cmocka_unit_test(a_nul_byte_is_a_control_character),
-        cmocka_unit_test(what_is_not_built_yet_is_refused),
         cmocka_unit_test(full_lists_refuse_more_and_lose_nothing),
         cmocka_unit_test(a_full_text_pool_is_an_error_and_loses_nothing),
         cmocka_unit_test(numbers_take_no_room_in_the_text_pool),

@@ -1,0 +1,120 @@
+// The part of Dispatcher that answers errors with files of the site: `error_page` and `intercept_errors`.
+#include "files/static_file.hpp"
+#include "http/reason.hpp"
+#include "http/status_page.hpp"
+#include "route/source_guard.hpp"
+#include "server/dispatcher.hpp"
+
+namespace fcgate::server {
+
+namespace {
+
+[[nodiscard]] bool is_status(std::string_view word, uint16_t status) {
+    const Result<uint64_t> number = parse_decimal(word);
+    return number.ok() && number.value() == status;
+}
+
+// The path of the site's page for a status; empty when it has none. The first line that names the status counts.
+[[nodiscard]] std::string_view find_error_page(const SiteSettings& site, uint16_t status) {
+    for (const Pair& page : site.error_pages) {
+        bool is_meant = is_status(page.name, status);
+        std::string_view rest = page.value;
+        std::string_view word = next_word(rest);
+        while (!word.starts_with('/')) {
+            is_meant = is_meant || is_status(word, status);
+            word = next_word(rest);
+        }
+        if (is_meant) {
+            return word;
+        }
+    }
+    return {};
+}
+
+// Of a script's answer, what is about the body that is not sent.
+[[nodiscard]] bool is_about_body(std::string_view name) {
+    for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "X-Sendfile"}) {
+        if (equals_ignore_case(name, own)) {
+            return true;
+        }
+    }
+    return starts_with_ignore_case(name, "Content-") || starts_with_ignore_case(name, "X-Accel-");
+}
+
+}  // namespace
+
+// Every reply goes through here on its way out.
+http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome outcome, Reply& reply) {
+    if (outcome == http::Outcome::reply && reply.body == Reply::Body::page && reply.status >= 400 &&
+        connection.site != http::Connection::no_site) {
+        const SiteSettings& site = configuration_of(connection).settings->sites[connection.site];
+        add_site_fields(site, reply);
+        const std::string_view path = find_error_page(site, reply.status);
+        if (!path.empty()) {
+            send_error_page(connection, path, reply);
+        }
+    }
+    return outcome;
+}
+
+// Whole, whatever the request's conditions and ranges: they are about what was asked for. If it cannot be sent, the built-in page is.
+void Dispatcher::send_error_page(http::Connection& connection, std::string_view path, Reply& reply) {
+    const route::SiteRoot& root = configuration_of(connection).sites[connection.site].root;
+    const bool may_be_sent = !route::has_hidden_segment(path) && !route::is_script(*root.settings, path) &&
+                             !route::shows_source(*root.settings, path);
+    RequestHead plain;
+    plain.method = connection.is_head ? "HEAD" : "GET";
+    // Holds fields that are not taken: the reply's own may lie in the worker's scratch.
+    Text<512> unused;
+    Reply file;
+    if (may_be_sent) {
+        (void)files::serve(root, path, plain, *setup_.mime, unused, file);
+    }
+    if (file.status != 200) {
+        LogLine line(*setup_.log, LogLevel::warning);
+        describe(connection, line.text());
+        line.add(": ").add_number(reply.status).add(": the page ");
+        line.text().append_escaped(path, 128);
+        line.add(" cannot be sent (see `error_page`)").add_reason(http::reason_code("error-page")).send();
+        reply.body = reply.length == 0 ? Reply::Body::none : reply.body;
+        return;
+    }
+    const Reply before = reply;
+    reply = file;
+    reply.status = before.status;
+    reply.close = before.close;
+    reply.clear_fields();
+    // All but what is about the body: the built-in page's type, the file's dates and tag.
+    for (const Field& field : before.fields()) {
+        if (!equals_ignore_case(field.name, "Content-Type")) {
+            (void)reply.add_field(field.name, field.value);
+        }
+    }
+    for (const Field& field : file.fields()) {
+        if (equals_ignore_case(field.name, "Content-Type")) {
+            (void)reply.add_field(field.name, field.value);
+        }
+    }
+}
+
+// True when the script's error is answered with the site's page; its script ends by itself.
+bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
+    const uint16_t status = exchange.response.head().status();
+    const SiteSettings& site = configuration_of(connection).settings->sites[exchange.start.site];
+    if (!site.intercept_errors || status < 400 || find_error_page(site, status).empty()) {
+        return false;
+    }
+    http::reply_with_status(reply, status);
+    reply.body = Reply::Body::page;  // which statuses without a page of ours are not
+    for (const Field& field : exchange.response.head().fields()) {
+        if (!is_about_body(field.name)) {
+            (void)reply.add_field(field.name, field.value);
+        }
+    }
+    // What the fields point to stays until another exchange is opened; the reply is queued before.
+    setup_.upstream->let_finish(exchange);
+    connection.exchange = Handle();
+    return true;
+}
+
+}  // namespace fcgate::server
