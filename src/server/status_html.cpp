@@ -132,7 +132,7 @@ void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*wh
 void write_requests(TextBuffer& out, const Snapshot& snapshot) {
     constexpr size_t minute = 12;  // steps
     uint64_t requests = 0;
-    uint64_t highest = 0;
+    uint64_t highest = 1;
     for (size_t i = 0; i < History::steps; ++i) {
         const uint64_t value = snapshot.history[i].requests;
         requests += i >= History::steps - minute ? value : 0;

@@ -21,8 +21,8 @@ namespace {
 
 constexpr int64_t day = int64_t{24} * 60 * 60;
 constexpr int64_t renewed_before_end = 30 * day;
-constexpr int64_t lifetime = 800 * day;             // browsers refuse more than 825
-constexpr int64_t lifetime_unset = 20 * 365 * day;  // a clock that is not set tells nobody when to renew
+constexpr int64_t lifetime = 800 * day;                      // browsers refuse more than 825
+constexpr int64_t lifetime_unset = int64_t{20} * 365 * day;  // a clock that is not set tells nobody when to renew
 constexpr char organization[] = "fcgate (made by this device)";
 
 // Frees what GnuTLS has made.

@@ -276,13 +276,18 @@ void nothing_to_do_is_nothing_done(Scene& scene) {
         before = waits_of_the_others();
     }
     assert_true(before > 0);
-    long waits = 4;
-    for (int i = 0; i < 3 && waits > 3; ++i) {
+#ifdef __SANITIZE_THREAD__
+    constexpr long most = 30;  // ThreadSanitizer's own thread looks around ten times a second
+#else
+    constexpr long most = 3;
+#endif
+    long waits = most + 1;
+    for (int i = 0; i < 3 && waits > most; ++i) {
         before = waits_of_the_others();
         assert_true(waiting.next(fcgate::monotonic_ms() + 2000) == Receipt::late);
         waits = waits_of_the_others() - before;
     }
-    assert_in_range(waits, 0, 3);
+    assert_in_range(waits, 0, most);
     assert_true(php.answer(hello));
     expect_reply(waiting, 200, "hello");
     assert_true(waits_of_the_others() > before);
