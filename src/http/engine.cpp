@@ -147,6 +147,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->is_operator = newcomer.is_operator;
     connection->is_tls = newcomer.is_tls;
     connection->is_asker_counted = false;
+    connection->file_fd = -1;
     operators_ += newcomer.is_operator ? 1U : 0U;
     connection->exchange = connection->spooled = connection->kept = Handle();
     connection->cached_file = no_slot;

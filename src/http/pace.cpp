@@ -1,5 +1,7 @@
 // The part of Engine that looks whether clients keep pace with what they send and fetch, and that makes room for others when the table
 // is full.
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "http/engine.hpp"
@@ -53,6 +55,9 @@ void Engine::on_pace_timer(int64_t now) {
         } else if (connection.suspended) {
             // While we hold a client back, or PHP is silent, its pace says nothing.
             start_pace(connection, now);
+        } else if (has_shrunk(connection)) {
+            log_refusal(connection, 0, "its file became shorter while it was sent", reason_code("file-changed"));
+            kill(connection);
         } else if (is_stuck(connection)) {
             log_refusal(connection, 413, "what surrounds the chunks of its body is too large");
             end_with(connection, 413);
@@ -72,6 +77,13 @@ bool Engine::is_stuck(Connection& connection) {
     connection.was_unread = connection.stage == Connection::Stage::body && has_unread(connection.fd);
     connection.body_then = connection.body_seen;
     return was_unread && connection.was_unread;
+}
+
+// What is not there any more will not be sent, and libmicrohttpd would wait for it: sendfile() writes nothing, and that is no error.
+bool Engine::has_shrunk(const Connection& connection) {
+    struct stat file {};
+    return connection.stage == Connection::Stage::replying && connection.file_fd >= 0 &&
+           fstat(connection.file_fd, &file) == 0 && static_cast<uint64_t>(file.st_size) < connection.file_end;
 }
 
 // What the client has sent or taken; `keeps_pace` when that is enough for the time since the mark.

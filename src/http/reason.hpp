@@ -38,6 +38,7 @@ inline constexpr Reason reasons[] = {
     {"client-left", 0},
     {"error-page", 0},
     {"connections-full", 0},
+    {"file-changed", 0},
     {"file-not-sent", 0},
     {"no-backend", 0},
     {"no-memory", 0},

@@ -174,6 +174,8 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless);
     connection.has_page = reply.body == Reply::Body::page;
+    connection.file_fd = good && !bodiless && reply.body == Reply::Body::file ? reply.fd : -1;
+    connection.file_end = reply.offset + reply.length;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
         connection.held = response;
         connection.held_status = reply.status;

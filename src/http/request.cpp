@@ -246,6 +246,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     connection.trace = Trace();
     connection.method = {};
     connection.begun = false;
+    connection.file_fd = -1;
     connection.served = true;
     enter(connection, Connection::Stage::idle);
     connection.idle_since = now;

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 import unittest
 
 import processes
@@ -113,6 +114,21 @@ class Files(ServedCase):
         second = self.get('/files/changing.txt', [('If-None-Match', first.field('ETag'))])
         self.assert_status(second, 200)
         self.assertEqual(second.text, 'three\n')
+
+    def test_file_that_is_truncated_while_it_is_sent(self):
+        path = self.root / 'files' / 'shrinks.bin'
+        path.write_bytes(bytes(50 << 20))
+        with self.client() as client:
+            client.start('GET', '/files/shrinks.bin')
+            response = client.head()
+            with path.open('r+b') as file:
+                file.truncate(1 << 20)
+            started = time.monotonic()
+            with self.assertRaises((wire.WireError, OSError)):
+                client.take_body(response, 'GET')
+            self.assertLess(time.monotonic() - started, 5)
+        processes.wait_until(lambda: 'its file became shorter while it was sent [file-changed]' in self.fcgate.log(), 'no word')
+        self.assert_status(self.get('/files/plain.txt'), 200)
 
     def test_folders(self):
         response = self.get('/folder?a=b&c=%20')
