@@ -294,7 +294,8 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
                        MHD_lookup_connection_value_n(connection.mhd, MHD_HEADER_KIND, name, size, &value, &length) ==
                            MHD_YES &&
                        value != nullptr
-                   ? trim({value, length})
+                   // 0.9.x puts a NUL where a space was behind the value, and counts it.
+                   ? trim({value, strnlen(value, length)})
                    : std::string_view();
     };
     const Trace& trace = connection.trace;

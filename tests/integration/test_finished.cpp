@@ -121,7 +121,9 @@ void refusals_have_their_codes(Scene& scene) {
     told.expect("POST /t.php 413 0 whole - body-too-large");
     // libmicrohttpd's own.
     expect_status(scene.client_with("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"), 400);
-    told.expect(" / 400 0 cut - parser-refused");
+    // 0.9.x leaves it to our guard.
+    const bool is_old = fcgate::slice(fcgate_libmicrohttpd_version(), 0, 2) == "0.";
+    told.expect(is_old ? "GET / 400 0 whole - bad-request" : " / 400 0 cut - parser-refused");
 }
 
 void faults_have_their_codes(Scene& scene) {
