@@ -129,8 +129,7 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
     const std::span<char> bytes = room.first(entry.size);
     char* at = bytes.data() + bytes.size();
     const auto copy = [&at](std::string_view text) {
-        memcpy(at, text.data(), text.size());
-        at += text.size();
+        at = std::copy(text.begin(), text.end(), at);  // of what is not there memcpy() takes no null pointer
         return std::string_view(at - text.size(), text.size());
     };
     entry.bytes = bytes;

@@ -5,6 +5,7 @@ import pathlib
 import time
 import unittest
 
+import hardship
 import processes
 import wire
 from cases import ServedCase
@@ -111,7 +112,11 @@ class Files(ServedCase):
         path.write_text('one\n')
         first = self.get('/files/changing.txt')
         path.write_text('three\n')
-        second = self.get('/files/changing.txt', [('If-None-Match', first.field('ETag'))])
+        known = [('If-None-Match', first.field('ETag'))]
+        if hardship.is_on:
+            # fcgate's clock alone stands at 1970, so the file looks old enough to be kept for a second.
+            processes.wait_until(lambda: self.get('/files/changing.txt', known).status == 200, 'the old file is still sent')
+        second = self.get('/files/changing.txt', known)
         self.assert_status(second, 200)
         self.assertEqual(second.text, 'three\n')
 
