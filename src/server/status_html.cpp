@@ -120,7 +120,7 @@ void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*wh
         "<path d=\"");
     for (size_t i = 0; i < History::steps; ++i) {
         const uint64_t value = snapshot.history[i].*what;
-        if (value > 0) {
+        if (value > 0 && highest > 0) {
             // One that is there is seen.
             const uint64_t bar = 1 + value * (height - 1) / highest;
             fill(out, "M# 60v-#h3v#z", {4 * i, bar, bar});
