@@ -11,6 +11,8 @@ namespace fcgate {
 class Gauge {
   public:
     [[nodiscard]] uint32_t get() const { return value_.load(std::memory_order_relaxed); }
+    // No later load comes before it.
+    [[nodiscard]] uint32_t get_in_order() const { return value_.load(std::memory_order_acquire); }
     void set(uint32_t value) { value_.store(value, std::memory_order_relaxed); }
     void add(uint32_t count = 1) { set(get() + count); }
     void subtract(uint32_t count = 1) { set(get() - count); }
@@ -36,8 +38,15 @@ class Count {
         high_.set(0);
     }
     [[nodiscard]] uint64_t get() const {
-        const uint64_t near = uint64_t{high_.get()} * step;
-        const auto ahead = static_cast<int32_t>(low_.get() - static_cast<uint32_t>(near));
+        // Again when a step was passed meanwhile: a reader that was interrupted for long would meet a low word of many steps later.
+        uint32_t high = 0;
+        uint32_t low = 0;
+        do {
+            high = high_.get_in_order();
+            low = low_.get_in_order();
+        } while (high_.get() != high);
+        const uint64_t near = uint64_t{high} * step;
+        const auto ahead = static_cast<int32_t>(low - static_cast<uint32_t>(near));
         return near + static_cast<uint64_t>(int64_t{ahead});
     }
 
