@@ -210,8 +210,8 @@ void a_kept_file_is_answered_as_an_opened_one(void** /*state*/) {
             char bytes[16];
             std::string_view body;
             if (opened.reply.fd >= 0) {
-                const ssize_t count =
-                    pread(opened.reply.fd, bytes, opened.reply.length, static_cast<off_t>(opened.reply.offset));
+                const ssize_t count = pread(opened.reply.fd, bytes, static_cast<size_t>(opened.reply.length),
+                                            static_cast<off_t>(opened.reply.offset));
                 body = {bytes, static_cast<size_t>(count)};
                 close(opened.reply.fd);
             }
