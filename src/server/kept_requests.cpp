@@ -166,9 +166,11 @@ KeptRequest* KeptRequests::take(http::Connection& connection) {
 }
 
 void KeptRequests::give_back(KeptRequest& request, KeptNews news) {
-    const KeptRequest ended = request;
+    KeptRequest ended;
     {
+        // A reply may be given just now: its descriptor is seen here, or its giver is told that the request is gone.
         const Lock lock(mutex_);
+        ended = request;
         pool_.give_back(request);
     }
     if (ended.reply.fd >= 0) {
@@ -182,8 +184,9 @@ KeptReply KeptRequests::look(KeptRequest& request) {
     return request.reply;
 }
 
-// Once a reply is given, nobody changes its fields or a whole body.
-void KeptRequests::fill(KeptRequest& request, Reply& reply) const {
+// Once a reply is given, nobody changes its fields or a whole body; one that is pushed may be written on meanwhile.
+void KeptRequests::fill(KeptRequest& request, Reply& reply) {
+    const Lock lock(mutex_);
     const char* at = buffer_of(request).data();
     const char* const end = at + request.fields_size;
     while (at < end) {

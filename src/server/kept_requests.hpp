@@ -105,7 +105,7 @@ class KeptRequests {
     [[nodiscard]] Ticket ticket_of(const KeptRequest& request) const;
     // Fields and reply, as they are now.
     [[nodiscard]] KeptReply look(KeptRequest& request);
-    void fill(KeptRequest& request, Reply& reply) const;
+    void fill(KeptRequest& request, Reply& reply);
     // Bytes that are there, into `room`; tells the host of room. BodyReader's results.
     [[nodiscard]] ptrdiff_t read(KeptRequest& request, std::span<char> room);
 
