@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR = range(1, 8)
 PIECE = b'x' * 32760
@@ -32,11 +33,13 @@ def parse_params(data):
 
 class FakePhp:
     """`answers` maps a word of the query to the bytes that begin the reply; None: the request is not read to its end, and nothing is said.
-    Other requests get 'hello'."""
+    Other requests get 'hello'. With `goes_on` false nothing follows the beginning. `closings` are the times at which clients have closed."""
 
-    def __init__(self, path, answers):
+    def __init__(self, path, answers, goes_on=True):
         self.path = str(path)
         self.answers = answers
+        self.goes_on = goes_on
+        self.closings = []
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(512)
@@ -72,8 +75,11 @@ class FakePhp:
 
     def serve(self, connection):
         with contextlib.suppress(OSError, EOFError), connection:
-            while True:
-                self.answer(connection)
+            try:
+                while True:
+                    self.answer(connection)
+            except EOFError:
+                self.closings.append(time.monotonic())
 
     def answer(self, connection):
         params = b''
@@ -95,5 +101,6 @@ class FakePhp:
             return
         # An error line without an end, and output without one.
         connection.sendall(record(STDERR, b'e' * 1020) + record(STDOUT, begin))
-        while True:
+        while self.goes_on:
             connection.sendall(record(STDOUT, PIECE))
+        self.ended.wait()
