@@ -24,11 +24,12 @@ namespace {
 void add_url(LogLine& line, const ListenSettings& listen, std::string_view machine) {
     const std::span<const uint8_t> bytes = listen.endpoint.bytes();
     const bool is_any = std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
-    if ((listen.kind != ListenSettings::Kind::any && listen.kind != ListenSettings::Kind::tcp) || listen.tls) {
+    if (listen.kind != ListenSettings::Kind::any && listen.kind != ListenSettings::Kind::tcp) {
         return;
     }
-    line.add(": http://").add(is_any ? machine : std::string_view());
-    line.add(is_any ? slice(listen.text, listen.text.rfind(':')) : listen.text).add("/");
+    const std::string_view address = slice(listen.text, 0, listen.text.find_first_of(" \t"));  // "tls" may follow
+    line.add(listen.tls ? ": https://" : ": http://").add(is_any ? machine : std::string_view());
+    line.add(is_any ? slice(address, address.rfind(':')) : address).add("/");
 }
 
 // Whoever opens "/" first should not wonder.
