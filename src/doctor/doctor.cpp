@@ -15,6 +15,9 @@ void examine_all(Examination& examination, const Change& change) {
     examine_clock(examination);
     examine_memory(examination);
     examine_ports(examination);
+    if constexpr (features::tls) {
+        examine_certificate(examination);
+    }
     examine_php(examination);
     if (change.call != nullptr) {
         const bool is_changed = change.call(change.context) == 0;
@@ -23,6 +26,9 @@ void examine_all(Examination& examination, const Change& change) {
     examine_sockets(examination);
     examine_folders(examination);
     examine_names(examination);
+    if constexpr (features::tls) {
+        examine_reload_of_key(examination);
+    }
 }
 
 // In a mapping of its own: the stack is the host's.

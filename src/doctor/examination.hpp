@@ -27,6 +27,7 @@ struct Examination {
     int64_t deadline = monotonic_ms() + most_ms;
     uint64_t memory_kib = 0;      // of the machine; 0: not known
     bool serves_already = false;  // an fcgate runs that has a port of these settings
+    bool has_read_key = false;    // of the certificate
     std::array<bool, limits::backends> answers{};
     std::array<Text<limits::path>, limits::backends> sockets;  // of unix-domain backends, and of PHP that was started
 
@@ -45,12 +46,14 @@ void examine_library(Examination& examination);
 void examine_clock(Examination& examination);
 void examine_memory(Examination& examination);
 void examine_ports(Examination& examination);
+void examine_certificate(Examination& examination);
 void examine_php(
     Examination& examination);  // starts PHP where fcgate would, and leaves it running for examine_sockets()
 // ... then what is done by whoever serves.
 void examine_sockets(Examination& examination);
 void examine_folders(Examination& examination);
 void examine_names(Examination& examination);
+void examine_reload_of_key(Examination& examination);
 
 // What PHP makes of the scripts of the sites that use a backend which answers.
 void examine_scripts(Examination& examination, size_t backend);

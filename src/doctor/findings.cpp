@@ -1,5 +1,7 @@
 #include "doctor/findings.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace fcgate::doctor {
@@ -9,7 +11,7 @@ namespace {
 using enum Found;
 using enum Level;
 
-constexpr Finding findings[] = {
+constexpr Finding all_findings[] = {
     {configuration_good, good, "configuration", "is good", ""},
     {configuration_wrong, fault, "configuration", "%0", ""},
     {no_memory, fault, "memory", "there is not enough to examine anything", "end other programs"},
@@ -141,11 +143,39 @@ constexpr Finding findings[] = {
      "add it to the DNS server of the network (dnsmasq: address=/%0/ADDRESS)"},
     {host_multicast, note, "host", "is asked for by multicast, and nobody answers for it",
      "something must announce it: avahi-daemon, umdns or systemd-resolved"},
+
+    {certificate_good, good, "certificate", "valid until %0", ""},
+    {certificate_own, good, "certificate", "made by this device; a start after %0 makes the next one", ""},
+    {certificate_due, good, "certificate", "the next start makes it: %0", ""},
+    {certificate_foreign, note, "certificate", "was not made by fcgate: tls_self_signed leaves it alone",
+     "take tls_self_signed out, or move the file away"},
+    {certificate_unmade, fault, "certificate", "cannot be made, %1 cannot write there: %0",
+     "make the folder, or give it to who starts fcgate"},
+    {certificate_absent, fault, "certificate", "there is no such file",
+     "correct tls_certificate or tls_key; or let fcgate make both: tls_self_signed = yes"},
+    {certificate_denied, fault, "certificate", "%0 may not read it",
+     "start fcgate as root (it gives that up when it has read it), or give the file to %0"},
+    {certificate_wrong, fault, "certificate", "%0",
+     "in PEM: tls_certificate = the server's own, then those that vouch for it; tls_key = its key, no password"},
+    {certificate_clock, warning, "certificate",
+     "valid from %1 until %0, but the clock says %2, when this fcgate was not made yet",
+     "set the clock from the network: ntpd -n -q -p pool.ntp.org"},
+    {certificate_expired, fault, "certificate", "expired, it was valid until %0",
+     "renew it, then let fcgate read it: kill -HUP"},
+    {certificate_early, fault, "certificate", "not valid before %1, and the clock says %2",
+     "correct the clock, or wait"},
+    {certificate_ends, warning, "certificate", "ends within two weeks, on %0",
+     "renew it, then let fcgate read it: kill -HUP"},
+    {certificate_names, warning, "certificate", "does not name %0: browsers warn whoever goes there",
+     "have it issued for %0 too, or take that out of host"},
+    {certificate_key_open, warning, "certificate", "everybody may read this key", "chmod 600 %0"},
+    {certificate_restart, note, "certificate", "%0 may not read it: after a renewal a reload is not enough",
+     "start fcgate again then; or give the file to a group of %0, with mode 0640"},
 };
 
 [[nodiscard]] constexpr bool is_in_order() {
     size_t number = 0;
-    for (const Finding& finding : findings) {
+    for (const Finding& finding : all_findings) {
         if (finding.found != static_cast<Found>(number++)) {
             return false;
         }
@@ -153,6 +183,12 @@ constexpr Finding findings[] = {
     return number == static_cast<size_t>(Found::count);
 }
 static_assert(is_in_order());
+
+constexpr std::array<Finding, static_cast<size_t>(end_of_findings)> findings = [] {
+    std::array<Finding, static_cast<size_t>(end_of_findings)> kept{};
+    std::copy_n(all_findings, kept.size(), kept.begin());
+    return kept;
+}();
 
 }  // namespace
 

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "base/features.hpp"
+
 namespace fcgate::doctor {
 
 enum class Level : uint8_t {
@@ -85,6 +87,21 @@ enum class Found : uint8_t {
     host_elsewhere,
     host_unknown,
     host_multicast,
+    certificate_good,  // those about certificates come last: a build without TLS has no texts for them
+    certificate_own,
+    certificate_due,
+    certificate_foreign,
+    certificate_unmade,
+    certificate_absent,
+    certificate_denied,
+    certificate_wrong,
+    certificate_clock,
+    certificate_expired,
+    certificate_early,
+    certificate_ends,
+    certificate_names,
+    certificate_key_open,
+    certificate_restart,
     count
 };
 
@@ -96,6 +113,8 @@ struct Finding {
     const char* text;
     const char* remedy;
 };
+
+constexpr Found end_of_findings = features::tls ? Found::count : Found::certificate_good;
 
 [[nodiscard]] const Finding& describe(Found found);
 

@@ -3,6 +3,7 @@
 #include <ctime>
 
 #include "http/library.hpp"
+#include "server/certificate_names.hpp"
 #include "server/configuration.hpp"
 #include "tls/self_signed.hpp"
 
@@ -12,25 +13,10 @@ namespace {
 
 constexpr int64_t day = int64_t{24} * 60 * 60;
 
-[[nodiscard]] bool is_secure(const ServerSettings& server) {
-    for (const ListenSettings& listen : server.listen) {
-        if (listen.tls) {
-            return true;
-        }
-    }
-    return false;
-}
-
 [[nodiscard]] Status make_own(const Settings& settings, std::string_view machine_name, const Log& log,
                               const tls::SelfSigned& wanted, ServerError& error) {
     tls::Names names;
-    names.add_machine(machine_name);
-    for (const SiteSettings& site : settings.sites) {
-        for (const std::string_view host : site.hosts) {
-            names.add_host(host);
-        }
-    }
-    names.add_interfaces();
+    collect_names(settings, machine_name, names);
     Text<384> why;
     const Result<tls::Renewal> renewal = tls::renew(wanted, names, why);
     if (!renewal.ok()) {

@@ -70,16 +70,24 @@ class File {
     return same;
 }
 
-void read_validity(Certificate::Parts& parts) {
+// The first of the chain, taken apart; nullptr: that cannot be done.
+[[nodiscard]] gnutls_x509_crt_t open_first(const Certificate::Parts& parts) {
     gnutls_x509_crt_t certificate = nullptr;
-    if (gnutls_x509_crt_init(&certificate) != GNUTLS_E_SUCCESS) {
-        return;
+    if (gnutls_x509_crt_init(&certificate) == GNUTLS_E_SUCCESS &&
+        gnutls_x509_crt_import(certificate, &parts.chain[0].cert, GNUTLS_X509_FMT_DER) != GNUTLS_E_SUCCESS) {
+        gnutls_x509_crt_deinit(certificate);
+        certificate = nullptr;
     }
-    if (gnutls_x509_crt_import(certificate, &parts.chain[0].cert, GNUTLS_X509_FMT_DER) == GNUTLS_E_SUCCESS) {
+    return certificate;
+}
+
+void read_validity(Certificate::Parts& parts) {
+    auto* const certificate = open_first(parts);
+    if (certificate != nullptr) {
         parts.valid_from = gnutls_x509_crt_get_activation_time(certificate);
         parts.valid_until = gnutls_x509_crt_get_expiration_time(certificate);
+        gnutls_x509_crt_deinit(certificate);
     }
-    gnutls_x509_crt_deinit(certificate);
 }
 
 }  // namespace
@@ -155,6 +163,16 @@ int64_t Certificate::valid_from() const {
 
 int64_t Certificate::valid_until() const {
     return parts_ != nullptr ? parts_->valid_until : 0;
+}
+
+bool Certificate::is_for(const char* host) const {
+    auto* const certificate = parts_ != nullptr ? open_first(*parts_) : nullptr;
+    if (certificate == nullptr) {
+        return false;
+    }
+    const bool is_named = gnutls_x509_crt_check_hostname(certificate, host) != 0;
+    gnutls_x509_crt_deinit(certificate);
+    return is_named;
 }
 
 }  // namespace fcgate::tls

@@ -30,6 +30,8 @@ class Certificate {
     // Seconds since 1970; 0 when nothing is held.
     [[nodiscard]] int64_t valid_from() const;
     [[nodiscard]] int64_t valid_until() const;
+    // Whether browsers take it for this host, a name or an address.
+    [[nodiscard]] bool is_for(const char* host) const;
 
   private:
     Parts* parts_ = nullptr;

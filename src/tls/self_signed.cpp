@@ -20,7 +20,6 @@ namespace fcgate::tls {
 namespace {
 
 constexpr int64_t day = int64_t{24} * 60 * 60;
-constexpr int64_t renewed_before_end = 30 * day;
 constexpr int64_t lifetime = 800 * day;                      // browsers refuse more than 825
 constexpr int64_t lifetime_unset = int64_t{20} * 365 * day;  // a clock that is not set tells nobody when to renew
 constexpr char organization[] = "fcgate (made by this device)";
@@ -88,48 +87,6 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
     return gnutls_x509_crt_get_issuer_dn_by_oid(certificate, GNUTLS_OID_X520_ORGANIZATION_NAME, 0, 0, found, &size) ==
                GNUTLS_E_SUCCESS &&
            std::string_view(found, size) == std::string_view(organization);
-}
-
-// Says what is to be done about the files as they are; for Renewal::made also why.
-[[nodiscard]] Renewal judge(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
-    if (access(wanted.certificate_path, F_OK) != 0 && errno == ENOENT) {
-        why.append("there was none");
-        return Renewal::made;
-    }
-    Certificate present;
-    Text<512> fault;
-    const Status status = present.load(wanted.certificate_path, wanted.key_path, fault);
-    if (status != Status::ok) {
-        // Whoever made a certificate without the key beside it is to be told, not overwritten; our own are looked into below.
-        HeldCertificate alone;
-        gnutls_datum_t data{};
-        const bool readable = gnutls_load_file(wanted.certificate_path, &data) == GNUTLS_E_SUCCESS &&
-                              gnutls_x509_crt_init(alone.place()) == GNUTLS_E_SUCCESS &&
-                              gnutls_x509_crt_import(alone.get(), &data, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
-        gnutls_free(data.data);
-        if (!readable || !is_ours(alone.get()) || status == Status::denied) {
-            return Renewal::foreign;
-        }
-        why.append("its key was not there, or another's");
-        return Renewal::made;
-    }
-    HeldCertificate certificate;
-    if (gnutls_x509_crt_init(certificate.place()) != GNUTLS_E_SUCCESS ||
-        gnutls_x509_crt_import(certificate.get(), &present.parts()->chain[0].cert, GNUTLS_X509_FMT_DER) !=
-            GNUTLS_E_SUCCESS ||
-        !is_ours(certificate.get())) {
-        return Renewal::foreign;
-    }
-    if (!covers(certificate.get(), names)) {
-        why.append("names or addresses have changed");
-        return Renewal::made;
-    }
-    if (wanted.now >= wanted.made &&
-        (present.valid_until() - renewed_before_end < wanted.now || present.valid_from() > wanted.now)) {
-        why.append("the one before ends soon, or has not begun");
-        return Renewal::made;
-    }
-    return Renewal::none;
 }
 
 // ---- a new one ------------------------------------------------------------------------------------------------------
@@ -242,8 +199,52 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
 
 }  // namespace
 
+Renewal foresee(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
+    if (access(wanted.certificate_path, F_OK) != 0 && errno == ENOENT) {
+        why.append("there was none");
+        return Renewal::made;
+    }
+    Certificate present;
+    Text<512> fault;
+    const Status status = present.load(wanted.certificate_path, wanted.key_path, fault);
+    if (status == Status::denied) {
+        return Renewal::none;  // after a change of user; whoever loads it hears of that
+    }
+    if (status != Status::ok) {
+        // Whoever made a certificate without the key beside it is to be told, not overwritten; our own are looked into below.
+        HeldCertificate alone;
+        gnutls_datum_t data{};
+        const bool readable = gnutls_load_file(wanted.certificate_path, &data) == GNUTLS_E_SUCCESS &&
+                              gnutls_x509_crt_init(alone.place()) == GNUTLS_E_SUCCESS &&
+                              gnutls_x509_crt_import(alone.get(), &data, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
+        gnutls_free(data.data);
+        if (!readable || !is_ours(alone.get())) {
+            return Renewal::foreign;
+        }
+        why.append("its key was not there, or another's");
+        return Renewal::made;
+    }
+    HeldCertificate certificate;
+    if (gnutls_x509_crt_init(certificate.place()) != GNUTLS_E_SUCCESS ||
+        gnutls_x509_crt_import(certificate.get(), &present.parts()->chain[0].cert, GNUTLS_X509_FMT_DER) !=
+            GNUTLS_E_SUCCESS ||
+        !is_ours(certificate.get())) {
+        return Renewal::foreign;
+    }
+    if (!covers(certificate.get(), names)) {
+        why.append("names or addresses have changed");
+        return Renewal::made;
+    }
+    if (wanted.now >= wanted.made &&
+        (present.valid_until() - renewed_before_end < wanted.now || present.valid_from() > wanted.now)) {
+        why.append("the one before ends soon, or has not begun");
+        return Renewal::made;
+    }
+    return Renewal::none;
+}
+
 Result<Renewal> renew(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
-    const Renewal renewal = judge(wanted, names, why);
+    const Renewal renewal = foresee(wanted, names, why);
     if (renewal == Renewal::made) {
         Text<512> fault;
         const Status status = make(wanted, names, fault);

@@ -55,7 +55,7 @@ void sizes_are_written_as_in_the_configuration(void** /*state*/) {
 
 // Every finding that is no good news says what to do, unless its text is another's.
 void what_is_wrong_has_a_remedy(void** /*state*/) {
-    for (unsigned number = 0; number < static_cast<unsigned>(Found::count); ++number) {
+    for (unsigned number = 0; number < static_cast<unsigned>(fcgate::doctor::end_of_findings); ++number) {
         const fcgate::doctor::Finding& finding = fcgate::doctor::describe(static_cast<Found>(number));
         const bool is_good = finding.level == fcgate::doctor::Level::good;
         const std::string_view text(finding.text);
