@@ -119,4 +119,10 @@ void close_link(Link& link) {
     link.fd = -1;
 }
 
+void reset_link(Link& link) {
+    constexpr linger at_once{1, 0};
+    (void)setsockopt(link.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close_link(link);
+}
+
 }  // namespace fcgate::fastcgi

@@ -46,5 +46,7 @@ struct Link {
 [[nodiscard]] bool is_taken(const Link& link);
 
 void close_link(Link& link);
+// ... in the middle of a request. Over TCP PHP's next write would still be taken, for it crosses with our end; a reset it hears of at once.
+void reset_link(Link& link);
 
 }  // namespace fcgate::fastcgi

@@ -12,8 +12,9 @@ namespace {
 
 // A connection parked for longer is looked at before it is used.
 constexpr int64_t peek_after_ms = 10;
-// Between two tries to get into a full backlog.
-constexpr int64_t retry_ms = 10;
+// Between two tries to get into a full backlog: as long as it has been waited for, within these.
+constexpr int64_t shortest_retry_ms = 2;
+constexpr int64_t longest_retry_ms = 10;
 
 }  // namespace
 
@@ -57,10 +58,8 @@ bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
     return false;
 }
 
-// With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.
 void Upstream::tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const {
-    const BackendSettings& backend = backend_of(exchange);
-    if (backend.kind == BackendSettings::Kind::spawn && !backend.finish_on_abort) {
+    if (backend_of(exchange).kind == BackendSettings::Kind::spawn) {
         (setup_.starter.*what)(setup_.starter.context, exchange.start.backend);
     }
 }
@@ -89,7 +88,9 @@ void Upstream::open_connection(Exchange& exchange) {
         links_.give_back(*link);
         exchange.phase = Exchange::Phase::retrying;
         const int64_t now = monotonic_ms();
-        setup_.timers->set(exchange.timer, std::min(now + retry_ms, std::max(exchange.opening_deadline, now)));
+        const int64_t waited = now - exchange.opening_deadline + backend_of(exchange).connect_timeout_ms;
+        const int64_t pause = std::clamp(waited, shortest_retry_ms, longest_retry_ms);
+        setup_.timers->set(exchange.timer, std::min(now + pause, std::max(exchange.opening_deadline, now)));
         return;
     }
     int error_number = errno;

@@ -160,7 +160,8 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
         Link& link = links_.all()[link_slot];
         link.exchange = no_slot;
         if (!keep_link) {
-            drop_link(link);
+            (exchange.response.ended() ? close_link : reset_link)(link);
+            links_.give_back(link);
             link_slot = no_slot;
         }
     }

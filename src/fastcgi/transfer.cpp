@@ -10,9 +10,9 @@ namespace fcgate::fastcgi {
 
 namespace {
 
-// How often, and after which pause from the second time on, a request goes to spawned PHP again.
+// How often a request goes to spawned PHP again, and after which pause from the second time on; each is four times the one before.
 constexpr uint8_t most_tries_of_spawned = 4;
-constexpr int64_t again_ms = 50;
+constexpr int64_t again_ms = 10;
 // As long may PHP take to die; one that goes on failing is broken.
 constexpr int64_t dying_ms = 300;
 
@@ -258,7 +258,7 @@ bool Upstream::try_again(Exchange& exchange) {
         Timers::cancel(exchange.timer);
         put_on_worklist(exchange);
     } else {
-        setup_.timers->set(exchange.timer, now + again_ms);
+        setup_.timers->set(exchange.timer, now + (again_ms << 2 * (exchange.tries - 2)));
     }
     return true;
 }

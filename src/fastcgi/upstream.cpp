@@ -336,7 +336,10 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             fail(exchange, Fault::connect_timeout);
             break;
         case Exchange::Phase::active:
-            tell_starter(exchange, &Starter::silent);
+            // With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.
+            if (!backend_of(exchange).finish_on_abort) {
+                tell_starter(exchange, &Starter::silent);
+            }
             if (exchange.is_abandoned) {
                 detach(exchange, false);
                 release(exchange);

@@ -270,20 +270,35 @@ class ClientGone(ServedCase):
     pools = [ONE, TWO, TCP]
     rounds = 10
 
+    def leave(self, name, options, wait=lambda marker: None):
+        """Seconds from the client's leaving to the end of the script, which says the time of its end itself."""
+        marker = self.marker(name)
+        client = self.client()
+        client.start('GET', f'/writes.php?marker={marker.name}{options}')
+        next(iter(self.chunks_of(client)))
+        wait(marker)
+        left = time.time()
+        client.close()
+        processes.wait_until(lambda: marker.exists() and marker.read_text().endswith('\n'), 'the script runs on', 5)
+        return float(marker.read_text().split()[0]) - left
+
     def test_script_is_told_at_its_next_write(self):
-        """The script writes every 2 ms; that it was aborted says the time at which it was."""
-        took = []
-        for number in range(self.rounds):
-            marker = self.marker(f'gone-{number}')
-            client = self.client()
-            client.start('GET', f'/writes.php?marker={marker.name}')
-            next(iter(self.chunks_of(client)))
-            left = time.time()
-            client.close()
-            processes.wait_until(lambda: marker.exists() and marker.read_text().endswith('\n'), 'the script runs on', 5)
-            took.append(float(marker.read_text().split()[0]) - left)
+        took = [self.leave(f'gone-{number}', '&pause=10') for number in range(self.rounds)]
         print(f'    told after {1000 * statistics.median(took):.1f} ms, at most {1000 * max(took):.0f}', flush=True)
         self.assertLess(statistics.median(took), 0.05)
+
+    def test_one_write_is_enough(self):
+        """Not the one after it, as when PHP's end of a TCP connection is closed as usual."""
+        took = [self.leave(f'once-{number}', '&pause=400') for number in range(3)]
+        self.assertLess(min(took), 0.7, took)
+
+    def test_script_that_is_stuck_in_its_write_is_told(self):
+        """Its client takes nothing, until all buffers on the way are full."""
+        def wait(marker):
+            processes.wait_until(lambda: time.time() - marker.stat().st_mtime > 0.3, 'it writes on')
+        took = [self.leave(f'stuck-{number}', '&pause=0&size=65536', wait) for number in range(3)]
+        print(f'    told after {1000 * min(took):.1f} ms, at most {1000 * max(took):.0f}', flush=True)
+        self.assertLess(min(took), 0.05)
 
     def chunks_of(self, client):
         self.assert_status(client.head(), 200)

@@ -312,6 +312,13 @@ void closed_in_the_body(Scene& scene) {
         "backend-closed");
 }
 
+void reset_in_the_body(Scene& scene) {
+    scene.start();
+    expect_cut(
+        scene, "X: y\r\n", [](PhpConnection& php) { php.reset(); }, "it closed the connection in the middle",
+        "backend-closed");
+}
+
 void closed_in_a_body_of_known_length(Scene& scene) {
     scene.start();
     expect_cut(
@@ -552,6 +559,7 @@ int main() {
         FCGATE_CASE(closed_before_anything),
         FCGATE_CASE(closed_in_the_head),
         FCGATE_CASE(closed_in_the_body),
+        FCGATE_CASE(reset_in_the_body),
         FCGATE_CASE(closed_in_a_body_of_known_length),
         FCGATE_CASE(closed_between_body_and_end),
         FCGATE_CASE(malformed_in_the_body),

@@ -1,4 +1,6 @@
 // The gate before PHP: never more connections than workers, in order and in fair shares, kept connections and event streams.
+#include <algorithm>
+
 #include "scene.hpp"
 
 namespace {
@@ -156,6 +158,49 @@ void a_full_queue_makes_room_for_a_client_that_holds_less(Scene& scene) {
     }
 }
 
+// Many requests that wait for three places; then one of somebody else.
+void expect_one_client(Scene& scene, const char* const* addresses, const char* other) {
+    scene.set("site.trusted_proxy", "127.0.0.0/8");
+    scene.set("backend.workers", "1");
+    scene.set("backend.queue", "3");
+    scene.start();
+    Client* clients[4];
+    for (size_t i = 0; i < 4; ++i) {
+        Buffer fields;
+        fields.append("X-Forwarded-For: ").append(addresses[i]).append("\r\n");
+        clients[i] = &ask(scene, "many", {}, fields.view());
+        scene.settle();
+    }
+    Buffer fields;
+    fields.append("X-Forwarded-For: ").append(other).append("\r\n");
+    Client& newcomer = ask(scene, "other", {}, fields.view());
+    expect_status(*clients[3], 503);
+    // Behind the one that is served and the first that waits.
+    for (const std::string_view query : {"many", "many", "other", "many"}) {
+        PhpConnection& php = scene.take();
+        check_text(php.param("QUERY_STRING"), query);
+        assert_true(php.answer(hello));
+    }
+    expect_reply(newcomer, 200, "hello");
+}
+
+void behind_a_proxy_it_is_the_forwarded_address_that_counts(Scene& scene) {
+    constexpr const char* one[] = {"198.51.100.1", "198.51.100.1", "198.51.100.1", "198.51.100.1"};
+    expect_one_client(scene, one, "198.51.100.2");
+}
+void a_network_of_ipv6_is_one_client(Scene& scene) {
+    constexpr const char* one[] = {"2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:3::", "2001:db8:1:2:ffff::1"};
+    expect_one_client(scene, one, "2001:db8:1:3::1");
+}
+void each_local_address_of_ipv6_is_a_client(Scene& scene) {
+    constexpr const char* one[] = {"fd00::1", "fd00::1", "fd00::1", "fd00::1"};
+    expect_one_client(scene, one, "fd00::2");
+}
+void each_link_local_address_is_a_client(Scene& scene) {
+    constexpr const char* one[] = {"fe80::1", "fe80::1", "fe80::1", "fe80::1"};
+    expect_one_client(scene, one, "fe80::2");
+}
+
 // ---- the queue's limits ---------------------------------------------------------------------------------------------
 
 void a_full_queue_is_503(Scene& scene) {
@@ -200,11 +245,16 @@ void waiting_has_an_end(Scene& scene) {
     scene.start();
     Client& served = ask(scene, "1");
     PhpConnection& php = scene.take();
-    const int64_t begun = fcgate::monotonic_ms();
-    Client& late = ask(scene, "2");
-    expect_status(late, 503);
-    check_text(late.reply().field("Retry-After"), "2");
-    assert_true(fcgate::monotonic_ms() - begun >= 290);
+    // A busy machine may delay one or another.
+    int64_t shortest = INT64_MAX;
+    for (int i = 0; i < 3; ++i) {
+        const int64_t begun = fcgate::monotonic_ms();
+        Client& late = ask(scene, "2");
+        expect_status(late, 503);
+        check_text(late.reply().field("Retry-After"), "2");
+        shortest = std::min(shortest, fcgate::monotonic_ms() - begun);
+    }
+    assert_true(shortest >= 299 && shortest < 500);
     assert_true(scene.log.has("warning: GET /t.php?2: 503: backend"));
     assert_true(scene.log.has("no PHP worker became free in time (see `queue_timeout`)"));
     // Its place in the queue went with it.
@@ -259,6 +309,10 @@ int main() {
         FCGATE_CASE(who_came_first_is_served_first),
         FCGATE_CASE(a_client_with_many_requests_takes_turns_with_the_others),
         FCGATE_CASE(a_full_queue_makes_room_for_a_client_that_holds_less),
+        FCGATE_CASE(behind_a_proxy_it_is_the_forwarded_address_that_counts),
+        FCGATE_CASE(a_network_of_ipv6_is_one_client),
+        FCGATE_CASE(each_local_address_of_ipv6_is_a_client),
+        FCGATE_CASE(each_link_local_address_is_a_client),
         FCGATE_CASE(a_full_queue_is_503),
         FCGATE_CASE(a_queue_of_none_is_allowed),
         FCGATE_CASE(waiting_has_an_end),
