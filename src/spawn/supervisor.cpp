@@ -11,7 +11,7 @@ namespace {
 // Between the end of a PHP that failed and the next start: doubled with every failure in a row.
 constexpr int64_t first_pause_ms = 100;
 constexpr int64_t longest_pause_ms = 5000;
-// A run that lasted as long is no failure in a row any more.
+// A run that lasted as long, or has answered a request, is no failure in a row any more.
 constexpr int64_t good_run_ms = 10'000;
 // How often an idle PHP is looked at, in parts of idle_stop.
 constexpr int64_t idle_looks = 4;
@@ -115,6 +115,7 @@ void Supervisor::start(uint32_t backend, int64_t now) {
     php.is_given_up = false;
     php.silences = 0;
     php.hangs = false;
+    php.is_well = false;
     php.phase = Phase::starting;
     php.starts.add();
     php.started_at = now;
@@ -190,8 +191,9 @@ void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
     line.add(before == Phase::starting ? "PHP did not start: it " : "PHP ");
     add_end(line, report.value);
     line.send();
-    php.failures = now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
-    php.not_before = php.failures == 0 ? now : now + pause_after(php.failures);
+    php.failures = php.is_well.load() || now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
+    // Not more often than it would be tried in vain.
+    php.not_before = php.failures == 0 ? php.started_at + first_pause_ms : now + pause_after(php.failures);
     // One that runs and dies is started again for whoever waits; one that does not start has told why, and waiting would not help.
     php.phase = before == Phase::starting ? Phase::broken : Phase::stopped;
 }

@@ -40,7 +40,10 @@ class Supervisor {
     // A request got no answer within response_timeout, or one got all of it. When one more in a row than there are PHP workers got none, all of
     // them hang, and nobody but us can end them.
     void silent(uint32_t backend);
-    void answered(uint32_t backend) { php_[backend].silences = 0; }
+    void answered(uint32_t backend) {
+        php_[backend].silences = 0;
+        php_[backend].is_well = true;
+    }
 
     struct Life {
         std::string_view phase;
@@ -66,6 +69,7 @@ class Supervisor {
         std::atomic<bool> wanted{false};
         std::atomic<bool> lost{false};
         std::atomic<bool> hangs{false};
+        std::atomic<bool> is_well{false};   // has answered in this run
         std::atomic<uint32_t> silences{0};  // in a row
         std::atomic<uint32_t> run{0};
         Count starts;
