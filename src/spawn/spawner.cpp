@@ -45,6 +45,16 @@ struct Php {
     Text<Report::text_size> line;
 };
 
+// The kernel had no memory, or somebody has interrupted: the same may go well in a moment.
+[[nodiscard]] bool is_passing(int number) {
+    return number == EAGAIN || number == EINTR || number == ENOMEM || number == ENOBUFS;
+}
+
+void rest() {
+    constexpr int moment_ms = 5;
+    (void)poll(nullptr, 0, moment_ms);
+}
+
 class Spawner {
   public:
     Spawner(const Plan& plan, const Settings& settings, int server, int children)
@@ -89,8 +99,8 @@ void Spawner::run() {
             errors[i] = {php_[i].errors, POLLIN, 0};
             probes[i] = {php_[i].probe, POLLIN, 0};
         }
-        if (poll(watched.data(), watched.size(), next_timeout()) < 0 && errno != EINTR) {
-            leave();
+        if (poll(watched.data(), watched.size(), next_timeout()) < 0) {
+            rest();
         }
         for (size_t i = 0; i < php_.size(); ++i) {
             if (errors[i].revents != 0) {
@@ -123,8 +133,8 @@ int Spawner::next_timeout() const {
 bool Spawner::take_orders() {
     Order order{};
     const ssize_t count = recv(server_, &order, sizeof order, MSG_DONTWAIT);
-    if (count < 0) {
-        return errno == EAGAIN || errno == EINTR;
+    if (count < 0 && is_passing(errno)) {
+        return true;
     }
     if (count != static_cast<ssize_t>(sizeof order) || order.backend >= php_.size()) {
         return false;
@@ -184,7 +194,7 @@ void Spawner::read_probe(size_t backend) {
     Php& php = php_[backend];
     char bytes[fastcgi::header_size];
     const ssize_t count = recv(php.probe, bytes, sizeof bytes, 0);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (count < 0 && is_passing(errno)) {
         return;
     }
     close(php.probe);
@@ -222,12 +232,16 @@ void Spawner::read_errors(size_t backend) {
     Php& php = php_[backend];
     char bytes[512];
     const ssize_t count = read(php.errors, bytes, sizeof bytes);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    if (count < 0 && is_passing(errno)) {
         return;
     }
     if (count <= 0) {
         close(php.errors);
         php.errors = -1;
+        // It can no longer say so: a command may have turned its words elsewhere.
+        if (!php.ready && php.probe < 0) {
+            probe(backend);
+        }
         return;
     }
     for (ssize_t i = 0; i < count; ++i) {
@@ -305,7 +319,9 @@ void Spawner::report(Report::Kind kind, size_t backend, int value, std::string_v
     }
     // What PHP says may get lost when the server is slow; how PHP is may not.
     const int flags = MSG_NOSIGNAL | (kind == Report::Kind::line ? MSG_DONTWAIT : 0);
-    (void)send(server_, &out, sizeof out, flags);
+    while (send(server_, &out, sizeof out, flags) < 0 && kind != Report::Kind::line && is_passing(errno)) {
+        rest();
+    }
 }
 
 // The server has gone, or is going: no PHP is left behind.

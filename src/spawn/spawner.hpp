@@ -25,7 +25,8 @@ class SpawnerLink {
     void finish();
 
     [[nodiscard]] int fd() const { return socket_.get(); }
-    [[nodiscard]] bool send(const Order& order) const;
+    // again: not now, for the kernel has no memory or the spawner much to do; gone: the spawner has ended.
+    [[nodiscard]] Status send(const Order& order) const;
     // again: no report now; gone: the spawner has ended.
     [[nodiscard]] Status receive(Report& report) const;
 

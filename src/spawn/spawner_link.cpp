@@ -18,6 +18,12 @@ namespace {
     return pid < 0 ? fork() : pid;
 }
 
+// Without memory for a packet the spawner is there still.
+[[nodiscard]] Status status_of(int number) {
+    const bool passes = number == EAGAIN || number == EINTR || number == ENOMEM || number == ENOBUFS;
+    return passes ? Status::again : Status::gone;
+}
+
 }  // namespace
 
 Status SpawnerLink::start(const Plan& plan, const Settings& settings) {
@@ -46,15 +52,15 @@ void SpawnerLink::finish() {
     }
 }
 
-bool SpawnerLink::send(const Order& order) const {
-    return ::send(socket_.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-           static_cast<ssize_t>(sizeof order);
+Status SpawnerLink::send(const Order& order) const {
+    const ssize_t count = ::send(socket_.get(), &order, sizeof order, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count < 0 ? status_of(errno) : Status::ok;
 }
 
 Status SpawnerLink::receive(Report& report) const {
     const ssize_t count = recv(socket_.get(), &report, sizeof report, MSG_DONTWAIT);
     if (count < 0) {
-        return errno == EAGAIN || errno == EINTR ? Status::again : Status::gone;
+        return status_of(errno);
     }
     return count == static_cast<ssize_t>(sizeof report) ? Status::ok : Status::gone;
 }

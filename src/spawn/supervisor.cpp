@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace fcgate::spawn {
 
@@ -93,20 +94,28 @@ void Supervisor::start_wanted(int64_t now) {
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
         Php& php = php_[backend];
         if (php.lost.exchange(false) && php.phase.load() == Phase::running) {
-            php.phase = Phase::stopping;
-            php.is_given_up = true;
-            const bool hangs = php.hangs.exchange(false);
-            LogLine(*setup_.log, LogLevel::warning)
-                .add(hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"
-                           : "nobody answers at PHP's socket: PHP is started again")
-                .send();
-            // When it has died already, its end is reported all the same.
-            (void)setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)});
+            give_up(backend, now);
         }
         if (php.wanted.load() && php.phase.load() == Phase::stopped && php.not_before <= now) {
             start(backend, now);
         }
     }
+}
+
+// When it has died already, its end is reported all the same.
+void Supervisor::give_up(uint32_t backend, int64_t now) {
+    Php& php = php_[backend];
+    if (setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)}) == Status::again) {
+        php.lost = true;
+        php.not_before = now + first_pause_ms;
+        return;
+    }
+    php.phase = Phase::stopping;
+    php.is_given_up = true;
+    LogLine(*setup_.log, LogLevel::warning)
+        .add(php.hangs.exchange(false) ? "all PHP workers hang: PHP is started again (see `response_timeout`)"
+                                       : "nobody answers at PHP's socket: PHP is started again")
+        .send();
 }
 
 void Supervisor::start(uint32_t backend, int64_t now) {
@@ -119,9 +128,24 @@ void Supervisor::start(uint32_t backend, int64_t now) {
     php.phase = Phase::starting;
     php.starts.add();
     php.started_at = now;
-    if (gone_ || !setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)})) {
+    const Status sent = setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)});
+    if (sent == Status::again) {
+        LogLine(*setup_.log, LogLevel::error)
+            .add("PHP cannot be started: the spawner cannot be told to")
+            .add_error(errno)
+            .send();
+        failed(backend, now);
+        setup_.news(setup_.context, backend);
+    } else if (sent != Status::ok) {
         spawner_gone();
     }
+}
+
+void Supervisor::failed(uint32_t backend, int64_t now) {
+    Php& php = php_[backend];
+    ++php.failures;
+    php.not_before = now + pause_after(php.failures);
+    php.phase = Phase::broken;
 }
 
 void Supervisor::on_reports(Timers& timers) {
@@ -166,9 +190,7 @@ void Supervisor::take(const Report& report, int64_t now) {
                 .add(report.text)
                 .add_error(report.value)
                 .send();
-            ++php.failures;
-            php.not_before = now + pause_after(php.failures);
-            php.phase = Phase::broken;
+            failed(report.backend, now);
             break;
         case Report::Kind::exited:
             exited(report.backend, report, now);
@@ -233,7 +255,7 @@ void Supervisor::look_for_idle(uint32_t backend, int64_t now) {
     // Said first, looked at again then: a request that has found it running holds a place by now.
     php.phase = Phase::stopping;
     if (setup_.gates[backend].counts().in_use > 0 ||
-        !setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)})) {
+        setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)}) != Status::ok) {
         php.phase = Phase::running;
         setup_.news(setup_.context, backend);
     }
@@ -247,6 +269,8 @@ void Supervisor::arm(Timers& timers) {
         const int64_t idle_stop = idle_stop_of(backend);
         if ((phase == Phase::broken && !gone_) || (phase == Phase::stopped && php.wanted.load())) {
             due = std::min(due, php.not_before);
+        } else if (phase == Phase::running && php.lost.load()) {
+            due = std::min(due, std::max(php.not_before, monotonic_ms() + 1));
         } else if (phase == Phase::running && idle_stop > 0) {
             due = std::min(due, monotonic_ms() + std::max<int64_t>(idle_stop / idle_looks, 1));
         }

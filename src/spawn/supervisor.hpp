@@ -84,6 +84,8 @@ class Supervisor {
 
     void arm(Timers& timers);
     void start_wanted(int64_t now);
+    void give_up(uint32_t backend, int64_t now);
+    void failed(uint32_t backend, int64_t now);
     void start(uint32_t backend, int64_t now);
     void take(const Report& report, int64_t now);
     void exited(uint32_t backend, const Report& report, int64_t now);

@@ -2,12 +2,16 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -17,8 +21,10 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <new>
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FCGATE_COUNTS_BLOCKS 1
@@ -30,24 +36,50 @@ namespace fcgate::test::inject {
 
 namespace {
 
-// Threads of a server that starts look at them, too.
-std::atomic<bool> watching = false;
-std::atomic<const char*> armed_call = "";
-std::atomic<int> armed_error = 0;
-std::atomic<size_t> armed_n = 0;
-std::atomic<size_t> seen = 0;
-std::atomic<bool> failed = false;
+// Threads of a server that starts look at them, too, and so do children where these are watched.
+struct State {
+    std::atomic<bool> watching = false;
+    std::atomic<const char*> call = "";
+    std::atomic<int> error = 0;
+    std::atomic<size_t> n = 0;
+    std::atomic<size_t> seen = 0;
+    std::atomic<bool> failed = false;
+    std::atomic<pid_t> parent = 0;  // 0: children are not watched
+    std::atomic<bool> only_parent = false;
+    std::atomic<pid_t> child = 0;
+    std::atomic<size_t> waits = 0;
+};
+const pid_t owner = getpid();
+State own_state;
+State* state = &own_state;
 std::atomic<size_t> allocated = 0;
 std::atomic<long> clock_offset = 0;
 
+[[nodiscard]] bool is_watched() {
+    const pid_t parent = state->parent;
+    if (parent != 0) {
+        return (parent == getpid()) == state->only_parent;
+    }
+    return state->watching && getpid() == owner;
+}
+
 // True when this call is the one that fails.
 [[nodiscard]] bool fails(const char* call) {
-    if (!watching || strcmp(call, armed_call) != 0 || ++seen != armed_n) {
+    if (strcmp(call, state->call) != 0 || !is_watched() || ++state->seen != state->n) {
         return false;
     }
-    failed = true;
-    errno = armed_error;
+    state->failed = true;
+    errno = state->error;
     return true;
+}
+
+// Asked only where a test is about it.
+[[nodiscard]] bool is_packet(int fd) {
+    const char* const call = state->call;
+    int type = 0;
+    socklen_t size = sizeof type;
+    return strchr(call, ' ') != nullptr && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 &&
+           type == SOCK_SEQPACKET;
 }
 
 // What the call does when it is let be; looked for once.
@@ -62,23 +94,45 @@ template <typename Function>
 }  // namespace
 
 void begin() {
-    watching = true;
+    state->watching = true;
 }
 void end() {
-    watching = false;
+    state->watching = false;
 }
 void arm(const Fault& fault, size_t n) {
-    armed_call = fault.call;
-    armed_error = fault.error;
-    armed_n = n;
-    seen = 0;
-    failed = false;
+    state->n = 0;  // a child may call while the rest is set
+    state->call = fault.call;
+    state->error = fault.error;
+    state->seen = 0;
+    state->failed = false;
+    state->n = n;
 }
 size_t calls() {
-    return seen;
+    return state->seen;
 }
 bool has_failed() {
-    return failed;
+    return state->failed;
+}
+void watch_children() {
+    void* const shared = mmap(nullptr, sizeof(State), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        abort();
+    }
+    state = new (shared) State;
+    state->parent = getpid();
+}
+void watch_parent(bool only) {
+    state->only_parent = only;
+}
+int child() {
+    return state->child;
+}
+size_t child_waits() {
+    return state->waits;
+}
+void forget_child() {
+    state->child = 0;
+    state->waits = 0;
 }
 size_t blocks() {
     return allocated;
@@ -92,22 +146,22 @@ void set_clock(long offset) {
 using namespace fcgate::test::inject;
 
 // Calls that fail with -1.
-#define FCGATE_FAILING(result, name, parameters, arguments)              \
-    extern "C" result name parameters {                                  \
-        static std::atomic<void*> kept;                                  \
-        auto* const real = next<result(*) parameters>(kept, #name);      \
-        return fails(#name) && armed_error != 0 ? -1 : (*real)arguments; \
+#define FCGATE_FAILING(result, name, parameters, arguments)               \
+    extern "C" result name parameters {                                   \
+        static std::atomic<void*> kept;                                   \
+        auto* const real = next<result(*) parameters>(kept, #name);       \
+        return fails(#name) && state->error != 0 ? -1 : (*real)arguments; \
     }
 
 // Calls that move bytes: with the error 0 they move one.
-#define FCGATE_MOVING(name, parameters, arguments, short_arguments)         \
-    extern "C" ssize_t name parameters {                                    \
-        static std::atomic<void*> kept;                                     \
-        auto* const real = next<ssize_t(*) parameters>(kept, #name);        \
-        if (!fails(#name)) {                                                \
-            return (*real)arguments;                                        \
-        }                                                                   \
-        return armed_error != 0 || size == 0 ? -1 : (*real)short_arguments; \
+#define FCGATE_MOVING(name, parameters, arguments, short_arguments)          \
+    extern "C" ssize_t name parameters {                                     \
+        static std::atomic<void*> kept;                                      \
+        auto* const real = next<ssize_t(*) parameters>(kept, #name);         \
+        if (!fails(#name)) {                                                 \
+            return (*real)arguments;                                         \
+        }                                                                    \
+        return state->error != 0 || size == 0 ? -1 : (*real)short_arguments; \
     }
 
 // NOLINTBEGIN: the C library's own names and types.
@@ -122,6 +176,19 @@ FCGATE_FAILING(int, epoll_create1, (int flags), (flags))
 FCGATE_FAILING(int, eventfd, (unsigned value, int flags), (value, flags))
 FCGATE_FAILING(int, mkdir, (const char* path, mode_t mode), (path, mode))
 FCGATE_FAILING(pid_t, fork, (), ())
+FCGATE_FAILING(int, pipe2, (int ends[2], int flags), (ends, flags))
+FCGATE_FAILING(int, dup2, (int fd, int to), (fd, to))
+FCGATE_FAILING(int, chmod, (const char* path, mode_t mode), (path, mode))
+FCGATE_FAILING(int, chown, (const char* path, uid_t user, gid_t group), (path, user, group))
+FCGATE_FAILING(int, fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
+FCGATE_FAILING(int, unlink, (const char* path), (path))
+FCGATE_FAILING(int, kill, (pid_t pid, int number), (pid, number))
+FCGATE_FAILING(int, signalfd, (int fd, const sigset_t* signals, int flags), (fd, signals, flags))
+FCGATE_FAILING(int, setgroups, (size_t count, const gid_t* groups), (count, groups))
+FCGATE_FAILING(int, setgid, (gid_t group), (group))
+FCGATE_FAILING(int, setuid, (uid_t user), (user))
+FCGATE_FAILING(int, execve, (const char* path, char* const arguments[], char* const environment[]),
+               (path, arguments, environment))
 FCGATE_FAILING(int, shutdown, (int fd, int how), (fd, how))
 FCGATE_FAILING(int, setsockopt, (int fd, int level, int name, const void* value, socklen_t length),
                (fd, level, name, value, length))
@@ -131,9 +198,6 @@ FCGATE_FAILING(int, getsockname, (int fd, sockaddr* address, socklen_t* length),
 FCGATE_FAILING(int, fstat64, (int fd, struct stat64* status), (fd, status))
 FCGATE_FAILING(int, fstatat64, (int fd, const char* path, struct stat64* status, int flags), (fd, path, status, flags))
 FCGATE_FAILING(ssize_t, readlink, (const char* path, char* buffer, size_t size), (path, buffer, size))
-FCGATE_MOVING(recv, (int fd, void* buffer, size_t size, int flags), (fd, buffer, size, flags), (fd, buffer, 1, flags))
-FCGATE_MOVING(send, (int fd, const void* buffer, size_t size, int flags), (fd, buffer, size, flags),
-              (fd, buffer, 1, flags))
 FCGATE_MOVING(read, (int fd, void* buffer, size_t size), (fd, buffer, size), (fd, buffer, 1))
 FCGATE_MOVING(sendfile64, (int to, int from, off64_t* offset, size_t size), (to, from, offset, size),
               (to, from, offset, 1))
@@ -141,6 +205,38 @@ FCGATE_MOVING(sendfile64, (int to, int from, off64_t* offset, size_t size), (to,
 FCGATE_MOVING(pwrite64, (int fd, const void* buffer, size_t size, off64_t at), (fd, buffer, size, at),
               (fd, buffer, 1, at))
 FCGATE_MOVING(pread64, (int fd, void* buffer, size_t size, off64_t at), (fd, buffer, size, at), (fd, buffer, 1, at))
+
+extern "C" int poll(pollfd* watched, nfds_t count, int timeout) {
+    static std::atomic<void*> kept;
+    auto* const real = next<int (*)(pollfd*, nfds_t, int)>(kept, "poll");
+    if (state->parent != 0 && state->parent != getpid()) {
+        pid_t nobody = 0;
+        (void)state->child.compare_exchange_strong(nobody, getpid());
+        state->waits += state->child == getpid() ? 1U : 0U;
+    }
+    return fails("poll") ? -1 : real(watched, count, timeout);
+}
+
+// What server and spawner say to each other goes in packets, of which no part can be taken.
+extern "C" ssize_t recv(int fd, void* buffer, size_t size, int flags) {
+    static std::atomic<void*> kept;
+    auto* const real = next<ssize_t (*)(int, void*, size_t, int)>(kept, "recv");
+    const bool packet = is_packet(fd);
+    if (!fails(packet ? "recv packet" : "recv")) {
+        return real(fd, buffer, size, flags);
+    }
+    return state->error != 0 || size == 0 || packet ? -1 : real(fd, buffer, 1, flags);
+}
+
+extern "C" ssize_t send(int fd, const void* buffer, size_t size, int flags) {
+    static std::atomic<void*> kept;
+    auto* const real = next<ssize_t (*)(int, const void*, size_t, int)>(kept, "send");
+    const bool packet = is_packet(fd);
+    if (!fails(packet ? "send packet" : "send")) {
+        return real(fd, buffer, size, flags);
+    }
+    return state->error != 0 || size == 0 || packet ? -1 : real(fd, buffer, 1, flags);
+}
 
 // An eventfd takes its eight bytes always.
 extern "C" ssize_t write(int fd, const void* buffer, size_t size) {
@@ -155,7 +251,7 @@ extern "C" ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     if (!fails("sendmsg")) {
         return real(fd, message, flags);
     }
-    if (armed_error != 0 || message->msg_iovlen == 0 || message->msg_iov[0].iov_len == 0) {
+    if (state->error != 0 || message->msg_iovlen == 0 || message->msg_iov[0].iov_len == 0) {
         return -1;
     }
     iovec one{message->msg_iov[0].iov_base, 1};
@@ -184,7 +280,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
     static std::atomic<void*> kept;
     auto* const real =
         next<int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*)>(kept, "pthread_create");
-    return fails("pthread_create") ? armed_error.load() : real(thread, attributes, run, argument);
+    return fails("pthread_create") ? state->error.load() : real(thread, attributes, run, argument);
 }
 
 extern "C" char* realpath(const char* path, char* out) {
@@ -271,7 +367,7 @@ extern "C" void __libc_free(void* block);
 namespace {
 // Blocks of the server's own work are told from others by their number alone: what it frees it has allocated.
 void* counted(void* block) {
-    allocated += watching && block != nullptr ? 1U : 0U;
+    allocated += state->watching && block != nullptr ? 1U : 0U;
     return block;
 }
 }  // namespace
@@ -289,7 +385,7 @@ extern "C" void* realloc(void* block, size_t size) {
     return block != nullptr ? __libc_realloc(block, size) : counted(__libc_malloc(size));
 }
 extern "C" void free(void* block) {
-    allocated -= watching && block != nullptr ? 1U : 0U;
+    allocated -= state->watching && block != nullptr ? 1U : 0U;
     __libc_free(block);
 }
 #endif

@@ -1,5 +1,5 @@
-// Owns: the system calls of this process, as far as fcgate and libmicrohttpd use them while they serve: one of them can be made to fail.
-// Only calls between begin() and end() count, which the test puts around the server's own work.
+// Owns: the system calls of this process and of those it forks, as far as fcgate and libmicrohttpd use them: one of them can be made to
+// fail. Of this process only calls between begin() and end() count, which the test puts around the server's own work.
 #pragma once
 
 #include <cstddef>
@@ -17,6 +17,16 @@ void end();
 
 // From now on the n-th call (from 1) of that kind fails; nothing does with 0. Counting starts anew.
 void arm(const Fault& fault, size_t n);
+// The same in processes that are forked from now on, and in those they fork, until they execute something else; none of this process counts
+// then. arm() reaches them while they run. There is one such test in a process, and it is not begin() that starts it.
+void watch_children();
+// Then again only those of this process, wherever they are.
+void watch_parent(bool only);
+// Of the first process that has been forked since: 0 if there is none, and how often it has waited.
+[[nodiscard]] int child();
+[[nodiscard]] size_t child_waits();
+void forget_child();
+
 // How many calls of the armed kind there have been.
 [[nodiscard]] size_t calls();
 // The armed fault has come true.
