@@ -55,6 +55,9 @@ void examine_folders(Examination& examination);
 void examine_names(Examination& examination);
 void examine_reload_of_key(Examination& examination);
 
+// What is known of a version of libmicrohttpd; `accepted`: faulty, but trusted by this build.
+void tell_library(Report& report, std::string_view version, std::string_view accepted, bool speaks_enough);
+
 // What PHP makes of the scripts of the sites that use a backend which answers.
 void examine_scripts(Examination& examination, size_t backend);
 

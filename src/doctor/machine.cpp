@@ -1,6 +1,8 @@
 // The machine by itself: the library in use, the clock, the memory.
+#include <algorithm>
 #include <ctime>
 
+#include "base/features.hpp"
 #include "doctor/examination.hpp"
 #include "doctor/lines.hpp"
 #include "http/library.hpp"
@@ -8,19 +10,29 @@
 
 namespace fcgate::doctor {
 
-void examine_library(Examination& examination) {
-    const std::string_view version = http::libmicrohttpd_version();
+void tell_library(Report& report, std::string_view version, std::string_view accepted, bool speaks_enough) {
     Text<256> why;
-    static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
     Found found = Found::library_good;
-    if (http::check_libmicrohttpd(why) != Status::ok) {
+    if (!speaks_enough) {
+        why.append("was built without TLS, and a listener asks for it");
+        found = Found::library_refused;
+    } else if (http::check_version(version, accepted, why) != Status::ok) {
         found = Found::library_refused;
     } else if (starts_with(version, "0.")) {
         found = Found::library_guarded;
-    } else if (version == std::string_view(accepted, sizeof accepted - 1)) {
+    } else if (version == accepted) {
         found = Found::library_trusted;
     }
-    examination.report.add(found, "", {found == Found::library_refused ? why.view() : version});
+    report.add(found, "", {found == Found::library_refused ? why.view() : version});
+}
+
+void examine_library(Examination& examination) {
+    static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
+    const auto& listen = examination.settings.server.listen;
+    const bool wants_tls =
+        features::tls && std::any_of(listen.begin(), listen.end(), [](const ListenSettings& one) { return one.tls; });
+    tell_library(examination.report, http::libmicrohttpd_version(), {accepted, sizeof accepted - 1},
+                 !wants_tls || http::speaks_tls());
 }
 
 void examine_clock(Examination& examination) {

@@ -37,8 +37,11 @@ Status connect_by(const BackendSettings& backend, std::string_view path, int64_t
         fd.reset(link.fd);
     }
     if (status == Status::again) {
-        status = wait_for(link.fd, POLLOUT, deadline);
-        status = status == Status::ok ? finish_open(link) : status;
+        if (wait_for(link.fd, POLLOUT, deadline) == Status::ok) {
+            return finish_open(link);
+        }
+        errno = ETIMEDOUT;
+        status = Status::io;
     }
     return status;
 }

@@ -38,12 +38,15 @@ bool speaks_tls() {
 }
 
 Status check_libmicrohttpd(TextBuffer& why) {
-    const std::string_view text = libmicrohttpd_version();
+    static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
+    return check_version(libmicrohttpd_version(), {accepted, sizeof accepted - 1}, why);
+}
+
+Status check_version(std::string_view text, std::string_view accepted, TextBuffer& why) {
     const Version version = parse(text);
     constexpr uint64_t compiled_for = MHD_VERSION >> 24U;
     constexpr uint64_t oldest_patch = 75;
     constexpr uint64_t good_patch = 10;
-    static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
     why.append("libmicrohttpd ").append(text);
     if (version.major != compiled_for) {
         why.append(" is in use, but fcgate was compiled for another generation; compile it again");
@@ -54,7 +57,7 @@ Status check_libmicrohttpd(TextBuffer& why) {
         return Status::refused;
     }
     const bool is_faulty = version.major == 1 && version.minor == 0 && version.patch < good_patch;
-    if (is_faulty && text != std::string_view(accepted, sizeof accepted - 1)) {
+    if (is_faulty && text != accepted) {
         why.append(" has faults that a client can reach; use 1.0.10 or later");
         return Status::refused;
     }

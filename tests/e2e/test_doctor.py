@@ -19,6 +19,14 @@ HEALTHY, USAGE, WARNED, FAULTY = 0, 2, 3, 6
 
 class DoctorCase(unittest.TestCase):
     workers = 2
+    told = []  # every check of every report
+    whole = set()  # the cases that were not skipped
+
+    def run(self, result=None):
+        skipped = len(result.skipped)
+        super().run(result)
+        if len(result.skipped) == skipped:
+            self.whole.add((type(self).__name__, self._testMethodName))
 
     def setUp(self):
         self.folder = processes.new_folder('doctor')
@@ -59,10 +67,13 @@ class DoctorCase(unittest.TestCase):
 
     def examine(self, php=None, code=None, server=(), backend=(), site=(), more=(), arguments=(), **options):
         """What there is to be said, without what is in order."""
-        path = self.configuration(php, server, backend, site, more)
+        return self.examine_again(self.configuration(php, server, backend, site, more), code, *arguments, **options)
+
+    def examine_again(self, path, code, *arguments, **options):
         done = self.run_doctor('-c', path, *arguments, '--json', **options)
         self.report = json.loads(done.stdout)
         self.checks = self.report['checks']
+        self.told.extend(self.checks)
         found = [check for check in self.checks if check['level'] in ('warning', 'fault')]
         for level in ('ok', 'note', 'warning', 'fault'):
             self.assertEqual(self.report[level], sum(check['level'] == level for check in self.checks))
@@ -102,7 +113,9 @@ class Doctor(DoctorCase):
         self.assertRegex(lines[-1], r'^faults: 0, warnings: 0, notes: 0, in order: \d+$')
         for line in lines[:-1]:
             self.assertRegex(line, r'^ok       [a-z-]+ ')
-        done = self.run_doctor('-c', self.configuration(php, site=['front_controller = /none.php']))
+        site = ['front_controller = /none.php']
+        self.expect(self.examine(php, FAULTY, site=site), 'entry', 'fault', '^front_controller = /none.php: there is no such file')
+        done = self.run_doctor('-c', self.configuration(php, site=site))
         self.assertEqual(done.returncode, FAULTY)
         self.assertRegex(done.stdout, r'(?m)^FAULT    entry  .*\n +-> front_controller is a path')
 
@@ -147,6 +160,7 @@ class Doctor(DoctorCase):
         php.fcgate_address = f'unix:{self.folder}/other.sock'
         found = self.examine(php)
         self.assertEqual(found[0]['id'], 'backend')
+        self.assertRegex(found[0]['text'], 'a php-fpm that runs listens at')
         # Other tests' php-fpm may run too.
         self.assertRegex(found[0]['remedy'], r'^address = (unix:/|127)')
         php.fcgate_address = address
@@ -408,3 +422,4 @@ class Missing(DoctorCase):
                                prefix=['unshare', '-m', 'sh', '-c', f'{hide} && exec "$@"', 'sh'])
         self.assertIn('neither php-fpm nor php-cgi was found', done.stdout, done)
         self.assertIn('apt install php-fpm', done.stdout)
+        self.told.extend(json.loads(done.stdout)['checks'])

@@ -1,4 +1,9 @@
+#include <sys/resource.h>
+
+#include "doctor/doctor.hpp"
+#include "doctor/examination.hpp"
 #include "doctor/report.hpp"
+#include "http/library.hpp"
 #include "test_support.hpp"
 
 using fcgate::doctor::Found;
@@ -70,6 +75,67 @@ void what_is_wrong_has_a_remedy(void** /*state*/) {
     }
 }
 
+// It cannot be changed in a build: what is said of each is seen here.
+void what_is_known_of_libmicrohttpd(void** /*state*/) {
+    constexpr struct {
+        const char* version;
+        const char* accepted;
+        bool speaks_enough;
+        std::string_view row;
+    } known[] = {
+        {"1.0.10", "", true, "ok       libmicrohttpd  1.0.10, no known faults\n"},
+        {"0.9.75", "", true, "note     libmicrohttpd  0.9.75 reads some requests as no other server does; "},
+        {"0.9.74", "", true, "FAULT    libmicrohttpd  libmicrohttpd 0.9.74 is too old; use 0.9.75 or later"},
+        {"1.0.2", "", true,
+         "FAULT    libmicrohttpd  libmicrohttpd 1.0.2 has faults that a client can reach; use 1.0.10"},
+        {"1.0.2", "1.0.2", true,
+         "warning  libmicrohttpd  1.0.2 has faults that a client can reach, unless your system"},
+        {"1.0.3", "1.0.2", true, "FAULT    libmicrohttpd  libmicrohttpd 1.0.3 has faults"},
+        {"1.0.10", "", false, "FAULT    libmicrohttpd  was built without TLS, and a listener asks for it"},
+    };
+    for (const auto& one : known) {
+        const bool is_of_another_generation =
+            one.speaks_enough && *one.version != *fcgate::http::libmicrohttpd_version();
+        Told told(false);
+        fcgate::doctor::tell_library(told.report, one.version, one.accepted, one.speaks_enough);
+        const std::string_view row = told.text.view();
+        if (is_of_another_generation) {
+            assert_true(row.find("compiled for another generation") < row.size());
+        } else {
+            check_text(fcgate::slice(row, 0, one.row.size()), one.row);
+        }
+    }
+}
+
+// The stack cannot grow either when there is no memory, so it is made large before.
+[[gnu::noinline]] void grow_stack() {
+    volatile char room[size_t{256} * 1024];
+    for (size_t i = 0; i < sizeof room; i += 1024) {
+        room[i] = 0;
+    }
+}
+
+void without_memory_nothing_is_examined(void** /*state*/) {
+    fcgate::Settings settings;
+    fcgate::ConfigError error;
+    assert_int_equal(settings.set("server.listen", "127.0.0.1:0", error), fcgate::Status::ok);
+    assert_int_equal(settings.set("site.root", "/", error), fcgate::Status::ok);
+    grow_stack();
+    Told told(false);
+    rlimit before{};
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &none), 0);
+    const fcgate::doctor::Verdict verdict = fcgate::doctor::examine(settings, false, {}, told.text);
+    assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+    assert_int_equal(verdict, fcgate::doctor::Verdict::faulty);
+    check_text(told.text.view(),
+               "ok       configuration  is good\n"
+               "FAULT    memory         there is not enough to examine anything\n"
+               "                        -> end other programs\n"
+               "faults: 1, warnings: 0, notes: 0, in order: 1\n");
+}
+
 }  // namespace
 
 int main() {
@@ -78,6 +144,8 @@ int main() {
         cmocka_unit_test(json_is_json_whatever_names_are_like),
         cmocka_unit_test(sizes_are_written_as_in_the_configuration),
         cmocka_unit_test(what_is_wrong_has_a_remedy),
+        cmocka_unit_test(what_is_known_of_libmicrohttpd),
+        cmocka_unit_test(without_memory_nothing_is_examined),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
