@@ -8,8 +8,14 @@
 namespace fcgate::limits {
 
 // HTTP
-inline constexpr size_t request_fields = 100;             // header fields of one request
-inline constexpr size_t reply_fields = 64;                // header fields of one reply
+inline constexpr size_t request_fields = 100;  // header fields of one request
+inline constexpr size_t reply_fields = 64;     // header fields of one reply that is not a script's
+// ... of a script's, as the room for its head is; libmicrohttpd needs memory for each.
+[[nodiscard]] constexpr size_t script_fields(size_t head_room) {
+    constexpr size_t most = 512;
+    const size_t count = head_room / 64;
+    return count < reply_fields ? reply_fields : count < most ? count : most;
+}
 inline constexpr size_t request_target = 8192;            // bytes; RFC 9112 section 3 asks for at least 8000
 inline constexpr size_t short_target = 1024;              // bytes of a target that every connection has room for
 inline constexpr size_t stream_block = 4096;              // of a file or a stream of known length, read at once

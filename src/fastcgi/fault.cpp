@@ -58,7 +58,7 @@ constexpr std::array<Entry, fault_count> entries = {{
     {Fault::chatter,
      {"chatter", 502, "it sent more than 1 MiB of error output or empty records without a byte of an answer"}},
     {Fault::head_malformed, {"head-malformed", 502, "the script's response head is malformed: "}},
-    {Fault::head_too_large, {"head-too-large", 502, "its response head is larger than "}},
+    {Fault::head_too_large, {"head-too-large", 502, "its response head has "}},
     {Fault::head_missing,
      {"head-missing", 502, "the script ended without a response head (did it crash? see PHP's log)"}},
     {Fault::body_short, {"body-short", 502, "its body is shorter than its Content-Length"}},

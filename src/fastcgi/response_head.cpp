@@ -10,6 +10,10 @@ namespace {
 
 constexpr uint16_t lowest_status = 200;  // the HTTP library would send a 1xx as the final answer
 
+// Instead of the first byte of a packed name: what a FieldCursor passes over.
+constexpr char dropped = ' ';
+constexpr char connection = '\x01';
+
 // Without the line end, be it CRLF or LF.
 std::string_view without_end(std::string_view line) {
     line.remove_suffix(1);
@@ -30,23 +34,40 @@ Status ResponseHead::feed(std::string_view& input) {
     while (outcome_ == Status::again && !input.empty()) {
         const size_t end = input.find('\n');
         const std::string_view part = slice(input, 0, end == std::string_view::npos ? end : end + 1);
-        if (part.size() > storage_.size() - size_) {
-            error_ = "response head larger than its buffer";
+        if (!is_oversized_ && part.size() > storage_.size() - size_) {
             is_oversized_ = true;
-            outcome_ = Status::too_large;
-            break;
+            error_ = "response head larger than its buffer";
+            line_has_text_ = line_size_ > 0 && storage_[packed_] != '\r';
         }
-        memcpy(storage_.data() + size_, part.data(), part.size());
         size_ += part.size();
         input.remove_prefix(part.size());
-        if (end == std::string_view::npos) {
-            break;
+        if (is_oversized_) {
+            count(part);
+            continue;
         }
-        const std::string_view line = without_end({storage_.data() + line_start_, size_ - line_start_});
-        outcome_ = line.empty() ? complete() : take_line(line);
-        line_start_ = size_;
+        memcpy(storage_.data() + packed_ + line_size_, part.data(), part.size());
+        line_size_ += part.size();
+        if (end != std::string_view::npos) {
+            const std::string_view line = without_end({storage_.data() + packed_, line_size_});
+            outcome_ = line.empty() ? complete() : take_line(line);
+            line_size_ = 0;
+        }
     }
     return outcome_;
+}
+
+// Nothing is kept of what is too large, but whoever has to make room wants to know how much.
+void ResponseHead::count(std::string_view part) {
+    line_has_text_ = line_has_text_ || (part.front() != '\r' && part.front() != '\n');
+    if (part.back() == '\n') {
+        // What is malformed in other ways does not matter any more.
+        field_count_ += line_has_text_ ? 1 : 0;
+        outcome_ = line_has_text_ ? Status::again : Status::too_large;
+        line_has_text_ = false;
+    }
+    if (size_ > storage_.size() + limits::chatter) {
+        outcome_ = Status::too_large;
+    }
 }
 
 Status ResponseHead::take_line(std::string_view line) {
@@ -55,8 +76,8 @@ Status ResponseHead::take_line(std::string_view line) {
     }
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-        return fail(line_start_ == 0 && starts_with(line, "HTTP/") ? "HTTP status line instead of a CGI head"
-                                                                   : "header field without a colon");
+        return fail(line_size_ == size_ && starts_with(line, "HTTP/") ? "HTTP status line instead of a CGI head"
+                                                                      : "header field without a colon");
     }
     const std::string_view name = slice(line, 0, colon);
     const std::string_view value = trim(slice(line, colon + 1));
@@ -73,21 +94,37 @@ Status ResponseHead::take_line(std::string_view line) {
         return take_content_length(value);
     }
     if (is_hop_by_hop(name)) {
-        has_connection_ = has_connection_ || equals_ignore_case(name, "Connection");
+        if (equals_ignore_case(name, "Connection")) {
+            has_connection_ = true;
+            pack(name, value, connection);
+        }
         return Status::again;
     }
     if (value.empty()) {
         return Status::again;
     }
-    if (!fields_.push_back({name, value})) {
-        error_ = "too many header fields";
-        return Status::too_large;
-    }
     has_location_ = has_location_ || equals_ignore_case(name, "Location");
     if (equals_ignore_case(name, "Content-Type")) {
         is_event_stream_ = is_event_stream_type(value);
     }
+    pack(name, value, name.front());
     return Status::again;
+}
+
+// The line that they come from is longer than both with their NULs.
+void ResponseHead::pack(std::string_view name, std::string_view value, char first) {
+    if (field_count_++ == most_fields()) {
+        is_oversized_ = true;
+        error_ = "too many header fields";
+        return;
+    }
+    char* const at = storage_.data() + packed_;
+    memmove(at, name.data(), name.size());
+    at[0] = first;
+    at[name.size()] = '\0';
+    memmove(at + name.size() + 1, value.data(), value.size());
+    at[name.size() + 1 + value.size()] = '\0';
+    packed_ += name.size() + value.size() + 2;
 }
 
 // RFC 3875 section 6.3.3: three digits, and a reason that may be missing.
@@ -118,7 +155,7 @@ Status ResponseHead::take_content_length(std::string_view value) {
 }
 
 Status ResponseHead::complete() {
-    if (line_start_ == 0) {
+    if (line_size_ == size_) {
         return fail("response without header fields");
     }
     if (has_connection_) {
@@ -130,25 +167,29 @@ Status ResponseHead::complete() {
     return Status::ok;
 }
 
-// What Connection names may stand before it, and there may be several: the head is read again, which few scripts cause.
+// What Connection names may stand before it, and there may be several. As no field is dropped yet, those that a cursor would pass over are these.
 void ResponseHead::drop_named_by_connection() {
-    std::string_view rest(storage_.data(), size_);
+    std::string_view rest = packed_fields();
     while (!rest.empty()) {
-        std::string_view value;
-        const std::string_view name = split_first(split_first(rest, '\n', rest), ':', value);
-        if (!equals_ignore_case(name, "Connection")) {
-            continue;
-        }
-        if (value.ends_with('\r')) {
-            value.remove_suffix(1);
-        }
-        FixedList<Field, limits::reply_fields> kept;
-        for (const Field& field : fields_) {
-            if (!list_has(value, field.name)) {
-                (void)kept.push_back(field);
+        const std::string_view name = split_first(rest, '\0', rest);
+        std::string_view others = packed_fields();
+        const std::string_view value = split_first(rest, '\0', rest);
+        while (name.front() == connection && !others.empty()) {
+            const std::string_view other = split_first(others, '\0', others);
+            (void)split_first(others, '\0', others);
+            if (list_has(value, other)) {
+                storage_[static_cast<size_t>(other.data() - storage_.data())] = dropped;
             }
         }
-        fields_ = kept;
+    }
+}
+
+void ResponseHead::drop_fields(bool (*is_unwanted)(std::string_view name)) {
+    FieldCursor cursor = fields();
+    for (Field field; cursor.next(field);) {
+        if (is_unwanted(field.name)) {
+            storage_[static_cast<size_t>(field.name.data() - storage_.data())] = dropped;
+        }
     }
 }
 

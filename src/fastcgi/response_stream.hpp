@@ -37,6 +37,7 @@ class ResponseStream {
 
     [[nodiscard]] bool head_done() const { return head_done_; }
     [[nodiscard]] const ResponseHead& head() const { return head_; }
+    void drop_fields(bool (*is_unwanted)(std::string_view name)) { head_.drop_fields(is_unwanted); }
     [[nodiscard]] bool ended() const { return ended_; }  // END_REQUEST has come
     [[nodiscard]] uint8_t protocol_status() const { return reader_.protocol_status(); }
     [[nodiscard]] uint32_t app_status() const { return reader_.app_status(); }

@@ -162,10 +162,8 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     ResponseStream& response = exchange.response;
     const bool had_head = response.head_done();
     const Status status = response.feed(bytes, sink);
-    if (response.head().is_oversized()) {
-        Text<64> size;
-        size.append_number(setup_.head_size).append(" bytes (see `connection_memory`)");
-        fail(exchange, Fault::head_too_large, size.view());
+    if (response.head().is_oversized() && (status != Status::ok || response.ended())) {
+        fail_head_too_large(exchange);
         return false;
     }
     if (status != Status::ok && response.is_chatter()) {
@@ -190,6 +188,20 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     }
     finish_answer(exchange);
     return false;
+}
+
+void Upstream::fail_head_too_large(Exchange& exchange) {
+    const ResponseHead& head = exchange.response.head();
+    Text<128> sizes;
+    sizes.append_number(head.size())
+        .append(" bytes in ")
+        .append_number(head.field_count())
+        .append(" fields; there is room for ");
+    sizes.append_number(setup_.head_size)
+        .append(" in ")
+        .append_number(head.most_fields())
+        .append(" (see `connection_memory`)");
+    fail(exchange, Fault::head_too_large, sizes.view());
 }
 
 // END_REQUEST has come.

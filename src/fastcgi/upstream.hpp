@@ -218,6 +218,7 @@ class Upstream {
     [[nodiscard]] size_t send(Exchange& exchange, std::span<const char> direct);
     void receive(Exchange& exchange);
     [[nodiscard]] bool take(Exchange& exchange, std::span<const char> bytes);
+    void fail_head_too_large(Exchange& exchange);
     void finish_answer(Exchange& exchange);
     [[nodiscard]] Result<std::span<const uint8_t>> encode_head(Exchange& exchange);
     void write_failed(Exchange& exchange, int error_number);

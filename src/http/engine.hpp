@@ -209,7 +209,7 @@ class Engine {
     [[nodiscard]] bool send(Connection& connection, uint16_t status, MHD_Response* response);
     [[nodiscard]] bool send_held(Connection& connection);
     static void drop_held(Connection& connection);
-    [[nodiscard]] bool fits(const Reply& reply) const;
+    [[nodiscard]] static size_t head_size(const Reply& reply);
     void note_reply(Connection& connection, const Reply& reply, bool is_bodiless);
     [[nodiscard]] static uint64_t sent_bytes(const Connection& connection);
     [[nodiscard]] bool take_fields(Connection& connection, const Reply& reply);

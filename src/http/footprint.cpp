@@ -23,9 +23,9 @@ size_t connection_footprint(const ServerSettings& server) {
     return heap_block(structure) + heap_block(pool_structure) + pool;
 }
 
-size_t fields_footprint(std::span<const Field> fields) {
+size_t fields_footprint(FieldCursor fields) {
     size_t total = 0;
-    for (const Field& field : fields) {
+    for (Field field; fields.next(field);) {
         total += field_footprint(field.name.size(), field.value.size());
     }
     return total;
@@ -44,9 +44,9 @@ size_t guaranteed_fields(const Settings& settings) {
 }
 
 size_t shared_fields(const Settings& settings) {
-    // As many fields as there can be, with as many bytes as Engine::fits() lets pass.
-    const size_t largest = limits::reply_fields * (field_footprint(0, 0) + 2 * heap_block(0)) +
-                           static_cast<size_t>(settings.server.connection_memory) / 2;
+    // As many fields as there can be, with as many bytes as Engine::queue() lets pass.
+    const auto room = static_cast<size_t>(settings.server.connection_memory) / 2;
+    const size_t largest = limits::script_fields(room) * (field_footprint(0, 0) + 2 * heap_block(0)) + room;
     return std::min<size_t>(limits::large_reply_heads, std::max(1U, settings.server.exchanges / 4)) * largest;
 }
 

@@ -33,7 +33,7 @@ inline constexpr size_t tls_session_footprint = size_t{32} * 1024;
 inline constexpr size_t tls_library_footprint = size_t{640} * 1024;
 
 // Of header fields of a reply: for each a structure and two strings.
-[[nodiscard]] size_t fields_footprint(std::span<const Field> fields);
+[[nodiscard]] size_t fields_footprint(FieldCursor fields);
 // What every connection may take for the fields of its reply, whatever the others take: with room for those that the settings add.
 [[nodiscard]] size_t guaranteed_fields(const Settings& settings);
 // What replies with more fields share, in one worker.

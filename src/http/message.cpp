@@ -39,10 +39,26 @@ bool list_has(std::string_view value, std::string_view element) {
     return false;
 }
 
-std::string_view RequestHead::field(std::string_view name) const {
-    for (const Field& one : fields) {
-        if (equals_ignore_case(one.name, name)) {
-            return one.value;
+bool FieldCursor::next(Field& field) {
+    if (!listed_.empty()) {
+        field = listed_.front();
+        listed_ = listed_.subspan(1);
+        return true;
+    }
+    while (!packed_.empty()) {
+        field.name = split_first(packed_, '\0', packed_);
+        field.value = split_first(packed_, '\0', packed_);
+        if (field.name.front() > ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
+std::string_view find_field(FieldCursor fields, std::string_view name) {
+    for (Field field; fields.next(field);) {
+        if (equals_ignore_case(field.name, name)) {
+            return field.value;
         }
     }
     return {};

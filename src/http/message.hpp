@@ -20,6 +20,22 @@ struct Field {
     std::string_view value;
 };
 
+// Reads fields one after the other: first those of a list, then those that lie packed in somebody's memory, each name and value with its NUL. Of
+// these, fields whose names begin with a byte that no name has are passed over.
+class FieldCursor {
+  public:
+    explicit FieldCursor(std::span<const Field> listed, std::string_view packed = {})
+        : listed_(listed), packed_(packed) {}
+    [[nodiscard]] bool next(Field& field);
+
+  private:
+    std::span<const Field> listed_;
+    std::string_view packed_;
+};
+
+// The value of the first field of that name, compared without case. Without data() when there is none.
+[[nodiscard]] std::string_view find_field(FieldCursor fields, std::string_view name);
+
 // True for a field that concerns one connection alone and never goes on (RFC 9110 section 7.6.1).
 [[nodiscard]] bool is_hop_by_hop(std::string_view name);
 // True when the comma-separated list `value` has that element, compared without case (RFC 9110 section 5.6.1).
@@ -42,7 +58,7 @@ struct RequestHead {
     Endpoint local;
 
     // The first field of that name, compared without case; empty when there is none.
-    [[nodiscard]] std::string_view field(std::string_view name) const;
+    [[nodiscard]] std::string_view field(std::string_view name) const { return find_field(FieldCursor(fields), name); }
 };
 
 // Produces the body of a streamed reply.
@@ -73,10 +89,16 @@ struct Reply {
     uint64_t offset = 0;
     BodyReader reader;
 
+    std::string_view packed_fields;  // for a FieldCursor, beside those that are listed
+
     [[nodiscard]] std::span<const Field> fields() const { return {fields_.begin(), fields_.size()}; }
+    [[nodiscard]] FieldCursor all_fields() const { return FieldCursor(fields(), packed_fields); }
     // Names and values must be valid already; false when there is no room for one more.
     [[nodiscard]] bool add_field(std::string_view name, std::string_view value);
-    void clear_fields() { fields_.clear(); }
+    void clear_fields() {
+        fields_.clear();
+        packed_fields = {};
+    }
 
   private:
     FixedList<Field, limits::reply_fields> fields_;

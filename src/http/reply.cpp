@@ -114,18 +114,19 @@ void Engine::drop_body(Reply& reply) {
     }
 }
 
-bool Engine::fits(const Reply& reply) const {
+size_t Engine::head_size(const Reply& reply) {
     size_t size = automatic_fields;
-    for (const Field& field : reply.fields()) {
+    FieldCursor cursor = reply.all_fields();
+    for (Field field; cursor.next(field);) {
         size += field.name.size() + field.value.size() + 4;
     }
-    return size <= setup_.settings->server.connection_memory / 2;
+    return size;
 }
 
 // The memory that libmicrohttpd takes for the reply's fields and copied body, as far as it is more than every reply may take. False when the
 // others have left too little.
 bool Engine::take_fields(Connection& connection, const Reply& reply) {
-    const size_t fields = fields_footprint(reply.fields());
+    const size_t fields = fields_footprint(reply.all_fields());
     const size_t beyond = (fields > guaranteed_fields_ ? fields - guaranteed_fields_ : 0) + copied_size_;
     if (beyond > shared_left_) {
         return false;
@@ -141,9 +142,13 @@ void Engine::give_back_fields(Connection& connection) {
 }
 
 bool Engine::queue(Connection& connection, Reply& reply) {
-    if (!fits(reply)) {
+    if (const size_t size = head_size(reply); size > setup_.settings->server.connection_memory / 2) {
         // libmicrohttpd would close the connection without a word.
-        log_refusal(connection, 502, "the reply's head is larger than half of `connection_memory`");
+        Text<96> words;
+        words.append("the reply's head of ")
+            .append_number(size)
+            .append(" bytes is larger than half of `connection_memory`");
+        log_refusal(connection, 502, words.view());
         drop_body(reply);
         reply_with_status(reply, 502);
     } else if (!take_fields(connection, reply)) {
@@ -168,8 +173,9 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     if (must_close) {
         good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
     }
-    for (const Field& field : reply.fields()) {
-        good = good && add_field(response, field);
+    FieldCursor cursor = reply.all_fields();
+    for (Field field; good && cursor.next(field);) {
+        good = add_field(response, field);
     }
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless);

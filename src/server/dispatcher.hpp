@@ -141,7 +141,7 @@ class Dispatcher {
         route::SiteRoot root;
         std::string_view path;  // below it; empty: it may not be sent
     };
-    [[nodiscard]] bool find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file);
+    [[nodiscard]] bool find_named_file(const Site& site, FieldCursor fields, NamedFile& file);
     [[nodiscard]] bool send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
     void log_named_file(http::Connection& connection, const NamedFile& file, uint16_t status);
 

@@ -84,6 +84,7 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
     reply.status = before.status;
     reply.close = before.close;
     reply.clear_fields();
+    reply.packed_fields = before.packed_fields;
     // All but what is about the body: the built-in page's type, the file's dates and tag.
     for (const Field& field : before.fields()) {
         if (!equals_ignore_case(field.name, "Content-Type")) {
@@ -106,11 +107,8 @@ bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exch
     }
     http::reply_with_status(reply, status);
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
-    for (const Field& field : exchange.response.head().fields()) {
-        if (!is_about_body(field.name)) {
-            (void)reply.add_field(field.name, field.value);
-        }
-    }
+    exchange.response.drop_fields(&is_about_body);
+    reply.packed_fields = exchange.response.head().packed_fields();
     // What the fields point to stays until another exchange is opened; the reply is queued before.
     setup_.upstream->let_finish(exchange);
     connection.exchange = Handle();

@@ -9,19 +9,6 @@
 
 namespace fcgate::server {
 
-namespace {
-
-[[nodiscard]] bool has_field(std::span<const Field> fields, std::string_view name) {
-    for (const Field& field : fields) {
-        if (equals_ignore_case(field.name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-}  // namespace
-
 // A file that was looked at a moment ago need not be found again. Not under a configuration that is on its way out: the cache is the new one's.
 bool Dispatcher::find_cached(const http::Connection& connection, const RequestHead& head) {
     const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
@@ -175,7 +162,7 @@ void Dispatcher::refuse_host(http::Connection& connection, const RequestHead& he
 // What the configuration adds, unless whoever made the reply has said otherwise.
 void Dispatcher::add_site_fields(const SiteSettings& site, Reply& reply) {
     for (const Pair& header : site.headers) {
-        if (!has_field(reply.fields(), header.name)) {
+        if (find_field(reply.all_fields(), header.name).data() == nullptr) {
             (void)reply.add_field(header.name, header.value);
         }
     }

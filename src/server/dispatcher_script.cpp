@@ -106,10 +106,7 @@ void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
     const fastcgi::ResponseStream& response = exchange.response;
     const fastcgi::ResponseHead& head = response.head();
     reply.status = head.status();
-    for (const Field& field : head.fields()) {
-        // The head holds no more fields than a reply has room for.
-        (void)reply.add_field(field.name, field.value);
-    }
+    reply.packed_fields = head.packed_fields();
     reply.length_known = head.has_content_length() || (response.ended() && !exchange.start.is_head);
     reply.length = head.has_content_length() ? head.content_length() : response.output_size();
     const bool is_whole = response.is_whole() && response.output_size() == reply.length;

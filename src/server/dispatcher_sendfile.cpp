@@ -39,22 +39,17 @@ namespace {
     return starts_with_ignore_case(name, "X-Accel-");
 }
 
-[[nodiscard]] std::string_view find(std::span<const Field> fields, std::string_view name) {
-    for (const Field& field : fields) {
-        if (equals_ignore_case(field.name, name)) {
-            return field.value;
-        }
-    }
-    return {};
+[[nodiscard]] bool is_type_or_about_file(std::string_view name) {
+    return is_about_file(name) || equals_ignore_case(name, "Content-Type");
 }
 
 }  // namespace
 
 // Which file the script names; nothing when it names none. `file.path` is empty when it may not be sent.
-bool Dispatcher::find_named_file(const Site& site, std::span<const Field> fields, NamedFile& file) {
+bool Dispatcher::find_named_file(const Site& site, FieldCursor fields, NamedFile& file) {
     const SiteSettings& settings = *site.root.settings;
-    const std::string_view target = find(fields, "X-Accel-Redirect");
-    file.name = target.empty() ? find(fields, "X-Sendfile") : target;
+    const std::string_view target = find_field(fields, "X-Accel-Redirect");
+    file.name = target.empty() ? find_field(fields, "X-Sendfile") : target;
     file.root = site.root;
     if (file.name.empty()) {
         return false;
@@ -84,7 +79,7 @@ bool Dispatcher::find_named_file(const Site& site, std::span<const Field> fields
 
 // True when the script's answer is a file: then the reply is made, and PHP is free.
 bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
-    const std::span<const Field> fields = exchange.response.head().fields();
+    const FieldCursor fields = exchange.response.head().fields();
     const Site& site = configuration_of(connection).sites[exchange.start.site];
     NamedFile file;
     if (!find_named_file(site, fields, file)) {
@@ -103,23 +98,19 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
         log_named_file(connection, file, sent.status);
         http::reply_with_status(reply, sent.status);
     } else {
-        const bool has_type = !find(fields, "Content-Type").empty();
+        const bool has_type = !find_field(fields, "Content-Type").empty();
         if (sent.status >= 400) {
             connection.trace.cause = http::code_of(sent.status);
         }
         reply = sent;
         reply.clear_fields();
-        // The file's own come first: of too many the script's are left out.
         for (const Field& field : sent.fields()) {
             if (!has_type || !equals_ignore_case(field.name, "Content-Type")) {
                 (void)reply.add_field(field.name, field.value);
             }
         }
-        for (const Field& field : fields) {
-            if (!is_about_file(field.name) && (sent.status < 300 || !equals_ignore_case(field.name, "Content-Type"))) {
-                (void)reply.add_field(field.name, field.value);
-            }
-        }
+        exchange.response.drop_fields(sent.status < 300 ? &is_about_file : &is_type_or_about_file);
+        reply.packed_fields = exchange.response.head().packed_fields();
     }
     // What the fields point to stays until another exchange is opened; the reply is queued before.
     setup_.upstream->let_finish(exchange);

@@ -187,16 +187,9 @@ KeptReply KeptRequests::look(KeptRequest& request) {
 // Once a reply is given, nobody changes its fields or a whole body; one that is pushed may be written on meanwhile.
 void KeptRequests::fill(KeptRequest& request, Reply& reply) {
     const Lock lock(mutex_);
-    const char* at = buffer_of(request).data();
-    const char* const end = at + request.fields_size;
-    while (at < end) {
-        const std::string_view name = at;
-        const std::string_view value = name.data() + name.size() + 1;
-        at = value.data() + value.size() + 1;
-        // Of too many the last are left out.
-        (void)reply.add_field(name, value);
-    }
-    reply.memory = {end, request.size};
+    const char* const fields = buffer_of(request).data();
+    reply.packed_fields = {fields, request.fields_size};
+    reply.memory = {fields + request.fields_size, request.size};
 }
 
 ptrdiff_t KeptRequests::read(KeptRequest& request, std::span<char> room) {

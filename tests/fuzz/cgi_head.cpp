@@ -16,7 +16,8 @@ constexpr size_t storage_size = 1024;
 void check_good(const ResponseHead& head) {
     promise(head.status() >= 200 && head.status() <= 999, "a status is one");
     promise(head.size() <= storage_size, "it lies in its storage");
-    for (const Field& field : head.fields()) {
+    fcgate::FieldCursor cursor = head.fields();
+    for (Field field; cursor.next(field);) {
         promise(fcgate::is_token(field.name), "a name is a token");
         promise(!field.value.empty() && !fcgate::has_control(field.value), "a value has no control byte");
         promise(!fcgate::is_hop_by_hop(field.name), "what concerns the connection is gone");
@@ -47,13 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     check_good(head);
     promise(taken == size - whole.size(), "the body begins at the same byte");
-    promise(head.status() == slow.status() && head.fields().size() == slow.fields().size() &&
+    promise(head.status() == slow.status() && head.packed_fields() == slow.packed_fields() &&
                 head.has_content_length() == slow.has_content_length() &&
                 head.content_length() == slow.content_length(),
             "both are the same head");
-    for (size_t i = 0; i < head.fields().size(); ++i) {
-        promise(head.fields()[i].name == slow.fields()[i].name && head.fields()[i].value == slow.fields()[i].value,
-                "with the same fields");
-    }
     return 0;
 }

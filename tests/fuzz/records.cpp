@@ -75,9 +75,10 @@ void read_all(ResponseStream& stream, Result& result) {
     promise(!result.ended || result.status == Status::ok, "a broken response has no end");
     if (result.head_done) {
         result.code = stream.head().status();
-        result.fields = stream.head().fields().size();
+        result.fields = stream.head().field_count();
         promise(result.code >= 200 && result.code <= 999, "a status is one");
-        for (const fcgate::Field& field : stream.head().fields()) {
+        fcgate::FieldCursor cursor = stream.head().fields();
+        for (fcgate::Field field; cursor.next(field);) {
             promise(fcgate::is_token(field.name) && !fcgate::has_control(field.value),
                     "nothing is injected into a head");
             promise(!fcgate::is_hop_by_hop(field.name), "what concerns the connection is not PHP's to say");

@@ -34,6 +34,32 @@ void a_reply_takes_its_fields_in_order_until_it_is_full(void** /*state*/) {
     check_text(reply.fields().back().value, "other");
 }
 
+void a_cursor_reads_what_is_listed_and_what_is_packed(void** /*state*/) {
+    static Reply reply;
+    assert_true(reply.add_field("A", "1"));
+    assert_true(reply.add_field("B", "2"));
+    using std::string_view_literals::operator""sv;
+    reply.packed_fields = "C\0003\0 ropped\0x\0D\0\0\1gone\0y\0a\0006\0"sv;
+    constexpr Field expected[] = {{"A", "1"}, {"B", "2"}, {"C", "3"}, {"D", ""}, {"a", "6"}};
+    fcgate::FieldCursor cursor = reply.all_fields();
+    Field field;
+    for (const Field& one : expected) {
+        assert_true(cursor.next(field));
+        check_text(field.name, one.name);
+        check_text(field.value, one.value);
+    }
+    assert_false(cursor.next(field));
+    assert_false(cursor.next(field));
+    check_text(find_field(reply.all_fields(), "a"), "1");
+    check_text(find_field(reply.all_fields(), "c"), "3");
+    assert_non_null(find_field(reply.all_fields(), "d").data());
+    for (const std::string_view name : {"ropped", " ropped", "dropped", "gone", "E", ""}) {
+        assert_null(find_field(reply.all_fields(), name).data());
+    }
+    reply.clear_fields();
+    assert_false(reply.all_fields().next(field));
+}
+
 void hop_by_hop_fields_are_known_whole_and_without_case(void** /*state*/) {
     for (const char* name : {"Connection", "keep-alive", "TE", "te", "Trailer", "TRANSFER-ENCODING", "Upgrade",
                              "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "HTTP2-Settings"}) {
@@ -69,6 +95,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(a_field_is_found_without_case_and_the_first_wins),
         cmocka_unit_test(a_reply_takes_its_fields_in_order_until_it_is_full),
+        cmocka_unit_test(a_cursor_reads_what_is_listed_and_what_is_packed),
         cmocka_unit_test(hop_by_hop_fields_are_known_whole_and_without_case),
         cmocka_unit_test(a_list_has_its_elements_and_no_others),
         cmocka_unit_test(statuses_without_a_body_are_known),
