@@ -85,6 +85,7 @@ struct Exchange {
     bool read_blocked = false;      // output was full: bytes may wait in the backend's socket
     bool write_blocked = false;     // the backend's socket was full
     bool body_refused = false;      // the backend takes no more of the request: the rest is dropped
+    bool is_doubted = false;        // PHP may be busy behind its last reply on this connection
     bool is_orphan = false;         // the client has all it is due; the script runs on to its end
     bool is_abandoned = false;      // an orphan whose client left before it had everything
     bool in_worklist = false;

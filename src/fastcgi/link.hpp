@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "base/slots.hpp"
 #include "base/status.hpp"
@@ -44,6 +45,9 @@ struct Link {
 
 // True when the other side has read all that was sent (unix sockets).
 [[nodiscard]] bool is_taken(const Link& link);
+
+// True when more is unread than these bytes, which were sent in one piece (unix sockets).
+[[nodiscard]] bool has_more_unread(const Link& link, std::span<const uint8_t> last);
 
 void close_link(Link& link);
 // ... in the middle of a request. Over TCP PHP's next write would still be taken, for it crosses with our end; a reset it hears of at once.

@@ -12,6 +12,10 @@ namespace {
 
 // A connection parked for longer is looked at before it is used.
 constexpr int64_t peek_after_ms = 10;
+// By then PHP has begun to read a request, unless its script works on behind the reply before (fastcgi_finish_request()).
+constexpr int64_t doubt_ms = 100;
+// Once that was seen, connections are kept only if PHP is seen to have come back, for so long.
+constexpr int64_t doubted_ms = 60'000;
 // Between two tries to get into a full backlog: as long as it has been waited for, within these.
 constexpr int64_t shortest_retry_ms = 2;
 constexpr int64_t longest_retry_ms = 10;
@@ -136,6 +140,42 @@ void Upstream::connected(Exchange& exchange, Link& link) {
     if (exchange.phase == Exchange::Phase::active && exchange.request.is_starved()) {
         wake(exchange);
     }
+    if (link.reused && carries(link, SlotPool<Link>::handle(link), exchange)) {
+        doubt(exchange, link);
+    }
+}
+
+// PHP reads the record that ends a request only when it is ready for the next one, and on a unix socket we see whether it has: before
+// another request is sent, nothing is unread; and afterwards, no more than that one.
+bool Upstream::is_back(const Link& link) const {
+    return setup_.backends->of(link.backend).kind == BackendSettings::Kind::tcp || is_taken(link);
+}
+
+bool Upstream::is_busy_behind(const Link& link) const {
+    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > monotonic_ms() && !is_back(link);
+}
+
+void Upstream::doubt(Exchange& exchange, const Link& link) {
+    const BackendSettings& backend = setup_.backends->of(link.backend);
+    if (backend.kind != BackendSettings::Kind::tcp && exchange.start.body_length == 0 &&
+        exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
+        exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
+        exchange.is_doubted = true;
+        setup_.timers->set(exchange.timer, monotonic_ms() + doubt_ms);
+    }
+}
+
+void Upstream::settle_doubt(Exchange& exchange, int64_t now) {
+    const Link& link = links_.all()[exchange.link];
+    exchange.is_doubted = false;
+    if (exchange.response.nothing_received() &&
+        has_more_unread(link, setup_.params_scratch.first(static_cast<size_t>(exchange.request.sent())))) {
+        doubted_until_[link.backend] = now + doubted_ms;
+        if (try_again(exchange)) {
+            return;
+        }
+    }
+    setup_.timers->set(exchange.timer, now + backend_of(exchange).response_timeout_ms - doubt_ms);
 }
 
 void Upstream::on_link(Handle handle, uint32_t events) {
@@ -207,7 +247,7 @@ uint32_t Upstream::take_parked(uint32_t backend) {
     Timers::cancel(link.timer);
     // One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
     const bool is_fresh = monotonic_ms() - link.parked_at < peek_after_ms;
-    if (link.hung_up || (!is_fresh && !is_alive(link))) {
+    if (link.hung_up || (!is_fresh && (!is_alive(link) || !is_back(link)))) {
         drop_link(link);
         return no_slot;
     }

@@ -44,6 +44,7 @@ class RequestStream {
     [[nodiscard]] size_t advance(size_t written, size_t head_size, size_t direct_size);
 
     [[nodiscard]] bool head_sent() const { return head_sent_; }
+    [[nodiscard]] uint64_t sent() const { return sent_; }
     [[nodiscard]] bool nothing_sent() const { return sent_ == 0; }
     // Everything has gone, with the empty record that ends STDIN.
     [[nodiscard]] bool is_finished() const { return head_sent_ && body_sent_ == body_length_ && last_left_ == 0; }

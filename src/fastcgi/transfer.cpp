@@ -232,6 +232,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     if (exchange.phase != Exchange::Phase::active) {
         return;
     }
+    exchange.is_doubted = false;
     const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
         setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
@@ -260,6 +261,7 @@ bool Upstream::try_again(Exchange& exchange) {
     } else if (now - exchange.first_try > dying_ms) {
         return false;
     }
+    exchange.is_doubted = false;
     ++exchange.tries;
     exchange.link = no_slot;
     drop_link(link);

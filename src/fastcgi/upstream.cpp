@@ -42,6 +42,7 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->read_blocked = false;
     exchange->write_blocked = false;
     exchange->body_refused = false;
+    exchange->is_doubted = false;
     exchange->is_orphan = false;
     exchange->is_abandoned = false;
     exchange->in_worklist = false;
@@ -153,7 +154,7 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
 void Upstream::end(Exchange& exchange) {
     const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
                            exchange.request.is_finished() && exchange.link != no_slot &&
-                           !links_.all()[exchange.link].hung_up;
+                           !links_.all()[exchange.link].hung_up && !is_busy_behind(links_.all()[exchange.link]);
     finish_error_output(exchange);
     detach(exchange, keep_link);
     exchange.phase = Exchange::Phase::ended;
@@ -214,6 +215,7 @@ bool Upstream::abandon(Exchange& exchange) {
     watch_room(link, true);
     exchange.is_orphan = true;
     exchange.is_abandoned = true;
+    exchange.is_doubted = false;
     exchange.response.drop_rest();
     setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
     return true;
@@ -336,6 +338,10 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             fail(exchange, Fault::connect_timeout);
             break;
         case Exchange::Phase::active:
+            if (exchange.is_doubted) {
+                settle_doubt(exchange, now);
+                break;
+            }
             // With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.
             if (!backend_of(exchange).finish_on_abort) {
                 tell_starter(exchange, &Starter::silent);

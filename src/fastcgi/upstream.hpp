@@ -206,6 +206,10 @@ class Upstream {
     [[nodiscard]] uint32_t take_parked(uint32_t backend);
     void park(Link& link);
     void unpark(Link& link, bool asked);
+    void doubt(Exchange& exchange, const Link& link);
+    void settle_doubt(Exchange& exchange, int64_t now);
+    [[nodiscard]] bool is_back(const Link& link) const;
+    [[nodiscard]] bool is_busy_behind(const Link& link) const;
     [[nodiscard]] static bool carries(const Link& link, Handle handle, const Exchange& exchange);
     [[nodiscard]] Status watch(Link& link, bool is_new);
     void watch_room(Link& link, bool watches);
@@ -243,6 +247,7 @@ class Upstream {
     SlotPool<Exchange> exchanges_;
     SlotPool<Link> links_;
     std::array<uint32_t, limits::backends> first_parked_{};
+    std::array<int64_t, limits::backends> doubted_until_{};  // a script works on behind its replies
     uint64_t exchanges_opened_ = 0;
     Gauge places_;
     size_t most_places_ = 0;  // since take_most_places()

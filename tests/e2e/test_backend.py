@@ -191,6 +191,17 @@ class Scripts(ServedCase):
             processes.wait_until(marker.exists, 'the work was not done')
             self.assertEqual(client.ask('GET', '/hello.php').text, 'Hello, world\n')
 
+    def test_nobody_waits_for_work_behind_a_reply(self):
+        """Another worker is free, whatever connections are kept."""
+        if self.pool.workers < 2 or self.pool.tcp:
+            self.skipTest('there is none, or it cannot be told')
+        marker = self.marker('works')
+        with self.client() as client:
+            self.assertEqual(client.ask('GET', f'/finish.php?ms=1500&marker={marker.name}').text, 'accepted\n')
+            self.assertEqual(client.ask('GET', '/hello.php').text, 'Hello, world\n')
+        self.assertFalse(marker.exists(), 'it has waited for the work')
+        processes.wait_until(marker.exists, 'the work was not done')
+
     def test_session_is_locked_for_one_request_at_a_time(self):
         first = self.get('/session.php')
         self.assertEqual(first.text, '1\n')

@@ -1,4 +1,6 @@
 // Connections to PHP that are kept: used again, handed on, parked for a while, found dead; and event streams, which hold theirs long.
+#include <poll.h>
+
 #include "scene.hpp"
 
 namespace {
@@ -248,6 +250,73 @@ void a_get_is_not_sent_again_once_an_answer_has_begun(Scene& scene) {
     assert_false(scene.php.has_caller());
 }
 
+// ---- busy behind the reply --------------------------------------------------------------------------------------------
+
+// As PHP in fastcgi_finish_request(): the reply is there, and what else has come is not read.
+PhpConnection& answer_and_work_on(Scene& scene, Client& client) {
+    PhpConnection& php = scene.accept();
+    Buffer records;
+    append_output(records, hello);
+    append_end(records);
+    assert_true(wait_for(php.fd(), POLLIN, soon()) && php.raw(records.view()));
+    expect_reply(client, 200, "hello");
+    return php;
+}
+
+void a_request_does_not_wait_for_work_behind_the_reply_before(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = answer_and_work_on(scene, client);
+    assert_true(client.send(get_script));
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request() && fresh.answer(hello));
+    expect_reply(client, 200, "hello");
+    php.close();
+    assert_int_equal(scene.log.count("error: ") + scene.log.count("warning: "), 0);
+}
+
+void a_parked_connection_whose_worker_is_busy_is_not_used(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = answer_and_work_on(scene, client);
+    assert_false(wait_for(client.fd(), POLLIN, fcgate::monotonic_ms() + 30));
+    assert_true(client.send(get_script));
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request() && fresh.answer(hello));
+    expect_reply(client, 200, "hello");
+    // Nothing was sent to it.
+    assert_true(php.read_request());
+    assert_true(php.is_left());
+}
+
+void once_that_was_seen_who_waits_gets_no_connection_of_a_busy_worker(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.start();
+    Client* clients[3];
+    for (Client*& client : clients) {
+        client = &scene.client_with(get_script);
+        scene.settle();
+    }
+    (void)answer_and_work_on(scene, *clients[0]);
+    // The second was handed the connection, and goes again.
+    PhpConnection& second = answer_and_work_on(scene, *clients[1]);
+    // The third was not.
+    PhpConnection& third = scene.accept();
+    assert_true(third.read_request() && third.answer(hello));
+    expect_reply(*clients[2], 200, "hello");
+    assert_true(second.read_request());
+    assert_true(second.is_left());
+    // A worker that is seen to be back keeps its connection.
+    assert_true(clients[2]->send(get_script));
+    PhpConnection& fourth = scene.accept();
+    Client& last = scene.client_with(get_script);
+    scene.settle();
+    assert_true(fourth.read_request() && fourth.answer(hello));
+    expect_reply(*clients[2], 200, "hello");
+    assert_true(fourth.read_request() && fourth.answer(hello));
+    expect_reply(last, 200, "hello");
+}
+
 // ---- event streams --------------------------------------------------------------------------------------------------
 
 // The stream's place is free a moment after PHP sees its connection closed, and another thread may ask in between.
@@ -351,7 +420,12 @@ int main() {
         FCGATE_CASE(a_single_worker_has_no_streams),
     };
     // What depends on the order of arrival is played with one thread.
-    static constexpr Case ordered_cases[] = {FCGATE_CASE(without_a_time_none_is_parked_but_waiters_get_it)};
+    static constexpr Case ordered_cases[] = {
+        FCGATE_CASE(without_a_time_none_is_parked_but_waiters_get_it),
+        FCGATE_CASE(a_request_does_not_wait_for_work_behind_the_reply_before),
+        FCGATE_CASE(a_parked_connection_whose_worker_is_busy_is_not_used),
+        FCGATE_CASE(once_that_was_seen_who_waits_gets_no_connection_of_a_busy_worker),
+    };
     static constexpr Variant one[] = {{.name = "unix"}};
     static constexpr Variant variants[] = {
         {.name = "unix"},
