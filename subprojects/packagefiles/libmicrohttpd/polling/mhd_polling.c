@@ -1,34 +1,84 @@
 /* In libmicrohttpd's sources these names stand for the functions below. */
 #undef epoll_wait
 #undef epoll_ctl
+#undef gmtime_r
 
 #include "mhd_polling.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+#include <time.h>
 
-static _Thread_local const struct epoll_event *given;
-static _Thread_local int given_count;
+#include "MHD_config.h"
+#include "mhd_mono_clock.h"
+
+static _Thread_local struct {
+    const struct epoll_event *events;
+    int count;
+    uint64_t now;   /* when they were given */
+    time_t second;  /* that the last reply was made in */
+    struct tm date; /* of this second */
+} given;
 
 int mhd_polling_wait(int set, struct epoll_event *events, int room, int timeout);
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event *event);
+struct tm *mhd_polling_date(const time_t *second, struct tm *date);
+
+static uint64_t clock_now(void) {
+    struct timespec now;
+    /* What is measured by it are minutes. */
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
 
 void mhd_polling_give(const struct epoll_event *events, int count) {
-    given = events;
-    given_count = count;
+    given.events = events;
+    given.count = count;
+    if (events != NULL) {
+        given.now = clock_now();
+    }
 }
 
 int mhd_polling_wait(int set, struct epoll_event *events, int room, int timeout) {
-    if (given == NULL) {
+    if (given.events == NULL) {
         return epoll_wait(set, events, room, timeout);
     }
-    const int count = given_count < room ? given_count : room;
-    memcpy(events, given, sizeof *events * (size_t)count);
-    given += count;
-    given_count -= count;
+    const int count = given.count < room ? given.count : room;
+    memcpy(events, given.events, sizeof *events * (size_t)count);
+    given.events += count;
+    given.count -= count;
     return count;
 }
 
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event *event) {
-    return given == NULL ? epoll_ctl(set, operation, fd, event) : 0;
+    return given.events == NULL ? epoll_ctl(set, operation, fd, event) : 0;
+}
+
+/* In the place of gmtime_r, for the field Date of each reply. */
+struct tm *mhd_polling_date(const time_t *second, struct tm *date) {
+    if (*second != given.second) {
+        if (gmtime_r(second, &given.date) == NULL) {
+            return NULL;
+        }
+        given.second = *second;
+    }
+    *date = given.date;
+    return date;
+}
+
+/* libmicrohttpd's mhd_mono_clock.c asks the clock a dozen times for a request. */
+
+void MHD_monotonic_sec_counter_init(void) {
+}
+
+void MHD_monotonic_sec_counter_finish(void) {
+}
+
+time_t MHD_monotonic_sec_counter(void) {
+    return (time_t)(MHD_monotonic_msec_counter() / 1000);
+}
+
+uint64_t MHD_monotonic_msec_counter(void) {
+    return given.events != NULL ? given.now : clock_now();
 }
