@@ -28,6 +28,14 @@ constexpr int64_t stop_grace_ms = 500;
 // When connections without a request are read, if nothing else has led to it.
 constexpr int idle_read_ms = 10;
 
+#ifdef FCGATE_MHD_TAKES_EVENTS
+constexpr auto suspend_connection = &mhd_polling_suspend;
+constexpr auto resume_connection = &mhd_polling_resume;
+#else
+constexpr auto suspend_connection = &MHD_suspend_connection;
+constexpr auto resume_connection = &MHD_resume_connection;
+#endif
+
 // While one of these lives, libmicrohttpd learns of `events`, once, and leaves the watching to us.
 class Giving {
   public:
@@ -210,7 +218,7 @@ void Engine::wake(Connection& connection) {
     if (connection.suspended) {
         connection.suspended = false;
         set_active(connection, true);
-        MHD_resume_connection(connection.mhd);
+        resume_connection(connection.mhd);
         run_needed_ = true;
     }
 }
@@ -231,7 +239,7 @@ void Engine::enter(Connection& connection, Connection::Stage stage) {
 void Engine::suspend(Connection& connection) {
     set_active(connection, false);
     connection.suspended = true;
-    MHD_suspend_connection(connection.mhd);
+    suspend_connection(connection.mhd);
 }
 
 // Works on idle, slow and suspended connections alike; closing the descriptor is libmicrohttpd's business.

@@ -4,7 +4,7 @@
 struct MHD_Connection;
 
 /* How long until libmicrohttpd may end a connection for its inactivity, in milliseconds: at most so long, look again then. */
-static inline uint64_t connection_get_wait(struct MHD_Connection *connection) {
+static inline uint64_t connection_get_wait(struct MHD_Connection* connection) {
     (void)connection;
     return 60000;
 }

@@ -10,20 +10,20 @@
 #include <string.h>
 #include <time.h>
 
-#include "MHD_config.h"
+#include "internal.h"
 #include "mhd_mono_clock.h"
 
 static _Thread_local struct {
-    const struct epoll_event *events;
+    const struct epoll_event* events;
     int count;
     uint64_t now;   /* when they were given */
     time_t second;  /* that the last reply was made in */
     struct tm date; /* of this second */
 } given;
 
-int mhd_polling_wait(int set, struct epoll_event *events, int room, int timeout);
-int mhd_polling_control(int set, int operation, int fd, struct epoll_event *event);
-struct tm *mhd_polling_date(const time_t *second, struct tm *date);
+int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout);
+int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event);
+struct tm* mhd_polling_date(const time_t* second, struct tm* date);
 
 static uint64_t clock_now(void) {
     struct timespec now;
@@ -32,7 +32,7 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void mhd_polling_give(const struct epoll_event *events, int count) {
+void mhd_polling_give(const struct epoll_event* events, int count) {
     given.events = events;
     given.count = count;
     if (events != NULL) {
@@ -40,7 +40,7 @@ void mhd_polling_give(const struct epoll_event *events, int count) {
     }
 }
 
-int mhd_polling_wait(int set, struct epoll_event *events, int room, int timeout) {
+int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout) {
     if (given.events == NULL) {
         return epoll_wait(set, events, room, timeout);
     }
@@ -51,12 +51,12 @@ int mhd_polling_wait(int set, struct epoll_event *events, int room, int timeout)
     return count;
 }
 
-int mhd_polling_control(int set, int operation, int fd, struct epoll_event *event) {
+int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event) {
     return given.events == NULL ? epoll_ctl(set, operation, fd, event) : 0;
 }
 
 /* In the place of gmtime_r, for the field Date of each reply. */
-struct tm *mhd_polling_date(const time_t *second, struct tm *date) {
+struct tm* mhd_polling_date(const time_t* second, struct tm* date) {
     if (*second != given.second) {
         if (gmtime_r(second, &given.date) == NULL) {
             return NULL;
@@ -67,13 +67,23 @@ struct tm *mhd_polling_date(const time_t *second, struct tm *date) {
     return date;
 }
 
+void mhd_polling_suspend(struct MHD_Connection* connection) {
+    struct MHD_Daemon* const daemon = connection->daemon;
+    MHD_suspend_connection(connection);
+    DLL_remove(daemon->suspended_connections_head, daemon->suspended_connections_tail, connection);
+}
+
+void mhd_polling_resume(struct MHD_Connection* connection) {
+    struct MHD_Daemon* const daemon = connection->daemon;
+    DLL_insert(daemon->suspended_connections_head, daemon->suspended_connections_tail, connection);
+    MHD_resume_connection(connection);
+}
+
 /* libmicrohttpd's mhd_mono_clock.c asks the clock a dozen times for a request. */
 
-void MHD_monotonic_sec_counter_init(void) {
-}
+void MHD_monotonic_sec_counter_init(void) {}
 
-void MHD_monotonic_sec_counter_finish(void) {
-}
+void MHD_monotonic_sec_counter_finish(void) {}
 
 time_t MHD_monotonic_sec_counter(void) {
     return (time_t)(MHD_monotonic_msec_counter() / 1000);

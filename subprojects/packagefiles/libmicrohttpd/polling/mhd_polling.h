@@ -7,6 +7,8 @@
 
 #include <sys/epoll.h>
 
+struct MHD_Connection;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -14,7 +16,12 @@ extern "C" {
 /* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
    libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
    for EPOLLIN, EPOLLOUT and EPOLLPRI. */
-void mhd_polling_give(const struct epoll_event *events, int count);
+void mhd_polling_give(const struct epoll_event* events, int count);
+
+/* As MHD_suspend_connection and MHD_resume_connection, which are not to be used beside them. libmicrohttpd looks through all on its list of
+   suspended connections when one has been resumed: on it are those alone that have been. */
+void mhd_polling_suspend(struct MHD_Connection* connection);
+void mhd_polling_resume(struct MHD_Connection* connection);
 
 #ifdef __cplusplus
 }
