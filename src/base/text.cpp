@@ -33,6 +33,18 @@ bool is_token(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
+    // A word of bytes at a time, while each of them is from 0x20 to 0x7e, or no ASCII at all.
+    constexpr uintptr_t ones = UINTPTR_MAX / 0xff;
+    constexpr uintptr_t tops = ones * 0x80;
+    uintptr_t word = 0;
+    while (text.size() >= sizeof word) {
+        memcpy(&word, text.data(), sizeof word);
+        const uintptr_t deleted = word ^ (ones * 0x7f);
+        if (((((word - ones * 0x20) & ~word) | ((deleted - ones) & ~deleted)) & tops) != 0) {
+            break;
+        }
+        text.remove_prefix(sizeof word);
+    }
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
@@ -44,6 +56,15 @@ bool has_control(std::string_view text) {
 
 bool equals_ignore_case(std::string_view a, std::string_view b) {
     return a.size() == b.size() && starts_with_ignore_case(a, b);
+}
+
+bool is_one_of(std::string_view text, std::span<const std::string_view> names) {
+    for (const std::string_view name : names) {
+        if (name.size() == text.size() && starts_with_ignore_case(text, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
@@ -137,6 +158,9 @@ TextBuffer& TextBuffer::append(std::string_view text) {
 }
 
 TextBuffer& TextBuffer::append_number(uint64_t value) {
+    if (value < 10) {
+        return append(static_cast<char>('0' + value));
+    }
     return append_padded(value, 1);
 }
 

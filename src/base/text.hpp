@@ -54,6 +54,7 @@ namespace fcgate {
 [[nodiscard]] bool has_control(std::string_view text);  // any byte below 0x20 except HTAB, or 0x7f
 
 [[nodiscard]] bool equals_ignore_case(std::string_view a, std::string_view b);
+[[nodiscard]] bool is_one_of(std::string_view text, std::span<const std::string_view> names);  // whatever the case
 [[nodiscard]] bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
 [[nodiscard]] bool ends_with_ignore_case(std::string_view text, std::string_view suffix);
 

@@ -14,6 +14,8 @@ bool is_said_by_proxies(std::string_view name) {
            equals_ignore_case(name, "X-Real-IP");
 }
 
+constexpr std::string_view not_forwarded[] = {"Host", "Content-Type", "Content-Length", "Proxy", "Redirect-Status"};
+
 bool is_forwarded(std::string_view name) {
     for (const char c : name) {
         const char lower = to_lower(c);
@@ -21,9 +23,7 @@ bool is_forwarded(std::string_view name) {
             return false;
         }
     }
-    return !name.empty() && !is_hop_by_hop(name) && !equals_ignore_case(name, "Host") &&
-           !equals_ignore_case(name, "Content-Type") && !equals_ignore_case(name, "Content-Length") &&
-           !equals_ignore_case(name, "Proxy") && !equals_ignore_case(name, "Redirect-Status");
+    return !name.empty() && !is_hop_by_hop(name) && !is_one_of(name, not_forwarded);
 }
 
 // True when `variable` is what the header field `name` becomes.
@@ -75,7 +75,8 @@ class Environment {
     void add_all();
 
   private:
-    void add(std::string_view name, std::string_view first, std::string_view second = {}, std::string_view third = {});
+    void add(std::string_view name, std::string_view value);
+    void add(std::string_view name, std::string_view first, std::string_view second, std::string_view third = {});
     void add_number(std::string_view name, uint64_t value);
     void add_server();
     void add_script();
@@ -234,6 +235,12 @@ void Environment::add_params() {
         if (is_last) {
             writer_.add(param.name, param.value);
         }
+    }
+}
+
+void Environment::add(std::string_view name, std::string_view value) {
+    if (!is_configured(name)) {
+        writer_.add(name, value);
     }
 }
 

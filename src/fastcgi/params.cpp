@@ -1,5 +1,6 @@
 #include "fastcgi/params.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace fcgate::fastcgi {
@@ -26,6 +27,15 @@ ParamsWriter::ParamsWriter(std::span<uint8_t> storage, bool keep_connection) : s
 }
 
 void ParamsWriter::add(std::string_view name, std::string_view value) {
+    // Almost all are short, and there is room in the open record.
+    if ((name.size() | value.size()) <= longest_short_length && value_left_ == 0 &&
+        size_ + 2 + name.size() + value.size() <= room_until_) {
+        storage_[size_++] = static_cast<uint8_t>(name.size());
+        storage_[size_++] = static_cast<uint8_t>(value.size());
+        put(name);
+        put(value);
+        return;
+    }
     begin_value(name, false, value.size());
     append_value(value);
 }
@@ -139,6 +149,7 @@ void ParamsWriter::open_record() {
     }
     record_start_ = size_;
     size_ += header_size;
+    room_until_ = std::min(storage_.size(), size_ + max_content);
 }
 
 void ParamsWriter::close_record() {
@@ -146,13 +157,13 @@ void ParamsWriter::close_record() {
         return;
     }
     encode_header(storage_.data() + record_start_, RecordType::params, size_ - record_start_ - header_size);
-    record_start_ = 0;
+    record_start_ = room_until_ = 0;
 }
 
 void ParamsWriter::fail(Status why) {
     if (status_ == Status::ok) {
         status_ = why;
-        value_left_ = 0;
+        value_left_ = room_until_ = 0;
     }
 }
 

@@ -54,7 +54,9 @@ class ParamsWriter {
     std::span<uint8_t> storage_;
     size_t size_ = 0;
     size_t record_start_ = 0;  // of the open PARAMS record; 0: none is open, for BEGIN_REQUEST stands there
-    size_t value_left_ = 0;    // announced by begin_value(), not yet appended
+    size_t room_until_ =
+        0;  // what a short pair may reach to in the open record; 0: none is open, or something did not fit
+    size_t value_left_ = 0;  // announced by begin_value(), not yet appended
     Status status_ = Status::ok;
 };
 

@@ -22,12 +22,7 @@ constexpr std::string_view hop_by_hop[] = {
 }  // namespace
 
 bool is_hop_by_hop(std::string_view name) {
-    for (const std::string_view one : hop_by_hop) {
-        if (equals_ignore_case(name, one)) {
-            return true;
-        }
-    }
-    return false;
+    return is_one_of(name, hop_by_hop);
 }
 
 bool list_has(std::string_view value, std::string_view element) {

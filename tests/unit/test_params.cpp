@@ -95,6 +95,27 @@ void a_pair_may_fill_a_record_but_not_exceed_it(void** /*state*/) {
     check_status(absurd.finish().status(), Status::too_large);
 }
 
+void a_short_pair_behind_another_fits_exactly_or_not_at_all(void** /*state*/) {
+    for (const size_t missing : {size_t{0}, size_t{1}, size_t{2}, size_t{129}}) {
+        const size_t size = begin_size + 2 * header_size + 4 + 2 * (2 + 4 + 127) - missing;
+        GuardedBytes memory(size);
+        ParamsWriter writer(memory.bytes(size), true);
+        writer.add("", "12");
+        writer.add("NAME", text_of(127));
+        writer.add("LAST", text_of(127));
+        check_status(writer.finish().status(), missing == 0 ? Status::ok : Status::too_large);
+    }
+    // ... and the record's end is as hard as that of the memory.
+    constexpr size_t filling = 65535 - 1 - 4 - 1 - 5;
+    for (const size_t length : {size_t{2}, size_t{3}}) {
+        GuardedBytes memory(80000);
+        ParamsWriter writer(memory.bytes(80000), true);
+        writer.add("N", text_of(filling));
+        writer.add("M", text_of(length));
+        assert_int_equal(DecodedParams(finished(writer)).records(), length == 2 ? 1 : 2);
+    }
+}
+
 void many_params_take_several_records_each_of_whole_pairs(void** /*state*/) {
     constexpr size_t capacity = 300000;
     GuardedBytes memory(capacity);
@@ -203,6 +224,7 @@ int main() {
         cmocka_unit_test(without_params_only_the_empty_record_follows),
         cmocka_unit_test(encodes_lengths_around_one_byte),
         cmocka_unit_test(a_pair_may_fill_a_record_but_not_exceed_it),
+        cmocka_unit_test(a_short_pair_behind_another_fits_exactly_or_not_at_all),
         cmocka_unit_test(many_params_take_several_records_each_of_whole_pairs),
         cmocka_unit_test(header_names_become_upper_case_with_underscores),
         cmocka_unit_test(a_value_may_come_in_parts),

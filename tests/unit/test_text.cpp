@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "base/text.hpp"
 #include "test_support.hpp"
 
@@ -59,6 +61,18 @@ void control_bytes_are_seen_anywhere(void** /*state*/) {
         assert_int_equal(fcgate::has_control({text + 1, 2}), expected);
     }
     assert_false(fcgate::has_control(""));
+    // Among others, whichever these are: it looks at several at a time.
+    for (int c = 0; c < 256; ++c) {
+        const bool expected = (c < 0x20 && c != '\t') || c == 0x7f;
+        for (const char other : {'\x20', '\x21', '\x7e', '\x80', '\xff', '\t'}) {
+            for (size_t at = 0; at < 20; ++at) {
+                char text[20];
+                memset(text, other, sizeof text);
+                text[at] = static_cast<char>(c);
+                assert_int_equal(fcgate::has_control({text, sizeof text}), expected);
+            }
+        }
+    }
 }
 
 void comparisons_ignore_the_case_of_ascii_alone(void** /*state*/) {
