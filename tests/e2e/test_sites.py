@@ -103,4 +103,4 @@ class OneSite(ServedCase):
         response = self.get('/hello.php')
         self.assert_status(response, 503)
         self.assertNotIn('<?php', response.text)
-        self.fcgate.wait_for_log('no backend is configured', since=since)
+        self.fcgate.wait_for_log(r'no backend is configured \[no-backend\]$', since=since)

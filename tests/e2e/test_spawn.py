@@ -403,8 +403,16 @@ class DoesNotStart(SpawnCase):
         program.rename(self.folder / 'php-fpm-away')
         self.assert_status(self.get('/hello.php'), 502)
         self.fcgate.wait_for_log(r'PHP cannot be started: .*php-fpm-here.*No such file')
+        self.fcgate.wait_for_log(r': 502: .* \[php-broken\]$')
         (self.folder / 'php-fpm-away').rename(program)
         processes.wait_until(lambda: self.get('/hello.php').status == 200, 'it does not recover', 8)
+
+    def test_it_takes_too_long(self):
+        self.serve(command=executable(self.folder / 'php-fpm-slow', 'exec sleep 60'), backend=['response_timeout = 500ms'])
+        response = self.get('/hello.php')
+        self.assert_status(response, 503)
+        self.assertTrue(response.field('Retry-After'))
+        self.fcgate.wait_for_log(r': 503: .* \[php-start-timeout\]$')
 
     def test_wrong_setting(self):
         self.serve(command=f'{processes.php_fpm_path()} --no-such-flag')

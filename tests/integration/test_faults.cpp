@@ -170,6 +170,14 @@ void every_call_may_fail_once(void** /*state*/) {
     print_message("%zu faults\n", injected);
     // The table is no longer about this server when hardly any of its calls are made.
     assert_true(injected > 1000);
+    // What takes a failing system to be refused.
+    for (const std::string_view code :
+         {"[backend-io]", "[body-lost]", "[internal-error]", "[no-memory]", "[no-room]", "[refused]"}) {
+        if (!world.has_logged(code)) {
+            print_error("nothing was refused with %s\n", code.data());
+            _fail(__FILE__, __LINE__);
+        }
+    }
 }
 
 // A client that says nothing ends after header_timeout by the monotonic clock, whatever the wall clock does meanwhile.

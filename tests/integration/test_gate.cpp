@@ -150,7 +150,9 @@ void a_full_queue_makes_room_for_a_client_that_holds_less(Scene& scene) {
     expect_status(third, 503);
     assert_int_equal(third.reply().count("Retry-After"), 1);
     assert_true(scene.log.has("GET /t.php?a3: 503: backend"));
-    assert_int_equal(scene.log.count("made room in the full queue for a client that holds less of it"), 1);
+    assert_int_equal(
+        scene.log.count("made room in the full queue for a client that holds less of it (see `queue`) [queue-evicted]"),
+        1);
     Client* const order[] = {&served, &first, &other, &second};
     for (Client* const client : order) {
         assert_true(scene.take().answer(hello));
@@ -216,7 +218,8 @@ void a_full_queue_is_503(Scene& scene) {
     expect_status(refused, 503);
     check_text(refused.reply().field("Retry-After"), "2");
     assert_true(scene.log.has("warning: GET /t.php?4: 503: backend"));
-    assert_true(scene.log.has("all PHP workers are busy and the queue is full (see `workers` and `queue`)"));
+    assert_true(
+        scene.log.has("all PHP workers are busy and the queue is full (see `workers` and `queue`) [queue-full]"));
     assert_true(php.answer(hello));
     expect_reply(served, 200, "hello");
     for (Client* const client : {&first, &second}) {
@@ -256,7 +259,7 @@ void waiting_has_an_end(Scene& scene) {
     }
     assert_true(shortest >= 299 && shortest < 500);
     assert_true(scene.log.has("warning: GET /t.php?2: 503: backend"));
-    assert_true(scene.log.has("no PHP worker became free in time (see `queue_timeout`)"));
+    assert_true(scene.log.has("no PHP worker became free in time (see `queue_timeout`) [queue-timeout]"));
     // Its place in the queue went with it.
     assert_true(php.answer(hello));
     expect_reply(served, 200, "hello");
@@ -294,7 +297,7 @@ void too_many_exchanges_are_503(Scene& scene) {
     scene.settle();
     Client& third = ask(scene, "3");
     expect_status(third, 503);
-    assert_true(scene.log.has("GET /t.php?3: 503: too many requests wait for PHP (see `exchanges`)"));
+    assert_true(scene.log.has("GET /t.php?3: 503: too many requests wait for PHP (see `exchanges`) [exchanges-full]"));
     for (Client* const client : {&first, &second}) {
         assert_true(scene.take().answer(hello));
         expect_reply(*client, 200, "hello");

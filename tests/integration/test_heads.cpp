@@ -250,7 +250,7 @@ void an_unknown_host_is_421(Scene& scene) {
         assert_true(client.send("GET /static.txt HTTP/1.1\r\nHost: router.lan\r\n\r\n"));
         expect_reply(client, 200, "static");
     }
-    assert_int_equal(scene.log.count("421: no site is known under this Host (see `host`)"), 4);
+    assert_int_equal(scene.log.count("421: no site is known under this Host (see `host`) [unknown-host]"), 4);
     for (const std::string_view name :
          {"router.lan", "ROUTER.lan:8080", "a.home", "127.0.0.1", "[::1]:80", "localhost"}) {
         Buffer request;

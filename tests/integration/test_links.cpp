@@ -348,7 +348,8 @@ void event_streams_leave_a_worker_to_the_others(Scene& scene) {
     expect_status(refused, 503);
     assert_int_equal(refused.reply().count("Retry-After"), 1);
     assert_true(scene.log.has("GET /t.php?stream: 503: backend"));
-    assert_int_equal(scene.log.count("event streams may hold all PHP workers but one (see `workers`)"), 1);
+    assert_int_equal(scene.log.count("event streams may hold all PHP workers but one (see `workers`) [streams-full]"),
+                     1);
     scene.expect_served();
     // A stream that ends makes room for another.
     assert_true(php[0]->end());

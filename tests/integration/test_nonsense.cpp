@@ -35,9 +35,9 @@ constexpr Vector vectors[] = {
          append_end(records);
      }},
     {"overloaded", 503, "it says that it is overloaded", [](Buffer& records) { append_end(records, fcgi_overloaded); }},
-    {"unknown role", 502, "it refused the request (is it a FastCGI responder?): protocol status 3",
+    {"unknown role", 502, "it refused the request (is it a FastCGI responder?): protocol status 3 [backend-rejected]",
      [](Buffer& records) { append_end(records, fcgi_unknown_role); }},
-    {"a head without fields", 502, "response without header fields",
+    {"a head without fields", 502, "response without header fields [head-malformed]",
      [](Buffer& records) { append_output(records, "\r\nbody"); }},
     {"a status line", 502, "HTTP status line instead of a CGI head",
      [](Buffer& records) { append_output(records, "HTTP/1.1 200 OK\r\nX: y\r\n\r\n"); }},
@@ -67,7 +67,8 @@ constexpr Vector vectors[] = {
     {"two lengths", 502, "two different Content-Length fields",
      [](Buffer& records) { append_output(records, "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxy"); }},
     {"a head that is too large", 502,
-     "its response head has 12422 bytes in 30 fields; there is room for 10240 in 160 (see `connection_memory`)",
+     "its response head has 12422 bytes in 30 fields; there is room for 10240 in 160 (see `connection_memory`) "
+     "[head-too-large]",
      [](Buffer& records) {
          Buffer head;
          for (int i = 0; i < 30; ++i) {

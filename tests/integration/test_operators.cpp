@@ -82,7 +82,8 @@ void the_world_never_takes_the_last_places(Scene& scene) {
     check_text(late.reply().field("Retry-After"), "2");
     assert_true(late.is_closed());
     assert_true(
-        scene.log.has("unix: refused: all places are taken, and so are those of who waits (see `max_connections`)"));
+        scene.log.has("unix: refused: all places are taken, and so are those of who waits (see `max_connections`) "
+                      "[connections-full]"));
     for (int i = 0; i < 2; ++i) {
         Client& busy_operator = scene.client_with(get_script);
         PhpConnection& php = scene.take();

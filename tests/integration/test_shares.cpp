@@ -64,7 +64,8 @@ void one_client_gets_its_share(Scene& scene) {
     expect_status(fourth, 503);
     assert_int_equal(fourth.reply().count("Retry-After"), 1);
     assert_true(fourth.is_closed());
-    assert_true(scene.log.has("192.0.2.1: refused: it has 3 connections already (see `max_connections_per_client`)"));
+    assert_true(scene.log.has(
+        "192.0.2.1: refused: it has 3 connections already (see `max_connections_per_client`) [client-full]"));
     // Others have theirs.
     Client& other = scene.client("192.0.2.2");
     assert_true(other.send(get_static));

@@ -74,13 +74,28 @@ World::World(void (*before)(), void (*after)()) : before_(before), after_(after)
     set(settings, "server.exchanges", "4");
     set(settings, "server.log_level", "debug");
     fcgate_settings_set_log(
-        settings, [](void*, fcgate_log_level, const char* line) { promise(*line != '\0', "a line says something"); },
-        nullptr);
+        settings,
+        [](void* self, fcgate_log_level, const char* line) {
+            promise(*line != '\0', "a line says something");
+            static_cast<World*>(self)->note_code(line);
+        },
+        this);
     fcgate_error error{};
     server_ = fcgate_create(settings, &error);
     promise(server_ != nullptr, error.text);
     server_fd_ = fcgate_fd(server_, &error);
     promise(server_fd_ >= 0, error.text);
+}
+
+void World::note_code(std::string_view line) {
+    const std::string_view code = slice(line, std::min(line.rfind('['), line.size()));
+    if (code.ends_with(']') && codes_.view().find(code) == std::string_view::npos) {
+        codes_.append(code).append(' ');
+    }
+}
+
+bool World::has_logged(std::string_view code) const {
+    return codes_.view().find(code) != std::string_view::npos;
 }
 
 int World::connect_client() const {

@@ -38,6 +38,8 @@ class World {
     [[nodiscard]] size_t requests() const { return requests_; }  // that PHP has seen whole, in the last play
     [[nodiscard]] std::string_view replies() const;              // of the last play
     [[nodiscard]] bool finished() const { return finished_; }    // the server has closed
+    // Some line of the log has had this code.
+    [[nodiscard]] bool has_logged(std::string_view code) const;
 
     // The parts of a play, for tests with a clock.
     void enter();
@@ -66,12 +68,14 @@ class World {
     static void end_record(Php& php);
     [[nodiscard]] int connect_client() const;
     bool read_client();
+    void note_code(std::string_view line);
 
     void (*before_)();
     void (*after_)();
     TempTree tree_;
     fcgate_server* server_ = nullptr;
     Text<64> front_;
+    Text<2048> codes_;  // of the log's lines, each once: "[busy] "
     int server_fd_ = -1;
     int php_listener_ = -1;
     int client_ = -1;
