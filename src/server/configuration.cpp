@@ -59,6 +59,8 @@ Status Listeners::open(const FixedList<ListenSettings, limits::listeners>& liste
         error.clear();
         const Result<int> fd = is_known ? Result<int>(before->fds[known]) : http::open_listener(wanted, error);
         if (!fd.ok()) {
+            const bool may_have_had_rights = before != nullptr && fd.status() == Status::denied;
+            error.append(may_have_had_rights ? "; a restart has the rights of the start again" : "");
             return fd.status();
         }
         fds[count] = fd.value();

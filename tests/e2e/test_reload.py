@@ -1,10 +1,12 @@
 """HUP: a new configuration comes into force while requests run, or the old one stays and the log says why."""
 
 import os
+import pathlib
 import shutil
 import signal
 import socket
 import threading
+import unittest
 
 import cases
 import processes
@@ -117,6 +119,14 @@ class Reload(ReloadCase):
             listen = f'listen = 127.0.0.1:{self.port}'
             said = self.reload(self.edition('second').replace(listen, f'{listen}\nlisten = 127.0.0.1:{port}'), REFUSED)
             self.assertIn(f'127.0.0.1:{port}', said)
+        self.assertEqual(self.get('/hello.php').field('X-Edition'), 'first')
+
+    @unittest.skipUnless(processes.is_root, 'needs root, to give its rights up')
+    def test_a_port_that_only_root_may_have(self):
+        if int(pathlib.Path('/proc/sys/net/ipv4/ip_unprivileged_port_start').read_text()) <= 7:
+            self.skipTest('every port is free for everybody here')
+        said = self.reload(self.edition('second').replace('[server]', '[server]\nlisten = 127.0.0.1:7'), REFUSED)
+        self.assertRegex(said, 'ports below 1024 need root .*; a restart has the rights of the start again')
         self.assertEqual(self.get('/hello.php').field('X-Edition'), 'first')
 
     def test_a_root_moves(self):
