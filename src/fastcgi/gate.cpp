@@ -6,6 +6,14 @@
 
 namespace fcgate::fastcgi {
 
+namespace {
+
+// How often a waiter lets another of its client go first, and among how many.
+constexpr uint8_t most_passed_over = 2;
+constexpr size_t nearest_waiters = 4;
+
+}  // namespace
+
 void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking) {
     capacity_.set(workers);
     most_waiting_ = queue.size();
@@ -23,7 +31,7 @@ Gate::Released Gate::grant_free() {
     const Lock lock(mutex());
     Released released;
     if (in_use_.get() + parked_total() < capacity_.get()) {
-        released.passed_on = grant_next(released.next);
+        released.passed_on = grant_next(no_slot, released.next);
         in_use_.add(released.passed_on ? 1U : 0U);
     }
     return released;
@@ -132,11 +140,17 @@ Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
     while (before != no_slot && queue_.all()[before].turn > turn) {
         before = queue_.all()[before].previous;
     }
-    place->previous = before;
-    place->next = before == no_slot ? first_ : queue_.all()[before].next;
-    (place->previous == no_slot ? first_ : queue_.all()[place->previous].next) = place->slot;
-    (place->next == no_slot ? last_ : queue_.all()[place->next].previous) = place->slot;
+    place->passed_over = 0;
+    put_behind(*place, before);
     return place;
+}
+
+// Behind another; no_slot: in front of all.
+void Gate::put_behind(Place& place, uint32_t before) {
+    place.previous = before;
+    place.next = before == no_slot ? first_ : queue_.all()[before].next;
+    (place.previous == no_slot ? first_ : queue_.all()[place.previous].next) = place.slot;
+    (place.next == no_slot ? last_ : queue_.all()[place.next].previous) = place.slot;
 }
 
 size_t Gate::held_by(uint64_t client_key) const {
@@ -175,9 +189,13 @@ bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
     return true;
 }
 
-void Gate::unlink(Place& place) {
+void Gate::take_out(const Place& place) {
     (place.previous == no_slot ? first_ : queue_.all()[place.previous].next) = place.next;
     (place.next == no_slot ? last_ : queue_.all()[place.next].previous) = place.previous;
+}
+
+void Gate::unlink(Place& place) {
+    take_out(place);
     queue_.give_back(place);
 }
 
@@ -194,15 +212,35 @@ bool Gate::cancel(Handle ticket) {
     return true;
 }
 
-bool Gate::grant_next(Waiter& next) {
+// Who is first; or of the same client one who waits on the thread that gives, just behind: then place and connection need not go to another
+// thread. The two change places, so that no other client loses a turn by it.
+bool Gate::grant_next(uint32_t worker, Waiter& next) {
     if (first_ == no_slot) {
         return false;
     }
-    Place& place = queue_.all()[first_];
-    next = place.waiter;
-    turn_ = place.turn;
+    Place& first = queue_.all()[first_];
+    turn_ = first.turn;
+    Place* chosen = &first;
+    uint32_t at = first.passed_over < most_passed_over ? first_ : no_slot;
+    for (size_t i = 0; i < nearest_waiters && at != no_slot; ++i, at = queue_.all()[at].next) {
+        Place& place = queue_.all()[at];
+        if (place.waiter.worker == worker && place.client_key == first.client_key) {
+            chosen = &place;
+            break;
+        }
+    }
+    next = chosen->waiter;
     served_.add();
-    unlink(place);
+    if (chosen != &first) {
+        ++first.passed_over;
+        first.turn = chosen->turn;
+        const uint32_t before = chosen->previous;
+        if (before != first_) {
+            take_out(first);
+            put_behind(first, before);
+        }
+    }
+    unlink(*chosen);
     return true;
 }
 
@@ -213,7 +251,7 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
         streams_.subtract();
     }
     // There may be fewer places than there were.
-    released.passed_on = in_use_.get() + parked_total() <= capacity_.get() && grant_next(released.next);
+    released.passed_on = in_use_.get() + parked_total() <= capacity_.get() && grant_next(worker, released.next);
     if (released.passed_on) {
         return released;
     }
@@ -232,7 +270,7 @@ Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     Parking& parking = parking_[worker];
     parking.count.subtract();
     parking.asked -= asked ? 1 : 0;
-    released.passed_on = in_use_.get() + parked_total() < capacity_.get() && grant_next(released.next);
+    released.passed_on = in_use_.get() + parked_total() < capacity_.get() && grant_next(worker, released.next);
     if (released.passed_on) {
         in_use_.add();
     }

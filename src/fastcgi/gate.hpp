@@ -46,6 +46,7 @@ class Gate {
         uint32_t generation;
         uint32_t next_free;
         bool live;
+        uint8_t passed_over;  // how often another one of its client went first
     };
 
     // Of one worker: its parked connections, and how many of them it has been asked to give up.
@@ -119,8 +120,10 @@ class Gate {
     [[nodiscard]] bool stream_fits() const;
     [[nodiscard]] Place* enqueue(Waiter waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
+    void put_behind(Place& place, uint32_t before);
+    void take_out(const Place& place);
     void unlink(Place& place);
-    [[nodiscard]] bool grant_next(Waiter& next);
+    [[nodiscard]] bool grant_next(uint32_t worker, Waiter& next);
 
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     SlotPool<Place> queue_;

@@ -151,6 +151,12 @@ bool Upstream::is_back(const Link& link) const {
     return setup_.backends->of(link.backend).kind == BackendSettings::Kind::tcp || is_taken(link);
 }
 
+// Of a parked one. One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
+bool Upstream::is_usable(const Link& link) const {
+    const bool is_fresh = monotonic_ms() - link.parked_at < peek_after_ms;
+    return !link.hung_up && (is_fresh || (is_alive(link) && is_back(link)));
+}
+
 bool Upstream::is_busy_behind(const Link& link) const {
     return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > monotonic_ms() && !is_back(link);
 }
@@ -245,9 +251,7 @@ uint32_t Upstream::take_parked(uint32_t backend) {
     link.next_parked = no_slot;
     --parked_;
     Timers::cancel(link.timer);
-    // One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
-    const bool is_fresh = monotonic_ms() - link.parked_at < peek_after_ms;
-    if (link.hung_up || (!is_fresh && (!is_alive(link) || !is_back(link)))) {
+    if (!is_usable(link)) {
         drop_link(link);
         return no_slot;
     }
@@ -275,8 +279,12 @@ void Upstream::unpark(Link& link, bool asked) {
     --parked_;
     Timers::cancel(link.timer);
     const uint32_t backend = link.backend;
-    drop_link(link);
-    pass_on(setup_.gates[backend].unpark(setup_.worker, asked), backend, no_slot);
+    // Whoever waits for its place can have the connection as well.
+    const bool may_go_on = asked && is_usable(link);
+    if (!may_go_on) {
+        drop_link(link);
+    }
+    pass_on(setup_.gates[backend].unpark(setup_.worker, asked), backend, may_go_on ? link.slot : no_slot);
 }
 
 void Upstream::on_link_timer(uint32_t slot) {

@@ -209,6 +209,7 @@ class Upstream {
     void doubt(Exchange& exchange, const Link& link);
     void settle_doubt(Exchange& exchange, int64_t now);
     [[nodiscard]] bool is_back(const Link& link) const;
+    [[nodiscard]] bool is_usable(const Link& link) const;
     [[nodiscard]] bool is_busy_behind(const Link& link) const;
     [[nodiscard]] static bool carries(const Link& link, Handle handle, const Exchange& exchange);
     [[nodiscard]] Status watch(Link& link, bool is_new);

@@ -73,7 +73,7 @@ struct KeptRequest {
 
 class KeptRequests {
   public:
-    void init(std::span<KeptRequest> requests, std::span<char> buffers, size_t buffer_size, const Mailbox& mailbox,
+    void init(std::span<KeptRequest> requests, std::span<char> buffers, size_t buffer_size, Mailbox& mailbox,
               uint32_t worker) {
         pool_.init(requests);
         buffers_ = buffers;
@@ -125,7 +125,7 @@ class KeptRequests {
     SlotPool<KeptRequest> pool_;
     std::span<char> buffers_;
     size_t buffer_size_ = 0;
-    const Mailbox* mailbox_ = nullptr;
+    Mailbox* mailbox_ = nullptr;
     uint32_t worker_ = 0;
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     std::atomic<bool> news_{false};

@@ -56,15 +56,19 @@ void Mailbox::post_php_news(uint32_t backend) {
     ring();
 }
 
-void Mailbox::ring() const {
+void Mailbox::ring() {
+    if (rung_.exchange(true)) {
+        return;  // the worker has not looked since
+    }
     const uint64_t one = 1;
     // It can only fail when the counter is full, and then the worker is woken anyway.
     (void)!write(event_.get(), &one, sizeof one);
 }
 
-void Mailbox::acknowledge() const {
+void Mailbox::acknowledge() {
     uint64_t count = 0;
     (void)!read(event_.get(), &count, sizeof count);
+    rung_ = false;
 }
 
 bool Mailbox::take(fastcgi::Grant& out) {

@@ -34,12 +34,12 @@ class Mailbox {
     // Somebody waits at the listeners whom a full worker cannot take.
     void post_newcomers();
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
-    void ring() const;
+    void ring();
 
     // ---- the worker ----
 
     // Clears the eventfd; to be called before the rest is taken.
-    void acknowledge() const;
+    void acknowledge();
     // Nothing is taken any more; what was taken is still there.
     void close();
     [[nodiscard]] bool take(fastcgi::Grant& out);
@@ -58,6 +58,7 @@ class Mailbox {
     std::array<std::atomic<uint32_t>, limits::backends> yields_{};
     std::array<std::atomic<bool>, limits::backends> php_news_{};
     std::atomic<bool> newcomers_{false};
+    std::atomic<bool> rung_{false};
 };
 
 }  // namespace fcgate::server

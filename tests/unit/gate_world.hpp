@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "fastcgi/gate.hpp"
 #include "random.hpp"
@@ -20,6 +21,7 @@ struct Request {
     uint64_t client = 0;
     uint64_t turn = 0;     // while waiting
     uint64_t arrival = 0;  // while waiting
+    int passed_over = 0;   // while waiting
     Handle ticket;
 };
 
@@ -61,17 +63,39 @@ struct GateWorld {
         }
         return total;
     }
-    // Who is to be served next; nullptr: nobody waits.
-    [[nodiscard]] Request* first() {
+    // Who is behind another one, or first of all; nullptr: nobody.
+    [[nodiscard]] Request* behind(const Request* before) {
+        const auto is_earlier = [](const Request& a, const Request& b) {
+            return a.turn < b.turn || (a.turn == b.turn && a.arrival < b.arrival);
+        };
         Request* found = nullptr;
         for (Request& one : requests) {
-            const bool earlier =
-                found == nullptr || one.turn < found->turn || (one.turn == found->turn && one.arrival < found->arrival);
-            if (one.state == State::waiting && earlier) {
+            const bool follows = one.state == State::waiting && (before == nullptr || is_earlier(*before, one));
+            if (follows && (found == nullptr || is_earlier(one, *found))) {
                 found = &one;
             }
         }
         return found;
+    }
+    [[nodiscard]] Request* first() { return behind(nullptr); }
+    // Who gets what `worker` gives: of the first four one of its own, of the first one's client, which then has the other's turn.
+    [[nodiscard]] Request* next_for(uint32_t worker) {
+        Request* const head = first();
+        if (head == nullptr || head->passed_over == 2) {
+            return head;
+        }
+        Request* one = head;
+        for (int i = 0; i < 4 && one != nullptr; ++i, one = behind(one)) {
+            if (one->worker == worker && one->client == head->client) {
+                if (one != head) {
+                    std::swap(one->turn, head->turn);
+                    std::swap(one->arrival, head->arrival);
+                    ++head->passed_over;
+                }
+                return one;
+            }
+        }
+        return head;
     }
     [[nodiscard]] Request* last_of(uint64_t client) {
         Request* found = nullptr;
@@ -115,6 +139,7 @@ struct GateWorld {
             const Request* const last = last_of(client);
             request.turn = last != nullptr ? last->turn + 1 : served + 1;
             request.arrival = ++arrivals;
+            request.passed_over = 0;
             request.ticket = answer.ticket;
             request.state = State::waiting;
             check_yield(answer.yield_worker);
@@ -137,7 +162,7 @@ struct GateWorld {
         assert_true(request.state == State::holding);
         request.state = State::away;
         const Gate::Released released = gate.leave(request.worker, request.is_stream, may_park);
-        const uint32_t next = check_passed_on(released);
+        const uint32_t next = check_passed_on(released, request.worker);
         assert_int_equal(released.parked, next == no_slot && may_park && parked_total() + 1 < Capacity);
         parked[request.worker] += released.parked ? 1U : 0U;
         check();
@@ -146,7 +171,7 @@ struct GateWorld {
     // By time, or because the worker was asked to.
     uint32_t unpark(uint32_t worker, bool asked) {
         --parked[worker];
-        const uint32_t next = check_passed_on(gate.unpark(worker, asked));
+        const uint32_t next = check_passed_on(gate.unpark(worker, asked), worker);
         yields[worker] -= asked ? 1U : 0U;
         check();
         return next;
@@ -245,8 +270,8 @@ struct GateWorld {
             ++yields[worker];
         }
     }
-    uint32_t check_passed_on(const Gate::Released& released) {
-        Request* const expected = first();
+    uint32_t check_passed_on(const Gate::Released& released, uint32_t worker) {
+        Request* const expected = next_for(worker);
         assert_int_equal(released.passed_on, expected != nullptr);
         if (expected == nullptr) {
             return no_slot;

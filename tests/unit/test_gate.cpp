@@ -251,6 +251,22 @@ void every_waiter_asks_for_a_parked_connection_of_its_own(void** /*state*/) {
     world.drain();
 }
 
+void a_thread_gives_to_its_own_of_the_same_client_but_not_for_ever(void** /*state*/) {
+    GateWorld<2, 1, 16, 16> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 1, alice) == Entry::queued);  // the first, on another thread
+    assert_true(world.enter(2, 0, bob) == Entry::queued);
+    for (uint32_t i = 3; i < 7; ++i) {
+        assert_true(world.enter(i, 0, alice) == Entry::queued);
+    }
+    assert_int_equal(world.leave(0), 3);  // in the place of 1
+    assert_int_equal(world.leave(3), 2);  // Bob has lost nothing
+    assert_int_equal(world.leave(2), 4);  // once more ...
+    assert_int_equal(world.leave(4), 1);  // ... and no more
+    assert_int_equal(world.leave(1), 5);
+    world.drain();
+}
+
 void random_use_agrees_with_the_model(void** /*state*/) {
     constexpr uint32_t requests = 24;
     constexpr uint32_t workers = 3;
@@ -296,6 +312,7 @@ int main() {
         cmocka_unit_test(a_waiting_event_stream_counts_until_it_goes),
         cmocka_unit_test(a_connection_is_parked_only_while_nobody_waits_and_never_the_last),
         cmocka_unit_test(every_waiter_asks_for_a_parked_connection_of_its_own),
+        cmocka_unit_test(a_thread_gives_to_its_own_of_the_same_client_but_not_for_ever),
         cmocka_unit_test(random_use_agrees_with_the_model),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
