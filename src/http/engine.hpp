@@ -209,14 +209,14 @@ class Engine {
     [[nodiscard]] bool send(Connection& connection, uint16_t status, MHD_Response* response);
     [[nodiscard]] bool send_held(Connection& connection);
     static void drop_held(Connection& connection);
-    [[nodiscard]] static size_t head_size(const Reply& reply);
     void note_reply(Connection& connection, const Reply& reply, bool is_bodiless);
     [[nodiscard]] static uint64_t sent_bytes(const Connection& connection);
-    [[nodiscard]] bool take_fields(Connection& connection, const Reply& reply);
+    [[nodiscard]] bool take_fields(Connection& connection, size_t fields);
     void give_back_fields(Connection& connection);
     [[nodiscard]] MHD_Response* make_response(const Reply& reply, Connection& connection);
     void drop_body(Reply& reply);
-    [[nodiscard]] bool add_field(MHD_Response* response, const Field& field);
+    [[nodiscard]] bool add_fields(MHD_Response* response, FieldCursor fields);
+    [[nodiscard]] static bool add_field(MHD_Response* response, const Field& field, std::span<char> room);
     [[nodiscard]] ptrdiff_t read_body(Connection& connection, std::span<char> room);
 
     Setup setup_;

@@ -23,12 +23,13 @@ size_t connection_footprint(const ServerSettings& server) {
     return heap_block(structure) + heap_block(pool_structure) + pool;
 }
 
-size_t fields_footprint(FieldCursor fields) {
-    size_t total = 0;
+FieldsSize size_of(FieldCursor fields) {
+    FieldsSize size;
     for (Field field; fields.next(field);) {
-        total += field_footprint(field.name.size(), field.value.size());
+        size.text += field.name.size() + field.value.size() + 4;
+        size.memory += field_footprint(field.name.size(), field.value.size());
     }
-    return total;
+    return size;
 }
 
 size_t guaranteed_fields(const Settings& settings) {

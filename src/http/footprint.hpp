@@ -32,8 +32,12 @@ inline constexpr size_t reply_footprint = heap_block(256 + limits::stream_block)
 inline constexpr size_t tls_session_footprint = size_t{32} * 1024;
 inline constexpr size_t tls_library_footprint = size_t{640} * 1024;
 
-// Of header fields of a reply: for each a structure and two strings.
-[[nodiscard]] size_t fields_footprint(FieldCursor fields);
+// Of header fields of a reply.
+struct FieldsSize {
+    size_t text = 0;    // as it is sent
+    size_t memory = 0;  // for each a structure and two strings
+};
+[[nodiscard]] FieldsSize size_of(FieldCursor fields);
 // What every connection may take for the fields of its reply, whatever the others take: with room for those that the settings add.
 [[nodiscard]] size_t guaranteed_fields(const Settings& settings);
 // What replies with more fields share, in one worker.

@@ -1,5 +1,8 @@
 // The part of Engine that turns a reply into a response of libmicrohttpd.
 #include <microhttpd.h>
+#ifdef FCGATE_MHD_TAKES_EVENTS
+#include <mhd_polling.h>
+#endif
 #include <unistd.h>
 
 #include <algorithm>
@@ -42,6 +45,48 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &read_nothing, nullptr, nullptr);
 #endif
 }
+
+// libmicrohttpd would take it as it is, and do no more with it than send it.
+[[nodiscard]] bool is_plain(const Field& field) {
+    static constexpr std::string_view heeded[] = {"Connection", "Content-Length", "Date", "Transfer-Encoding"};
+    return is_token(field.name) && !field.value.empty() && !has_control(field.value) && !is_one_of(field.name, heeded);
+}
+
+// Fields as they will stand in the head.
+class Joined {
+  public:
+    explicit Joined(std::span<char> room) : room_(room) {}
+    [[nodiscard]] bool add(const Field& field) {
+        const size_t needed = field.name.size() + field.value.size() + 4;
+        if (needed > room_.size() - size_) {
+            return false;
+        }
+        name_size_ = size_ == 0 ? field.name.size() : name_size_;
+        put(field.name);
+        put(": ");
+        put(field.value);
+        put("\r\n");
+        return true;
+    }
+    [[nodiscard]] std::span<char> rest() const { return room_.subspan(size_); }
+    [[nodiscard]] bool give([[maybe_unused]] MHD_Response* response) const {
+#ifdef FCGATE_MHD_TAKES_EVENTS
+        return size_ == 0 || mhd_polling_add_fields(response, room_.data(), name_size_, size_) == MHD_YES;
+#else
+        return true;
+#endif
+    }
+
+  private:
+    void put(std::string_view text) {
+        memcpy(room_.data() + size_, text.data(), text.size());
+        size_ += text.size();
+    }
+
+    std::span<char> room_;
+    size_t size_ = 0;
+    size_t name_size_ = 0;  // of the first
+};
 
 // libmicrohttpd copies the list, not what it points to.
 [[nodiscard]] MHD_Response* make_page(uint16_t status) {
@@ -114,19 +159,9 @@ void Engine::drop_body(Reply& reply) {
     }
 }
 
-size_t Engine::head_size(const Reply& reply) {
-    size_t size = automatic_fields;
-    FieldCursor cursor = reply.all_fields();
-    for (Field field; cursor.next(field);) {
-        size += field.name.size() + field.value.size() + 4;
-    }
-    return size;
-}
-
 // The memory that libmicrohttpd takes for the reply's fields and copied body, as far as it is more than every reply may take. False when the
 // others have left too little.
-bool Engine::take_fields(Connection& connection, const Reply& reply) {
-    const size_t fields = fields_footprint(reply.all_fields());
+bool Engine::take_fields(Connection& connection, size_t fields) {
     const size_t beyond = (fields > guaranteed_fields_ ? fields - guaranteed_fields_ : 0) + copied_size_;
     if (beyond > shared_left_) {
         return false;
@@ -142,7 +177,8 @@ void Engine::give_back_fields(Connection& connection) {
 }
 
 bool Engine::queue(Connection& connection, Reply& reply) {
-    if (const size_t size = head_size(reply); size > setup_.settings->server.connection_memory / 2) {
+    const FieldsSize fields = size_of(reply.all_fields());
+    if (const size_t size = automatic_fields + fields.text; size > setup_.settings->server.connection_memory / 2) {
         // libmicrohttpd would close the connection without a word.
         Text<96> words;
         words.append("the reply's head of ")
@@ -151,7 +187,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         log_refusal(connection, 502, words.view());
         drop_body(reply);
         reply_with_status(reply, 502);
-    } else if (!take_fields(connection, reply)) {
+    } else if (!take_fields(connection, fields.memory)) {
         log_refusal(connection, 503, "too many replies with large heads, or lists of folders, are under way");
         drop_body(reply);
         reply_with_status(reply, 503);
@@ -173,10 +209,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     if (must_close) {
         good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
     }
-    FieldCursor cursor = reply.all_fields();
-    for (Field field; good && cursor.next(field);) {
-        good = add_field(response, field);
-    }
+    good = good && add_fields(response, reply.all_fields());
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless);
     connection.has_page = reply.body == Reply::Body::page;
@@ -254,12 +287,23 @@ void Engine::drop_held(Connection& connection) {
     }
 }
 
-bool Engine::add_field(MHD_Response* response, const Field& field) {
+// Those that mean nothing to libmicrohttpd in one piece, if it can be told so.
+bool Engine::add_fields(MHD_Response* response, FieldCursor fields) {
+    Joined joined(setup_.field_scratch);
+    for (Field field; fields.next(field);) {
+        if (takes_events && is_plain(field) ? !joined.add(field) : !add_field(response, field, joined.rest())) {
+            return false;
+        }
+    }
+    return joined.give(response);
+}
+
+bool Engine::add_field(MHD_Response* response, const Field& field, std::span<char> room) {
     const size_t needed = field.name.size() + field.value.size() + 2;
-    if (needed > setup_.field_scratch.size()) {
+    if (needed > room.size()) {
         return false;
     }
-    char* const name = setup_.field_scratch.data();
+    char* const name = room.data();
     char* const value = name + field.name.size() + 1;
     memcpy(name, field.name.data(), field.name.size());
     name[field.name.size()] = '\0';

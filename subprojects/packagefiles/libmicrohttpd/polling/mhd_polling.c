@@ -14,6 +14,7 @@
 
 #include "internal.h"
 #include "mhd_mono_clock.h"
+#include "response.h"
 
 static _Thread_local struct {
     const struct epoll_event* events;
@@ -74,6 +75,13 @@ struct tm* mhd_polling_date(const time_t* second, struct tm* date) {
 void* mhd_polling_calloc(size_t count, size_t size) {
     void* const block = size == 0 || count <= SIZE_MAX / size ? malloc(count * size) : NULL;
     return block != NULL ? memset(block, 0, count * size) : NULL;
+}
+
+int mhd_polling_add_fields(struct MHD_Response* response, const char* text, size_t name_size, size_t size) {
+    /* libmicrohttpd puts a colon and a space behind the name, and a line end behind the value. */
+    const size_t value_at = name_size + 2;
+    return MHD_add_response_entry_no_check_(response, MHD_HEADER_KIND, text, name_size, text + value_at,
+                                            size - value_at - 2);
 }
 
 void mhd_polling_suspend(struct MHD_Connection* connection) {

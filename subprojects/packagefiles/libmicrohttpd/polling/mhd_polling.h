@@ -5,6 +5,7 @@
 #ifndef MHD_POLLING_H
 #define MHD_POLLING_H
 
+#include <stddef.h>
 #include <sys/epoll.h>
 
 struct MHD_Connection;
@@ -22,6 +23,12 @@ void mhd_polling_give(const struct epoll_event* events, int count);
    suspended connections when one has been resumed: on it are those alone that have been. */
 void mhd_polling_suspend(struct MHD_Connection* connection);
 void mhd_polling_resume(struct MHD_Connection* connection);
+
+/* As MHD_add_response_header for several fields at once, in three blocks of the heap however many they are. `text` is "NAME: VALUE" CRLF for each; the
+   size is that of the first one's name. Nothing is looked at: none may be empty or hold another line end, or be one that libmicrohttpd heeds
+   (Connection, Content-Length, Date, Transfer-Encoding). 0: no memory. */
+struct MHD_Response;
+int mhd_polling_add_fields(struct MHD_Response* response, const char* text, size_t name_size, size_t size);
 
 #ifdef __cplusplus
 }
