@@ -1,5 +1,7 @@
 #include "server/dispatcher.hpp"
 
+#include <algorithm>
+
 #include "base/features.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
@@ -82,19 +84,17 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
         refuse(connection, reply, 400, "Host differs from the authority of the target");
         return false;
     }
-    route_.host = route::HostPort();
-    if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
+    const Configuration& configuration = configuration_of(connection);
+    const Status found = find_host(configuration, head.host);
+    if (found == Status::malformed) {
         refuse(connection, reply, 400, "Host is malformed");
         return false;
     }
-    const Configuration& configuration = configuration_of(connection);
-    const Result<size_t> site = route::find_site(*configuration.settings, route_.host, setup_.machine_name);
-    if (!site.ok()) {
+    if (found != Status::ok) {
         refuse_host(connection, head, reply);
         return false;
     }
-    route_.site = site.value();
-    connection.site = static_cast<uint8_t>(site.value());
+    connection.site = static_cast<uint8_t>(route_.site);
     route_.root = &configuration.sites[route_.site].root;
     connection.trace.site = site_settings().name;
     identify(connection, head);
@@ -119,6 +119,34 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
         }
     }
     return true;
+}
+
+// Which site answers to a Host. Most requests have the same as the one before.
+Status Dispatcher::find_host(const Configuration& configuration, std::string_view value) {
+    KnownHost& known = known_host_;
+    if (known.configuration != &configuration || known.value() != value) {
+        route::HostPort host;
+        known.configuration = nullptr;
+        known.size = static_cast<uint8_t>(std::min(value.size(), known.text.size()));
+        std::copy_n(value.data(), known.size, known.text.data());
+        const bool is_kept = known.size == value.size();
+        if (!value.empty() && route::parse_host(is_kept ? known.value() : value, host) != Status::ok) {
+            return Status::malformed;
+        }
+        const Result<size_t> site = route::find_site(*configuration.settings, host, setup_.machine_name);
+        route_.host = host;
+        if (!site.ok()) {
+            return site.status();
+        }
+        route_.site = site.value();
+        known.configuration = is_kept ? &configuration : nullptr;
+        known.host = host;
+        known.site = route_.site;
+        return Status::ok;
+    }
+    route_.host = known.host;
+    route_.site = known.site;
+    return Status::ok;
 }
 
 void Dispatcher::decide(const http::Connection& connection, const RequestHead& head) {

@@ -67,6 +67,7 @@ class Dispatcher {
     void use(const Configuration& configuration) {
         current_ = configuration.number;
         known_scripts_.forget();
+        known_host_.configuration = nullptr;
         setup_.files->clear();
     }
     // Requests that are answered under it now.
@@ -83,6 +84,16 @@ class Dispatcher {
         const files::FileCache::Entry* cached = nullptr;  // the file decided for, when it is at hand
     };
 
+    // The Host that was asked for last.
+    struct KnownHost {
+        const Configuration* configuration = nullptr;  // it was found under; none: nothing is known
+        std::array<char, 63> text{};
+        uint8_t size = 0;
+        route::HostPort host;  // views of the text
+        size_t site = 0;
+        [[nodiscard]] std::string_view value() const { return {text.data(), size}; }
+    };
+
     // dispatcher.cpp: where a request leads
     [[nodiscard]] http::Outcome begin(http::Connection& connection, RequestHead& head, Reply& reply);
     [[nodiscard]] size_t body(http::Connection& connection, std::span<const char> bytes);
@@ -90,6 +101,7 @@ class Dispatcher {
     void done(http::Connection& connection);
 
     [[nodiscard]] bool find_site(http::Connection& connection, RequestHead& head, Reply& reply);
+    [[nodiscard]] Status find_host(const Configuration& configuration, std::string_view value);
     void decide(const http::Connection& connection, const RequestHead& head);
     void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] bool count_asker(http::Connection& connection, Reply& reply);
@@ -175,6 +187,7 @@ class Dispatcher {
     const http::Connection* routed_for_ = nullptr;
     Route route_;
     files::KnownFiles known_scripts_;
+    KnownHost known_host_;
 };
 
 }  // namespace fcgate::server

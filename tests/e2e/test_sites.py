@@ -42,9 +42,14 @@ class Sites(ServedCase):
 
     def test_site_by_name(self):
         for host, text in (('first.example', 'plain text\n'), ('second.example', 'second\n'), ('THIRD.Example:99', 'third\n'),
-                           ('www.first.example', 'plain text\n'), ('second.example.', 'second\n')):
-            with self.subTest(host=host):
-                self.assertEqual(self.get('/files/plain.txt', host=host).text, text)
+                           ('www.first.example', 'plain text\n'), ('second.example.', 'second\n'),
+                           (f'{"a" * 70}.first.example', 'plain text\n'), (f'{"a" * 70}.firsd.example', None)):
+            # Also right behind the same one, and behind one that is refused.
+            for _ in range(2):
+                with self.subTest(host=host):
+                    response = self.get('/files/plain.txt', host=host)
+                    self.assertEqual(response.text if response.status == 200 else None, text)
+            self.assert_status(self.get('/files/plain.txt', host='evil.example'), 421)
 
     def test_scripts_run_below_their_own_root(self):
         response = self.get('/variables.php', host='second.example')
