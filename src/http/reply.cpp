@@ -42,7 +42,13 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
     }
     return response;
 #else
-    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &read_nothing, nullptr, nullptr);
+    // Else it would say that the body is chunked, and send the end of one.
+    MHD_Response* const response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &read_nothing, nullptr, nullptr);
+    if (response != nullptr) {
+        (void)MHD_set_response_options(response, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+    }
+    return response;
 #endif
 }
 
@@ -204,7 +210,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         return false;
     }
     bool good = true;
-    // 0.9.x would send the end of a chunked body behind a head that has no body.
+    // 0.9.x tells the end of a body of unknown length by closing, also of one that is not sent.
     const bool must_close = reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000);
     if (must_close) {
         good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
