@@ -112,7 +112,7 @@ configure_tree() {
 
 # The arguments that leave out every feature which can be left out.
 # shellcheck disable=SC2034 # used by those who source this
-without_features=(-Daccess_log=disabled -Ddoctor=disabled -Dlisting=disabled -Dspawn=disabled -Dspool=disabled -Dstatus=disabled -Dsyslog=disabled)
+without_features=(-Daccess_log=disabled -Ddoctor=disabled -Dlisting=disabled -Dsandbox=disabled -Dspawn=disabled -Dspool=disabled -Dstatus=disabled -Dsyslog=disabled)
 
 # shellcheck disable=SC2034 # used by those who source this
 build_packages=(ca-certificates g++ meson ninja-build pkg-config libcmocka-dev libevent-dev libinih-dev libmicrohttpd-dev)

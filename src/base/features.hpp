@@ -7,12 +7,13 @@ namespace fcgate::features {
 inline constexpr bool access_log = FCGATE_WITH_ACCESS_LOG;
 inline constexpr bool doctor = FCGATE_WITH_DOCTOR;
 inline constexpr bool listing = FCGATE_WITH_LISTING;
+inline constexpr bool sandbox = FCGATE_WITH_SANDBOX;
 inline constexpr bool spawn = FCGATE_WITH_SPAWN;
 inline constexpr bool spool = FCGATE_WITH_SPOOL;
 inline constexpr bool status = FCGATE_WITH_STATUS;
 inline constexpr bool syslog = FCGATE_WITH_SYSLOG;
 inline constexpr bool tls = FCGATE_WITH_TLS;
 inline constexpr bool all =
-    access_log && doctor && listing && spawn && spool && status && syslog;  // that are there unless left out
+    access_log && doctor && listing && sandbox && spawn && spool && status && syslog;  // that are there unless left out
 
 }  // namespace fcgate::features

@@ -201,6 +201,8 @@ Status Settings::load(const char* path, ConfigError& error) {
     ConfigError reason;
     const Status status = IniFile(*this, reason).read(path);
     if (status == Status::ok) {
+        const Result<std::string_view> kept = keep(path);
+        file = kept.ok() ? kept.value() : std::string_view();
         return status;
     }
     error.line = reason.line;

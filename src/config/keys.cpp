@@ -210,6 +210,7 @@ constexpr Key server_keys[] = {
     of_tls(text<&ServerSettings::tls_key>("tls_key", is_spool_folder,
                                           "an absolute path, for example /etc/fcgate/tls.key")),
     of_tls(flag<&ServerSettings::tls_self_signed>("tls_self_signed")),
+    part_of(features::sandbox, "sandbox", at_start(flag<&ServerSettings::sandbox>("sandbox"))),
 };
 
 constexpr Key backend_keys[] = {

@@ -139,6 +139,7 @@ struct ServerSettings {
     std::string_view tls_certificate;  // paths of PEM files
     std::string_view tls_key;
     bool tls_self_signed = false;
+    bool sandbox = false;  // the process opens no other files than it needs
 };
 
 // For the host's own handlers, in each thread; no key of the configuration.
@@ -188,6 +189,7 @@ class Settings {
     // Bytes of this object that hold something, in whole pages of memory: the rest has not been touched.
     [[nodiscard]] size_t used_size() const;
 
+    std::string_view file;  // the last that was loaded; empty: none
     ServerSettings server;
     HostRoom host_room;
     FixedList<BackendSettings, limits::backends> backends;

@@ -1,6 +1,7 @@
 // The part of Server that puts another configuration in force while requests run.
 #include "base/features.hpp"
 #include "base/lock.hpp"
+#include "server/sandbox.hpp"
 #include "server/server.hpp"
 
 namespace fcgate::server {
@@ -51,6 +52,13 @@ Status Server::reload(Settings& next, ServerError& error) {
         can_list_ || !wants_lists(next)
             ? match_backends(after, next, error)
             : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart", "", 0);
+    if constexpr (features::sandbox) {
+        if (status == Status::ok && sandboxed_ != 0 && sandboxed_folders(next) != sandboxed_) {
+            status = explain(error, Status::refused,
+                             "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart",
+                             "", 0);
+        }
+    }
     if (status == Status::ok) {
         status = after.open_roots(error);
     }

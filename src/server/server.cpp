@@ -15,6 +15,7 @@
 #include "base/features.hpp"
 #include "http/library.hpp"
 #include "http/listener.hpp"
+#include "server/sandbox.hpp"
 
 namespace fcgate::server {
 
@@ -205,7 +206,17 @@ Status Server::prepare(ServerError& error) {
             init_supervisor();
         }
     }
-    return make_workers(pools, error);
+    const Settings& settings = *settings_;
+    const Status workers = make_workers(pools, error);
+    if constexpr (features::sandbox) {
+        bool is_on = false;
+        if (workers == Status::ok && settings.server.sandbox) {
+            const Status status = enter_sandbox(settings, log_, is_on, error);
+            sandboxed_ = is_on ? sandboxed_folders(settings) : 0;
+            return status;
+        }
+    }
+    return workers;
 }
 
 Status Server::make_gates(const Pools& pools) {

@@ -125,6 +125,7 @@ class Server {
     size_t most_places_ = 0;   // of all gates together
     size_t most_waiting_ = 0;  // of one gate
     bool can_list_ = false;    // there is memory for lists of folders
+    uint32_t sandboxed_ = 0;   // sandboxed_folders() of the start; 0: there is no sandbox
     Arena plan_memory_;
     spawn::Plan* plan_ = nullptr;  // none when no PHP is spawned
     spawn::SpawnerLink spawner_;

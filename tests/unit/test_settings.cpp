@@ -397,6 +397,7 @@ syslog_format = rfc5424
 status_path = off
 status_allow =
 mime_types =
+sandbox = no
 
 [backend]
 address = unix:/run/php.sock

@@ -1,0 +1,3 @@
+<?php
+// What PHP can read of a file.
+echo file_get_contents($_GET['file']);
