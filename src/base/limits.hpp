@@ -46,8 +46,9 @@ inline constexpr size_t index_names = 8;
 inline constexpr size_t pairs_per_site = 16;  // of `param`, of `header`, of `error_page`, each
 inline constexpr size_t networks = 32;        // of `trusted_proxy`, of `allow` and `deny` together
 inline constexpr size_t settings_text = size_t{32} * 1024;
-inline constexpr size_t config_line = 2040;      // bytes of a line of the configuration file, without its end
-inline constexpr size_t config_value = 2000;     // leaves room for the key on that line
+inline constexpr size_t config_line = 2552;  // bytes of a line of the configuration file, without its end
+inline constexpr size_t config_value =
+    2500;  // a Content-Security-Policy of 2 KiB fits; leaves room for the key on that line
 inline constexpr size_t section_name = 32;       // inih silently cuts a section header of 50 bytes
 inline constexpr size_t listing_entries = 1000;  // of a folder that is shown
 // Room for the page: an entry has its name twice, in the worst case with every byte escaped.

@@ -1,6 +1,7 @@
 """What PHP finds in $_SERVER, byte for byte."""
 
 import base64
+import json
 
 import wire
 from cases import EVERY_POOL, ServedCase
@@ -34,6 +35,7 @@ class Variables(VariablesCase):
             'SERVER_PROTOCOL': b'HTTP/1.1',
             'REQUEST_METHOD': b'GET',
             'REQUEST_SCHEME': b'http',
+            'REDIRECT_STATUS': b'200',
             'REQUEST_URI': b'/variables.php?a=1',
             'QUERY_STRING': b'a=1',
             'SCRIPT_NAME': b'/variables.php',
@@ -107,6 +109,23 @@ class Variables(VariablesCase):
                      'HTTP_REDIRECT_STATUS', 'HTTP_UPGRADE'):
             self.assertNotIn(name, found)
 
+    def test_no_client_sets_values_of_php(self):
+        """PHP_VALUE and PHP_ADMIN_VALUE, as variables of FastCGI, change PHP's configuration."""
+        setting = 'auto_prepend_file=/etc/hostname'
+        fields = [(name, setting) for name in ('PHP_VALUE', 'PHP-VALUE', 'Php.Value', 'PHP_ADMIN_VALUE', 'PHP-ADMIN-VALUE')]
+        found = self.variables('/variables.php?PHP_VALUE=auto_prepend_file=/etc/hostname', fields)
+        for name in ('PHP_VALUE', 'PHP_ADMIN_VALUE'):
+            self.assertNotIn(name, found)
+        self.assertEqual(found['HTTP_PHP_VALUE'], setting.encode())
+        values = json.loads(self.get('/runtime.php?ini=auto_prepend_file', fields).body)['ini']
+        self.assertEqual(values['auto_prepend_file'] or '', '')
+
+    def test_basic_credentials_reach_the_script_and_say_nothing_else(self):
+        found = self.variables('/variables.php', [('Authorization', 'Basic dXNlcjpwYXNz'), ('Remote-User', 'root'), ('Auth-Type', 'x')])
+        self.assertEqual(found['HTTP_AUTHORIZATION'], b'Basic dXNlcjpwYXNz')
+        for name in ('AUTH_TYPE', 'REMOTE_USER'):
+            self.assertNotIn(name, found)
+
     def test_nothing_of_the_request_before_is_left(self):
         with wire.Client(self.port) as client:
             client.ask('POST', '/variables.php/info?secret=1', [('X-Secret', 'x'), ('Content-Type', 'a/b')], b'body')
@@ -132,11 +151,16 @@ class Variables(VariablesCase):
         self.assertIsNone(response.field('Transfer-Encoding'))
 
 
+# As long as policies get: two kibibytes.
+POLICY = "default-src 'self'; img-src " + ' '.join(f'https://cdn{number:03}.example' for number in range(91)) + '; object-src *'
+
+
 class FrontController(VariablesCase):
     """Applications with routes of their own, and parameters of the configuration."""
 
     site = ('front_controller = /front.php', 'param = APP_ENV e2e "quoted" value', 'param = SERVER_SOFTWARE mine',
-            'header = X-Site from the configuration', 'header = X-Frame-Options DENY')
+            'header = X-Site from the configuration', 'header = X-Frame-Options DENY',
+            f'header = Content-Security-Policy {POLICY}')
 
     def test_front_controller_gets_path_and_query(self):
         found = self.variables('/no/such/page?id=7&x=%2F')
@@ -165,3 +189,5 @@ class FrontController(VariablesCase):
                 self.assert_status(response, status)
                 self.assertEqual(response.field('X-Site'), 'from the configuration')
                 self.assertEqual(response.field('X-Frame-Options'), 'DENY')
+                self.assertGreaterEqual(len(POLICY), 2048)
+                self.assertEqual(response.field('Content-Security-Policy'), POLICY)

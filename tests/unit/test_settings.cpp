@@ -336,7 +336,7 @@ void an_over_long_value_is_refused(void** /*state*/) {
         value.append('x');
     }
     must_refuse(settings, "site.root", value.view(), Status::too_large,
-                "[site] root: the value is longer than 2000 bytes");
+                "[site] root: the value is longer than 2500 bytes");
 }
 
 void unknown_names_have_no_value(void** /*state*/) {
