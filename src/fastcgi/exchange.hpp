@@ -77,7 +77,7 @@ struct Exchange {
     int64_t queued_at = 0;          // 0: it has not been
     uint32_t link = no_slot;        // while opening and active
     uint64_t number = 0;            // who came later has a higher one
-    uint16_t failure_status = 0;    // failed: 502, 503, 504
+    uint16_t failure_status = 0;    // failed: 502, 503, 504; 200: with the answer as far as it came
     bool is_stream = false;         // counted as an event stream at the gate
     uint8_t tries = 0;              // that were made again
     int64_t first_try = 0;          // when

@@ -65,13 +65,13 @@ void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view
     const bool ours = text.status == 503 || text.status == 431 || fault == Fault::app_status;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());
-    if (leaves_answer(fault)) {
+    if (exchange.is_orphan && !leaves_answer(fault)) {
+        line.add(": cut off");
+    } else if (fault == Fault::body_short || (exchange.reply_begun && !leaves_answer(fault))) {
+        line.add(": reply cut off");
+    } else if (leaves_answer(fault)) {
         const ResponseStream& response = exchange.response;
         line.add(": ").add_number(response.head_done() ? response.head().status() : text.status);
-    } else if (exchange.is_orphan) {
-        line.add(": cut off");
-    } else if (exchange.reply_begun) {
-        line.add(": reply cut off");
     } else {
         line.add(": ").add_number(text.status);
     }

@@ -61,7 +61,7 @@ constexpr std::array<Entry, fault_count> entries = {{
     {Fault::head_too_large, {"head-too-large", 502, "its response head has "}},
     {Fault::head_missing,
      {"head-missing", 502, "the script ended without a response head (did it crash? see PHP's log)"}},
-    {Fault::body_short, {"body-short", 502, "its body is shorter than its Content-Length"}},
+    {Fault::body_short, {"body-short", 200, "its body is shorter than its Content-Length"}},
 
     {Fault::app_status, {"app-status", 200, "the script ended with application status "}},
     {Fault::script_unknown, {"script-unknown", 404, ""}},

@@ -54,7 +54,7 @@ inline constexpr size_t fault_count = static_cast<size_t>(Fault::script_refused)
 
 // Only the log tells of it: what PHP has answered goes to the client as it is.
 [[nodiscard]] constexpr bool leaves_answer(Fault fault) {
-    return fault >= Fault::app_status;
+    return fault >= Fault::app_status || fault == Fault::body_short;
 }
 
 struct FaultText {

@@ -224,7 +224,8 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         http::reply_with_status(reply, 500);
         return http::Outcome::reply;
     }
-    if (exchange->phase == fastcgi::Exchange::Phase::failed) {
+    // A body that is only shorter than promised goes out as far as there is one, and the connection ends, as with the peers.
+    if (exchange->phase == fastcgi::Exchange::Phase::failed && exchange->failure_status >= 400) {
         http::reply_with_status(reply, exchange->failure_status);
     } else if (exchange->response.head_done()) {
         const uint32_t site = exchange->start.site;

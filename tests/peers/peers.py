@@ -1,6 +1,7 @@
 """The same requests to fcgate, nginx, lighttpd and Caddy, and the table of docs/http.md that comes of it."""
 
 import argparse
+import os
 import pathlib
 import re
 import sys
@@ -22,6 +23,7 @@ def make_root(folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         path.chmod(0o644)
+        os.utime(path, (1_600_000_000, 1_600_000_000))  # a date of this second would be a weak one
     for path in (root, *(path for path in root.rglob('*') if path.is_dir())):
         path.chmod(0o755)
     (folder / 'outside.txt').write_text('outside the root\n')
