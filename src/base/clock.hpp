@@ -18,4 +18,9 @@ inline constexpr int64_t never = INT64_MAX;
     return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+// Of a file's time. Times before 1970 wrap, and differ.
+[[nodiscard]] inline uint64_t nanoseconds(const timespec& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);
+}
+
 }  // namespace fcgate

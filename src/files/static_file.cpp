@@ -262,6 +262,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     if (has_content && entry == nullptr) {
         reply.body = Reply::Body::file;
         reply.fd = found.fd;
+        reply.file = {file.size, nanoseconds(found.status.st_mtim)};
         return nullptr;
     }
     close(found.fd);

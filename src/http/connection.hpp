@@ -71,6 +71,7 @@ struct Connection {
     bool is_slow = false;     // pace_since is longer ago than a head may take
     int file_fd = -1;         // the response's, of a reply that is a file; to be looked at only
     uint64_t file_end = 0;    // how large it has to be for that reply
+    FileState file;           // what it was when the reply began
     bool was_unread = false;  // at the last look bytes of the body waited to be read
     static constexpr uint8_t no_site = 0xff;
     uint8_t site = no_site;     // that the present request is for, once it is known

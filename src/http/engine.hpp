@@ -182,7 +182,7 @@ class Engine {
     // pace.cpp
     void start_pace(Connection& connection, int64_t now);
     [[nodiscard]] static uint64_t measure(const Connection& connection, int64_t elapsed, bool& keeps_pace);
-    [[nodiscard]] static bool has_shrunk(const Connection& connection);
+    [[nodiscard]] static bool has_changed(const Connection& connection);
     [[nodiscard]] static bool is_stuck(Connection& connection);
     void judge_pace(Connection& connection, int64_t now);
     void end_slow(Connection& connection);

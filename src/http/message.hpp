@@ -73,6 +73,12 @@ struct BodyReader {
     void* context = nullptr;
 };
 
+// By which a change of a file's content is noticed; without a time: not looked for.
+struct FileState {
+    uint64_t size = 0;
+    uint64_t modified = 0;  // nanoseconds
+};
+
 // What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
 struct Reply {
     // page: that of the status; copied: by Engine::copy_body(); pieces: at most limits::reply_pieces, of the reader
@@ -87,6 +93,7 @@ struct Reply {
     std::string_view memory;
     int fd = -1;  // owned by the reply until it is queued, then by the HTTP side, which closes it
     uint64_t offset = 0;
+    FileState file;  // of a file that must not change while it is sent
     BodyReader reader;
 
     std::string_view packed_fields;  // for a FieldCursor, beside those that are listed

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.hpp"
 #include "http/engine.hpp"
 #include "http/progress.hpp"
 #include "http/reason.hpp"
@@ -55,8 +56,9 @@ void Engine::on_pace_timer(int64_t now) {
         } else if (connection.suspended) {
             // While we hold a client back, or PHP is silent, its pace says nothing.
             start_pace(connection, now);
-        } else if (has_shrunk(connection)) {
-            log_refusal(connection, 0, "its file became shorter while it was sent", reason_code("file-changed"));
+        } else if (has_changed(connection)) {
+            log_refusal(connection, 0, "its file was changed or became shorter while it was sent",
+                        reason_code("file-changed"));
             kill(connection);
         } else if (is_stuck(connection)) {
             log_refusal(connection, 413, "what surrounds the chunks of its body is too large");
@@ -80,10 +82,17 @@ bool Engine::is_stuck(Connection& connection) {
 }
 
 // What is not there any more will not be sent, and libmicrohttpd would wait for it: sendfile() writes nothing, and that is no error.
-bool Engine::has_shrunk(const Connection& connection) {
-    struct stat file {};
-    return connection.stage == Connection::Stage::replying && connection.file_fd >= 0 &&
-           fstat(connection.file_fd, &file) == 0 && static_cast<uint64_t>(file.st_size) < connection.file_end;
+bool Engine::has_changed(const Connection& connection) {
+    struct stat status {};
+    if (connection.stage != Connection::Stage::replying || connection.file_fd < 0 ||
+        fstat(connection.file_fd, &status) != 0) {
+        return false;
+    }
+    const auto size = static_cast<uint64_t>(status.st_size);
+    const FileState& file = connection.file;
+    // One that grows is a log that is written on: what was promised of it is still there.
+    const bool is_rewritten = file.modified != 0 && file.modified != nanoseconds(status.st_mtim) && size <= file.size;
+    return size < connection.file_end || is_rewritten;
 }
 
 // What the client has sent or taken; `keeps_pace` when that is enough for the time since the mark.

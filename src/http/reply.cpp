@@ -221,6 +221,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     connection.has_page = reply.body == Reply::Body::page;
     connection.file_fd = good && !bodiless && reply.body == Reply::Body::file ? reply.fd : -1;
     connection.file_end = reply.offset + reply.length;
+    connection.file = reply.file;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
         connection.held = response;
         connection.held_status = reply.status;

@@ -126,20 +126,45 @@ class Files(ServedCase):
         self.assert_status(second, 200)
         self.assertEqual(second.text, 'three\n')
 
-    def test_file_that_is_truncated_while_it_is_sent(self):
-        path = self.root / 'files' / 'shrinks.bin'
-        path.write_bytes(bytes(50 << 20))
-        with self.client() as client:
-            client.start('GET', '/files/shrinks.bin')
-            response = client.head()
-            with path.open('r+b') as file:
-                file.truncate(1 << 20)
-            started = time.monotonic()
-            with self.assertRaises((wire.WireError, OSError)):
-                client.take_body(response, 'GET')
-            self.assertLess(time.monotonic() - started, 5)
-        processes.wait_until(lambda: 'its file became shorter while it was sent [file-changed]' in self.fcgate.log(), 'no word')
+    def test_file_that_is_changed_while_it_is_sent(self):
+        """A client must not take half of the old and half of the new for the whole."""
+        path = self.root / 'files' / 'changes.bin'
+        for way in ('truncated', 'written over', 'written anew'):
+            path.write_bytes(bytes(50 << 20))
+            os.utime(path, (1_600_000_000, 1_600_000_000))
+            since = self.log_size()
+            with self.subTest(way=way), self.client() as client:
+                client.start('GET', '/files/changes.bin')
+                response = client.head()
+                with path.open('wb' if way == 'written anew' else 'r+b') as file:
+                    if way == 'truncated':
+                        file.truncate(1 << 20)
+                    else:
+                        file.write(b'x' * (50 << 20 if way == 'written anew' else 1000))
+                # The client reads nothing until it has been noticed.
+                self.fcgate.wait_for_log(r'while it was sent \[file-changed\]', since=since)
+                with self.assertRaises((wire.WireError, OSError)):
+                    client.take_body(response, 'GET')
         self.assert_status(self.get('/files/plain.txt'), 200)
+
+    def test_file_that_is_replaced_or_grows_is_sent_as_it_was(self):
+        path = self.root / 'files' / 'grows.bin'
+        content = os.urandom(20 << 20)
+        for way in ('replaced', 'grows'):
+            path.write_bytes(content)
+            with self.subTest(way=way), self.client() as client:
+                client.start('GET', '/files/grows.bin')
+                response = client.head()
+                for _ in range(3):  # over several looks at it
+                    if way == 'grows':
+                        with path.open('ab') as file:
+                            file.write(b'one more line\n')
+                    else:
+                        (self.root / 'files' / 'new.bin').write_bytes(b'new')
+                        (self.root / 'files' / 'new.bin').rename(path)
+                    time.sleep(0.5)
+                client.take_body(response, 'GET')
+                self.assertEqual(response.body, content)
 
     def test_folders(self):
         response = self.get('/folder?a=b&c=%20')

@@ -88,9 +88,20 @@ class Sites(ServedCase):
                 self.assert_status(response, 200)
                 self.assertEqual(response.text, 'Hello, here\n')
 
-    def test_client_of_a_unix_socket_has_a_name(self):
-        found = variables_of(wire.ask(self.socket_path, 'GET', '/variables.php'))
-        self.assertEqual(found['REMOTE_ADDR'], b'unix')
+    def assert_server(self, address, host, expected):
+        found = variables_of(wire.ask(address, 'GET', '/variables.php', host=host))
+        names = ('SERVER_ADDR', 'SERVER_PORT', 'SERVER_NAME', 'REMOTE_ADDR')
+        self.assertEqual(tuple(found.get(name, b'').decode() for name in names), expected)
+        return found
+
+    def test_every_address_is_told_to_scripts(self):
+        second = str(self.second_port)
+        self.assert_server(('127.0.0.1', self.second_port), 'first.example:99', ('127.0.0.1', second, 'first.example', '127.0.0.1'))
+        if socket.has_ipv6:
+            with contextlib.suppress(ConnectionRefusedError):  # without ::1 fcgate has left it out
+                self.assert_server(('::1', self.second_port), f'[::1]:{second}', ('::1', second, '[::1]', '::1'))
+                self.assert_server(('::1', self.second_port), 'first.example', ('::1', second, 'first.example', '::1'))
+        found = self.assert_server(self.socket_path, 'first.example', ('unix', '80', 'first.example', 'unix'))
         self.assertNotIn('REMOTE_PORT', found)
 
 
