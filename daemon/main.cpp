@@ -4,10 +4,12 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 
@@ -52,6 +54,16 @@ int open_signals() {
         return -1;
     }
     return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// Settings are read with some 40 KiB of stack, then this thread only sleeps: what lies below is given back to the kernel.
+[[gnu::noinline]] void give_stack_back() {
+    constexpr size_t most = size_t{128} * 1024;
+    constexpr size_t kept = 4096;  // for the ABI's red zone, and for what is called from here on
+    auto* const here = static_cast<char*>(__builtin_frame_address(0));
+    char* const end = here - kept - reinterpret_cast<uintptr_t>(here) % static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    // Below the mapped part of the stack there is nothing: ENOMEM, once all that is there was given back.
+    (void)madvise(end - most, most, MADV_DONTNEED);
 }
 
 // What a server that runs needs from the daemon around it.
@@ -117,6 +129,7 @@ int wait_for_end(Running& running) {
         }
         if (running.wants_reload) {
             reload(running);
+            give_stack_back();
         }
         take_signals(running);
     }
@@ -142,6 +155,7 @@ int start_and_serve(Running& running, const Identity& identity, const char* pid_
     }
     running.supervisor.ready("serving");
     report_to(running.server);
+    give_stack_back();
     code = wait_for_end(running);
     report_to(nullptr);
     return code;
