@@ -1,7 +1,14 @@
-"""Finds the cases, runs each with every php-fpm pool it asks for, and counts."""
+"""Finds the cases, runs each with every php-fpm pool it asks for, and counts.
+
+Most of the time of these cases is spent waiting, so a few modules run at a time, each in a process of its own.
+"""
 
 import argparse
+import contextlib
+import dataclasses
 import importlib
+import io
+import multiprocessing
 import pathlib
 import sys
 import time
@@ -68,10 +75,63 @@ def classes_of(name):
             yield type(title, (value,), {'__module__': name, 'pool': pool})
 
 
+@dataclasses.dataclass
+class Count:
+    """What has come of a module's cases."""
+
+    text: str = ''
+    run: int = 0
+    failed: int = 0
+    skipped: int = 0
+    peak: float = 0
+
+
+def run_module(name, options):
+    """Runs what is asked for of a module, and says so as it goes."""
+    result = Result(options.verbose)
+    with processes.scratch():
+        for group in classes_of(name):
+            cases = [case for case in unittest.defaultTestLoader.loadTestsFromTestCase(group)
+                     if not options.words or any(word in case.id() for word in options.words)]
+            if not cases:
+                continue
+            print(f'{group.__module__}.{group.__name__}: {len(cases)} cases', flush=True)
+            if options.list:
+                print(''.join(f'    {case.id().rsplit(".", 1)[-1]}\n' for case in cases), end='')
+                continue
+            unittest.TestSuite(cases).run(result)
+    return Count('', result.testsRun, len(result.failed), len(result.skipped), max(filter(None, processes.peaks), default=0))
+
+
+def run_apart(argument):
+    """The same in a process of its own, whose text comes at its end."""
+    name, options, shard = argument
+    processes.use_ports_of(shard)
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        count = run_module(name, options)
+    count.text = text.getvalue()
+    return count
+
+
+def counts(modules, options):
+    if options.jobs == 1 or len(modules) == 1:
+        for name in modules:
+            yield run_module(name, options)
+        return
+    # The slowest first, so that nobody waits for it alone at the end.
+    modules.sort(key=lambda name: name not in ('test_hard', 'test_spawn_fire', 'test_storms'))
+    with multiprocessing.get_context('fork').Pool(options.jobs, maxtasksperchild=1) as pool:
+        for count in pool.imap_unordered(run_apart, [(name, options, shard) for shard, name in enumerate(modules)]):
+            print(count.text, end='', flush=True)
+            yield count
+
+
 def main():
     parser = argparse.ArgumentParser(prog='tests/e2e/run')
     parser.add_argument('-v', '--verbose', action='store_true')
     parser.add_argument('-l', '--list', action='store_true')
+    parser.add_argument('-j', '--jobs', type=int, default=1)
     parser.add_argument('--hard', action='store_true')
     parser.add_argument('--inside', metavar='FOLDER')
     parser.add_argument('--cases', metavar='FOLDER', type=pathlib.Path, default=pathlib.Path(__file__).parent)
@@ -86,27 +146,19 @@ def main():
     if options.inside:
         hardship.enter(options.inside)
 
-    modules = sorted(path.stem for path in options.cases.glob('test_*.py'))
-    result = Result(options.verbose)
-    with processes.scratch():
-        for group in (group for module in modules for group in classes_of(module)):
-            cases = [case for case in unittest.defaultTestLoader.loadTestsFromTestCase(group)
-                     if not options.words or any(word in case.id() for word in options.words)]
-            if not cases:
-                continue
-            print(f'{group.__module__}.{group.__name__}: {len(cases)} cases', flush=True)
-            if options.list:
-                print(''.join(f'    {case.id().rsplit(".", 1)[-1]}\n' for case in cases), end='')
-                continue
-            unittest.TestSuite(cases).run(result)
-    failed = len(result.failed)
-    if any(processes.peaks):
-        print(f'fcgate and PHP together had {max(filter(None, processes.peaks)) / (1 << 20):.1f} MB at most')
-    if result.skipped:
-        print(f'{len(result.skipped)} skipped')
+    total = Count()
+    for count in counts(sorted(path.stem for path in options.cases.glob('test_*.py')), options):
+        total.run += count.run
+        total.failed += count.failed
+        total.skipped += count.skipped
+        total.peak = max(total.peak, count.peak)
+    if total.peak:
+        print(f'fcgate and PHP together had {total.peak / (1 << 20):.1f} MB at most')
+    if total.skipped:
+        print(f'{total.skipped} skipped')
     # A class that could not be set up has failed without a case having run.
-    print(f'{max(0, result.testsRun - len(result.skipped) - failed)} passed, {failed} failed')
-    return 1 if failed else 0
+    print(f'{max(0, total.run - total.skipped - total.failed)} passed, {total.failed} failed')
+    return 1 if total.failed else 0
 
 
 if __name__ == '__main__':

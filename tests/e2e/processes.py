@@ -10,6 +10,7 @@ import glob
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -27,7 +28,8 @@ fcgate_path = os.environ.get('FCGATE', 'build/daemon/fcgate')
 
 _running = []
 _folder = None
-_ports = set()
+PORTS = range(12000, 32000)
+_next_port = random.choice(PORTS)
 peaks = []  # of memory, one of each fcgate under hardship
 
 
@@ -79,13 +81,19 @@ def give(path):
     return path
 
 
+def use_ports_of(shard):
+    """Those who run at the same time begin at places of their own."""
+    global _next_port
+    _next_port = PORTS[(PORTS.index(_next_port) + shard * 300) % len(PORTS)]
+
+
 def free_port():
+    """One that the kernel does not give to clients, so that nobody comes by it before it is listened at."""
+    global _next_port
     while True:
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = probe.getsockname()[1]
-        if port not in _ports:
-            _ports.add(port)
+        port, _next_port = _next_port, PORTS[(PORTS.index(_next_port) + 1) % len(PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(('127.0.0.1', port))
             return port
 
 

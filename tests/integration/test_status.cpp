@@ -168,7 +168,7 @@ void this_machine_may_see_it(Scene& scene) {
     ask(client, "/status", "Accept: text/html\r\n");
     expect_status(client, 200);
     check_text(client.reply().field("Content-Type"), "text/html; charset=utf-8");
-    assert_true(client.reply().field("Content-Security-Policy").starts_with("default-src 'none'; style-src 'sha256-"));
+    assert_true(client.reply().field("Content-Security-Policy").find("default-src 'none'; style-src 'sha256-") == 0);
     ask(client, "/status", {}, "HEAD");
     assert_true(client.read(true));
     assert_int_equal(client.reply().status, 200);
