@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# What the scripts share. Source it, do not run it.
+# What the scripts share. Source it, do not run it. Those that run beside each other take turns, by a lock on the project's folder,
+# where they install packages and unpack subprojects.
 
 project_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 apt_lists_are_fresh=no
@@ -54,11 +55,14 @@ need_packages() {
         return
     fi
     say "installing ${missing[*]}"
-    if [ "$apt_lists_are_fresh" = no ]; then
-        as_root apt-get -qq -o DPkg::Lock::Timeout=300 update
-        apt_lists_are_fresh=yes
-    fi
-    install_without_starting "${missing[@]}"
+    {
+        flock 9
+        if [ "$apt_lists_are_fresh" = no ]; then
+            as_root apt-get -qq -o DPkg::Lock::Timeout=300 update 9<&-
+            apt_lists_are_fresh=yes
+        fi
+        install_without_starting "${missing[@]}" 9<&-
+    } 9<"$project_root"
 }
 
 # Meson takes the dependencies' archives from here before it asks the internet. A folder beside the checkout may hold them
@@ -101,7 +105,8 @@ configure_tree() {
     rm -rf "$tree"
     mkdir -p "$tree"
     log=$tree/setup.log
-    if ! meson setup "$tree" "$project_root" "$@" >"$log" 2>&1; then
+    # One at a time: the first one unpacks the subprojects.
+    if ! flock "$project_root" meson setup "$tree" "$project_root" "$@" >"$log" 2>&1; then
         cat "$log" >&2
         return 1
     fi

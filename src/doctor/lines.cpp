@@ -10,7 +10,7 @@ namespace fcgate::doctor {
 
 Lines::Lines(const char* path) : fd_(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {}
 
-bool Lines::next(std::string_view& line) {
+bool Lines::next(std::string_view& line) & {
     size_t length = 0;
     bool is_any = false;
     for (;;) {
@@ -65,8 +65,9 @@ bool find_process(bool (*visit)(void* context, const char* pid), void* context) 
 void append_process_name(std::string_view pid, TextBuffer& out) {
     Text<64> path("/proc/");
     path.append(pid).append("/comm");
+    Lines lines(path.c_str());
     std::string_view line;
-    if (Lines(path.c_str()).next(line)) {
+    if (lines.next(line)) {
         out.append(line);
     }
 }

@@ -15,8 +15,8 @@ class Lines {
   public:
     explicit Lines(const char* path);
 
-    // The next line without its end; of a longer one its beginning. False at the end, and when there is no file.
-    [[nodiscard]] bool next(std::string_view& line);
+    // The next line without its end, until the next call; of a longer one its beginning. False at the end, and when there is no file.
+    [[nodiscard]] bool next(std::string_view& line) &;
 
   private:
     Descriptor fd_;
