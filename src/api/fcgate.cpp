@@ -73,8 +73,12 @@ void pass_on(void* context, LogLevel level, const char* message) {
 }
 
 [[nodiscard]] Status check(Settings& settings, ConfigError& error) {
-    const Status status = settings.check(error);
-    return status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
+    Status status = settings.check(error);
+    status = status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
+    if (status != Status::ok) {
+        settings.locate(error);
+    }
+    return status;
 }
 
 [[nodiscard]] Status check_whole(Settings& settings, ConfigError& error) {

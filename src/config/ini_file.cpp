@@ -30,6 +30,8 @@ class IniFile {
     IniFile& operator=(const IniFile&) = delete;
 
     Status read(const char* path);
+    // Sets nothing, but looks for the last line of the key with which the error's text begins: "[site] root: ...". 0: there is none.
+    [[nodiscard]] unsigned find(const char* path);
 
   private:
     static char* next_line(char* out, int size, void* file);
@@ -53,6 +55,8 @@ class IniFile {
     ConfigError& error_;
     int fd_ = -1;
     unsigned line_ = 0;
+    bool only_looks_ = false;
+    unsigned found_ = 0;
     Status status_ = Status::ok;
     size_t at_ = 0;
     size_t size_ = 0;
@@ -117,7 +121,7 @@ Status IniFile::open_section(std::string_view line) {
     if (section.size() > section_header) {
         return fail(Status::malformed, "the name of the section is too long");
     }
-    return settings_.open_section(section, error_);
+    return only_looks_ ? Status::ok : settings_.open_section(section, error_);
 }
 
 Status IniFile::check_line(std::string_view line) {
@@ -169,7 +173,11 @@ int IniFile::take(void* file, const char* section, const char* name, const char*
     if (name == nullptr) {
         return 1;  // a section begins: known already
     }
-    if (*section == '\0') {
+    if (self.only_looks_) {
+        Text<96> wanted("[");
+        wanted.append(section).append("] ").append(name).append(':');
+        self.found_ = starts_with(self.error_.text.view(), wanted.view()) ? self.line_ : self.found_;
+    } else if (*section == '\0') {
         self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]");
     } else {
         self.status_ = self.settings_.set(section, name, value, self.error_);
@@ -195,16 +203,17 @@ Status IniFile::read(const char* path) {
     return status_;
 }
 
-}  // namespace
-
-Status Settings::load(const char* path, ConfigError& error) {
-    ConfigError reason;
-    const Status status = IniFile(*this, reason).read(path);
-    if (status == Status::ok) {
-        const Result<std::string_view> kept = keep(path);
-        file = kept.ok() ? kept.value() : std::string_view();
-        return status;
+unsigned IniFile::find(const char* path) {
+    only_looks_ = true;
+    fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd_ >= 0) {
+        (void)ini_parse_stream(next_line, this, handler, this);
     }
+    return found_;
+}
+
+// "PATH:LINE: WHAT", without a line that is 0.
+void tell_place(ConfigError& error, const char* path, const ConfigError& reason) {
     error.line = reason.line;
     error.text.clear();
     // The end of a long path tells more than its beginning.
@@ -218,7 +227,31 @@ Status Settings::load(const char* path, ConfigError& error) {
     error.text.append(": ");
     const size_t room = ConfigError::capacity - 1 - error.text.size();
     error.text.append(slice(reason.text.view(), 0, room));
+}
+
+}  // namespace
+
+Status Settings::load(const char* path, ConfigError& error) {
+    ConfigError reason;
+    const Status status = IniFile(*this, reason).read(path);
+    if (status != Status::ok) {
+        tell_place(error, path, reason);
+        return status;
+    }
+    const Result<std::string_view> kept = keep(path);
+    file = kept.ok() ? kept.value() : std::string_view();
     return status;
+}
+
+void Settings::locate(ConfigError& error) {
+    if (file.empty()) {
+        return;
+    }
+    const Text<limits::path> path(file);
+    ConfigError reason;
+    reason.text.append(error.text.view());
+    reason.line = IniFile(*this, reason).find(path.c_str());
+    tell_place(error, path.c_str(), reason);
 }
 
 }  // namespace fcgate

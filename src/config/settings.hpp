@@ -177,6 +177,9 @@ class Settings {
     // the names. To be called once everything is set.
     [[nodiscard]] Status check(ConfigError& error);
 
+    // Puts the file before what check() has found wrong, and the line if the key stands there.
+    void locate(ConfigError& error);
+
     // Before a reload: keys that hold from the start only are set to what they are in `running`; `changed` names those that differed, as far as
     // there is room. Fails as set().
     [[nodiscard]] Status keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error);

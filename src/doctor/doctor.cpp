@@ -55,6 +55,9 @@ Verdict examine(Settings& settings, bool is_json, const Change& change, TextBuff
     Status status = spawn::resolve_automatic(settings, wrong);
     if (status == Status::ok) {
         status = settings.check(wrong);
+        if (status != Status::ok) {
+            settings.locate(wrong);
+        }
     }
     if (status != Status::ok) {
         report.add(Found::configuration_wrong, "", {wrong.text.view()});

@@ -159,6 +159,17 @@ class Command(unittest.TestCase):
                 self.assertRegex(self.complaint('-c', path, '-t', code=CONFIGURATION),
                                  rf'^fcgate: {re.escape(str(path))}:\d+: ')
 
+    def test_what_only_the_whole_can_tell_names_its_line_too(self):
+        for section, line, words in (('[site]', 'backend = none', r'there is no \[backend none\]'), ('[server]', 'memory_ceiling = 64k', 'memory_ceiling')):
+            with self.subTest(line=line):
+                path = self.configuration()
+                text = path.read_text().replace(section, f'; {line}\n{section}\n{line}')
+                path.write_text(text)
+                complaint = self.run_fcgate('-c', path, '-t', code=CONFIGURATION)[1].splitlines()[-1]
+                self.assertRegex(complaint, rf'^fcgate: {re.escape(str(path))}:{text.splitlines().index(line) + 1}: .*{words}')
+        path.write_text('[site]\nroot = /\n')
+        self.assertIn(f'{path}: [server] listen: not set', self.complaint('-c', path, '-t', code=CONFIGURATION))
+
     def test_nothing_to_serve(self):
         path = self.folder / 'empty.conf'
         path.write_text('[server]\nlisten = 127.0.0.1:1\n')

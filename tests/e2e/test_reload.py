@@ -77,7 +77,7 @@ class Reload(ReloadCase):
             'max_body = much': r'fcgate\.conf:\d+: .*max_body',
             'colour = red': r'fcgate\.conf:\d+: .*colour',
             'root = /nowhere/at/all': r'root: /nowhere/at/all: No such file or directory',
-            'backend = missing': r'missing',
+            'backend = missing': r'fcgate\.conf:\d+: .*missing',
         }
         for line, words in wrong.items():
             with self.subTest(line):
