@@ -171,22 +171,22 @@ int set(fcgate_settings* settings, const char* flag, const char* name, const cha
     return exit_usage;
 }
 
-int replace_listeners(const Options& options, fcgate_settings* settings) {
-    if (options.listener_count == 0) {
+// The command line's values take the place of the file's.
+int replace(fcgate_settings* settings, const char* flag, const char* name) {
+    fcgate_error error{};
+    if (fcgate_set(settings, name, nullptr, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    fcgate_error error{};
-    if (fcgate_set(settings, "server.listen", nullptr, &error) != FCGATE_OK) {
-        say("-l: %s", error.text);
-        return exit_failure;
+    say("%s: %s", flag, error.text);
+    return exit_failure;
+}
+
+int replace_listeners(const Options& options, fcgate_settings* settings) {
+    int code = options.listener_count > 0 ? replace(settings, "-l", "server.listen") : exit_ok;
+    for (size_t i = 0; code == exit_ok && i < options.listener_count; ++i) {
+        code = set(settings, "-l", "server.listen", options.listeners[i]);
     }
-    for (size_t i = 0; i < options.listener_count; ++i) {
-        const int code = set(settings, "-l", "server.listen", options.listeners[i]);
-        if (code != exit_ok) {
-            return code;
-        }
-    }
-    return exit_ok;
+    return code;
 }
 
 int assign(const char* assignment, fcgate_settings* settings) {
@@ -279,6 +279,9 @@ int apply_options(const Options& options, fcgate_settings* settings) {
     }
     if (code == exit_ok) {
         code = set(settings, "-r", "site.root", options.root);
+    }
+    if (code == exit_ok && options.backend != nullptr && !wants_no_php(options)) {
+        code = replace(settings, "-b", "backend.address");
     }
     if (code == exit_ok && !wants_no_php(options)) {
         code = set(settings, "-b", "backend.address", options.backend);

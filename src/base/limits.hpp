@@ -41,6 +41,7 @@ inline constexpr size_t params_most = 8192;  // bytes of those variables, for on
 inline constexpr size_t listeners = 16;
 inline constexpr size_t sites = 16;
 inline constexpr size_t backends = 8;
+inline constexpr size_t servers = 4;         // of a backend
 inline constexpr size_t words_per_key = 16;  // of `host`, `links_to`, `no_scripts`, `internal`, each
 inline constexpr size_t index_names = 8;
 inline constexpr size_t pairs_per_site = 16;  // of `param`, of `header`, of `error_page`, each

@@ -122,7 +122,7 @@ Status parse_listen(std::string_view text, ListenSettings& out) {
     return status;
 }
 
-Status parse_backend_address(std::string_view text, BackendSettings& out) {
+Status parse_backend_address(std::string_view text, BackendAddress& out) {
     BackendSettings::Kind kind = BackendSettings::Kind::unset;
     std::string_view path;
     Endpoint endpoint;

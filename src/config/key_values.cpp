@@ -39,6 +39,11 @@ Status no_room(size_t capacity, TextBuffer& message) {
     return Status::too_large;
 }
 
+Status listed_twice(std::string_view value, TextBuffer& message) {
+    message.append('"').append_escaped(value, shown).append("\" is listed twice");
+    return Status::malformed;
+}
+
 void print_quantity(Type type, uint64_t value, TextBuffer& out) {
     if (type == Type::size) {
         print_size(value, out);
@@ -131,11 +136,33 @@ Status add_listener(const Key& key, void* section, std::string_view value, TextB
     }
     for (const ListenSettings& other : list) {
         if (other.text == listener.text) {
-            message.append('"').append_escaped(value, shown).append("\" is listed twice");
-            return Status::malformed;
+            return listed_twice(value, message);
         }
     }
     return list.push_back(listener) ? Status::ok : no_room(Listeners::capacity(), message);
+}
+
+Status add_server(const Key& key, BackendSettings& backend, std::string_view value, TextBuffer& message) {
+    BackendAddress server;
+    const Status status = parse_backend_address(value, server);
+    if (status != Status::ok) {
+        return wrong_address(key, status, value, message);
+    }
+    if (backend.kind == BackendSettings::Kind::unset) {
+        static_cast<BackendAddress&>(backend) = server;
+        return Status::ok;
+    }
+    if (server.is_alone() || backend.is_alone()) {
+        message.append("a backend has either ").append(server.is_alone() ? server.address : backend.address);
+        message.append(" or other addresses");
+        return Status::malformed;
+    }
+    for (size_t i = 0; i < backend.server_count(); ++i) {
+        if (backend.server(i).address == value) {
+            return listed_twice(value, message);
+        }
+    }
+    return backend.other_servers.push_back(server) ? Status::ok : no_room(limits::servers, message);
 }
 
 template <typename List>
@@ -281,11 +308,11 @@ Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::st
 
 bool is_repeatable(const Key& key) {
     return key.type == Type::listen || key.type == Type::words || key.type == Type::index || key.type == Type::pairs ||
-           key.type == Type::networks || key.type == Type::access;
+           key.type == Type::networks || key.type == Type::access || key.type == Type::address;
 }
 
 bool keeps_text(const Key& key) {
-    return key.type == Type::text || key.type == Type::address || is_repeatable(key);
+    return key.type == Type::text || is_repeatable(key);
 }
 
 Status set_value(const Key& key, void* section, std::string_view value, TextBuffer& message) {
@@ -318,8 +345,7 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
                 add_missing("spawn", message);
                 return Status::refused;
             }
-            const Status status = parse_backend_address(value, value_of<BackendSettings>(key, section));
-            return status == Status::ok ? status : wrong_address(key, status, value, message);
+            return add_server(key, value_of<BackendSettings>(key, section), value, message);
         }
         case Type::listen:
             return add_listener(key, section, value, message);
@@ -354,6 +380,10 @@ void clear_values(const Key& key, void* section) {
         value_of<Networks>(key, section).clear();
     } else if (key.type == Type::access) {
         clear_rules(key, value_of<Access>(key, section));
+    } else if (key.type == Type::address) {
+        auto& backend = value_of<BackendSettings>(key, section);
+        static_cast<BackendAddress&>(backend) = BackendAddress();
+        backend.other_servers.clear();
     } else if (key.type == Type::index) {
         auto& site = value_of<SiteSettings>(key, section);
         site.index.clear();
@@ -381,7 +411,8 @@ size_t count_values(const Key& key, const void* section) {
         return value_of<SiteSettings>(key, section).index.size();
     }
     if (key.type == Type::address) {
-        return value_of<BackendSettings>(key, section).kind == BackendSettings::Kind::unset ? 0 : 1;
+        const auto& backend = value_of<BackendSettings>(key, section);
+        return backend.kind == BackendSettings::Kind::unset ? 0 : backend.server_count();
     }
     return 1;
 }
@@ -407,7 +438,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             out.append(value_of<std::string_view>(key, section));
             return;
         case Type::address:
-            out.append(value_of<BackendSettings>(key, section).address);
+            out.append(value_of<BackendSettings>(key, section).server(number).address);
             return;
         case Type::listen:
             out.append(value_of<Listeners>(key, section)[number].text);

@@ -47,16 +47,29 @@ struct ListenSettings {
     std::string_view text;  // as configured, for messages
 };
 
-struct BackendSettings {
+struct BackendAddress {
     enum class Kind : uint8_t { unset, spawn, automatic, local, tcp };
-    static constexpr int64_t default_idle_stop_ms = 300'000;
 
-    std::string_view name;  // empty for [backend]
+    [[nodiscard]] bool is_alone() const { return kind == Kind::spawn || kind == Kind::automatic; }
+
     Kind kind = Kind::unset;
     std::string_view address;  // as configured, for messages
     std::string_view path;     // local
     Endpoint endpoint;         // tcp
-    uint32_t workers = 4;
+};
+
+// The address is that of its first server.
+struct BackendSettings : BackendAddress {
+    static constexpr int64_t default_idle_stop_ms = 300'000;
+
+    [[nodiscard]] size_t server_count() const { return 1 + other_servers.size(); }
+    [[nodiscard]] const BackendAddress& server(size_t number) const {
+        return number == 0 ? *this : other_servers[number - 1];
+    }
+
+    FixedList<BackendAddress, limits::servers - 1> other_servers;
+    std::string_view name;  // empty for [backend]
+    uint32_t workers = 4;   // of all servers together
     bool keep_alive = true;
     uint32_t queue = 32;
     int64_t queue_timeout_ms = 10'000;

@@ -29,7 +29,7 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] Status parse_listen(std::string_view text, ListenSettings& out);
 
 // "spawn", "auto", "unix:/path", "ADDR:PORT". As parse_listen(); changes kind, address, path and endpoint.
-[[nodiscard]] Status parse_backend_address(std::string_view text, BackendSettings& out);
+[[nodiscard]] Status parse_backend_address(std::string_view text, BackendAddress& out);
 
 // What a section, a host, an index file, ... may be called.
 [[nodiscard]] bool is_section_name(std::string_view text);

@@ -48,7 +48,7 @@ void append_user(uid_t id, TextBuffer& out) {
 }
 
 // Whom a socket belongs to, and so who may connect.
-void explain_denied(Report& report, const BackendSettings& backend, std::string_view path) {
+void explain_denied(Report& report, const BackendAddress& backend, std::string_view path) {
     struct stat status {};
     Text<64> me;
     append_user(geteuid(), me);
@@ -82,23 +82,39 @@ void examine_pool(Report& report, const BackendSettings& backend, const Pool& po
     report.add(found, backend.address, {Number(backend.workers), Number(pool.children), pool.file.view()});
 }
 
-void reach(Examination& examination, size_t number) {
-    const BackendSettings& backend = examination.settings.backends[number];
-    examination.sockets[number].append(backend.path);
-    Pool pool;
-    find_pool(backend, pool);
-    const Status status = fastcgi::ask_values(backend, backend.path, examination.soon());
+// One server of the backend; adds what is known of its pool.
+[[nodiscard]] bool reach(Examination& examination, const BackendAddress& server, Pool& pool) {
+    find_pool(server, pool);
+    const Status status = fastcgi::ask_values(server, server.path, examination.soon());
     const int failure = errno;
     if (status == Status::denied) {
-        explain_denied(examination.report, backend, backend.path);
+        explain_denied(examination.report, server, server.path);
     } else if (status != Status::ok) {
-        explain_no_answer(examination.report, backend.address, status, failure, pool);
+        explain_no_answer(examination.report, server.address, status, failure, pool);
     } else {
-        examination.answers[number] = true;
-        examination.report.add(Found::backend_good, backend.address);
+        examination.report.add(Found::backend_good, server.address);
     }
-    if (status == Status::ok || pool.is_found) {
-        examine_pool(examination.report, backend, pool);
+    return status == Status::ok;
+}
+
+// Scripts are tried at the first. `workers` are those of all servers.
+void reach_all(Examination& examination, size_t number) {
+    const BackendSettings& backend = examination.settings.backends[number];
+    examination.sockets[number].append(backend.path);
+    Pool all;
+    examination.answers[number] = reach(examination, backend, all);
+    bool is_known = examination.answers[number] || all.is_found;
+    bool is_counted = all.children > 0;
+    for (const BackendAddress& server : backend.other_servers) {
+        Pool pool;
+        const bool answers = reach(examination, server, pool);
+        is_known = is_known && (answers || pool.is_found);
+        is_counted = is_counted && pool.children > 0;
+        all.children += pool.children;
+    }
+    if (is_known) {
+        all.children = is_counted ? all.children : 0;
+        examine_pool(examination.report, backend, all);
     }
 }
 
@@ -141,6 +157,16 @@ void start_php(Examination& examination, size_t number) {
     report.add(Found::spawn_fails, "spawn", {program, has_failed ? std::string_view(news.text) : last_words.view()});
 }
 
+void examine_socket(Examination& examination, const BackendAddress& server, std::string_view path) {
+    Descriptor fd;
+    const Status status = fastcgi::connect_by(server, path, examination.soon(), fd);
+    if (status == Status::denied) {
+        explain_denied(examination.report, server, path);
+    } else if (status == Status::ok) {
+        examination.report.add(Found::socket_good, server.address);
+    }
+}
+
 }  // namespace
 
 void examine_php(Examination& examination) {
@@ -156,7 +182,7 @@ void examine_php(Examination& examination) {
     }
     for (size_t number = 0; number < examination.settings.backends.size(); ++number) {
         if (examination.settings.backends[number].kind != Kind::spawn) {
-            reach(examination, number);
+            reach_all(examination, number);
         } else if constexpr (features::spawn) {
             if (can_start) {
                 start_php(examination, number);
@@ -172,15 +198,16 @@ void examine_php(Examination& examination) {
 void examine_sockets(Examination& examination) {
     for (size_t number = 0; number < examination.settings.backends.size(); ++number) {
         const BackendSettings& backend = examination.settings.backends[number];
-        if (!examination.answers[number] || backend.kind == Kind::tcp) {
+        if (!examination.answers[number]) {
             continue;
         }
-        const std::string_view path = examination.sockets[number].view();
-        Descriptor fd;
-        if (fastcgi::connect_by(backend, path, examination.soon(), fd) == Status::denied) {
-            explain_denied(examination.report, backend, path);
-        } else {
-            examination.report.add(Found::socket_good, backend.address);
+        if (backend.kind != Kind::tcp) {
+            examine_socket(examination, backend, examination.sockets[number].view());
+        }
+        for (const BackendAddress& server : backend.other_servers) {
+            if (server.kind != Kind::tcp) {
+                examine_socket(examination, server, server.path);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ namespace {
 // Of one file. Keys of a pool may stand in any order, so that they are judged at its end.
 class PoolFile {
   public:
-    PoolFile(const BackendSettings& backend, Pool& out, bool may_include)
+    PoolFile(const BackendAddress& backend, Pool& out, bool may_include)
         : backend_(backend), out_(out), may_include_(may_include) {}
 
     void read(const char* path);
@@ -20,7 +20,7 @@ class PoolFile {
     void end_section();
     [[nodiscard]] bool is_wanted() const;
 
-    const BackendSettings& backend_;
+    const BackendAddress& backend_;
     Pool& out_;
     const bool may_include_;
     Text<64> section_;
@@ -131,9 +131,9 @@ void PoolFile::end_section() {
 
 }  // namespace
 
-void find_pool(const BackendSettings& backend, Pool& out) {
+void find_pool(const BackendAddress& backend, Pool& out) {
     struct Search {
-        const BackendSettings& backend;
+        const BackendAddress& backend;
         Pool& out;
     } search{backend, out};
     (void)find_process(

@@ -16,6 +16,6 @@ struct Pool {
     Text<256> another;  // where some other pool listens, whether this one was found or not
 };
 
-void find_pool(const BackendSettings& backend, Pool& out);
+void find_pool(const BackendAddress& backend, Pool& out);
 
 }  // namespace fcgate::doctor

@@ -79,6 +79,9 @@ struct Exchange {
     uint64_t number = 0;            // who came later has a higher one
     uint16_t failure_status = 0;    // failed: 502, 503, 504; 200: with the answer as far as it came
     bool is_stream = false;         // counted as an event stream at the gate
+    uint8_t server = 0;             // of the backend: the one that is asked
+    uint8_t tried = 0;              // a bit for each that could not be connected to
+    bool met_full_backlog = false;  // at one of those
     uint8_t tries = 0;              // that were made again
     int64_t first_try = 0;          // when
     bool reply_begun = false;       // the client has got the head: too late for an error of ours

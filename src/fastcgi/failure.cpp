@@ -75,32 +75,34 @@ void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view
     } else {
         line.add(": ").add_number(text.status);
     }
-    line.add(": backend ").add(backend_of(exchange).address).add(": ").add(text.words).add(detail);
+    line.add(": backend ").add(server_of(exchange).address).add(": ").add(text.words).add(detail);
     if (error_number != 0) {
         line.add_error(error_number);
     }
     line.add_reason(text.code).send();
 }
 
-void Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
+// As fail_over().
+bool Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
+    Fault fault = Fault::backend_unreachable;
+    Text<512> why;
     if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
-        fail(exchange, Fault::connect_shortage, {}, error_number);
+        fault = Fault::connect_shortage;
     } else if (status == Status::not_found) {
-        fail(exchange, Fault::backend_absent, {}, error_number);
+        fault = Fault::backend_absent;
     } else if (status == Status::refused) {
-        fail(exchange, Fault::backend_refused, {}, error_number);
+        fault = Fault::backend_refused;
     } else if (status == Status::denied) {
-        Text<512> why;
+        fault = Fault::backend_denied;
         explain_denial(exchange, why);
-        fail(exchange, Fault::backend_denied, why.view());
-    } else {
-        fail(exchange, Fault::backend_unreachable, {}, error_number);
+        error_number = 0;
     }
+    return fail_over(exchange, fault, why.view(), error_number);
 }
 
 // To write to a unix socket one needs the right to write to its file, and to search the folders above it.
 void Upstream::explain_denial(const Exchange& exchange, TextBuffer& out) const {
-    const BackendSettings& backend = backend_of(exchange);
+    const BackendAddress& backend = server_of(exchange);
     const Text<limits::path> path(backend.path);
     Text<80> user;
     append_user_name(geteuid(), user);

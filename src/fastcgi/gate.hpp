@@ -1,7 +1,7 @@
 // Owns: how many requests of a backend may hold a connection, and who is next.
 // Borrows: nothing; workers and exchanges are named by number and handle.
 // Must not touch: sockets, exchanges. It is the one thing of the request path that worker threads share; every public
-// function takes its lock, which is left out when there is one worker.
+// function takes its lock, which is left out when there is one worker. The servers behind it go without.
 #pragma once
 
 #include <pthread.h>
@@ -13,6 +13,7 @@
 #include "base/count.hpp"
 #include "base/slots.hpp"
 #include "base/status.hpp"
+#include "fastcgi/servers.hpp"
 
 namespace fcgate::fastcgi {
 
@@ -96,6 +97,9 @@ class Gate {
     // A request turned out to be an event stream: false when the limit is reached, then it must not go on.
     [[nodiscard]] bool become_stream();
 
+    [[nodiscard]] Servers& servers() { return servers_; }
+    [[nodiscard]] const Servers& servers() const { return servers_; }
+
     struct Counts {
         uint32_t capacity;
         uint32_t in_use;
@@ -126,6 +130,7 @@ class Gate {
     [[nodiscard]] bool grant_next(uint32_t worker, Waiter& next);
 
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+    Servers servers_;
     SlotPool<Place> queue_;
     std::span<Parking> parking_;
     uint32_t first_ = no_slot;

@@ -30,7 +30,7 @@ Status wait_for_input(int fd, int64_t deadline) {
     return wait_for(fd, POLLIN, deadline);
 }
 
-Status connect_by(const BackendSettings& backend, std::string_view path, int64_t deadline, Descriptor& fd) {
+Status connect_by(const BackendAddress& backend, std::string_view path, int64_t deadline, Descriptor& fd) {
     Link link{};
     Status status = open_link(backend, path, link);
     if (status == Status::ok || status == Status::again) {
@@ -46,7 +46,7 @@ Status connect_by(const BackendSettings& backend, std::string_view path, int64_t
     return status;
 }
 
-Status ask_values(const BackendSettings& backend, std::string_view path, int64_t deadline) {
+Status ask_values(const BackendAddress& backend, std::string_view path, int64_t deadline) {
     Descriptor fd;
     const Status connected = connect_by(backend, path, deadline, fd);
     if (connected != Status::ok) {

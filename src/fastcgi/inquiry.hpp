@@ -13,14 +13,13 @@
 namespace fcgate::fastcgi {
 
 // Connects, at the latest by `deadline`. As open_link(); timed_out. `path` is the socket of a unix-domain backend.
-[[nodiscard]] Status connect_by(const BackendSettings& backend, std::string_view path, int64_t deadline,
-                                Descriptor& fd);
+[[nodiscard]] Status connect_by(const BackendAddress& backend, std::string_view path, int64_t deadline, Descriptor& fd);
 
 // Waits for bytes or the end. timed_out.
 [[nodiscard]] Status wait_for_input(int fd, int64_t deadline);
 
 // FCGI_GET_VALUES (FastCGI 1.0 section 4.1), which runs nothing: whoever takes requests answers it. As connect_by(); gone: it has hung up;
 // malformed: it speaks, but not FastCGI.
-[[nodiscard]] Status ask_values(const BackendSettings& backend, std::string_view path, int64_t deadline);
+[[nodiscard]] Status ask_values(const BackendAddress& backend, std::string_view path, int64_t deadline);
 
 }  // namespace fcgate::fastcgi

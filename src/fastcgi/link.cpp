@@ -21,7 +21,7 @@ struct SocketAddress {
     socklen_t length = 0;
 };
 
-[[nodiscard]] SocketAddress address_of(const BackendSettings& backend, std::string_view path) {
+[[nodiscard]] SocketAddress address_of(const BackendAddress& backend, std::string_view path) {
     SocketAddress out;
     if (backend.kind == BackendSettings::Kind::tcp) {
         out.length = backend.endpoint.to_sockaddr(out.storage);
@@ -59,7 +59,7 @@ struct SocketAddress {
 
 }  // namespace
 
-Status open_link(const BackendSettings& backend, std::string_view path, Link& link) {
+Status open_link(const BackendAddress& backend, std::string_view path, Link& link) {
     const SocketAddress address = address_of(backend, path);
     if (address.length == 0) {
         errno = ENAMETOOLONG;

@@ -26,6 +26,7 @@ struct Link {
     bool watches_room = false;  // told when it can be written again
     int fd = -1;
     uint32_t backend = 0;
+    uint8_t server = 0;           // of the backend
     uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked
     uint32_t next_parked = no_slot;
     int64_t parked_at = 0;
@@ -35,7 +36,7 @@ struct Link {
 // Starts to connect without blocking. ok: connected; again: under way, writable when done; exhausted: the backlog of a unix
 // socket is full, there will be no event: try later; denied, not_found, refused, io: errno tells.
 // `path` is the socket of a unix-domain backend.
-[[nodiscard]] Status open_link(const BackendSettings& backend, std::string_view path, Link& link);
+[[nodiscard]] Status open_link(const BackendAddress& backend, std::string_view path, Link& link);
 
 // What became of a connect() that was under way; errno tells.
 [[nodiscard]] Status finish_open(Link& link);

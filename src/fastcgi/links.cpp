@@ -1,4 +1,4 @@
-// The part of Upstream that opens, hands on, parks and closes connections.
+// The part of Upstream that uses connections, hands them on, parks and closes them.
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -16,9 +16,6 @@ constexpr int64_t peek_after_ms = 10;
 constexpr int64_t doubt_ms = 100;
 // Once that was seen, connections are kept only if PHP is seen to have come back, for so long.
 constexpr int64_t doubted_ms = 60'000;
-// Between two tries to get into a full backlog: as long as it has been waited for, within these.
-constexpr int64_t shortest_retry_ms = 2;
-constexpr int64_t longest_retry_ms = 10;
 
 }  // namespace
 
@@ -40,99 +37,19 @@ void Upstream::watch_room(Link& link, bool watches) {
     }
 }
 
-// False when there is nothing to connect to yet, or at all.
-bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
-    const BackendSettings& backend = backend_of(exchange);
-    if (backend.kind != BackendSettings::Kind::spawn) {
-        path.append(backend.path);
-        return true;
-    }
-    const Starter& starter = setup_.starter;
-    switch (starter.want(starter.context, exchange.start.backend, path)) {
-        case Readiness::ready:
-            return true;
-        case Readiness::starting:
-            wait_for_php(exchange);
-            return false;
-        case Readiness::broken:
-            break;
-    }
-    exchange.phase = Exchange::Phase::starting;
-    fail(exchange, Fault::php_broken);
-    return false;
-}
-
 void Upstream::tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const {
     if (backend_of(exchange).kind == BackendSettings::Kind::spawn) {
         (setup_.starter.*what)(setup_.starter.context, exchange.start.backend);
     }
 }
 
-// However long PHP takes to start, the request waits for it as it would wait for PHP's answer.
-void Upstream::wait_for_php(Exchange& exchange) {
-    if (exchange.starting_deadline == 0) {
-        exchange.starting_deadline = monotonic_ms() + backend_of(exchange).response_timeout_ms;
-    }
-    exchange.phase = Exchange::Phase::starting;
-    setup_.timers->set(exchange.timer, exchange.starting_deadline);
-}
-
-void Upstream::open_connection(Exchange& exchange) {
-    Text<limits::path> path;
-    if (!find_socket(exchange, path)) {
-        return;
-    }
-    Link* const link = take_link();
-    if (link == nullptr) {
-        fail(exchange, Fault::connect_shortage);  // cannot be: there are more links than exchanges
-        return;
-    }
-    Status status = open_link(backend_of(exchange), path.view(), *link);
-    if (status == Status::exhausted) {
-        links_.give_back(*link);
-        exchange.phase = Exchange::Phase::retrying;
-        const int64_t now = monotonic_ms();
-        const int64_t waited = now - exchange.opening_deadline + backend_of(exchange).connect_timeout_ms;
-        const int64_t pause = std::clamp(waited, shortest_retry_ms, longest_retry_ms);
-        setup_.timers->set(exchange.timer, std::min(now + pause, std::max(exchange.opening_deadline, now)));
-        return;
-    }
-    int error_number = errno;
-    if (status == Status::ok || status == Status::again) {
-        counts_of(exchange).fresh.add();
-        link->backend = exchange.start.backend;
-        link->exchange = exchange.slot;
-        link->next_parked = no_slot;
-        exchange.link = link->slot;
-        exchange.phase = Exchange::Phase::opening;
-        link->watches_room = status == Status::again;
-        const Status watched = watch(*link, true);
-        if (watched == Status::ok) {
-            if (status == Status::ok) {
-                connected(exchange, *link);
-            } else {
-                setup_.timers->set(exchange.timer, exchange.opening_deadline);
-            }
-            return;
-        }
-        error_number = errno;
-        status = watched;
-    } else {
-        links_.give_back(*link);
-        exchange.phase = Exchange::Phase::opening;
-        const bool is_gone = status == Status::not_found || status == Status::refused;
-        if (is_gone && backend_of(exchange).kind == BackendSettings::Kind::spawn) {
-            setup_.starter.lost(setup_.starter.context, exchange.start.backend);
-            wait_for_php(exchange);
-            return;
-        }
-    }
-    fail_opening(exchange, status, error_number);
-}
-
 void Upstream::connected(Exchange& exchange, Link& link) {
     link.opening = false;
     watch_room(link, false);
+    if (!link.reused && servers_of(link.backend).answered(link.server)) {
+        LogLine line(*setup_.log, LogLevel::info);
+        line.add("backend ").add(server_of(exchange).address).add(" is up again").send();
+    }
     exchange.phase = Exchange::Phase::active;
     exchange.write_blocked = false;
     exchange.read_blocked = false;
@@ -148,7 +65,7 @@ void Upstream::connected(Exchange& exchange, Link& link) {
 // PHP reads the record that ends a request only when it is ready for the next one, and on a unix socket we see whether it has: before
 // another request is sent, nothing is unread; and afterwards, no more than that one.
 bool Upstream::is_back(const Link& link) const {
-    return setup_.backends->of(link.backend).kind == BackendSettings::Kind::tcp || is_taken(link);
+    return address_of(link).kind == BackendSettings::Kind::tcp || is_taken(link);
 }
 
 // Of a parked one. One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
@@ -163,7 +80,7 @@ bool Upstream::is_busy_behind(const Link& link) const {
 
 void Upstream::doubt(Exchange& exchange, const Link& link) {
     const BackendSettings& backend = setup_.backends->of(link.backend);
-    if (backend.kind != BackendSettings::Kind::tcp && exchange.start.body_length == 0 &&
+    if (address_of(link).kind != BackendSettings::Kind::tcp && exchange.start.body_length == 0 &&
         exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
         exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
         exchange.is_doubted = true;
@@ -214,7 +131,9 @@ void Upstream::on_link(Handle handle, uint32_t events) {
         }
         const Status status = finish_open(*link);
         if (status != Status::ok) {
-            fail_opening(exchange, status, errno);
+            if (fail_opening(exchange, status, errno)) {
+                open_connection(exchange);
+            }
             return;
         }
         connected(exchange, *link);
@@ -303,14 +222,16 @@ void Upstream::on_yield(uint32_t backend) {
     }
 }
 
-Link* Upstream::adopt(int fd, uint32_t backend) {
+Link* Upstream::adopt(const Grant& grant) {
     Link* const link = take_link();
     if (link == nullptr) {
-        ::close(fd);
+        ::close(grant.fd);
+        servers_of(grant.backend).closed(grant.server);
         return nullptr;
     }
-    link->fd = fd;
-    link->backend = backend;
+    link->fd = grant.fd;
+    link->backend = grant.backend;
+    link->server = grant.server;
     link->exchange = no_slot;
     link->next_parked = no_slot;
     link->opening = false;
@@ -333,8 +254,9 @@ Link* Upstream::take_link() {
     return link;
 }
 
-void Upstream::drop_link(Link& link) {
-    close_link(link);
+void Upstream::drop_link(Link& link, bool at_once) {
+    (at_once ? reset_link : close_link)(link);
+    servers_of(link.backend).closed(link.server);
     links_.give_back(link);
 }
 

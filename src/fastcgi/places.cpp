@@ -70,9 +70,12 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     if (exchange.is_timed()) {
         exchange.start.trace->place(monotonic_ms());
     }
-    if (link_slot != no_slot && !exchange.start.is_safe) {
+    const auto probes = [&] {
+        return backend_of(exchange).server_count() > 1 && servers_of(exchange.start.backend).has_due(monotonic_ms());
+    };
+    if (link_slot != no_slot && (!exchange.start.is_safe || probes())) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
-        // goes on a fresh connection.
+        // goes on a fresh connection. So does one that is to look whether a server is up again.
         drop_link(links_.all()[link_slot]);
         link_slot = no_slot;
     }
@@ -85,6 +88,7 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     counts_of(exchange).kept.add();
     link.exchange = exchange.slot;
     link.reused = true;
+    exchange.server = link.server;
     exchange.link = link_slot;
     connected(exchange, link);
 }
@@ -100,7 +104,7 @@ void Upstream::on_grant(const Grant& grant) {
     }
     uint32_t link = grant.link;
     if (grant.fd >= 0) {
-        const Link* const adopted = adopt(grant.fd, grant.backend);
+        const Link* const adopted = adopt(grant);
         link = adopted != nullptr ? adopted->slot : no_slot;
     }
     if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
@@ -122,7 +126,7 @@ bool Upstream::may_park(uint32_t link) const {
 void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_slot) {
     Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
     if (released.passed_on && released.next.worker == setup_.worker) {
-        setup_.grants[grant_count_++] = {released.next, backend, -1, link_slot};
+        setup_.grants[grant_count_++] = {released.next, backend, -1, 0, link_slot};
         return;
     }
     if (!released.passed_on) {
@@ -133,10 +137,11 @@ void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_
         }
         return;
     }
-    Grant grant{released.next, backend, -1, no_slot};
+    Grant grant{released.next, backend};
     if (link != nullptr) {
         forget(*link);
         grant.fd = link->fd;
+        grant.server = link->server;
         links_.give_back(*link);
     }
     while (released.passed_on && !setup_.post.grant(setup_.post.context, grant)) {
@@ -146,6 +151,7 @@ void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_
     }
     if (!released.passed_on && grant.fd >= 0) {
         ::close(grant.fd);
+        servers_of(backend).closed(grant.server);
     }
 }
 
@@ -160,8 +166,7 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
         Link& link = links_.all()[link_slot];
         link.exchange = no_slot;
         if (!keep_link) {
-            (exchange.response.ended() ? close_link : reset_link)(link);
-            links_.give_back(link);
+            drop_link(link, !exchange.response.ended());
             link_slot = no_slot;
         }
     }

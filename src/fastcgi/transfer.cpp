@@ -250,8 +250,9 @@ bool Upstream::try_again(Exchange& exchange) {
     // Spawned PHP that dies is started again, and the request is for the new one; but while its processes die one after the other, a fresh connection
     // may still reach the last of them.
     const bool is_spawned = backend_of(exchange).kind == BackendSettings::Kind::spawn;
+    const bool has_others = backend_of(exchange).server_count() > 1;
     const uint8_t most = is_spawned ? most_tries_of_spawned : 1;
-    if (exchange.is_orphan || (!link.reused && !is_spawned) || exchange.tries >= most ||
+    if (exchange.is_orphan || (!link.reused && !is_spawned && !has_others) || exchange.tries >= most ||
         !exchange.response.nothing_received() || !replayable) {
         return false;
     }
@@ -262,6 +263,8 @@ bool Upstream::try_again(Exchange& exchange) {
         return false;
     }
     exchange.is_doubted = false;
+    // Where there are several servers, rather at another; a kept connection says nothing about its own.
+    exchange.tried = static_cast<uint8_t>(has_others && !link.reused ? 1U << link.server : 0);
     ++exchange.tries;
     exchange.link = no_slot;
     drop_link(link);

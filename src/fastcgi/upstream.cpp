@@ -37,6 +37,8 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     exchange->queued_at = 0;
     exchange->failure_status = 0;
     exchange->is_stream = start.wants_stream;
+    exchange->server = exchange->tried = 0;
+    exchange->met_full_backlog = false;
     exchange->tries = 0;
     exchange->reply_begun = false;
     exchange->read_blocked = false;
@@ -207,7 +209,7 @@ bool Upstream::abandon(Exchange& exchange) {
     Link& link = links_.all()[exchange.link];
     std::array<uint8_t, header_size> abort{};
     encode_header(abort.data(), RecordType::abort_request, 0);
-    if (backend_of(exchange).kind == BackendSettings::Kind::tcp || shutdown(link.fd, SHUT_RD) != 0 ||
+    if (address_of(link).kind == BackendSettings::Kind::tcp || shutdown(link.fd, SHUT_RD) != 0 ||
         ::send(link.fd, abort.data(), abort.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
             static_cast<ssize_t>(abort.size())) {
         return false;
@@ -331,11 +333,15 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             if (now >= exchange.opening_deadline) {
                 fail(exchange, Fault::backlog_full);
             } else {
+                exchange.tried = 0;
+                exchange.met_full_backlog = false;
                 open_connection(exchange);
             }
             break;
         case Exchange::Phase::opening:
-            fail(exchange, Fault::connect_timeout);
+            if (fail_over(exchange, Fault::connect_timeout, {}, 0)) {
+                open_connection(exchange);
+            }
             break;
         case Exchange::Phase::active:
             if (exchange.is_doubted) {

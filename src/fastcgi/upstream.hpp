@@ -28,6 +28,7 @@ struct Grant {
     Waiter waiter;
     uint32_t backend = 0;
     int fd = -1;              // from another worker
+    uint8_t server = 0;       // ... of the backend
     uint32_t link = no_slot;  // of this worker
 
     // Not a grant: the waiter had to leave a full queue.
@@ -176,6 +177,14 @@ class Upstream {
     [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
         return setup_.backends->of(exchange.start.backend);
     }
+    [[nodiscard]] const BackendAddress& address_of(const Link& link) const {
+        return setup_.backends->of(link.backend).server(link.server);
+    }
+    // The one that is asked, or was asked last.
+    [[nodiscard]] const BackendAddress& server_of(const Exchange& exchange) const {
+        return backend_of(exchange).server(exchange.server);
+    }
+    [[nodiscard]] Servers& servers_of(uint32_t backend) const { return setup_.gates[backend].servers(); }
     static void wake(const Exchange& exchange) {
         if (!exchange.is_orphan) {
             exchange.start.owner.wake(exchange.start.owner.context);
@@ -197,11 +206,17 @@ class Upstream {
     // delivery.cpp: from the exchange to the client
     void hand_over(Exchange& exchange);
 
-    // links.cpp: connections
+    // opening.cpp: connections that are not there yet
     void open_connection(Exchange& exchange);
+    [[nodiscard]] bool try_to_open(Exchange& exchange);
+    [[nodiscard]] bool cannot_open(Exchange& exchange, Status status, int error_number);
+    [[nodiscard]] int64_t choose_server(Exchange& exchange);
+    [[nodiscard]] bool fail_over(Exchange& exchange, Fault fault, std::string_view detail, int error_number);
     void wait_for_php(Exchange& exchange);
-    void tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const;
     [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
+
+    // links.cpp: those that are
+    void tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const;
     void connected(Exchange& exchange, Link& link);
     [[nodiscard]] uint32_t take_parked(uint32_t backend);
     void park(Link& link);
@@ -215,8 +230,8 @@ class Upstream {
     [[nodiscard]] Status watch(Link& link, bool is_new);
     void watch_room(Link& link, bool watches);
     [[nodiscard]] Link* take_link();
-    [[nodiscard]] Link* adopt(int fd, uint32_t backend);
-    void drop_link(Link& link);
+    [[nodiscard]] Link* adopt(const Grant& grant);
+    void drop_link(Link& link, bool at_once = false);
     void forget(const Link& link);
 
     // transfer.cpp: bytes
@@ -233,7 +248,7 @@ class Upstream {
 
     // failure.cpp: statuses and words
     void fail(Exchange& exchange, Fault fault, std::string_view detail = {}, int error_number = 0);
-    void fail_opening(Exchange& exchange, Status status, int error_number);
+    [[nodiscard]] bool fail_opening(Exchange& exchange, Status status, int error_number);
     void explain_denial(const Exchange& exchange, TextBuffer& out) const;
     void log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number = 0) const;
     void note_outcome(Exchange& exchange);

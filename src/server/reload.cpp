@@ -9,7 +9,11 @@ namespace fcgate::server {
 namespace {
 
 [[nodiscard]] bool is_same_place(const BackendSettings& a, const BackendSettings& b) {
-    return a.kind == b.kind && a.name == b.name && a.address == b.address;
+    bool same = a.kind == b.kind && a.name == b.name && a.server_count() == b.server_count();
+    for (size_t i = 0; same && i < a.server_count(); ++i) {
+        same = a.server(i).address == b.server(i).address;
+    }
+    return same;
 }
 
 [[nodiscard]] bool wants_lists(const Settings& settings) {
@@ -102,7 +106,10 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             return explain(error, Status::refused, "address = spawn where it was not: that needs a restart", "", 0);
         }
         for (uint32_t free = 0; free < gate_count_ && gate == gate_count_; ++free) {
-            gate = (taken >> free & 1U) == 0 ? free : gate;
+            if ((taken >> free & 1U) == 0) {
+                gate = free;
+                gates_[free].servers().clear();
+            }
         }
         if (gate == gate_count_) {
             return explain(error, Status::refused, "too many backends, with those that end: that needs a restart", "",

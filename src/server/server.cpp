@@ -323,7 +323,9 @@ void Server::announce(const Configuration& configuration) const {
                 line.add(", PHP by ");
                 line.add(plan_->php[configuration.gates[site.backend_number]].program.view()).add(" on demand");
             } else {
-                line.add(", PHP at ").add(backend.address);
+                for (size_t number = 0; number < backend.server_count(); ++number) {
+                    line.add(number == 0 ? ", PHP at " : ", ").add(backend.server(number).address);
+                }
             }
         }
         line.send();

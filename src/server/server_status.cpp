@@ -40,6 +40,14 @@ void add_pool(Snapshot::Pool& pool, const Counted& counted) {
     pool.most += counted.most();
 }
 
+void look_at_servers(Snapshot::BackendName& name, const BackendSettings& backend, const fastcgi::Servers& servers) {
+    const size_t count = backend.server_count();
+    name.server_count = count > 1 ? count : 0;
+    for (uint32_t i = 0; i < name.server_count; ++i) {
+        name.servers[i] = {backend.server(i).address, servers.is_up(i), servers.connections(i)};
+    }
+}
+
 // Why a request got no place.
 constexpr fastcgi::Fault refusals[] = {fastcgi::Fault::queue_timeout,    fastcgi::Fault::queue_full,
                                        fastcgi::Fault::queue_evicted,    fastcgi::Fault::exchanges_full,
@@ -73,6 +81,7 @@ void Server::look(Snapshot& snapshot) {
         snapshot.names[i].name = settings.backends[i].name;
         snapshot.names[i].address = settings.backends[i].address;
         snapshot.backends[i].queue = settings.backends[i].queue;
+        look_at_servers(snapshot.names[i], settings.backends[i], gates_[configuration.gates[i]].servers());
     }
     if (!prepared_) {
         return;

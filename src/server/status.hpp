@@ -59,10 +59,17 @@ struct Snapshot {
         uint64_t most_memory;  // that all pools together can take
         uint64_t ceiling;      // 0: none
     };
+    struct Server {
+        std::string_view address;
+        bool is_up;
+        uint64_t connections;
+    };
     struct BackendName {
         std::string_view name;
         std::string_view address;
         std::string_view php;  // its phase; empty: fcgate does not start it
+        size_t server_count;   // 0 where there is only one
+        std::array<Server, limits::servers> servers;
     };
     enum PoolNumber : uint8_t { connections, exchanges, links, pages, long_targets, pool_count };
 

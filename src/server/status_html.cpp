@@ -174,6 +174,11 @@ void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
          "<tr><th>Fresh ones<td>#<tr><th>Parked now<td>#",
          {backend.in_use, backend.places, backend.streams, backend.waiting, backend.queue, backend.most_waiting,
           backend.refused, backend.opened[0], backend.opened[1], backend.parked});
+    for (size_t i = 0; i < name.server_count; ++i) {
+        out.append("<tr><th>");
+        append_html(out, name.servers[i].address);
+        fill(out, name.servers[i].is_up ? "<td>up, #" : "<td>down, #", {name.servers[i].connections});
+    }
     if (!name.php.empty()) {
         out.append("<tr><th>PHP, started by fcgate<td>");
         append_html(out, name.php);

@@ -60,6 +60,20 @@ void append_text(TextBuffer& out, bool& is_first, std::string_view name, std::st
     append_quoted(out, text);
 }
 
+void append_servers(TextBuffer& out, bool& is_first, const Snapshot::BackendName& name) {
+    for (size_t i = 0; i < name.server_count; ++i) {
+        if (i == 0) {
+            append_key(out, is_first, "servers");
+        }
+        bool is_first_text = true;
+        out.append(i == 0 ? "[{" : ",{");
+        append_text(out, is_first_text, "address", name.servers[i].address);
+        out.append(name.servers[i].is_up ? ",\"up\":1" : ",\"up\":0");
+        out.append(",\"connections\":").append_number(name.servers[i].connections).append('}');
+    }
+    out.append(name.server_count > 0 ? "]" : "");
+}
+
 // ---- Prometheus ----
 
 constexpr std::string_view prefix[] = {"fcgate_", "fcgate_backend_", "fcgate_pool_"};
@@ -140,6 +154,27 @@ void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metr
     }
 }
 
+void append_servers(TextBuffer& out, const Snapshot& snapshot) {
+    constexpr std::string_view name = "fcgate_backend_server_up";
+    bool is_first = true;
+    for (size_t backend = 0; backend < snapshot.backend_count; ++backend) {
+        for (size_t i = 0; i < snapshot.names[backend].server_count; ++i) {
+            const Snapshot::Server& server = snapshot.names[backend].servers[i];
+            if (is_first) {
+                out.append("# HELP ").append(name).append(" 0: it cannot be connected to\n# TYPE ");
+                out.append(name).append(" gauge\n");
+            }
+            is_first = false;
+            out.append(name);
+            Labeller labels{out};
+            labels.add("backend", name_of(snapshot, backend));
+            labels.add("server", server.address);
+            labels.end();
+            out.append(server.is_up ? "1\n" : "0\n");
+        }
+    }
+}
+
 }  // namespace
 
 void write_json(const Snapshot& snapshot, TextBuffer& out) {
@@ -171,6 +206,7 @@ void write_json(const Snapshot& snapshot, TextBuffer& out) {
         append_json(out, is_first_number, snapshot, Scope::backend, i);
         append_key(out, is_first_number, "waited_seconds");
         append_seconds(out, snapshot.backends[i].waited_ms);
+        append_servers(out, is_first_number, name);
         out.append('}');
     }
     out.append("]}\n");
@@ -186,6 +222,7 @@ void write_prometheus(const Snapshot& snapshot, TextBuffer& out) {
     for (const Metric& metric : metrics()) {
         append_metric(out, snapshot, metric);
     }
+    append_servers(out, snapshot);
 }
 
 void write_status(const Snapshot& snapshot, StatusForm form, TextBuffer& out) {

@@ -59,7 +59,10 @@ Status resolve_automatic(Settings& settings, ConfigError& error) {
         if (!backend.name.empty()) {
             section.append(' ').append(backend.name);
         }
-        const Status status = settings.set(section.view(), "address", address.view(), error);
+        Status status = settings.set(section.view(), "address", {}, error);
+        if (status == Status::ok) {
+            status = settings.set(section.view(), "address", address.view(), error);
+        }
         if (status != Status::ok) {
             return status;
         }

@@ -105,6 +105,23 @@ class Doctor(DoctorCase):
         self.assertEqual(script['about'], str(self.root / 'index.php'))
         self.assertRegex(script['text'], r'^PHP \d+\.\d+\.\d+ may read it')
 
+    def test_each_of_several_servers(self):
+        php = self.start_php()
+        other = processes.PhpFpm(processes.new_folder('other'), 2).start()
+        self.addCleanup(other.end)
+        backend = [f'address = {other.fcgate_address}']
+        php.workers = 6
+        found, = self.examine(php, backend=backend)
+        self.assertEqual(found['id'], 'pool')
+        php.workers = 4
+        self.assertEqual(self.examine(php, HEALTHY, backend=backend), [])
+        both = [php.fcgate_address, other.fcgate_address]
+        self.assertEqual([check['about'] for check in self.of('backend')], both)
+        self.assertEqual([check['about'] for check in self.of('socket-rights')], both)
+        other.end()
+        found = self.expect(self.examine(php, FAULTY, backend=backend), 'backend', 'fault', '.')
+        self.assertEqual(found['about'], other.fcgate_address)
+
     def test_the_same_for_people(self):
         php = self.start_php()
         done = self.run_doctor('-c', self.configuration(php))

@@ -80,6 +80,7 @@ void nothing_listens(Scene& scene) {
 
 void the_socket_is_not_there(Scene& scene) {
     scene.listen_php();
+    scene.set("backend.address", "");
     scene.set("backend.address", "unix:/nonexistent/php.sock");
     scene.php_address.clear();
     scene.php_address.append("unix:/nonexistent/php.sock");
@@ -156,6 +157,7 @@ void the_folder_of_the_socket_may_not_be_searched(Scene& scene) {
 
 void the_address_cannot_be_reached(Scene& scene) {
     scene.listen_php();
+    scene.set("backend.address", "");
     scene.set("backend.address", "255.255.255.255:9000");
     scene.php_address.clear();
     scene.php_address.append("255.255.255.255:9000");

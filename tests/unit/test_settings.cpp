@@ -451,6 +451,31 @@ void check_part_of(bool feature, const char* section, const char* key, const cha
     }
 }
 
+void a_backend_may_have_several_servers(void** /*state*/) {
+    Settings settings;
+    ConfigError error;
+    must_set(settings, "backend.address", "unix:/run/a.sock");
+    must_set(settings, "backend.address", "127.0.0.1:9000");
+    const fcgate::BackendSettings& backend = *settings.backends.begin();
+    assert_int_equal(backend.server_count(), 2);
+    test::check_text(backend.server(0).path, "/run/a.sock");
+    assert_int_equal(backend.server(1).endpoint.port(), 9000);
+    Text<64> both;
+    test::check_status(settings.get("backend.address", both), Status::ok);
+    test::check_text(both.view(), "unix:/run/a.sock\n127.0.0.1:9000");
+    test::check_status(settings.set("backend.address", "127.0.0.1:9000", error), Status::malformed);
+    test::check_text(error.text.view(), "[backend] address: \"127.0.0.1:9000\" is listed twice");
+    test::check_status(settings.set("backend.address", "auto", error), Status::malformed);
+    test::check_text(error.text.view(), "[backend] address: a backend has either auto or other addresses");
+    must_set(settings, "backend.address", "[::1]:9000");
+    must_set(settings, "backend.address", "[::1]:9001");
+    test::check_status(settings.set("backend.address", "[::1]:9002", error), Status::too_large);
+    must_set(settings, "backend.address", "");
+    must_set(settings, "backend.address", "auto");
+    test::check_status(settings.set("backend.address", "[::1]:9000", error), Status::malformed);
+    assert_int_equal(backend.server_count(), 1);
+}
+
 void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::spawn, "backend", "address", "spawn", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "command", "/usr/bin/php-cgi", "-Dspawn=disabled");
@@ -487,6 +512,7 @@ int main() {
         cmocka_unit_test(unknown_names_have_no_value),
         cmocka_unit_test(get_says_when_the_room_is_too_small),
         cmocka_unit_test(print_shows_every_key_with_its_value),
+        cmocka_unit_test(a_backend_may_have_several_servers),
         cmocka_unit_test(a_key_that_the_build_left_out_says_which_option_did_it),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

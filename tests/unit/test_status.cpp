@@ -121,7 +121,8 @@ void fill(Snapshot& snapshot) {
         }
     }
     for (size_t i = 0; i < snapshot.backends.size(); ++i) {
-        snapshot.names[i] = {slice(name, 0, fcgate::limits::section_name), address, "starting"};
+        snapshot.names[i] = {slice(name, 0, fcgate::limits::section_name), address, "starting", 4, {}};
+        snapshot.names[i].servers.fill({address, true, most});
         snapshot.backends[i].waited_ms = most;
     }
     snapshot.backend_count = snapshot.backends.size();
@@ -162,7 +163,7 @@ void json_is_json(void** /*state*/) {
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
     fill(snapshot);
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
-    snapshot.names[1] = {nasty, nasty, nasty};
+    snapshot.names[1] = {nasty, nasty, nasty, 2, {{{nasty, true, 1}, {nasty, false, 2}}}};
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
     // The reader of the test is no yes-man.
     for (const std::string_view wrong :
@@ -220,10 +221,28 @@ void numbers_stand_where_they_belong(void** /*state*/) {
     }
 }
 
+void each_of_several_servers_is_shown(void** /*state*/) {
+    static Snapshot snapshot;
+    snapshot.backend_count = 1;
+    snapshot.names[0].server_count = 2;
+    snapshot.names[0].servers[0] = {"unix:/run/a.sock", false, 0};
+    snapshot.names[0].servers[1] = {"10.0.0.2:9000", true, 3};
+    Page(snapshot, StatusForm::json)
+        .shows(
+            "\"servers\":[{\"address\":\"unix:/run/a.sock\",\"up\":0,\"connections\":0},"
+            "{\"address\":\"10.0.0.2:9000\",\"up\":1,\"connections\":3}]}");
+    Page(snapshot, StatusForm::prometheus)
+        .shows(
+            "# TYPE fcgate_backend_server_up gauge\n"
+            "fcgate_backend_server_up{backend=\"(default)\",server=\"unix:/run/a.sock\"} 0\n"
+            "fcgate_backend_server_up{backend=\"(default)\",server=\"10.0.0.2:9000\"} 1\n");
+    Page(snapshot, StatusForm::html).shows("<tr><th>unix:/run/a.sock<td>down, 0<tr><th>10.0.0.2:9000<td>up, 3");
+}
+
 void what_is_configured_is_escaped(void** /*state*/) {
     static Snapshot snapshot;
     snapshot.backend_count = 1;
-    snapshot.names[0] = {nasty, nasty, "running"};
+    snapshot.names[0] = {nasty, nasty, "running", 0, {}};
     const Page html(snapshot, StatusForm::html);
     assert_false(html.has("<b>\""));
     assert_false(html.has("</script>"));
@@ -282,6 +301,7 @@ int main() {
         cmocka_unit_test(what_has_no_room_is_not_written_at_all),
         cmocka_unit_test(json_is_json),
         cmocka_unit_test(numbers_stand_where_they_belong),
+        cmocka_unit_test(each_of_several_servers_is_shown),
         cmocka_unit_test(what_is_configured_is_escaped),
         cmocka_unit_test(the_page_loads_nothing_and_runs_nothing),
         cmocka_unit_test(the_form_is_that_asked_for),
