@@ -1,8 +1,9 @@
 #include "doctor/findings.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
+
+#include "base/text_table.hpp"
 
 namespace fcgate::doctor {
 
@@ -184,16 +185,22 @@ constexpr Finding all_findings[] = {
 }
 static_assert(is_in_order());
 
-constexpr std::array<Finding, static_cast<size_t>(end_of_findings)> findings = [] {
+constexpr auto findings = [] {
     std::array<Finding, static_cast<size_t>(end_of_findings)> kept{};
-    std::copy_n(all_findings, kept.size(), kept.begin());
+    for (size_t i = 0; i < kept.size(); ++i) {
+        kept[i] = all_findings[i];
+    }
     return kept;
 }();
 
+constexpr auto levels = pack_column<findings, &Finding::level>();
+constexpr auto texts = pack_texts<findings, &Finding::id, &Finding::text, &Finding::remedy>();
+
 }  // namespace
 
-const Finding& describe(Found found) {
-    return findings[static_cast<size_t>(found)];
+Finding describe(Found found) {
+    const auto number = static_cast<size_t>(found);
+    return {found, levels[number], texts[3 * number], texts[3 * number + 1], texts[3 * number + 2]};
 }
 
 }  // namespace fcgate::doctor

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "base/features.hpp"
 
@@ -109,13 +110,13 @@ enum class Found : uint8_t {
 struct Finding {
     Found found;
     Level level;
-    const char* id;
-    const char* text;
-    const char* remedy;
+    std::string_view id;
+    std::string_view text;
+    std::string_view remedy;
 };
 
 constexpr Found end_of_findings = features::tls ? Found::count : Found::certificate_good;
 
-[[nodiscard]] const Finding& describe(Found found);
+[[nodiscard]] Finding describe(Found found);
 
 }  // namespace fcgate::doctor

@@ -45,8 +45,8 @@ void Report::print(std::string_view text) {
     }
 }
 
-void Report::print_filled(const char* text, Words words) {
-    for (std::string_view rest(text); !rest.empty();) {
+void Report::print_filled(std::string_view text, Words words) {
+    for (std::string_view rest = text; !rest.empty();) {
         const size_t at = rest.find('%');
         print(slice(rest, 0, at));
         rest = slice(rest, at == std::string_view::npos ? rest.size() : at + 1);
@@ -57,19 +57,18 @@ void Report::print_filled(const char* text, Words words) {
     }
 }
 
-void Report::print_member(std::string_view name, const char* text, Words words) {
+void Report::print_member(std::string_view name, std::string_view text, Words words) {
     out_.append("\",\"").append(name).append("\":\"");
     print_filled(text, words);
 }
 
 void Report::add(Found found, std::string_view about, Words words) {
-    const Finding& finding = describe(found);
+    const Finding finding = describe(found);
     const LevelName& level = names[static_cast<size_t>(finding.level)];
-    const std::string_view id(finding.id);
     ++counts_[static_cast<size_t>(finding.level)];
     if (is_json_) {
         // The configuration comes first, and is told once.
-        out_.append(id == "configuration" ? "\n" : ",\n").append("{\"id\":\"").append(id);
+        out_.append(finding.id == "configuration" ? "\n" : ",\n").append("{\"id\":\"").append(finding.id);
         out_.append("\",\"level\":\"").append(level.json);
         print_member("about", "%0", {about});
         print_member("text", finding.text, words);
@@ -77,13 +76,13 @@ void Report::add(Found found, std::string_view about, Words words) {
         out_.append("\"}");
         return;
     }
-    out_.append(level.shown).append(id).append(slice(id_column, id.size()));
+    out_.append(level.shown).append(finding.id).append(slice(id_column, finding.id.size()));
     if (!about.empty()) {
         print(about);
         out_.append(": ");
     }
     print_filled(finding.text, words);
-    if (*finding.remedy != '\0') {
+    if (!finding.remedy.empty()) {
         out_.append('\n').append(below);
         print_filled(finding.remedy, words);
     }

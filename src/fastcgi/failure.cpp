@@ -58,7 +58,7 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
 // One line that says which request, which backend, what happened and what to do, and names the fault.
 void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number) const {
     counts_of(exchange).faults[static_cast<size_t>(fault)].add();
-    const FaultText& text = text_of(fault);
+    const FaultText text = text_of(fault);
     if (exchange.start.trace != nullptr) {
         exchange.start.trace->code = text.code;
     }

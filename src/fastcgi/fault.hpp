@@ -63,6 +63,6 @@ struct FaultText {
     std::string_view words;
 };
 
-[[nodiscard]] const FaultText& text_of(Fault fault);
+[[nodiscard]] FaultText text_of(Fault fault);
 
 }  // namespace fcgate::fastcgi

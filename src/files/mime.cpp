@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 
 namespace fcgate::files {
 
@@ -103,9 +103,30 @@ constexpr bool is_sorted_by_extension() {
 }
 static_assert(is_sorted_by_extension());
 
-constexpr size_t longest_extension = 16;
-
 constexpr std::string_view unknown = "application/octet-stream";
+
+constexpr auto texts = pack_texts<built_in, &Entry::extension, &Entry::type>();
+
+// The type of an extension in lower case.
+[[nodiscard]] std::string_view built_in_type(std::string_view extension) {
+    size_t first = 0;
+    size_t end = std::size(built_in);
+    while (first < end) {
+        const size_t middle = first + (end - first) / 2;
+        const int order = extension.compare(texts[2 * middle]);
+        if (order == 0) {
+            return texts[2 * middle + 1];
+        }
+        if (order > 0) {
+            first = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return unknown;
+}
+
+constexpr size_t longest_extension = 16;
 
 }  // namespace
 
@@ -125,9 +146,7 @@ std::string_view MimeTable::lookup(std::string_view path) const {
     if (place < count_ && text_at(row(place).extension) == extension) {
         return text_at(row(place).type);
     }
-    const Entry* const entry = std::lower_bound(std::begin(built_in), std::end(built_in), extension,
-                                                [](const Entry& a, std::string_view b) { return a.extension < b; });
-    return entry != std::end(built_in) && entry->extension == extension ? entry->type : unknown;
+    return built_in_type(extension);
 }
 
 // ---- of a file ------------------------------------------------------------------------------------------------------

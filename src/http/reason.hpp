@@ -47,14 +47,7 @@ inline constexpr Reason reasons[] = {
     {"stopping", 0},
 };
 
-[[nodiscard]] constexpr std::string_view code_of(uint16_t status) {
-    for (const Reason& reason : reasons) {
-        if (reason.status == status) {
-            return reason.code;
-        }
-    }
-    return "refused";
-}
+[[nodiscard]] std::string_view code_of(uint16_t status);
 
 std::string_view no_such_code();  // is not there: to call it is an error
 

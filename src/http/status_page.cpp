@@ -1,5 +1,7 @@
 #include "http/status_page.hpp"
 
+#include "base/text_table.hpp"
+
 namespace fcgate::http {
 
 namespace {
@@ -50,22 +52,25 @@ constexpr Page pages[] = {
 
 static_assert(sizeof pages == page_count * sizeof(Page));
 
+constexpr auto texts = pack_texts<pages, &Page::words, &Page::advice, &Page::end>();
+constexpr auto statuses = pack_column<pages, &Page::status>();
+
 }  // namespace
 
 size_t page_number(uint16_t status) {
     size_t number = 0;
-    while (number < page_count && pages[number].status != status) {
+    while (number < page_count && statuses[number] != status) {
         ++number;
     }
     return number;
 }
 
 uint16_t page_status(size_t number) {
-    return pages[number].status;
+    return statuses[number];
 }
 
 std::string_view page_words(size_t number) {
-    return pages[number].words;
+    return texts[3 * number];
 }
 
 PagePieces status_page(uint16_t status) {
@@ -73,8 +78,8 @@ PagePieces status_page(uint16_t status) {
     if (number == page_count) {
         return {};
     }
-    const Page& page = pages[number];
-    return {page_start, page.words, before_advice, page.advice, after_advice, page.words, page.end};
+    const std::string_view words = texts[3 * number];
+    return {page_start, words, before_advice, texts[3 * number + 1], after_advice, words, texts[3 * number + 2]};
 }
 
 void reply_with_status(Reply& reply, uint16_t status) {

@@ -91,7 +91,7 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
     start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
     fastcgi::Exchange* const exchange = setup_.upstream->open(start);
     if (exchange == nullptr) {
-        const fastcgi::FaultText& fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);
+        const fastcgi::FaultText fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);
         setup_.upstream->count(start.backend, fastcgi::Fault::exchanges_full);
         refuse(connection, reply, fault.status, fault.words, fault.code);
         return http::Outcome::reply;

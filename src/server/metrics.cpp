@@ -1,5 +1,7 @@
 #include "server/metrics.hpp"
 
+#include "base/text_table.hpp"
+
 namespace fcgate::server {
 
 namespace {
@@ -8,17 +10,18 @@ using Scope = Metric::Scope;
 using Type = Metric::Type;
 using Labels = Metric::Labels;
 
-constexpr Metric of_server(const char* name, Type type, size_t offset, const char* help, Labels labels = Labels::none) {
-    return {name, help, static_cast<uint16_t>(offset), Scope::server, type, labels};
+constexpr Metric of_server(std::string_view name, Type type, size_t offset, std::string_view help,
+                           Labels labels = Labels::none) {
+    return {name, help, {static_cast<uint16_t>(offset), Scope::server, type, labels}};
 }
 
-constexpr Metric of_backend(const char* name, Type type, size_t offset, const char* help,
+constexpr Metric of_backend(std::string_view name, Type type, size_t offset, std::string_view help,
                             Labels labels = Labels::none) {
-    return {name, help, static_cast<uint16_t>(offset), Scope::backend, type, labels};
+    return {name, help, {static_cast<uint16_t>(offset), Scope::backend, type, labels}};
 }
 
-constexpr Metric of_pool(const char* name, size_t offset, const char* help) {
-    return {name, help, static_cast<uint16_t>(offset), Scope::pool, Type::gauge, Labels::none};
+constexpr Metric of_pool(std::string_view name, size_t offset, std::string_view help) {
+    return {name, help, {static_cast<uint16_t>(offset), Scope::pool, Type::gauge, Labels::none}};
 }
 
 using Totals = Snapshot::Totals;
@@ -66,6 +69,9 @@ constexpr Metric table[] = {
     of_backend("php_deaths", Type::counter, offsetof(Backend, php_deaths), "ends that fcgate did not ask for"),
 };
 
+constexpr auto texts = pack_texts<table, &Metric::name, &Metric::help>();
+constexpr auto places = pack_column<table, &Metric::place>();
+
 constexpr std::string_view states[] = {"idle", "head", "body", "waiting", "replying"};
 constexpr std::string_view classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr std::string_view openings[] = {"kept", "fresh"};
@@ -92,8 +98,12 @@ constexpr LabelKind kinds[] = {
 
 }  // namespace
 
-std::span<const Metric> metrics() {
-    return table;
+size_t metric_count() {
+    return std::size(table);
+}
+
+Metric metric_at(size_t number) {
+    return {texts[2 * number], texts[2 * number + 1], places[number]};
 }
 
 size_t label_count(Labels labels) {
@@ -140,12 +150,12 @@ bool leaves_out_zero(Labels labels) {
 
 const uint64_t* numbers_of(const Snapshot& snapshot, const Metric& metric, size_t item) {
     const void* base = &snapshot.totals;
-    if (metric.scope == Scope::backend) {
+    if (metric.place.scope == Scope::backend) {
         base = &snapshot.backends[item];
-    } else if (metric.scope == Scope::pool) {
+    } else if (metric.place.scope == Scope::pool) {
         base = &snapshot.pools[item];
     }
-    return static_cast<const uint64_t*>(base) + metric.offset / sizeof(uint64_t);
+    return static_cast<const uint64_t*>(base) + metric.place.offset / sizeof(uint64_t);
 }
 
 std::string_view pool_name(size_t number) {

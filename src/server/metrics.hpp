@@ -3,7 +3,8 @@
 // Must not touch: the server.
 #pragma once
 
-#include <span>
+#include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include "server/status.hpp"
@@ -15,15 +16,20 @@ struct Metric {
     enum class Type : uint8_t { gauge, counter, milliseconds, histogram };
     enum class Labels : uint8_t { none, state, status_class, status, opened, reason, wait };
 
-    const char* name;
-    const char* help;
-    uint16_t offset;  // in Totals, Backend or Pool
-    Scope scope;
-    Type type;
-    Labels labels;
+    struct Place {
+        uint16_t offset;  // in Totals, Backend or Pool
+        Scope scope;
+        Type type;
+        Labels labels;
+    };
+
+    std::string_view name;
+    std::string_view help;
+    Place place;
 };
 
-[[nodiscard]] std::span<const Metric> metrics();
+[[nodiscard]] size_t metric_count();
+[[nodiscard]] Metric metric_at(size_t number);
 
 // How many numbers a metric has, and what each is called.
 [[nodiscard]] size_t label_count(Metric::Labels labels);

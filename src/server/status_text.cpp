@@ -29,16 +29,16 @@ void append_key(TextBuffer& out, bool& is_first, std::string_view name) {
 }
 
 void append_json(TextBuffer& out, const Metric& metric, const uint64_t* numbers) {
-    if (metric.labels == Labels::none) {
-        append_value(out, metric.type, *numbers);
+    if (metric.place.labels == Labels::none) {
+        append_value(out, metric.place.type, *numbers);
         return;
     }
     bool is_first = true;
     out.append('{');
-    for (size_t i = 0; i < label_count(metric.labels); ++i) {
-        if (numbers[i] != 0 || !leaves_out_zero(metric.labels)) {
+    for (size_t i = 0; i < label_count(metric.place.labels); ++i) {
+        if (numbers[i] != 0 || !leaves_out_zero(metric.place.labels)) {
             Text<32> label;
-            append_label(label, metric.labels, i);
+            append_label(label, metric.place.labels, i);
             append_key(out, is_first, label.view());
             out.append_number(numbers[i]);
         }
@@ -47,8 +47,9 @@ void append_json(TextBuffer& out, const Metric& metric, const uint64_t* numbers)
 }
 
 void append_json(TextBuffer& out, bool& is_first, const Snapshot& snapshot, Scope scope, size_t item) {
-    for (const Metric& metric : metrics()) {
-        if (metric.scope == scope) {
+    for (size_t i = 0; i < metric_count(); ++i) {
+        const Metric metric = metric_at(i);
+        if (metric.place.scope == scope) {
             append_key(out, is_first, metric.name);
             append_json(out, metric, numbers_of(snapshot, metric, item));
         }
@@ -97,17 +98,17 @@ struct Labeller {
 
 void append_sample(TextBuffer& out, const Snapshot& snapshot, const Metric& metric, size_t item, size_t number,
                    std::string_view suffix) {
-    out.append(prefix[static_cast<size_t>(metric.scope)]).append(metric.name).append(suffix);
+    out.append(prefix[static_cast<size_t>(metric.place.scope)]).append(metric.name).append(suffix);
     Labeller labels{out};
-    if (metric.scope == Scope::backend) {
+    if (metric.place.scope == Scope::backend) {
         labels.add("backend", name_of(snapshot, item));
-    } else if (metric.scope == Scope::pool) {
+    } else if (metric.place.scope == Scope::pool) {
         labels.add("pool", pool_name(item));
     }
-    if (metric.labels != Labels::none && number < label_count(metric.labels)) {
+    if (metric.place.labels != Labels::none && number < label_count(metric.place.labels)) {
         Text<32> label;
-        append_label(label, metric.labels, number);
-        labels.add(label_name(metric.labels), label.view());
+        append_label(label, metric.place.labels, number);
+        labels.add(label_name(metric.place.labels), label.view());
     }
     labels.end();
 }
@@ -115,7 +116,7 @@ void append_sample(TextBuffer& out, const Snapshot& snapshot, const Metric& metr
 // Its buckets hold what those before them hold as well.
 void append_histogram(TextBuffer& out, const Snapshot& snapshot, const Metric& metric, size_t item) {
     const uint64_t* const numbers = numbers_of(snapshot, metric, item);
-    const size_t count = label_count(metric.labels);
+    const size_t count = label_count(metric.place.labels);
     uint64_t sum = 0;
     for (size_t i = 0; i < count; ++i) {
         sum += numbers[i];
@@ -130,24 +131,24 @@ void append_histogram(TextBuffer& out, const Snapshot& snapshot, const Metric& m
 }
 
 void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metric) {
-    const std::string_view suffix = metric.type == Type::counter ? "_total" : "";
-    const std::string_view name = prefix[static_cast<size_t>(metric.scope)];
-    const std::string_view type = metric.type == Type::counter     ? "counter"
-                                  : metric.type == Type::histogram ? "histogram"
-                                                                   : "gauge";
+    const std::string_view suffix = metric.place.type == Type::counter ? "_total" : "";
+    const std::string_view name = prefix[static_cast<size_t>(metric.place.scope)];
+    const std::string_view type = metric.place.type == Type::counter     ? "counter"
+                                  : metric.place.type == Type::histogram ? "histogram"
+                                                                         : "gauge";
     out.append("# HELP ").append(name).append(metric.name).append(suffix).append(' ').append(metric.help);
     out.append("\n# TYPE ").append(name).append(metric.name).append(suffix).append(' ').append(type).append('\n');
     const size_t counts[] = {1, snapshot.backend_count, Snapshot::pool_count};
-    for (size_t item = 0; item < counts[static_cast<size_t>(metric.scope)]; ++item) {
-        if (metric.type == Type::histogram) {
+    for (size_t item = 0; item < counts[static_cast<size_t>(metric.place.scope)]; ++item) {
+        if (metric.place.type == Type::histogram) {
             append_histogram(out, snapshot, metric, item);
             continue;
         }
         const uint64_t* const numbers = numbers_of(snapshot, metric, item);
-        for (size_t i = 0; i < label_count(metric.labels); ++i) {
-            if (numbers[i] != 0 || !leaves_out_zero(metric.labels)) {
+        for (size_t i = 0; i < label_count(metric.place.labels); ++i) {
+            if (numbers[i] != 0 || !leaves_out_zero(metric.place.labels)) {
                 append_sample(out, snapshot, metric, item, i, suffix);
-                append_value(out, metric.type, numbers[i]);
+                append_value(out, metric.place.type, numbers[i]);
                 out.append('\n');
             }
         }
@@ -219,8 +220,8 @@ void write_prometheus(const Snapshot& snapshot, TextBuffer& out) {
     labels.add("libmicrohttpd", http::libmicrohttpd_version());
     labels.end();
     out.append("1\n");
-    for (const Metric& metric : metrics()) {
-        append_metric(out, snapshot, metric);
+    for (size_t i = 0; i < metric_count(); ++i) {
+        append_metric(out, snapshot, metric_at(i));
     }
     append_servers(out, snapshot);
 }

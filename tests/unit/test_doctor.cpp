@@ -62,13 +62,12 @@ void sizes_are_written_as_in_the_configuration(void** /*state*/) {
 // Every finding that is no good news says what to do, unless its text is another's.
 void what_is_wrong_has_a_remedy(void** /*state*/) {
     for (unsigned number = 0; number < static_cast<unsigned>(fcgate::doctor::end_of_findings); ++number) {
-        const fcgate::doctor::Finding& finding = fcgate::doctor::describe(static_cast<Found>(number));
+        const fcgate::doctor::Finding finding = fcgate::doctor::describe(static_cast<Found>(number));
         const bool is_good = finding.level == fcgate::doctor::Level::good;
-        const std::string_view text(finding.text);
-        assert_true(!is_good || *finding.remedy == '\0');
-        assert_true(is_good || *finding.remedy != '\0' || text == "%0");
-        assert_true(std::string_view(finding.id).size() < 15);
-        for (const std::string_view part : {text, std::string_view(finding.remedy)}) {
+        assert_true(!is_good || finding.remedy.empty());
+        assert_true(is_good || !finding.remedy.empty() || finding.text == "%0");
+        assert_true(finding.id.size() < 15);
+        for (const std::string_view part : {finding.text, finding.remedy}) {
             for (size_t at = part.find('%'); at < part.size(); at = part.find('%', at + 1)) {
                 assert_true(at + 1 < part.size() && part[at + 1] >= '0' && part[at + 1] <= '3');
             }

@@ -14,7 +14,7 @@ using fcgate::fastcgi::text_of;
 
 namespace {
 
-const FaultText& text_at(size_t number) {
+FaultText text_at(size_t number) {
     return text_of(static_cast<Fault>(number));
 }
 

@@ -109,14 +109,15 @@ void fill(Snapshot& snapshot) {
     constexpr std::string_view address =
         "unix:/run/"
         "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
-    for (const fcgate::server::Metric& metric : fcgate::server::metrics()) {
+    for (size_t metric_number = 0; metric_number < fcgate::server::metric_count(); ++metric_number) {
+        const fcgate::server::Metric metric = fcgate::server::metric_at(metric_number);
         for (size_t item = 0; item < snapshot.backends.size(); ++item) {
-            const bool is_pool = metric.scope == fcgate::server::Metric::Scope::pool;
-            for (size_t i = 0; i < label_count(metric.labels); ++i) {
+            const bool is_pool = metric.place.scope == fcgate::server::Metric::Scope::pool;
+            for (size_t i = 0; i < label_count(metric.place.labels); ++i) {
                 const uint64_t* const number =
                     numbers_of(snapshot, metric, is_pool ? item % snapshot.pools.size() : item);
                 const_cast<uint64_t*>(number)[i] =
-                    metric.type == fcgate::server::Metric::Type::histogram ? most / 10 : most;
+                    metric.place.type == fcgate::server::Metric::Type::histogram ? most / 10 : most;
             }
         }
     }
