@@ -19,13 +19,12 @@ constexpr size_t shown = 40;  // bytes of a wrong value in a message
 
 template <typename Value>
 Value& value_of(const Key& key, void* section) {
-    return *static_cast<Value*>(key.at(section));
+    return *static_cast<Value*>(static_cast<void*>(static_cast<char*>(section) + key.place));
 }
 
 template <typename Value>
 const Value& value_of(const Key& key, const void* section) {
-    // One accessor a key serves both; it only computes an address.
-    return *static_cast<const Value*>(key.at(const_cast<void*>(section)));
+    return *static_cast<const Value*>(static_cast<const void*>(static_cast<const char*>(section) + key.place));
 }
 
 Status wrong(const Key& key, std::string_view value, std::string_view what, TextBuffer& message) {
@@ -71,7 +70,7 @@ Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuff
         what = "whole number";
         how = "one";
     }
-    if (parsed.ok() && parsed.value() >= key.least && parsed.value() <= key.most) {
+    if (parsed.ok() && parsed.value() >= key.range.least && parsed.value() <= key.range.most) {
         return parsed;
     }
     const bool is_quantity = parsed.ok() || parsed.status() == Status::too_large;
@@ -83,9 +82,9 @@ Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuff
         message.append("\" is not a ").append(what).append("; write ").append(how);
     }
     message.append(" from ");
-    print_quantity(key.type, key.least, message);
+    print_quantity(key.type, key.range.least, message);
     message.append(" to ");
-    print_quantity(key.type, key.most, message);
+    print_quantity(key.type, key.range.most, message);
     return Status::malformed;
 }
 
@@ -105,7 +104,7 @@ Status set_quantity(const Key& key, void* section, std::string_view value, TextB
 }
 
 // Says why an address is not taken: for some reasons the example alone would not help.
-void add_missing(const char* option, TextBuffer& message) {
+void add_missing(std::string_view option, TextBuffer& message) {
     message.append("this fcgate was built without it (-D").append(option).append("=disabled)");
 }
 
@@ -257,42 +256,38 @@ void clear_rules(const Key& key, Access& rules) {
 }
 
 Status check_support(const Key& key, std::string_view value, TextBuffer& message) {
-    if (key.option != nullptr && key.not_yet == nullptr) {
+    if (key.option.empty()) {
+        return Status::ok;
+    }
+    if (key.type == Type::unbuilt) {
         add_missing(key.option, message);
         return Status::refused;
     }
-    if (key.only != nullptr && value != key.only) {
-        message.append("not supported yet; leave it ").append(*key.only == '\0' ? "out" : key.only);
-        return Status::refused;
-    }
-    if (key.not_yet != nullptr) {
-        for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-            if (word == key.not_yet) {
-                if (key.option != nullptr) {
-                    message.append('"').append(word).append("\": ");
-                    add_missing(key.option, message);
-                } else {
-                    message.append('"').append(word).append("\" is not supported yet");
-                }
-                return Status::refused;
-            }
+    for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
+        if (word == key.option) {
+            message.append('"').append(word).append("\": ");
+            add_missing(key.option, message);
+            return Status::refused;
         }
     }
     return Status::ok;
 }
 
-constexpr Choice no_or_yes;
-
-const Choice& choice_of(const Key& key) {
-    return key.choice != nullptr ? *key.choice : no_or_yes;
+// The hint names both: "yes or no".
+std::string_view choice_of(const Key& key, bool value) {
+    std::string_view no = key.hint;
+    const std::string_view yes = next_word(no);
+    (void)next_word(no);
+    return value ? yes : trim(no);
 }
 
 Result<bool> parse_choice(const Key& key, std::string_view value) {
-    const Choice& choice = choice_of(key);
-    if (value != choice.on && value != choice.off) {
-        return Status::malformed;
+    for (const bool choice : {false, true}) {
+        if (value == choice_of(key, choice)) {
+            return choice;
+        }
     }
-    return value == choice.on;
+    return Status::malformed;
 }
 
 template <typename Parsed, typename Value>
@@ -364,7 +359,7 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
                                     return list.push_back({network, key.allows});
                                 });
         case Type::unbuilt:
-            return Status::ok;  // the one value that says it is off
+            break;  // check_support() has refused it
     }
     return Status::refused;
 }
@@ -429,7 +424,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             print_time(static_cast<uint64_t>(value_of<int64_t>(key, section)), out);
             return;
         case Type::flag:
-            out.append(value_of<bool>(key, section) ? choice_of(key).on : choice_of(key).off);
+            out.append(choice_of(key, value_of<bool>(key, section)));
             return;
         case Type::log_level:
             out.append(log_level_name(value_of<LogLevel>(key, section)));
@@ -463,7 +458,6 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             return;
         }
         case Type::unbuilt:
-            out.append(key.only != nullptr ? key.only : "");
             return;
     }
 }

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include "base/features.hpp"
+#include "base/text_table.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -21,100 +24,71 @@ constexpr uint64_t mib = 1024 * kib;
 constexpr uint64_t hour_ms = uint64_t{60} * 60 * 1000;
 constexpr uint64_t day_ms = 24 * hour_ms;
 
-template <auto Member>
-struct MemberOf;
+constexpr std::string_view network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
 
-template <typename Section, typename Value, Value Section::*Member>
-struct MemberOf<Member> {
-    using Type = Value;
-    static void* at(void* section) { return &(static_cast<Section*>(section)->*Member); }
+// Where a value stands, and what it is: a row of another type does not compile.
+template <typename Value>
+struct Place {
+    size_t offset;
 };
+#define FCGATE_AT(Section, member) (Place<decltype(Section::member)>{offsetof(Section, member)})
+static_assert(std::max({sizeof(ServerSettings), sizeof(BackendSettings), sizeof(SiteSettings)}) <= UINT16_MAX);
+// BackendSettings has a base class, which both compilers place in front; their offsetof() works without a virtual one.
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
 
-template <auto Member, typename Value>
-constexpr void expect() {
-    static_assert(std::is_same_v<typename MemberOf<Member>::Type, Value>,
-                  "the member does not hold this type of value");
+template <typename Value>
+constexpr Key row(Type type, Place<Value> place, std::string_view name, std::string_view hint = {},
+                  Key::Check accepts = nullptr) {
+    return {.name = name, .hint = hint, .type = type, .place = static_cast<uint16_t>(place.offset), .accepts = accepts};
 }
 
-template <auto Member>
-constexpr Key number(std::string_view name, uint64_t least, uint64_t most) {
-    expect<Member, uint32_t>();
-    return {.name = name, .type = Type::number, .at = MemberOf<Member>::at, .least = least, .most = most};
+constexpr Key within(Key key, uint64_t least, uint64_t most) {
+    key.range = {least, most};
+    return key;
 }
 
-template <auto Member>
-constexpr Key size(std::string_view name, uint64_t least, uint64_t most) {
-    expect<Member, uint64_t>();
-    return {.name = name, .type = Type::size, .at = MemberOf<Member>::at, .least = least, .most = most};
+constexpr Key number(Place<uint32_t> place, std::string_view name, uint64_t least, uint64_t most) {
+    return within(row(Type::number, place, name), least, most);
 }
 
-template <auto Member>
-constexpr Key time(std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
-    expect<Member, int64_t>();
-    return {.name = name, .type = Type::time, .at = MemberOf<Member>::at, .least = least, .most = most};
+constexpr Key size(Place<uint64_t> place, std::string_view name, uint64_t least, uint64_t most) {
+    return within(row(Type::size, place, name), least, most);
 }
 
-template <auto Member>
-constexpr Key flag(std::string_view name) {
-    expect<Member, bool>();
-    return {.name = name, .type = Type::flag, .at = MemberOf<Member>::at, .hint = "yes or no"};
+constexpr Key time(Place<int64_t> place, std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
+    return within(row(Type::time, place, name), least, most);
 }
 
-template <auto Member>
-constexpr Key text(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
-    expect<Member, std::string_view>();
-    return {.name = name, .type = Type::text, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+constexpr Key flag(Place<bool> place, std::string_view name, std::string_view hint = "yes or no") {
+    return row(Type::flag, place, name, hint);
 }
 
-template <auto Member>
-constexpr Key pairs(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
-    expect<Member, Pairs>();
-    return {.name = name, .type = Type::pairs, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+constexpr Key text(Place<std::string_view> place, std::string_view name, Key::Check accepts, std::string_view hint) {
+    return row(Type::text, place, name, hint, accepts);
 }
 
-constexpr Key with_values(Key key, bool (*accepts_value)(std::string_view)) {
+constexpr Key pairs(Place<Pairs> place, std::string_view name, Key::Check accepts, std::string_view hint) {
+    return row(Type::pairs, place, name, hint, accepts);
+}
+
+constexpr Key with_values(Key key, Key::Check accepts_value) {
     key.accepts_value = accepts_value;
     return key;
 }
 
-template <auto Member>
-constexpr Key words(std::string_view name, bool (*accepts)(std::string_view), const char* hint) {
-    expect<Member, FixedList<std::string_view, limits::words_per_key>>();
-    return {.name = name, .type = Type::words, .at = MemberOf<Member>::at, .accepts = accepts, .hint = hint};
+constexpr Key words(Place<FixedList<std::string_view, limits::words_per_key>> place, std::string_view name,
+                    Key::Check accepts, std::string_view hint) {
+    return row(Type::words, place, name, hint, accepts);
 }
 
-constexpr const char* network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
+constexpr Key networks(Place<FixedList<Network, limits::networks>> place, std::string_view name) {
+    return row(Type::networks, place, name, network_hint);
+}
 
 constexpr Key access(std::string_view name, bool allows) {
-    expect<&SiteSettings::access, FixedList<AccessRule, limits::networks>>();
-    return {.name = name,
-            .type = Type::access,
-            .allows = allows,
-            .at = MemberOf<&SiteSettings::access>::at,
-            .hint = network_hint};
-}
-
-constexpr Choice close_or_finish{.off = "close", .on = "finish"};
-
-// A flag whose two values have names of their own.
-template <auto Member>
-constexpr Key choice(std::string_view name, const Choice& values, const char* hint) {
-    Key key = flag<Member>(name);
-    key.choice = &values;
-    key.hint = hint;
-    return key;
-}
-
-constexpr Key log_level_key() {
-    expect<&ServerSettings::log_level, LogLevel>();
-    return {.name = "log_level",
-            .type = Type::log_level,
-            .at = MemberOf<&ServerSettings::log_level>::at,
-            .hint = "error, warning, info or debug"};
-}
-
-constexpr Key without(Key key, const char* not_yet) {
-    key.not_yet = not_yet;
+    constexpr Place<FixedList<AccessRule, limits::networks>> place = FCGATE_AT(SiteSettings, access);
+    Key key = row(Type::access, place, name, network_hint);
+    key.allows = allows;
     return key;
 }
 
@@ -124,9 +98,9 @@ constexpr Key at_start(Key key) {
 }
 
 // The row of a key that belongs to a feature: a build without it knows the key, and refuses it.
-constexpr Key part_of(bool feature, const char* option, Key key) {
+constexpr Key part_of(bool feature, std::string_view option, Key key) {
     if (!feature) {
-        return {.name = key.name, .type = Type::unbuilt, .option = option};
+        return {.name = key.name, .option = option};
     }
     return key;
 }
@@ -139,141 +113,198 @@ constexpr Key of_tls(Key key) {
     return part_of(features::tls, "tls", key);
 }
 
-constexpr Key listen_key() {
-    Key key{.name = "listen",
-            .type = Type::listen,
-            .at = MemberOf<&ServerSettings::listen>::at,
-            .hint = "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3"};
-    if (!features::tls) {
-        key.not_yet = key.option = "tls";
-    }
+// Without the feature its word among the values is refused.
+constexpr Key with_word_of(bool feature, std::string_view option, Key key) {
+    key.option = feature ? std::string_view() : option;
     return key;
 }
 
-constexpr const char* log_hint = "stderr, syslog, or a path such as /var/log/fcgate.log";
+constexpr std::string_view log_hint = "stderr, syslog, or a path such as /var/log/fcgate.log";
 
 constexpr Key of_syslog(Key key) {
-    return features::syslog ? key : without(key, "syslog");
+    return with_word_of(features::syslog, "syslog", key);
+}
+
+bool is_backend_name(std::string_view name) {
+    return name.empty() || is_section_name(name);
 }
 
 constexpr Key server_keys[] = {
-    listen_key(),
-    at_start(text<&ServerSettings::profile>("profile", is_profile_name, "tiny, small or full")),
-    at_start(size<&ServerSettings::memory_ceiling>("memory_ceiling", 0, 4096 * mib)),
-    at_start(number<&ServerSettings::threads>("threads", 1, limits::threads)),
-    at_start(text<&ServerSettings::user>("user", is_user_name, "the name of a user, for example www-data")),
-    at_start(text<&ServerSettings::group>("group", is_user_name, "the name of a group, for example www-data")),
-    at_start(text<&ServerSettings::runtime_dir>("runtime_dir", is_runtime_dir,
-                                                "an absolute path of at most 64 bytes, for example /run/fcgate")),
-    at_start(text<&ServerSettings::pid_file>("pid_file", is_pid_file,
-                                             "an absolute path of at most 255 bytes, for example /run/fcgate.pid")),
-    at_start(number<&ServerSettings::max_connections>("max_connections", 1, 4096)),
-    number<&ServerSettings::max_connections_per_client>("max_connections_per_client", 1, 4096),
-    number<&ServerSettings::reserved_connections>("reserved_connections", 0, 64),
-    {.name = "reserved_for",
-     .type = Type::networks,
-     .at = MemberOf<&ServerSettings::reserved_for>::at,
-     .hint = network_hint},
-    at_start(size<&ServerSettings::connection_memory>("connection_memory", 8 * kib, mib)),
-    at_start(number<&ServerSettings::exchanges>("exchanges", 1, 1024)),
-    at_start(size<&ServerSettings::response_memory>("response_memory", 64 * kib, 256 * mib)),
-    at_start(size<&ServerSettings::response_buffer>("response_buffer", limits::page, 256 * mib)),
-    at_start(size<&ServerSettings::file_cache>("file_cache", 0, 64 * mib)),
-    text<&ServerSettings::unknown_host>("unknown_host", is_unknown_host, "refuse, or redirect http://192.168.1.1/"),
-    text<&ServerSettings::release>("release", is_release, "at most 32 letters, digits, dots, dashes and underscores"),
-    at_start(size<&ServerSettings::spool_total>("spool_total", 0, 4096 * mib)),
-    time<&ServerSettings::header_timeout_ms>("header_timeout"),
-    time<&ServerSettings::body_timeout_ms>("body_timeout"),
-    time<&ServerSettings::send_timeout_ms>("send_timeout"),
-    time<&ServerSettings::keepalive_timeout_ms>("keepalive_timeout"),
-    time<&ServerSettings::stop_timeout_ms>("stop_timeout"),
-    at_start(of_syslog(text<&ServerSettings::error_log>("error_log", is_log_target, log_hint))),
-    log_level_key(),
+    with_word_of(features::tls, "tls",
+                 row(Type::listen, FCGATE_AT(ServerSettings, listen), "listen",
+                     "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3")),
+    at_start(text(FCGATE_AT(ServerSettings, profile), "profile", is_profile_name, "tiny, small or full")),
+    at_start(size(FCGATE_AT(ServerSettings, memory_ceiling), "memory_ceiling", 0, 4096 * mib)),
+    at_start(number(FCGATE_AT(ServerSettings, threads), "threads", 1, limits::threads)),
+    at_start(text(FCGATE_AT(ServerSettings, user), "user", is_user_name, "the name of a user, for example www-data")),
+    at_start(
+        text(FCGATE_AT(ServerSettings, group), "group", is_user_name, "the name of a group, for example www-data")),
+    at_start(text(FCGATE_AT(ServerSettings, runtime_dir), "runtime_dir", is_runtime_dir,
+                  "an absolute path of at most 64 bytes, for example /run/fcgate")),
+    at_start(text(FCGATE_AT(ServerSettings, pid_file), "pid_file", is_pid_file,
+                  "an absolute path of at most 255 bytes, for example /run/fcgate.pid")),
+    at_start(number(FCGATE_AT(ServerSettings, max_connections), "max_connections", 1, 4096)),
+    number(FCGATE_AT(ServerSettings, max_connections_per_client), "max_connections_per_client", 1, 4096),
+    number(FCGATE_AT(ServerSettings, reserved_connections), "reserved_connections", 0, 64),
+    networks(FCGATE_AT(ServerSettings, reserved_for), "reserved_for"),
+    at_start(size(FCGATE_AT(ServerSettings, connection_memory), "connection_memory", 8 * kib, mib)),
+    at_start(number(FCGATE_AT(ServerSettings, exchanges), "exchanges", 1, 1024)),
+    at_start(size(FCGATE_AT(ServerSettings, response_memory), "response_memory", 64 * kib, 256 * mib)),
+    at_start(size(FCGATE_AT(ServerSettings, response_buffer), "response_buffer", limits::page, 256 * mib)),
+    at_start(size(FCGATE_AT(ServerSettings, file_cache), "file_cache", 0, 64 * mib)),
+    text(FCGATE_AT(ServerSettings, unknown_host), "unknown_host", is_unknown_host,
+         "refuse, or redirect http://192.168.1.1/"),
+    text(FCGATE_AT(ServerSettings, release), "release", is_release,
+         "at most 32 letters, digits, dots, dashes and underscores"),
+    at_start(size(FCGATE_AT(ServerSettings, spool_total), "spool_total", 0, 4096 * mib)),
+    time(FCGATE_AT(ServerSettings, header_timeout_ms), "header_timeout"),
+    time(FCGATE_AT(ServerSettings, body_timeout_ms), "body_timeout"),
+    time(FCGATE_AT(ServerSettings, send_timeout_ms), "send_timeout"),
+    time(FCGATE_AT(ServerSettings, keepalive_timeout_ms), "keepalive_timeout"),
+    time(FCGATE_AT(ServerSettings, stop_timeout_ms), "stop_timeout"),
+    at_start(of_syslog(text(FCGATE_AT(ServerSettings, error_log), "error_log", is_log_target, log_hint))),
+    row(Type::log_level, FCGATE_AT(ServerSettings, log_level), "log_level", "error, warning, info or debug"),
     part_of(features::access_log, "access_log",
-            at_start(of_syslog(text<&ServerSettings::access_log>("access_log", is_access_log, log_hint)))),
+            at_start(of_syslog(text(FCGATE_AT(ServerSettings, access_log), "access_log", is_access_log, log_hint)))),
     part_of(features::access_log, "access_log",
-            at_start(text<&ServerSettings::access_log_format>("access_log_format", is_access_format,
-                                                              "common, combined or json"))),
+            at_start(text(FCGATE_AT(ServerSettings, access_log_format), "access_log_format", is_access_format,
+                          "common, combined or json"))),
     part_of(features::syslog, "syslog",
-            at_start(text<&ServerSettings::syslog_format>("syslog_format", is_syslog_format, "rfc5424 or local"))),
+            at_start(
+                text(FCGATE_AT(ServerSettings, syslog_format), "syslog_format", is_syslog_format, "rfc5424 or local"))),
     part_of(features::status, "status",
-            text<&ServerSettings::status_path>("status_path", is_status_path, "off, or a path such as /fcgate-status")),
-    part_of(features::status, "status",
-            {.name = "status_allow",
-             .type = Type::networks,
-             .at = MemberOf<&ServerSettings::status_allow>::at,
-             .hint = network_hint}),
-    at_start(text<&ServerSettings::mime_types>("mime_types", is_spool_folder,
-                                               "an absolute path, for example /etc/mime.types")),
-    of_tls(text<&ServerSettings::tls_certificate>("tls_certificate", is_spool_folder,
-                                                  "an absolute path, for example /etc/fcgate/tls.crt")),
-    of_tls(text<&ServerSettings::tls_key>("tls_key", is_spool_folder,
-                                          "an absolute path, for example /etc/fcgate/tls.key")),
-    of_tls(flag<&ServerSettings::tls_self_signed>("tls_self_signed")),
-    part_of(features::sandbox, "sandbox", at_start(flag<&ServerSettings::sandbox>("sandbox"))),
+            text(FCGATE_AT(ServerSettings, status_path), "status_path", is_status_path,
+                 "off, or a path such as /fcgate-status")),
+    part_of(features::status, "status", networks(FCGATE_AT(ServerSettings, status_allow), "status_allow")),
+    at_start(text(FCGATE_AT(ServerSettings, mime_types), "mime_types", is_spool_folder,
+                  "an absolute path, for example /etc/mime.types")),
+    of_tls(text(FCGATE_AT(ServerSettings, tls_certificate), "tls_certificate", is_spool_folder,
+                "an absolute path, for example /etc/fcgate/tls.crt")),
+    of_tls(text(FCGATE_AT(ServerSettings, tls_key), "tls_key", is_spool_folder,
+                "an absolute path, for example /etc/fcgate/tls.key")),
+    of_tls(flag(FCGATE_AT(ServerSettings, tls_self_signed), "tls_self_signed")),
+    part_of(features::sandbox, "sandbox", at_start(flag(FCGATE_AT(ServerSettings, sandbox), "sandbox"))),
 };
 
 constexpr Key backend_keys[] = {
-    {.name = "address",
-     .type = Type::address,
-     .at = [](void* section) { return section; },
-     .hint = "for example unix:/run/php/php-fpm.sock or 127.0.0.1:9000"},
-    number<&BackendSettings::workers>("workers", 1, 1000),
-    flag<&BackendSettings::keep_alive>("keep_alive"),
-    number<&BackendSettings::queue>("queue", 0, 512),
-    time<&BackendSettings::queue_timeout_ms>("queue_timeout"),
-    time<&BackendSettings::connect_timeout_ms>("connect_timeout"),
-    time<&BackendSettings::park_timeout_ms>("park_timeout", 0),
-    time<&BackendSettings::response_timeout_ms>("response_timeout"),
-    choice<&BackendSettings::finish_on_abort>("on_abort", close_or_finish, "close or finish"),
-    of_spawn(text<&BackendSettings::command>("command", nullptr, "")),
-    of_spawn(time<&BackendSettings::idle_stop_ms>("idle_stop", 0, day_ms)),
-    of_spawn(pairs<&BackendSettings::php>("php", is_php_key, "KEY VALUE, for example memory_limit 32M")),
+    row(Type::address, Place<BackendSettings>{0}, "address",
+        "for example unix:/run/php/php-fpm.sock or 127.0.0.1:9000"),
+    number(FCGATE_AT(BackendSettings, workers), "workers", 1, 1000),
+    flag(FCGATE_AT(BackendSettings, keep_alive), "keep_alive"),
+    number(FCGATE_AT(BackendSettings, queue), "queue", 0, 512),
+    time(FCGATE_AT(BackendSettings, queue_timeout_ms), "queue_timeout"),
+    time(FCGATE_AT(BackendSettings, connect_timeout_ms), "connect_timeout"),
+    time(FCGATE_AT(BackendSettings, park_timeout_ms), "park_timeout", 0),
+    time(FCGATE_AT(BackendSettings, response_timeout_ms), "response_timeout"),
+    flag(FCGATE_AT(BackendSettings, finish_on_abort), "on_abort", "finish or close"),
+    of_spawn(text(FCGATE_AT(BackendSettings, command), "command", nullptr, "")),
+    of_spawn(time(FCGATE_AT(BackendSettings, idle_stop_ms), "idle_stop", 0, day_ms)),
+    of_spawn(pairs(FCGATE_AT(BackendSettings, php), "php", is_php_key, "KEY VALUE, for example memory_limit 32M")),
 };
 
 constexpr Key site_keys[] = {
-    words<&SiteSettings::hosts>("host", is_host_pattern, "names without a port, for example router.lan *.local"),
-    text<&SiteSettings::root>("root", is_file_path, "the folder that is served, for example /www"),
-    {.name = "index",
-     .type = Type::index,
-     .at = [](void* section) { return section; },
-     .accepts = is_index_name,
-     .hint = "names of files, for example index.php index.html"},
-    text<&SiteSettings::front_controller>("front_controller", is_front_controller,
-                                          "a path below root, for example /index.php"),
-    text<&SiteSettings::script_suffix>("script_suffix", is_script_suffix,
-                                       "the end of PHP's file names, for example .php"),
-    words<&SiteSettings::links_to>("links_to", is_absolute_path,
-                                   "absolute paths of folders, for example /var/lib/wiki"),
-    words<&SiteSettings::no_scripts>("no_scripts", is_url_path, "paths of folders, for example /uploads"),
-    part_of(features::listing, "listing", flag<&SiteSettings::listing>("listing")),
-    text<&SiteSettings::backend>(
-        "backend", [](std::string_view name) { return name.empty() || is_section_name(name); },
-        "the NAME of a [backend NAME]"),
-    size<&SiteSettings::max_body>("max_body", 0, 4096 * mib),
+    words(FCGATE_AT(SiteSettings, hosts), "host", is_host_pattern,
+          "names without a port, for example router.lan *.local"),
+    text(FCGATE_AT(SiteSettings, root), "root", is_file_path, "the folder that is served, for example /www"),
+    row(Type::index, Place<SiteSettings>{0}, "index", "names of files, for example index.php index.html",
+        is_index_name),
+    text(FCGATE_AT(SiteSettings, front_controller), "front_controller", is_front_controller,
+         "a path below root, for example /index.php"),
+    text(FCGATE_AT(SiteSettings, script_suffix), "script_suffix", is_script_suffix,
+         "the end of PHP's file names, for example .php"),
+    words(FCGATE_AT(SiteSettings, links_to), "links_to", is_absolute_path,
+          "absolute paths of folders, for example /var/lib/wiki"),
+    words(FCGATE_AT(SiteSettings, no_scripts), "no_scripts", is_url_path, "paths of folders, for example /uploads"),
+    part_of(features::listing, "listing", flag(FCGATE_AT(SiteSettings, listing), "listing")),
+    text(FCGATE_AT(SiteSettings, backend), "backend", is_backend_name, "the NAME of a [backend NAME]"),
+    size(FCGATE_AT(SiteSettings, max_body), "max_body", 0, 4096 * mib),
     part_of(features::spool, "spool",
-            text<&SiteSettings::spool>("spool", is_spool_folder, "an absolute path, for example /tmp")),
+            text(FCGATE_AT(SiteSettings, spool), "spool", is_spool_folder, "an absolute path, for example /tmp")),
     access("allow", true),
     access("deny", false),
-    {.name = "trusted_proxy",
-     .type = Type::networks,
-     .at = MemberOf<&SiteSettings::trusted_proxies>::at,
-     .hint = network_hint},
-    flag<&SiteSettings::origin_check>("origin_check"),
-    of_tls(flag<&SiteSettings::redirect_https>("redirect_https")),
-    flag<&SiteSettings::precompressed>("precompressed"),
-    with_values(pairs<&SiteSettings::expires>("expires", is_url_path, "PATH TIME, for example /assets/ 30d"),
+    networks(FCGATE_AT(SiteSettings, trusted_proxies), "trusted_proxy"),
+    flag(FCGATE_AT(SiteSettings, origin_check), "origin_check"),
+    of_tls(flag(FCGATE_AT(SiteSettings, redirect_https), "redirect_https")),
+    flag(FCGATE_AT(SiteSettings, precompressed), "precompressed"),
+    with_values(pairs(FCGATE_AT(SiteSettings, expires), "expires", is_url_path, "PATH TIME, for example /assets/ 30d"),
                 is_expiry),
-    pairs<&SiteSettings::params>("param", is_param_name, "NAME VALUE, for example APP_ENV production"),
-    pairs<&SiteSettings::headers>("header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
-    with_values(
-        pairs<&SiteSettings::error_pages>("error_page", is_error_status, "STATUS... PATH, for example 404 /404.html"),
-        is_error_page),
-    flag<&SiteSettings::intercept_errors>("intercept_errors"),
-    text<&SiteSettings::sendfile_root>("sendfile_root", is_spool_folder,
-                                       "an absolute path, for example /srv/downloads"),
-    words<&SiteSettings::internal>("internal", is_url_path, "paths of folders, for example /protected"),
+    pairs(FCGATE_AT(SiteSettings, params), "param", is_param_name, "NAME VALUE, for example APP_ENV production"),
+    pairs(FCGATE_AT(SiteSettings, headers), "header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
+    with_values(pairs(FCGATE_AT(SiteSettings, error_pages), "error_page", is_error_status,
+                      "STATUS... PATH, for example 404 /404.html"),
+                is_error_page),
+    flag(FCGATE_AT(SiteSettings, intercept_errors), "intercept_errors"),
+    text(FCGATE_AT(SiteSettings, sendfile_root), "sendfile_root", is_spool_folder,
+         "an absolute path, for example /srv/downloads"),
+    words(FCGATE_AT(SiteSettings, internal), "internal", is_url_path, "paths of folders, for example /protected"),
 };
+
+constexpr size_t row_count = std::size(server_keys) + std::size(backend_keys) + std::size(site_keys);
+constexpr auto rows = [] {
+    std::array<Key, row_count> all{};
+    auto* next = all.begin();
+    next = std::copy(std::begin(server_keys), std::end(server_keys), next);
+    next = std::copy(std::begin(backend_keys), std::end(backend_keys), next);
+    std::copy(std::begin(site_keys), std::end(site_keys), next);
+    return all;
+}();
+
+// What is left of the rows in the program: their texts, the ranges and checks that there are, and which of these each row has.
+constexpr auto texts = pack_texts<rows, &Key::name, &Key::hint, &Key::option>();
+
+template <auto... Columns>
+struct Distinct {
+    static constexpr size_t most = row_count * sizeof...(Columns);
+    static constexpr auto found = [] {
+        using Value = std::common_type_t<std::remove_cvref_t<decltype(rows[0].*Columns)>...>;
+        std::pair<std::array<Value, most>, size_t> all{};
+        for (const Key& key : rows) {
+            for (const Value& value : {Value(key.*Columns)...}) {
+                const Value* const end = all.first.data() + all.second;
+                if (std::find(all.first.data(), all.first.data() + all.second, value) == end) {
+                    all.first[all.second++] = value;
+                }
+            }
+        }
+        return all;
+    }();
+    static constexpr auto values = [] {
+        auto kept = std::array<std::remove_cvref_t<decltype(found.first[0])>, found.second>{};
+        std::copy_n(found.first.begin(), kept.size(), kept.begin());
+        return kept;
+    }();
+    static constexpr uint8_t number_of(const auto& value) {
+        return static_cast<uint8_t>(std::find(values.begin(), values.end(), value) - values.begin());
+    }
+};
+using Ranges = Distinct<&Key::range>;
+using Checks = Distinct<&Key::accepts, &Key::accepts_value>;
+constexpr auto ranges = Ranges::values;
+constexpr auto checks = Checks::values;
+
+struct Packed {
+    uint16_t place;
+    Type type;
+    bool allows;
+    bool at_start;
+    uint8_t range;
+    uint8_t accepts;
+    uint8_t accepts_value;
+};
+constexpr auto packed_rows = [] {
+    std::array<Packed, row_count> all{};
+    for (size_t i = 0; i < row_count; ++i) {
+        const Key& key = rows[i];
+        all[i] = {.place = key.place,
+                  .type = key.type,
+                  .allows = key.allows,
+                  .at_start = key.at_start,
+                  .range = Ranges::number_of(key.range),
+                  .accepts = Checks::number_of(key.accepts),
+                  .accepts_value = Checks::number_of(key.accepts_value)};
+    }
+    return all;
+}();
 
 constexpr SectionKind all_kinds[] = {SectionKind::server, SectionKind::backend, SectionKind::site};
 
@@ -318,45 +349,56 @@ std::string_view kind_name(SectionKind kind) {
     return {};
 }
 
-std::span<const Key> keys_of(SectionKind kind) {
-    switch (kind) {
-        case SectionKind::server:
-            return server_keys;
-        case SectionKind::backend:
-            return backend_keys;
-        case SectionKind::site:
-            return site_keys;
-    }
-    return {};
+KeyNumbers keys_of(SectionKind kind) {
+    constexpr uint8_t ends[] = {0, std::size(server_keys), std::size(server_keys) + std::size(backend_keys), row_count};
+    const auto number = static_cast<size_t>(kind);
+    return {ends[number], ends[number + 1]};
 }
 
-const Key* find_key(SectionKind kind, std::string_view name) {
-    for (const Key& key : keys_of(kind)) {
-        if (key.name == name) {
-            return &key;
+Key key_at(size_t number) {
+    const Packed& row = packed_rows[number];
+    return {.name = texts[3 * number],
+            .hint = texts[3 * number + 1],
+            .option = texts[3 * number + 2],
+            .type = row.type,
+            .allows = row.allows,
+            .at_start = row.at_start,
+            .place = row.place,
+            .range = ranges[row.range],
+            .accepts = checks[row.accepts],
+            .accepts_value = checks[row.accepts_value]};
+}
+
+bool find_key(SectionKind kind, std::string_view name, Key& key) {
+    const KeyNumbers numbers = keys_of(kind);
+    for (size_t i = numbers.first; i < numbers.end; ++i) {
+        if (texts[3 * i] == name) {
+            key = key_at(i);
+            return true;
         }
     }
-    return nullptr;
+    return false;
 }
 
 void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
     for (const SectionKind other : all_kinds) {
-        if (find_key(other, name) != nullptr) {
+        if (Key key; find_key(other, name, key)) {
             message.append("; it belongs to [").append(kind_name(other)).append(']');
             return;
         }
     }
     size_t nearest = too_far(name);
-    const Key* best = nullptr;
-    for (const Key& key : keys_of(kind)) {
-        const size_t apart = distance(name, key.name, nearest);
+    std::string_view best;
+    const KeyNumbers numbers = keys_of(kind);
+    for (size_t i = numbers.first; i < numbers.end; ++i) {
+        const size_t apart = distance(name, texts[3 * i], nearest);
         if (apart < nearest) {
             nearest = apart;
-            best = &key;
+            best = texts[3 * i];
         }
     }
-    if (best != nullptr) {
-        message.append("; did you mean \"").append(best->name).append("\"?");
+    if (!best.empty()) {
+        message.append("; did you mean \"").append(best).append("\"?");
     }
 }
 

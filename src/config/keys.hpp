@@ -5,7 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string_view>
 
 #include "base/status.hpp"
@@ -17,14 +16,8 @@ enum class SectionKind : uint8_t { server, backend, site };
 
 [[nodiscard]] std::string_view kind_name(SectionKind kind);
 
-// The two values of a flag.
-struct Choice {
-    std::string_view off = "no";
-    std::string_view on = "yes";
-};
-
 struct Key {
-    // How a value is written, and with that the C++ type behind `at`.
+    // How a value is written, and with that the C++ type of the member.
     enum class Type : uint8_t {
         number,
         size,
@@ -42,27 +35,35 @@ struct Key {
         unbuilt
     };
 
+    using Check = bool (*)(std::string_view text);
+    struct Range {
+        uint64_t least = 0;
+        uint64_t most = 0;
+        bool operator==(const Range&) const = default;
+    };
+
     std::string_view name;
+    std::string_view hint;  // completes "..., write "; of a flag its two values: "yes or no"
+    // Of Meson, by which this build is without the key, or, when it has a type, without this word among its values.
+    std::string_view option;
     Type type = Type::unbuilt;
-    bool allows = false;    // access
-    bool at_start = false;  // a reload does not change it: memory is carved by it, or privileges are needed
-    // Where the value stands in ServerSettings, BackendSettings or SiteSettings.
-    void* (*at)(void* section) = nullptr;
-    uint64_t least = 0;  // number, size (bytes), time (ms)
-    uint64_t most = 0;
-    bool (*accepts_value)(std::string_view text) = nullptr;  // of a pair
-    bool (*accepts)(std::string_view text) = nullptr;        // text; each word of words and index; the name of a pair
-    const char* hint = "";                                   // completes "..., write "
-    const Choice* choice = nullptr;                          // flag: what it is called, where not no and yes
-    // Not supported yet: any value but `only`, when that is given; every value with the word `not_yet`, which may be that of an `option`.
-    const char* only = nullptr;
-    const char* not_yet = nullptr;
-    const char* option = nullptr;  // of Meson, by which this build is without it
+    bool allows = false;            // access
+    bool at_start = false;          // a reload does not change it: memory is carved by it, or privileges are needed
+    uint16_t place = 0;             // of the value in ServerSettings, BackendSettings or SiteSettings, in bytes
+    Range range;                    // number, size (bytes), time (ms)
+    Check accepts = nullptr;        // text; each word of words and index; the name of a pair
+    Check accepts_value = nullptr;  // of a pair
 };
 
-// In the order in which print() shows them.
-[[nodiscard]] std::span<const Key> keys_of(SectionKind kind);
-[[nodiscard]] const Key* find_key(SectionKind kind, std::string_view name);
+// Keys have numbers, in the order in which print() shows them.
+struct KeyNumbers {
+    size_t first;
+    size_t end;
+};
+[[nodiscard]] KeyNumbers keys_of(SectionKind kind);
+[[nodiscard]] Key key_at(size_t number);
+// False when there is none.
+[[nodiscard]] bool find_key(SectionKind kind, std::string_view name, Key& key);
 
 // Says on `message` which key or section could have been meant, if one is near.
 void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message);

@@ -105,7 +105,9 @@ void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
 void print_section(SectionKind kind, std::string_view name, const void* values, TextBuffer& out) {
     print_heading(kind, name, out);
     out.append('\n');
-    for (const Key& key : config::keys_of(kind)) {
+    const config::KeyNumbers keys = config::keys_of(kind);
+    for (size_t number = keys.first; number < keys.end; ++number) {
+        const Key key = config::key_at(number);
         if (key.type == Key::Type::unbuilt) {
             continue;
         }
@@ -244,8 +246,8 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
         go_back(before);
         return status;
     }
-    const Key* known = config::find_key(opened.kind, key);
-    if (known == nullptr) {
+    Key known;
+    if (!config::find_key(opened.kind, key, known)) {
         error.text.append("unknown key \"").append_escaped(key, 40).append("\" in ");
         print_heading(opened.kind, opened.name, error.text);
         config::suggest_key(opened.kind, key, error.text);
@@ -253,7 +255,7 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
         return Status::malformed;
     }
     print_heading(opened.kind, opened.name, error.text);
-    error.text.append(' ').append(known->name).append(": ");
+    error.text.append(' ').append(known.name).append(": ");
 
     value = trim(value);
     const size_t text_before = text_size_;
@@ -261,7 +263,7 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     if (status == Status::ok) {
         const Result<std::string_view> kept = keep(value);
         if (kept.ok()) {
-            status = config::set_value(*known, opened.values, kept.value(), error.text);
+            status = config::set_value(known, opened.values, kept.value(), error.text);
         } else {
             error.text.append("the configuration is too large: more than ")
                 .append_number(text_.size())
@@ -273,7 +275,7 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
         go_back(before);
         return status;
     }
-    if (value.empty() || !config::keeps_text(*known)) {
+    if (value.empty() || !config::keeps_text(known)) {
         text_size_ = text_before;
     }
     chosen_ |= opened.kind == SectionKind::server ? config::preset_bit(key) : 0;
@@ -300,7 +302,7 @@ Status Settings::clear(std::string_view name, ConfigError& error) {
     if (!split_name(name, section, key) || !split_section(section.view(), parts) || !find_kind(parts.kind, kind)) {
         return unusable_name(name, error);
     }
-    if (const Key* known = config::find_key(kind, key); known != nullptr && !config::is_repeatable(*known)) {
+    if (Key known; config::find_key(kind, key, known) && !config::is_repeatable(known)) {
         error.text.append_escaped(name, 60).append(" has one value, which can only be replaced");
         return Status::malformed;
     }
@@ -329,16 +331,16 @@ Status Settings::get(std::string_view name, TextBuffer& out) const {
         return Status::not_found;
     }
     const void* values = find_values(*this, kind, parts.name);
-    const Key* known = config::find_key(kind, key);
-    if (values == nullptr || known == nullptr) {
+    Key known;
+    if (values == nullptr || !config::find_key(kind, key, known)) {
         return Status::not_found;
     }
-    const size_t count = config::count_values(*known, values);
+    const size_t count = config::count_values(known, values);
     for (size_t i = 0; i < count; ++i) {
         if (i > 0) {
             out.append('\n');
         }
-        config::print_value(*known, values, i, out);
+        config::print_value(known, values, i, out);
     }
     return out.status();
 }

@@ -5,7 +5,9 @@ namespace fcgate {
 
 Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error) {
     Status status = Status::ok;
-    for (const config::Key& key : config::keys_of(config::SectionKind::server)) {
+    const config::KeyNumbers keys = config::keys_of(config::SectionKind::server);
+    for (size_t i = keys.first; i < keys.end; ++i) {
+        const config::Key key = config::key_at(i);
         if (!key.at_start) {
             continue;
         }

@@ -245,7 +245,7 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
          "unix:/run/fcgate.sock or fd:3"},
         {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
         {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
-        {"backend.on_abort", "yes", "[backend] on_abort: \"yes\" is neither; write close or finish"},
+        {"backend.on_abort", "yes", "[backend] on_abort: \"yes\" is neither; write finish or close"},
         {"backend:b.address", "fpm",
          "[backend b] address: \"fpm\" is not an address; write for example unix:/run/php/php-fpm.sock or "
          "127.0.0.1:9000"},
