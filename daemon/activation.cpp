@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "exit_code.hpp"
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -18,47 +18,38 @@ namespace {
 // 16 of the longest addresses fit.
 constexpr size_t list_size = 4096;
 
-// Digits alone; -1 for anything else, and for more than any process or socket number.
-long parse_number(const char* text) {
-    constexpr size_t most_digits = 9;
-    const size_t length = strlen(text);
-    if (length == 0 || length > most_digits || strspn(text, "0123456789") != length) {
-        return -1;
-    }
-    return strtol(text, nullptr, 10);
-}
-
 int read_variables(PassedSockets& sockets) {
     const char* const pid = getenv("LISTEN_PID");
     const char* const number = getenv("LISTEN_FDS");
     const char* const names = getenv("LISTEN_FDNAMES");
-    if (pid == nullptr || number == nullptr || parse_number(pid) != getpid()) {
+    unsigned process = 0;
+    if (pid == nullptr || number == nullptr || !parse_number(pid, process) ||
+        process != static_cast<unsigned>(getpid())) {
         return exit_ok;
     }
-    const long count = parse_number(number);
-    if (count < 0 || count > static_cast<long>(PassedSockets::most)) {
-        say("LISTEN_FDS: %s is no number of sockets from 0 to %zu", number, PassedSockets::most);
+    unsigned count = 0;
+    if (!parse_number(number, count) || count > PassedSockets::most) {
+        say("LISTEN_FDS: %s is no number of sockets from 0 to %u", number, static_cast<unsigned>(PassedSockets::most));
         return exit_failure;
     }
-    if (names != nullptr && strlen(names) >= sizeof sockets.names) {
-        say("LISTEN_FDNAMES: at most %zu characters", sizeof sockets.names - 1);
+    if (names != nullptr && !compose(sockets.names, sizeof sockets.names, "%s", names)) {
+        say("LISTEN_FDNAMES: at most %u characters", static_cast<unsigned>(sizeof sockets.names - 1));
         return exit_failure;
     }
-    snprintf(sockets.names, sizeof sockets.names, "%s", names == nullptr ? "" : names);
-    for (int fd = PassedSockets::first; fd < PassedSockets::first + count; ++fd) {
+    for (int fd = PassedSockets::first; fd < PassedSockets::first + static_cast<int>(count); ++fd) {
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-            say("LISTEN_FDS: descriptor %d: %s", fd, strerror(errno));
+            say("LISTEN_FDS: descriptor %u: %s", static_cast<unsigned>(fd), strerror(errno));
             return exit_failure;
         }
     }
-    sockets.count = static_cast<size_t>(count);
+    sockets.count = count;
     return exit_ok;
 }
 
 int add(fcgate_settings* settings, int fd, const char* more) {
     char value[32];
     fcgate_error error{};
-    snprintf(value, sizeof value, "fd:%d%s", fd, more);
+    (void)compose(value, sizeof value, "fd:%u%s", static_cast<unsigned>(fd), more);
     const int result = fcgate_set(settings, "server.listen", value, &error);
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }

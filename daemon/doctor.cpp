@@ -1,10 +1,11 @@
 #include "doctor.hpp"
 
-#include <cstdio>
+#include <unistd.h>
 
 #include "exit_code.hpp"
 #include "privileges.hpp"
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -22,7 +23,7 @@ int examine(const Options& options, fcgate_settings* settings) {
         say("this build has no doctor (-Ddoctor=disabled), or there is too much to tell");
         return exit_failure;
     }
-    if (fputs(printed, stdout) == EOF || fflush(stdout) == EOF) {
+    if (!print(STDOUT_FILENO, printed)) {
         say("the examination could not be printed");
         return exit_failure;
     }

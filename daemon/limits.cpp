@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -19,7 +19,8 @@ constexpr rlim_t others = 256;
 
 [[nodiscard]] rlim_t number(const fcgate_settings* settings, const char* name) {
     char text[24];
-    return fcgate_get(settings, name, text, sizeof text) == FCGATE_OK ? strtoul(text, nullptr, 10) : 0;
+    unsigned value = 0;
+    return fcgate_get(settings, name, text, sizeof text) == FCGATE_OK && parse_number(text, value) ? value : 0;
 }
 
 void told(int result, const char* name) {

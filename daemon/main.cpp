@@ -10,8 +10,8 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstring>
+#include <initializer_list>
 
 #include "activation.hpp"
 #include "doctor.hpp"
@@ -23,6 +23,7 @@
 #include "reload.hpp"
 #include "report.hpp"
 #include "supervisor.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -169,7 +170,7 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
     Identity identity;
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
         fcgate_get(settings, "server.pid_file", pid_path, sizeof pid_path) != FCGATE_OK) {
-        say("server.user and server.pid_file: at most %zu characters", name_size - 1);
+        say("server.user and server.pid_file: at most %u characters", static_cast<unsigned>(name_size - 1));
         return exit_configuration;
     }
     int code = identify(settings, identity);
@@ -201,17 +202,17 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
 int print_settings(const fcgate_settings* settings) {
     char* const printed = room_to_print();
     const bool is_whole = fcgate_print(settings, printed, printed_max) == FCGATE_OK;
-    if (!is_whole || fputs(printed, stdout) == EOF || fflush(stdout) == EOF) {
+    if (!is_whole || !print(STDOUT_FILENO, printed)) {
         say("the configuration could not be printed");
         return exit_failure;
     }
     return exit_ok;
 }
 
-int print_budget(fcgate_settings* settings, fcgate_budget_form form, FILE* out) {
+int print_budget(fcgate_settings* settings, fcgate_budget_form form, int fd) {
     char* const printed = room_to_print();
     const bool is_whole = fcgate_budget(settings, form, printed, printed_max) == FCGATE_OK;
-    if (!is_whole || fputs(printed, out) == EOF || fflush(out) == EOF) {
+    if (!is_whole || !print(fd, printed)) {
         say("the budget could not be printed");
         return exit_failure;
     }
@@ -225,9 +226,9 @@ int check(const Options& options, fcgate_settings* settings) {
     const bool wants_budget = options.action == Options::Action::budget;
     int code = exit_ok;
     if (wants_budget && (result == FCGATE_OK || result == FCGATE_TOO_LARGE)) {
-        code = print_budget(settings, options.budget_form, stdout);
+        code = print_budget(settings, options.budget_form, STDOUT_FILENO);
     } else if (result == FCGATE_TOO_LARGE) {
-        code = print_budget(settings, FCGATE_BUDGET_TABLE, stderr);
+        code = print_budget(settings, FCGATE_BUDGET_TABLE, STDERR_FILENO);
     }
     return result == FCGATE_OK || code != exit_ok ? code : complain(result, error);
 }
@@ -257,8 +258,10 @@ int run(const Options& options, fcgate_settings*& settings) {
         return print_settings(settings);
     }
     if (options.action == Options::Action::test) {
-        printf("fcgate: configuration %s%sis good\n", options.config == nullptr ? "" : options.config,
-               options.config == nullptr ? "" : " ");
+        for (const char* const piece : {"fcgate: configuration ", options.config == nullptr ? "" : options.config,
+                                        options.config == nullptr ? "" : " ", "is good\n"}) {
+            (void)print(STDOUT_FILENO, piece);
+        }
         return exit_ok;
     }
     return serve(options, sockets, supervisor, settings);

@@ -1,35 +1,35 @@
 #include "options.hpp"
 
-#include <getopt.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include <cstdio>
 #include <cstring>
+#include <initializer_list>
 
 #include "exit_code.hpp"
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
 namespace {
 
-// Beyond every short option.
-constexpr int option_budget = 256;
-constexpr int option_json = 257;
+// No letters, but characters: strchr() is asked for them.
+constexpr int option_budget = 1;
+constexpr int option_json = 2;
 
-constexpr option long_options[] = {
-    {"config", required_argument, nullptr, 'c'},
-    {"listen", required_argument, nullptr, 'l'},
-    {"root", required_argument, nullptr, 'r'},
-    {"backend", required_argument, nullptr, 'b'},
-    {"front-controller", required_argument, nullptr, 'i'},
-    {"threads", required_argument, nullptr, 'j'},
-    {"option", required_argument, nullptr, 'o'},
-    {"budget", optional_argument, nullptr, option_budget},
-    {"json", no_argument, nullptr, option_json},
-    {"version", no_argument, nullptr, 'V'},
-    {"help", no_argument, nullptr, 'h'},
-    {nullptr, 0, nullptr, 0},
+constexpr char with_value[] = "clrbijo";
+constexpr char without_value[] = "tTVh";
+
+struct LongName {
+    const char* name;
+    int letter;
+};
+constexpr LongName long_names[] = {
+    {"config", 'c'},       {"listen", 'l'},           {"root", 'r'},
+    {"backend", 'b'},      {"front-controller", 'i'}, {"threads", 'j'},
+    {"option", 'o'},       {"budget", option_budget},  // a value may follow its '='
+    {"json", option_json}, {"version", 'V'},          {"help", 'h'},
 };
 
 // What other servers call things, and what fcgate calls them.
@@ -52,7 +52,6 @@ constexpr Habit habits[] = {
     {"--php", "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"},
 };
 
-// getopt has said what is wrong.
 void recall_habit(const char* argument) {
     for (const Habit& habit : habits) {
         const size_t length = strlen(habit.option);
@@ -78,14 +77,14 @@ void explain_word(const char* word) {
 }
 
 int see_help() {
-    fputs("fcgate: see fcgate --help\n", stderr);
+    say("see fcgate --help");
     return exit_usage;
 }
 
 template <size_t N>
 int append(const char* (&list)[N], size_t& count, const char* value, const char* flag) {
     if (count == N) {
-        say("%s can be given %zu times", flag, N);
+        say("%s can be given %u times", flag, static_cast<unsigned>(N));
         return exit_usage;
     }
     list[count++] = value;
@@ -157,8 +156,64 @@ int take_option(int letter, const char* value, Options& options) {
         case option_budget:
             return choose_budget(value, options);
         default:
-            return see_help();  // getopt has said what is wrong
+            return see_help();
     }
+}
+
+int unknown(const char* argument) {
+    say("unknown option %s", argument);
+    recall_habit(argument);
+    return see_help();
+}
+
+// What is left of the command line.
+struct Arguments {
+    char** next;
+
+    // The value of an option, if nothing is joined to it.
+    [[nodiscard]] const char* take() { return *next == nullptr ? nullptr : *next++; }
+};
+
+// --NAME, --NAME=VALUE or --NAME VALUE
+int take_long(const char* argument, Arguments& rest, Options& options) {
+    const char* const name = argument + strlen("--");
+    const size_t length = strcspn(name, "=");
+    const char* value = name[length] == '=' ? name + length + 1 : nullptr;
+    for (const LongName& known : long_names) {
+        if (strncmp(known.name, name, length) != 0 || known.name[length] != '\0') {
+            continue;
+        }
+        const bool wants_value = strchr(with_value, known.letter) != nullptr;
+        if (value != nullptr && !wants_value && known.letter != option_budget) {
+            say("option '--%s' takes no value", known.name);
+            return see_help();
+        }
+        if (value == nullptr && wants_value && (value = rest.take()) == nullptr) {
+            say("option '%s' requires an argument", argument);
+            return see_help();
+        }
+        return take_option(known.letter, value, options);
+    }
+    return unknown(argument);
+}
+
+// -tV, -rDIR or -r DIR
+int take_letters(const char* letters, Arguments& rest, Options& options) {
+    int code = exit_ok;
+    for (; *letters != '\0' && code == exit_ok; ++letters) {
+        const char option[] = {'-', *letters, '\0'};
+        if (strchr(with_value, *letters) != nullptr) {
+            const char* const value = letters[1] != '\0' ? letters + 1 : rest.take();
+            if (value == nullptr) {
+                say("option requires an argument -- '%s'", option + 1);
+                recall_habit(option);
+                return see_help();
+            }
+            return take_option(*letters, value, options);
+        }
+        code = strchr(without_value, *letters) != nullptr ? take_option(*letters, nullptr, options) : unknown(option);
+    }
+    return code;
 }
 
 // One value of the command line; NULL leaves the setting alone.
@@ -242,22 +297,26 @@ int parse_options(int argc, char** argv, Options& options) {
         --argc;
         ++argv;
     }
-    for (;;) {
-        const int letter = getopt_long(argc, argv, "c:l:r:b:i:j:o:tTVh", long_options, nullptr);
-        if (letter == -1) {
-            break;
-        }
-        if (letter == '?') {
-            const char letters[] = {'-', static_cast<char>(optopt), '\0'};
-            recall_habit(optopt != 0 ? letters : argv[optind - 1]);
-        }
-        const int code = take_option(letter, optarg, options);
-        if (code != exit_ok) {
-            return code;
+    Arguments rest{argc > 0 ? argv + 1 : argv};
+    const char* word = nullptr;
+    int code = exit_ok;
+    bool has_options = true;
+    while (const char* const argument = code == exit_ok ? rest.take() : nullptr) {
+        if (!has_options || argument[0] != '-' || argument[1] == '\0') {
+            word = word == nullptr ? argument : word;
+        } else if (argument[1] != '-') {
+            code = take_letters(argument + 1, rest, options);
+        } else if (argument[2] != '\0') {
+            code = take_long(argument, rest, options);
+        } else {
+            has_options = false;
         }
     }
-    if (optind < argc) {
-        explain_word(argv[optind]);
+    if (code != exit_ok) {
+        return code;
+    }
+    if (word != nullptr) {
+        explain_word(word);
         return see_help();
     }
     return choose_doctor(wants_doctor, options);
@@ -299,34 +358,36 @@ int apply_options(const Options& options, fcgate_settings* settings) {
 }
 
 void print_help() {
-    fputs(
-        "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
-        "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
-        "\n"
-        "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
-        "\n"
-        "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
-        "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
-        "  -r, --root DIR               the folder to serve\n"
-        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
-        "  -i, --front-controller PATH  the script for every path that is no file\n"
-        "  -j, --threads N              threads that serve (1)\n"
-        "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
-        "  -t, -T                       test, or print, the configuration and exit\n"
-        "  --budget[=json]              print what memory it can take at most and exit\n"
-        "  -V, --version                print versions and features and exit\n"
-        "  -h, --help                   print this and exit\n"
-        "\n"
-        "Examples:\n"
-        "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
-        "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
-        "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n",
-        stdout);
+    (void)print(STDOUT_FILENO,
+                "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
+                "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
+                "\n"
+                "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
+                "\n"
+                "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
+                "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
+                "  -r, --root DIR               the folder to serve\n"
+                "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
+                "  -i, --front-controller PATH  the script for every path that is no file\n"
+                "  -j, --threads N              threads that serve (1)\n"
+                "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
+                "  -t, -T                       test, or print, the configuration and exit\n"
+                "  --budget[=json]              print what memory it can take at most and exit\n"
+                "  -V, --version                print versions and features and exit\n"
+                "  -h, --help                   print this and exit\n"
+                "\n"
+                "Examples:\n"
+                "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
+                "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
+                "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n");
 }
 
 void print_version() {
-    printf("fcgate %s (libmicrohttpd %s)\nfeatures: %s\n", fcgate_version(), fcgate_libmicrohttpd_version(),
-           *fcgate_features() != '\0' ? fcgate_features() : "none");
+    const char* const features = fcgate_features();
+    for (const char* const piece : {"fcgate ", fcgate_version(), " (libmicrohttpd ", fcgate_libmicrohttpd_version(),
+                                    ")\nfeatures: ", *features != '\0' ? features : "none", "\n"}) {
+        (void)print(STDOUT_FILENO, piece);
+    }
 }
 
 }  // namespace fcgate::daemon

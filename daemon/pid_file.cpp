@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "exit_code.hpp"
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -36,8 +36,8 @@ int PidFile::write(const char* path) {
     if (*path == '\0') {
         return exit_ok;
     }
-    if (snprintf(path_, sizeof path_, "%s", path) >= static_cast<int>(sizeof path_)) {
-        say("server.pid_file: at most %zu characters", sizeof path_ - 1);
+    if (!compose(path_, sizeof path_, "%s", path)) {
+        say("server.pid_file: at most %u characters", static_cast<unsigned>(sizeof path_ - 1));
         return exit_configuration;
     }
     constexpr mode_t readable_by_all = 0644;
@@ -47,9 +47,8 @@ int PidFile::write(const char* path) {
         return fail(path, "cannot be written");
     }
     char line[16];
-    const int length = snprintf(line, sizeof line, "%ld\n", static_cast<long>(getpid()));
-    const ssize_t written = ::write(fd_, line, static_cast<size_t>(length));
-    if (written != length) {
+    (void)compose(line, sizeof line, "%u\n", static_cast<unsigned>(getpid()));
+    if (!print(fd_, line)) {
         return fail(path, "cannot be written");
     }
     return exit_ok;

@@ -9,12 +9,12 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "exit_code.hpp"
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -22,25 +22,10 @@ namespace {
 
 constexpr const char* default_users[] = {"fcgate", "www-data", "nobody"};
 
-// A number that can be a user or group; -1 means "unchanged" to the kernel.
-bool parse_id(const char* text, unsigned& id) {
-    if (*text < '0' || *text > '9') {
-        return false;
-    }
-    char* end = nullptr;
-    errno = 0;
-    const unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value >= UINT32_MAX) {
-        return false;
-    }
-    id = static_cast<unsigned>(value);
-    return true;
-}
-
 const passwd* find_user(const char* user) {
     const passwd* entry = getpwnam(user);
     unsigned id = 0;
-    if (entry == nullptr && parse_id(user, id)) {
+    if (entry == nullptr && parse_number(user, id)) {
         entry = getpwuid(id);
     }
     return entry;
@@ -51,7 +36,7 @@ int find_group(const char* group, gid_t& gid) {
         gid = entry->gr_gid;
         return exit_ok;
     }
-    if (parse_id(group, gid)) {
+    if (parse_number(group, gid)) {
         return exit_ok;
     }
     say("server.group: there is no group %s", group);
@@ -63,8 +48,8 @@ int find_identity(const char* user, const char* group, Identity& identity) {
     if (entry != nullptr) {
         identity.uid = entry->pw_uid;
         identity.gid = entry->pw_gid;
-        snprintf(identity.name, sizeof identity.name, "%s", entry->pw_name);
-    } else if (!parse_id(user, identity.uid)) {
+        (void)compose(identity.name, sizeof identity.name, "%s", entry->pw_name);
+    } else if (!parse_number(user, identity.uid)) {
         say("server.user: there is no user %s", user);
         return exit_configuration;
     } else if (*group == '\0') {
@@ -143,7 +128,7 @@ int find_groups(Identity& identity) {
         identity.groups[0] = identity.gid;
         identity.group_count = 1;
     } else if (getgrouplist(identity.name, identity.gid, identity.groups, &identity.group_count) < 0) {
-        say("server.user: %s is in more than %d groups", identity.name, Identity::most_groups);
+        say("server.user: %s is in more than %u groups", identity.name, static_cast<unsigned>(Identity::most_groups));
         return exit_configuration;
     }
     return exit_ok;
@@ -225,7 +210,7 @@ int identify(fcgate_settings* settings, Identity& identity) {
     char group[256];
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
         fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK) {
-        say("server.user and server.group: at most %zu characters", sizeof user - 1);
+        say("server.user and server.group: at most %u characters", static_cast<unsigned>(sizeof user - 1));
         return exit_configuration;
     }
     const int code = choose_identity(user, group, identity);

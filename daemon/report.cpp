@@ -1,9 +1,12 @@
 #include "report.hpp"
 
+#include <unistd.h>
+
 #include <cstdarg>
-#include <cstdio>
+#include <cstring>
 
 #include "exit_code.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -23,15 +26,17 @@ void report_to(fcgate_server* server) {
 }
 
 void say(const char* format, ...) {
-    char line[1024];
+    char line[1024] = "fcgate: ";
+    char* const words = line + strlen(line);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);  // NOLINT(clang-analyzer-valist.Uninitialized): begun above
+    compose_list(words, sizeof line - strlen(line) - 1, format, arguments);
     va_end(arguments);
     if (log_of != nullptr) {
-        fcgate_log(log_of, FCGATE_LOG_ERROR, line);
+        fcgate_log(log_of, FCGATE_LOG_ERROR, words);
     } else {
-        fprintf(stderr, "fcgate: %s\n", line);
+        strcat(words, "\n");
+        (void)print(STDERR_FILENO, line);
     }
 }
 

@@ -8,7 +8,7 @@ namespace fcgate::daemon {
 // From now on lines go to this server's log; nullptr: to stderr again.
 void report_to(fcgate_server* server);
 
-// One line, as printf().
+// One line; see compose().
 [[gnu::format(printf, 1, 2)]] void say(const char* format, ...);
 
 // Says what the library found wrong; returns what to exit with.

@@ -4,14 +4,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cinttypes>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "report.hpp"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -19,12 +18,13 @@ namespace {
 
 constexpr size_t state_size = 512;
 
-uint64_t monotonic_us() {
-    constexpr uint64_t us_per_second = 1'000'000;
-    constexpr uint64_t ns_per_us = 1000;
+unsigned long long monotonic_us() {
+    constexpr unsigned long long us_per_second = 1'000'000;
+    constexpr unsigned long ns_per_us = 1000;
     timespec now{};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (static_cast<uint64_t>(now.tv_sec) * us_per_second) + (static_cast<uint64_t>(now.tv_nsec) / ns_per_us);
+    return static_cast<unsigned long long>(now.tv_sec) * us_per_second +
+           static_cast<unsigned long>(now.tv_nsec) / ns_per_us;
 }
 
 }  // namespace
@@ -69,20 +69,20 @@ void Supervisor::send(const char* state) const {
 
 void Supervisor::ready(const char* status) const {
     char state[state_size];
-    snprintf(state, sizeof state, "READY=1\nSTATUS=%s", status);
+    (void)compose(state, sizeof state, "READY=1\nSTATUS=%s", status);
     send(state);
 }
 
 // With its time, systemd can tell this reload from an earlier one (Type=notify-reload).
 void Supervisor::reloading() const {
     char state[state_size];
-    snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_us());
+    (void)compose(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu", monotonic_us());
     send(state);
 }
 
 void Supervisor::stopping(const char* status) const {
     char state[state_size];
-    snprintf(state, sizeof state, "STOPPING=1\nSTATUS=%s", status);
+    (void)compose(state, sizeof state, "STOPPING=1\nSTATUS=%s", status);
     send(state);
 }
 

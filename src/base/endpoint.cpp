@@ -53,6 +53,44 @@ Result<uint32_t> parse_scope(std::string_view text) {
     return uint32_t{index};
 }
 
+// As RFC 5952 wants it. inet_ntop() would bring printf() with it.
+void print_ipv6(const uint8_t* bytes, TextBuffer& out) {
+    constexpr size_t groups = 8;
+    const auto group = [bytes](size_t number) { return (bytes[2 * number] << 8U) | bytes[2 * number + 1]; };
+    // The first of the longest runs of at least two zeros is left out.
+    size_t gap = groups;
+    size_t gap_length = 1;
+    for (size_t i = 0; i < groups; ++i) {
+        size_t length = 0;
+        while (i + length < groups && group(i + length) == 0) {
+            ++length;
+        }
+        if (length > gap_length) {
+            gap = i;
+            gap_length = length;
+        }
+        i += length;
+    }
+    for (size_t i = 0; i < groups; ++i) {
+        if (i == gap) {
+            out.append("::");
+            i += gap_length - 1;
+            continue;
+        }
+        if (i > 0 && i != gap + gap_length) {
+            out.append(':');
+        }
+        bool begun = false;
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            const int digit = (group(i) >> shift) & 0xf;
+            begun = begun || digit != 0 || shift == 0;
+            if (begun) {
+                out.append("0123456789abcdef"[digit]);
+            }
+        }
+    }
+}
+
 }  // namespace
 
 Endpoint::Endpoint(const sockaddr_storage& address, socklen_t length) {
@@ -164,12 +202,9 @@ void Endpoint::print_address(TextBuffer& out) const {
                 out.append(i > 0 ? "." : "").append_number(address_[i]);
             }
             return;
-        case Kind::ipv6: {
-            char text[INET6_ADDRSTRLEN] = "";
-            inet_ntop(AF_INET6, address_.data(), text, sizeof text);
-            out.append(text);
+        case Kind::ipv6:
+            print_ipv6(address_.data(), out);
             return;
-        }
         case Kind::local:
             out.append("unix");
             return;

@@ -25,6 +25,7 @@ size_t keep_escaped(void* /*context*/, MHD_Connection* /*mhd*/, char* text) {
     return strlen(text);
 }
 
+#ifndef FCGATE_MHD_SILENT
 void log_message(void* context, const char* format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 void log_message(void* context, const char* format, va_list arguments) {
@@ -36,6 +37,7 @@ void log_message(void* context, const char* format, va_list arguments) {
     (void)vsnprintf(message, sizeof message, format, arguments);
     LogLine(*log, LogLevel::debug).add("libmicrohttpd: ").add_escaped(trim(message)).send();
 }
+#endif
 
 #if FCGATE_WITH_TLS
 // libmicrohttpd tells its callback nothing of the daemon it is called for.
@@ -91,9 +93,13 @@ MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine, unsigned more_flags,
     flags |= MHD_USE_NO_THREAD_SAFETY;
 #endif
     const ServerSettings& server = engine.setup_.settings->server;
+#ifndef FCGATE_MHD_SILENT
     void* const log = const_cast<Log*>(engine.setup_.log);
-    return MHD_start_daemon(flags, 0, nullptr, nullptr, &on_access, &engine,                                    //
-                            MHD_OPTION_EXTERNAL_LOGGER, &log_message, log,                                      //
+#endif
+    return MHD_start_daemon(flags, 0, nullptr, nullptr, &on_access, &engine,  //
+#ifndef FCGATE_MHD_SILENT
+                            MHD_OPTION_EXTERNAL_LOGGER, &log_message, log,  //
+#endif
                             MHD_OPTION_NOTIFY_CONNECTION, &on_connection, &engine,                              //
                             MHD_OPTION_NOTIFY_COMPLETED, &on_completed, &engine,                                //
                             MHD_OPTION_URI_LOG_CALLBACK, &on_target, &engine,                                   //

@@ -68,6 +68,22 @@ void ipv6_is_parsed_and_printed(void**) {
                 "[102:304:506:708:90a:b0c:d0e:f10]:80");
 }
 
+// RFC 5952 section 4.2: what is left out is the first of the longest runs of zeros, and never one zero alone.
+void ipv6_is_printed_in_its_one_form(void**) {
+    for (const char* const text :
+         {"::1", "1::", "1:2:3:4:5:6:7:0", "0:2:3:4:5:6:7:8", "1:0:3:0:5:0:7:0", "1:0:0:4::", "1::4:5:0:0:8",
+          "1:0:0:4:5::", "0:0:3::", "::3:4:5:6:7:8", "1:2:3:4:5:6::", "2001:db8:0:1:1:1:1:1",
+          "fe80::a00:27ff:fe4e:66a1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "1000:100:10:1::1000"}) {
+        in6_addr bytes{};
+        char expected[INET6_ADDRSTRLEN];
+        assert_int_equal(inet_pton(AF_INET6, text, &bytes), 1);
+        assert_non_null(inet_ntop(AF_INET6, &bytes, expected, sizeof expected));
+        Text<48> out;
+        parsed(text).print_address(out);
+        check_text(out.view(), expected);
+    }
+}
+
 void mapped_addresses_become_ipv4(void**) {
     check_print(parsed("::ffff:10.1.2.3"), "10.1.2.3", "10.1.2.3:80");
     const Endpoint endpoint = from_ipv6("::ffff:10.1.2.3", 4000, 0);
@@ -183,6 +199,7 @@ int main() {
         cmocka_unit_test(nothing_is_no_endpoint),
         cmocka_unit_test(ipv4_is_parsed_and_printed),
         cmocka_unit_test(ipv6_is_parsed_and_printed),
+        cmocka_unit_test(ipv6_is_printed_in_its_one_form),
         cmocka_unit_test(mapped_addresses_become_ipv4),
         cmocka_unit_test(a_scope_is_a_number_or_an_interface),
         cmocka_unit_test(what_is_no_address_is_malformed),
