@@ -139,7 +139,9 @@ int take_option(int letter, const char* value, Options& options) {
         case 'o':
             return append(options.assignments, options.assignment_count, value, "-o");
         case 't':
-            options.action = Options::Action::test;
+            if (options.action != Options::Action::print) {  // -T tests as well
+                options.action = Options::Action::test;
+            }
             return exit_ok;
         case 'T':
             options.action = Options::Action::print;

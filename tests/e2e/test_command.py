@@ -244,7 +244,8 @@ class Command(unittest.TestCase):
             self.assertRegex(printed, rf'(?m)^{re.escape(line)}$')
         again = self.folder / 'again.conf'
         again.write_text(printed)
-        self.assertEqual(self.run_fcgate('-c', again, '-T')[0], printed)
+        for options in (['-T'], ['-t', '-T'], ['-T', '-t'], ['-Tt']):
+            self.assertEqual(self.run_fcgate('-c', again, *options)[0], printed)
 
     def test_listeners_of_the_command_line_replace_those_of_the_file(self):
         printed, _ = self.run_fcgate('-c', self.configuration(), '-T', '-l', '127.0.0.1:1111', '-l', '[::1]:2222')
