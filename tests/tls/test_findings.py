@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 import processes
-from test_doctor import FAULTY, HEALTHY, WARNED, DoctorCase
+from doctor import FAULTY, HEALTHY, WARNED, DoctorCase
 
 
 class CertificateFindings(DoctorCase):

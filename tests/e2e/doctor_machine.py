@@ -1,18 +1,15 @@
-"""fcgate doctor on machines that are not as they should be; and that no finding is left which nothing has made true."""
+"""fcgate doctor on machines that are not as they should be. The cases are run by test_doctor, which looks that no finding is left out."""
 
 import contextlib
 import os
-import pathlib
-import re
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import unittest
 
 import processes
-from test_doctor import FAULTY, HEALTHY, WARNED, DoctorCase
+from doctor import FAULTY, HEALTHY, WARNED, DoctorCase
 
 # Other processes and other networks are not seen.
 ALONE = ['unshare', '-m', '-p', '-n', '-f', '--mount-proc']
@@ -22,7 +19,7 @@ def alone_is_missing():
     return subprocess.run([*ALONE, 'true'], capture_output=True, check=False).returncode != 0
 
 
-class Machine(DoctorCase):
+class MachineCases(DoctorCase):
     """A site without PHP unless a case asks for it."""
 
     def setUp(self):
@@ -145,33 +142,3 @@ class Machine(DoctorCase):
     def test_folder_of_files_to_be_sent(self):
         found = self.examine_files(FAULTY, site=['sendfile_root = /no/such/folder'])
         self.expect(found, 'root', 'fault', '^sendfile_root: No such file', 'make it')
-
-
-class Whole(unittest.TestCase):
-    """Comes last."""
-
-    ROW = re.compile(r'\{(\w+),\s*(good|note|warning|fault),\s*"([\w-]+)",\s*((?:"(?:[^"\\]|\\.)*"\s*)+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\}')
-    # In tests/unit/test_doctor.cpp: that takes another libmicrohttpd, or a machine at its end.
-    ELSEWHERE = {'library_refused', 'library_guarded', 'library_trusted', 'no_memory'}
-
-    @staticmethod
-    def pattern(literals):
-        text = ''.join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
-        return '.*'.join(re.escape(part) for part in re.split('%[0-9]', text))
-
-    def test_every_finding_was_made_true(self):
-        cases = {(value.__name__, name) for module in ('test_doctor', __name__) for value in vars(sys.modules[module]).values()
-                 if isinstance(value, type) and issubclass(value, DoctorCase) for name in vars(value) if name.startswith('test_')}
-        if not cases <= DoctorCase.whole:
-            self.skipTest('some findings were not asked for')
-        rows = self.ROW.findall((pathlib.Path(__file__).parents[2] / 'src' / 'doctor' / 'findings.cpp').read_text())
-        self.assertGreater(len(rows), 60)
-        missing = []
-        for name, level, id, text, remedy in rows:
-            texts = [re.compile(self.pattern(literals), re.DOTALL) for literals in (text, remedy)]
-            level = 'ok' if level == 'good' else level
-            told = any((check['id'], check['level']) == (id, level) and texts[0].fullmatch(check['text']) and texts[1].fullmatch(check['remedy'])
-                       for check in DoctorCase.told)
-            if not told and name not in self.ELSEWHERE and id != 'certificate':  # those are in tests/tls
-                missing.append(name)
-        self.assertEqual(missing, [])
