@@ -86,10 +86,14 @@ bool any_field_matches(const RequestHead& head, std::string_view name, std::stri
 }
 
 // A date that is missing, repeated or malformed is not there (RFC 9110 sections 13.1.3 and 13.1.4).
-Result<int64_t> date_field(const RequestHead& head, std::string_view name, int64_t now) {
+Result<int64_t> date_field(const RequestHead& head, std::string_view name, const Validators& validators, int64_t now) {
     std::string_view value;
     if (count_fields(head, name, value) != 1) {
         return Status::not_found;
+    }
+    // What clients send back is most often what they were told.
+    if (!value.empty() && value == validators.last_modified) {
+        return validators.modified;
     }
     return parse_http_date(value, now);
 }
@@ -201,7 +205,7 @@ Selection select(const RequestHead& head, const Validators& validators, uint64_t
         if (!any_field_matches(head, "If-Match", validators.etag, false)) {
             return {.kind = Selection::Kind::failed};
         }
-    } else if (const auto date = date_field(head, "If-Unmodified-Since", now); date.ok()) {
+    } else if (const auto date = date_field(head, "If-Unmodified-Since", validators, now); date.ok()) {
         if (validators.modified > date.value()) {
             return {.kind = Selection::Kind::failed};
         }
@@ -210,7 +214,7 @@ Selection select(const RequestHead& head, const Validators& validators, uint64_t
         if (any_field_matches(head, "If-None-Match", validators.etag, true)) {
             return {.kind = is_read ? Selection::Kind::not_modified : Selection::Kind::failed};
         }
-    } else if (const auto date = date_field(head, "If-Modified-Since", now); is_read && date.ok()) {
+    } else if (const auto date = date_field(head, "If-Modified-Since", validators, now); is_read && date.ok()) {
         if (validators.modified <= date.value()) {
             return {.kind = Selection::Kind::not_modified};
         }

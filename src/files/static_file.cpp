@@ -57,7 +57,6 @@ std::string_view keep(TextBuffer& text, Append append) {
 
 struct Representation {
     Validators validators;
-    std::string_view last_modified;  // as text
     std::string_view type;
     uint64_t size = 0;
     std::string_view coding;         // empty: as it is
@@ -148,7 +147,8 @@ bool add_content_range(TextBuffer& text, const Selection& selection, uint64_t si
 }
 
 bool add_validators(const Representation& file, Reply& reply) {
-    return reply.add_field("ETag", file.validators.etag) && reply.add_field("Last-Modified", file.last_modified);
+    return reply.add_field("ETag", file.validators.etag) &&
+           reply.add_field("Last-Modified", file.validators.last_modified);
 }
 
 bool add_caching(const Representation& file, Reply& reply) {
@@ -244,7 +244,8 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     });
     // RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
     file.validators.modified = seconds < now ? seconds : now;
-    file.last_modified = keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
+    file.validators.last_modified =
+        keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
 
     const FileCache::Entry* entry = nullptr;
     if (cache != nullptr && text.ok()) {
@@ -255,7 +256,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
                              .coding = file.coding,
                              .varies = file.varies,
                              .etag = file.validators.etag,
-                             .last_modified = file.last_modified},
+                             .last_modified = file.validators.last_modified},
                             monotonic_ms(), now);
     }
     const bool has_content = answer(file, head, text, reply, now);
@@ -278,8 +279,9 @@ void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, co
         return;
     }
     const auto seconds = int64_t{entry.modified.tv_sec};
-    const Representation file{.validators = {.etag = entry.etag, .modified = seconds < now ? seconds : now},
-                              .last_modified = entry.last_modified,
+    const Representation file{.validators = {.etag = entry.etag,
+                                             .modified = seconds < now ? seconds : now,
+                                             .last_modified = entry.last_modified},
                               .type = mime.lookup(entry.path),
                               .size = entry.size,
                               .coding = entry.coding,

@@ -22,7 +22,10 @@ Kind ask(std::string_view method, std::span<const Field> fields, int64_t at = no
     RequestHead head;
     head.method = method;
     head.fields = fields;
-    return select(head, {.etag = etag, .modified = modified}, size, at).kind;
+    const Kind kind = select(head, {.etag = etag, .modified = modified}, size, at).kind;
+    // That the text of the date is known saves work, no more.
+    assert_true(select(head, {.etag = etag, .modified = modified, .last_modified = same_date}, size, at).kind == kind);
+    return kind;
 }
 
 Kind get(std::string_view name, std::string_view value) {
