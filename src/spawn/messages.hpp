@@ -8,7 +8,7 @@ namespace fcgate::spawn {
 
 // From the server.
 struct Order {
-    enum class Kind : uint8_t { start, stop };
+    enum class Kind : uint8_t { start, stop, finish };  // finish: once it has answered what it has begun
     Kind kind;
     uint8_t backend;
 };

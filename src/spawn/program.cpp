@@ -71,7 +71,9 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
 [[nodiscard]] bool write_configuration(const Launch& request) {
     Text<limits::path> path;
     print_configuration_path(request, path);
-    Text<1024> text("[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\n[fcgate]\nlisten = ");
+    Text<1024> text(
+        "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = "
+        "2s\n[fcgate]\nlisten = ");
     print_socket_path(request.plan, request.backend, request.run, text);
     text.append("\npm = static\npm.max_requests = 500\npm.max_children = ");
     text.append_number(request.settings.backends[request.backend].workers);

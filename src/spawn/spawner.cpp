@@ -66,7 +66,7 @@ class Spawner {
     [[nodiscard]] Launch launch_of(size_t backend) { return {scratch_, plan_, settings_, backend, php_[backend].run}; }
     [[nodiscard]] bool take_orders();
     void start(size_t backend);
-    void stop(size_t backend);
+    void stop(size_t backend, bool at_once);
     void probe(size_t backend);
     void read_probe(size_t backend);
     void ready(size_t backend);
@@ -142,7 +142,7 @@ bool Spawner::take_orders() {
     if (order.kind == Order::Kind::start) {
         start(order.backend);
     } else {
-        stop(order.backend);
+        stop(order.backend, order.kind == Order::Kind::stop);
     }
     return true;
 }
@@ -210,10 +210,10 @@ void Spawner::ready(size_t backend) {
     report(Report::Kind::ready, backend, 0, {});
 }
 
-void Spawner::stop(size_t backend) {
+void Spawner::stop(size_t backend, bool at_once) {
     Php& php = php_[backend];
     if (php.pid > 0 && php.kill_at == never) {
-        (void)kill(php.pid, SIGTERM);
+        (void)kill(php.pid, at_once || !plan_.php[backend].is_fpm ? SIGTERM : SIGQUIT);
         php.kill_at = monotonic_ms() + stop_ms;
     }
 }

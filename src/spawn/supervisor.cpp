@@ -105,7 +105,9 @@ void Supervisor::start_wanted(int64_t now) {
 // When it has died already, its end is reported all the same.
 void Supervisor::give_up(uint32_t backend, int64_t now) {
     Php& php = php_[backend];
-    if (setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)}) == Status::again) {
+    // Nobody can come to it any more, but those who were there before are served; unless they are why it is ended.
+    const Order::Kind kind = php.hangs.load() ? Order::Kind::stop : Order::Kind::finish;
+    if (setup_.spawner->send({kind, static_cast<uint8_t>(backend)}) == Status::again) {
         php.lost = true;
         php.not_before = now + first_pause_ms;
         return;

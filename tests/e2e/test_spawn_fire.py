@@ -121,6 +121,18 @@ class Fire(SpawnCase):
         self.assertEqual(set(answers), {200})
         self.assertGreaterEqual(self.fcgate.log().count("nobody answers at PHP's socket"), 2)
 
+    def test_who_is_served_when_the_socket_goes_is_served_to_the_end(self):
+        self.serve(backend=['keep_alive = no'])
+        self.assert_hello()
+        marker = self.marker('served')
+        with self.client() as client:
+            client.start('POST', f'/sleep.php?ms=700&marker={marker.name}', body=b'x')
+            processes.wait_until(marker.exists, 'the script does not run')
+            for path in self.php.runtime_dir.glob('*.sock'):
+                path.unlink()
+            self.assert_hello()
+            self.assertEqual(client.response().text, 'slept 700\n')
+
     def ask(self, number):
         return (self.post('/post.php', b'x=1') if number % 2 else self.get('/hello.php')).status
 
