@@ -56,9 +56,10 @@ int64_t Upstream::choose_server(Exchange& exchange) {
     const Servers::Choice choice =
         servers_of(exchange.start.backend).choose(static_cast<uint32_t>(count), exchange.tried, now);
     exchange.server = static_cast<uint8_t>(choice.number);
+    const uint32_t tried = exchange.tried;
     int64_t left = 0;
     for (size_t i = 0; i < count; ++i) {
-        left += (exchange.tried >> i & 1U) == 0 ? 1 : 0;
+        left += (tried >> i & 1U) == 0 ? 1 : 0;
     }
     const int64_t share = std::max<int64_t>(exchange.opening_deadline - now, 0) / left;
     return now + (choice.is_probe && left > 1 ? std::min(share, probe_ms) : share);
