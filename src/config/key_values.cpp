@@ -205,7 +205,7 @@ Status add_pair(const Key& key, void* section, std::string_view value, TextBuffe
     if (rest.empty()) {
         return wrong(key, name, "has no value", message);
     }
-    if (key.accepts_value != nullptr && !key.accepts_value(rest)) {
+    if (!key.accepts_value(rest)) {
         return wrong(key, rest, "is not right", message);
     }
     return list.push_back({name, rest}) ? Status::ok : no_room(Pairs::capacity(), message);
@@ -329,7 +329,7 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
         case Type::log_level:
             return store(key, parse_log_level(value), value_of<LogLevel>(key, section), value, message);
         case Type::text:
-            if (key.accepts != nullptr && !key.accepts(value)) {
+            if (!key.accepts(value)) {
                 return wrong(key, value, "is not right", message);
             }
             value_of<std::string_view>(key, section) = value;

@@ -38,7 +38,7 @@ static_assert(std::max({sizeof(ServerSettings), sizeof(BackendSettings), sizeof(
 
 template <typename Value>
 constexpr Key row(Type type, Place<Value> place, std::string_view name, std::string_view hint = {},
-                  Key::Check accepts = nullptr) {
+                  Key::Check accepts = {}) {
     return {.name = name, .hint = hint, .type = type, .place = static_cast<uint16_t>(place.offset), .accepts = accepts};
 }
 
@@ -129,19 +129,51 @@ bool is_backend_name(std::string_view name) {
     return name.empty() || is_section_name(name);
 }
 
+bool is_anything(std::string_view /*text*/) {
+    return true;
+}
+
+// Checks by number. Functions are told apart as template arguments: their addresses cannot be compared at compile time by a compiler that
+// instruments pointers.
+template <bool (*... Functions)(std::string_view)>
+struct CheckList {
+    static constexpr bool (*functions[])(std::string_view) = {Functions...};
+
+    template <bool (*Function)(std::string_view)>
+    static constexpr uint8_t number_of() {
+        static_assert((std::is_same_v<Is<Functions>, Is<Function>> || ...), "this check is not in the list");
+        constexpr bool is_it[] = {std::is_same_v<Is<Functions>, Is<Function>>...};
+        const auto* const found = std::find(std::begin(is_it), std::end(is_it), true);
+        return static_cast<uint8_t>(found - std::begin(is_it));
+    }
+
+  private:
+    template <bool (*)(std::string_view)>
+    struct Is {};
+};
+using Checks = CheckList<is_anything, is_absolute_path, is_access_format, is_access_log, is_backend_name, is_error_page,
+                         is_error_status, is_expiry, is_file_path, is_front_controller, is_header_name, is_host_pattern,
+                         is_index_name, is_log_target, is_param_name, is_php_key, is_pid_file, is_profile_name,
+                         is_release, is_runtime_dir, is_script_suffix, is_spool_folder, is_status_path,
+                         is_syslog_format, is_unknown_host, is_url_path, is_user_name>;
+
+template <bool (*Function)(std::string_view)>
+constexpr Key::Check check = {Checks::number_of<Function>()};
+
 constexpr Key server_keys[] = {
     with_word_of(features::tls, "tls",
                  row(Type::listen, FCGATE_AT(ServerSettings, listen), "listen",
                      "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3")),
-    at_start(text(FCGATE_AT(ServerSettings, profile), "profile", is_profile_name, "tiny, small or full")),
+    at_start(text(FCGATE_AT(ServerSettings, profile), "profile", check<is_profile_name>, "tiny, small or full")),
     at_start(size(FCGATE_AT(ServerSettings, memory_ceiling), "memory_ceiling", 0, 4096 * mib)),
     at_start(number(FCGATE_AT(ServerSettings, threads), "threads", 1, limits::threads)),
-    at_start(text(FCGATE_AT(ServerSettings, user), "user", is_user_name, "the name of a user, for example www-data")),
     at_start(
-        text(FCGATE_AT(ServerSettings, group), "group", is_user_name, "the name of a group, for example www-data")),
-    at_start(text(FCGATE_AT(ServerSettings, runtime_dir), "runtime_dir", is_runtime_dir,
+        text(FCGATE_AT(ServerSettings, user), "user", check<is_user_name>, "the name of a user, for example www-data")),
+    at_start(text(FCGATE_AT(ServerSettings, group), "group", check<is_user_name>,
+                  "the name of a group, for example www-data")),
+    at_start(text(FCGATE_AT(ServerSettings, runtime_dir), "runtime_dir", check<is_runtime_dir>,
                   "an absolute path of at most 64 bytes, for example /run/fcgate")),
-    at_start(text(FCGATE_AT(ServerSettings, pid_file), "pid_file", is_pid_file,
+    at_start(text(FCGATE_AT(ServerSettings, pid_file), "pid_file", check<is_pid_file>,
                   "an absolute path of at most 255 bytes, for example /run/fcgate.pid")),
     at_start(number(FCGATE_AT(ServerSettings, max_connections), "max_connections", 1, 4096)),
     number(FCGATE_AT(ServerSettings, max_connections_per_client), "max_connections_per_client", 1, 4096),
@@ -152,9 +184,9 @@ constexpr Key server_keys[] = {
     at_start(size(FCGATE_AT(ServerSettings, response_memory), "response_memory", 64 * kib, 256 * mib)),
     at_start(size(FCGATE_AT(ServerSettings, response_buffer), "response_buffer", limits::page, 256 * mib)),
     at_start(size(FCGATE_AT(ServerSettings, file_cache), "file_cache", 0, 64 * mib)),
-    text(FCGATE_AT(ServerSettings, unknown_host), "unknown_host", is_unknown_host,
+    text(FCGATE_AT(ServerSettings, unknown_host), "unknown_host", check<is_unknown_host>,
          "refuse, or redirect http://192.168.1.1/"),
-    text(FCGATE_AT(ServerSettings, release), "release", is_release,
+    text(FCGATE_AT(ServerSettings, release), "release", check<is_release>,
          "at most 32 letters, digits, dots, dashes and underscores"),
     at_start(size(FCGATE_AT(ServerSettings, spool_total), "spool_total", 0, 4096 * mib)),
     time(FCGATE_AT(ServerSettings, header_timeout_ms), "header_timeout"),
@@ -162,25 +194,26 @@ constexpr Key server_keys[] = {
     time(FCGATE_AT(ServerSettings, send_timeout_ms), "send_timeout"),
     time(FCGATE_AT(ServerSettings, keepalive_timeout_ms), "keepalive_timeout"),
     time(FCGATE_AT(ServerSettings, stop_timeout_ms), "stop_timeout"),
-    at_start(of_syslog(text(FCGATE_AT(ServerSettings, error_log), "error_log", is_log_target, log_hint))),
+    at_start(of_syslog(text(FCGATE_AT(ServerSettings, error_log), "error_log", check<is_log_target>, log_hint))),
     row(Type::log_level, FCGATE_AT(ServerSettings, log_level), "log_level", "error, warning, info or debug"),
+    part_of(
+        features::access_log, "access_log",
+        at_start(of_syslog(text(FCGATE_AT(ServerSettings, access_log), "access_log", check<is_access_log>, log_hint)))),
     part_of(features::access_log, "access_log",
-            at_start(of_syslog(text(FCGATE_AT(ServerSettings, access_log), "access_log", is_access_log, log_hint)))),
-    part_of(features::access_log, "access_log",
-            at_start(text(FCGATE_AT(ServerSettings, access_log_format), "access_log_format", is_access_format,
+            at_start(text(FCGATE_AT(ServerSettings, access_log_format), "access_log_format", check<is_access_format>,
                           "common, combined or json"))),
     part_of(features::syslog, "syslog",
-            at_start(
-                text(FCGATE_AT(ServerSettings, syslog_format), "syslog_format", is_syslog_format, "rfc5424 or local"))),
+            at_start(text(FCGATE_AT(ServerSettings, syslog_format), "syslog_format", check<is_syslog_format>,
+                          "rfc5424 or local"))),
     part_of(features::status, "status",
-            text(FCGATE_AT(ServerSettings, status_path), "status_path", is_status_path,
+            text(FCGATE_AT(ServerSettings, status_path), "status_path", check<is_status_path>,
                  "off, or a path such as /fcgate-status")),
     part_of(features::status, "status", networks(FCGATE_AT(ServerSettings, status_allow), "status_allow")),
-    at_start(text(FCGATE_AT(ServerSettings, mime_types), "mime_types", is_spool_folder,
+    at_start(text(FCGATE_AT(ServerSettings, mime_types), "mime_types", check<is_spool_folder>,
                   "an absolute path, for example /etc/mime.types")),
-    of_tls(text(FCGATE_AT(ServerSettings, tls_certificate), "tls_certificate", is_spool_folder,
+    of_tls(text(FCGATE_AT(ServerSettings, tls_certificate), "tls_certificate", check<is_spool_folder>,
                 "an absolute path, for example /etc/fcgate/tls.crt")),
-    of_tls(text(FCGATE_AT(ServerSettings, tls_key), "tls_key", is_spool_folder,
+    of_tls(text(FCGATE_AT(ServerSettings, tls_key), "tls_key", check<is_spool_folder>,
                 "an absolute path, for example /etc/fcgate/tls.key")),
     of_tls(flag(FCGATE_AT(ServerSettings, tls_self_signed), "tls_self_signed")),
     part_of(features::sandbox, "sandbox", at_start(flag(FCGATE_AT(ServerSettings, sandbox), "sandbox"))),
@@ -197,46 +230,52 @@ constexpr Key backend_keys[] = {
     time(FCGATE_AT(BackendSettings, park_timeout_ms), "park_timeout", 0),
     time(FCGATE_AT(BackendSettings, response_timeout_ms), "response_timeout"),
     flag(FCGATE_AT(BackendSettings, finish_on_abort), "on_abort", "finish or close"),
-    of_spawn(text(FCGATE_AT(BackendSettings, command), "command", nullptr, "")),
+    of_spawn(text(FCGATE_AT(BackendSettings, command), "command", {}, "")),
     of_spawn(time(FCGATE_AT(BackendSettings, idle_stop_ms), "idle_stop", 0, day_ms)),
-    of_spawn(pairs(FCGATE_AT(BackendSettings, php), "php", is_php_key, "KEY VALUE, for example memory_limit 32M")),
+    of_spawn(
+        pairs(FCGATE_AT(BackendSettings, php), "php", check<is_php_key>, "KEY VALUE, for example memory_limit 32M")),
 };
 
 constexpr Key site_keys[] = {
-    words(FCGATE_AT(SiteSettings, hosts), "host", is_host_pattern,
+    words(FCGATE_AT(SiteSettings, hosts), "host", check<is_host_pattern>,
           "names without a port, for example router.lan *.local"),
-    text(FCGATE_AT(SiteSettings, root), "root", is_file_path, "the folder that is served, for example /www"),
+    text(FCGATE_AT(SiteSettings, root), "root", check<is_file_path>, "the folder that is served, for example /www"),
     row(Type::index, Place<SiteSettings>{0}, "index", "names of files, for example index.php index.html",
-        is_index_name),
-    text(FCGATE_AT(SiteSettings, front_controller), "front_controller", is_front_controller,
+        check<is_index_name>),
+    text(FCGATE_AT(SiteSettings, front_controller), "front_controller", check<is_front_controller>,
          "a path below root, for example /index.php"),
-    text(FCGATE_AT(SiteSettings, script_suffix), "script_suffix", is_script_suffix,
+    text(FCGATE_AT(SiteSettings, script_suffix), "script_suffix", check<is_script_suffix>,
          "the end of PHP's file names, for example .php"),
-    words(FCGATE_AT(SiteSettings, links_to), "links_to", is_absolute_path,
+    words(FCGATE_AT(SiteSettings, links_to), "links_to", check<is_absolute_path>,
           "absolute paths of folders, for example /var/lib/wiki"),
-    words(FCGATE_AT(SiteSettings, no_scripts), "no_scripts", is_url_path, "paths of folders, for example /uploads"),
+    words(FCGATE_AT(SiteSettings, no_scripts), "no_scripts", check<is_url_path>,
+          "paths of folders, for example /uploads"),
     part_of(features::listing, "listing", flag(FCGATE_AT(SiteSettings, listing), "listing")),
-    text(FCGATE_AT(SiteSettings, backend), "backend", is_backend_name, "the NAME of a [backend NAME]"),
+    text(FCGATE_AT(SiteSettings, backend), "backend", check<is_backend_name>, "the NAME of a [backend NAME]"),
     size(FCGATE_AT(SiteSettings, max_body), "max_body", 0, 4096 * mib),
-    part_of(features::spool, "spool",
-            text(FCGATE_AT(SiteSettings, spool), "spool", is_spool_folder, "an absolute path, for example /tmp")),
+    part_of(
+        features::spool, "spool",
+        text(FCGATE_AT(SiteSettings, spool), "spool", check<is_spool_folder>, "an absolute path, for example /tmp")),
     access("allow", true),
     access("deny", false),
     networks(FCGATE_AT(SiteSettings, trusted_proxies), "trusted_proxy"),
     flag(FCGATE_AT(SiteSettings, origin_check), "origin_check"),
     of_tls(flag(FCGATE_AT(SiteSettings, redirect_https), "redirect_https")),
     flag(FCGATE_AT(SiteSettings, precompressed), "precompressed"),
-    with_values(pairs(FCGATE_AT(SiteSettings, expires), "expires", is_url_path, "PATH TIME, for example /assets/ 30d"),
-                is_expiry),
-    pairs(FCGATE_AT(SiteSettings, params), "param", is_param_name, "NAME VALUE, for example APP_ENV production"),
-    pairs(FCGATE_AT(SiteSettings, headers), "header", is_header_name, "NAME VALUE, for example X-Frame-Options DENY"),
-    with_values(pairs(FCGATE_AT(SiteSettings, error_pages), "error_page", is_error_status,
+    with_values(
+        pairs(FCGATE_AT(SiteSettings, expires), "expires", check<is_url_path>, "PATH TIME, for example /assets/ 30d"),
+        check<is_expiry>),
+    pairs(FCGATE_AT(SiteSettings, params), "param", check<is_param_name>, "NAME VALUE, for example APP_ENV production"),
+    pairs(FCGATE_AT(SiteSettings, headers), "header", check<is_header_name>,
+          "NAME VALUE, for example X-Frame-Options DENY"),
+    with_values(pairs(FCGATE_AT(SiteSettings, error_pages), "error_page", check<is_error_status>,
                       "STATUS... PATH, for example 404 /404.html"),
-                is_error_page),
+                check<is_error_page>),
     flag(FCGATE_AT(SiteSettings, intercept_errors), "intercept_errors"),
-    text(FCGATE_AT(SiteSettings, sendfile_root), "sendfile_root", is_spool_folder,
+    text(FCGATE_AT(SiteSettings, sendfile_root), "sendfile_root", check<is_spool_folder>,
          "an absolute path, for example /srv/downloads"),
-    words(FCGATE_AT(SiteSettings, internal), "internal", is_url_path, "paths of folders, for example /protected"),
+    words(FCGATE_AT(SiteSettings, internal), "internal", check<is_url_path>,
+          "paths of folders, for example /protected"),
 };
 
 constexpr size_t row_count = std::size(server_keys) + std::size(backend_keys) + std::size(site_keys);
@@ -278,9 +317,7 @@ struct Distinct {
     }
 };
 using Ranges = Distinct<&Key::range>;
-using Checks = Distinct<&Key::accepts, &Key::accepts_value>;
 constexpr auto ranges = Ranges::values;
-constexpr auto checks = Checks::values;
 
 struct Packed {
     uint16_t place;
@@ -288,8 +325,8 @@ struct Packed {
     bool allows;
     bool at_start;
     uint8_t range;
-    uint8_t accepts;
-    uint8_t accepts_value;
+    Key::Check accepts;
+    Key::Check accepts_value;
 };
 constexpr auto packed_rows = [] {
     std::array<Packed, row_count> all{};
@@ -300,8 +337,8 @@ constexpr auto packed_rows = [] {
                   .allows = key.allows,
                   .at_start = key.at_start,
                   .range = Ranges::number_of(key.range),
-                  .accepts = Checks::number_of(key.accepts),
-                  .accepts_value = Checks::number_of(key.accepts_value)};
+                  .accepts = key.accepts,
+                  .accepts_value = key.accepts_value};
     }
     return all;
 }();
@@ -337,6 +374,10 @@ size_t too_far(std::string_view name) {
 
 }  // namespace
 
+bool Key::Check::operator()(std::string_view text) const {
+    return Checks::functions[number](text);
+}
+
 std::string_view kind_name(SectionKind kind) {
     switch (kind) {
         case SectionKind::server:
@@ -365,8 +406,8 @@ Key key_at(size_t number) {
             .at_start = row.at_start,
             .place = row.place,
             .range = ranges[row.range],
-            .accepts = checks[row.accepts],
-            .accepts_value = checks[row.accepts_value]};
+            .accepts = row.accepts,
+            .accepts_value = row.accepts_value};
 }
 
 bool find_key(SectionKind kind, std::string_view name, Key& key) {

@@ -35,7 +35,12 @@ struct Key {
         unbuilt
     };
 
-    using Check = bool (*)(std::string_view text);
+    // What a text must be, by its number in a list.
+    struct Check {
+        uint8_t number = 0;  // anything is right
+        bool operator()(std::string_view text) const;
+        bool operator==(const Check&) const = default;
+    };
     struct Range {
         uint64_t least = 0;
         uint64_t most = 0;
@@ -47,12 +52,12 @@ struct Key {
     // Of Meson, by which this build is without the key, or, when it has a type, without this word among its values.
     std::string_view option;
     Type type = Type::unbuilt;
-    bool allows = false;            // access
-    bool at_start = false;          // a reload does not change it: memory is carved by it, or privileges are needed
-    uint16_t place = 0;             // of the value in ServerSettings, BackendSettings or SiteSettings, in bytes
-    Range range;                    // number, size (bytes), time (ms)
-    Check accepts = nullptr;        // text; each word of words and index; the name of a pair
-    Check accepts_value = nullptr;  // of a pair
+    bool allows = false;    // access
+    bool at_start = false;  // a reload does not change it: memory is carved by it, or privileges are needed
+    uint16_t place = 0;     // of the value in ServerSettings, BackendSettings or SiteSettings, in bytes
+    Range range;            // number, size (bytes), time (ms)
+    Check accepts;          // text; each word of words and index; the name of a pair
+    Check accepts_value;    // of a pair
 };
 
 // Keys have numbers, in the order in which print() shows them.

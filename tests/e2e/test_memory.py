@@ -79,7 +79,7 @@ class Told(unittest.TestCase):
             done = self.run_fcgate('-c', path, *arguments)
             self.assertEqual((done.returncode, done.stdout), (6, ''), arguments)
             self.assertRegex(done.stderr, r'(?m)^sum +\d+ ')
-            self.assertRegex(done.stderr, r'(?m)^fcgate: \[server\] memory_ceiling: all pools together can take \d+k, and 2048k are allowed')
+            self.assertRegex(done.stderr, r'(?m)^fcgate: \S*: ?\[server\] memory_ceiling: all pools together can take \d+k, and 2048k are allowed')
         done = self.run_fcgate('-c', path, '--budget')
         self.assertEqual(done.returncode, 6)
         self.assertRegex(done.stdout, r'(?m)^memory_ceiling +2097152 ')
