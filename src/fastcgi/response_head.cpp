@@ -23,6 +23,11 @@ std::string_view without_end(std::string_view line) {
     return line;
 }
 
+// Of a line or a piece of one, wherever it was cut.
+bool has_text(std::string_view part) {
+    return part.find_first_not_of("\r\n") != std::string_view::npos;
+}
+
 bool is_event_stream_type(std::string_view content_type) {
     std::string_view parameters;
     return equals_ignore_case(trim(split_first(content_type, ';', parameters)), "text/event-stream");
@@ -37,7 +42,7 @@ Status ResponseHead::feed(std::string_view& input) {
         if (!is_oversized_ && part.size() > storage_.size() - size_) {
             is_oversized_ = true;
             error_ = "response head larger than its buffer";
-            line_has_text_ = line_size_ > 0 && storage_[packed_] != '\r';
+            line_has_text_ = has_text({storage_.data() + packed_, line_size_});
         }
         size_ += part.size();
         input.remove_prefix(part.size());
@@ -58,7 +63,7 @@ Status ResponseHead::feed(std::string_view& input) {
 
 // Nothing is kept of what is too large, but whoever has to make room wants to know how much.
 void ResponseHead::count(std::string_view part) {
-    line_has_text_ = line_has_text_ || (part.front() != '\r' && part.front() != '\n');
+    line_has_text_ = line_has_text_ || has_text(part);
     if (part.back() == '\n') {
         // What is malformed in other ways does not matter any more.
         field_count_ += line_has_text_ ? 1 : 0;
@@ -122,7 +127,9 @@ void ResponseHead::pack(std::string_view name, std::string_view value, char firs
     memmove(at, name.data(), name.size());
     at[0] = first;
     at[name.size()] = '\0';
-    memmove(at + name.size() + 1, value.data(), value.size());
+    if (!value.empty()) {
+        memmove(at + name.size() + 1, value.data(), value.size());
+    }
     at[name.size() + 1 + value.size()] = '\0';
     packed_ += name.size() + value.size() + 2;
 }

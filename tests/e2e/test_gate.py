@@ -295,7 +295,7 @@ class ClientGone(ServedCase):
     def test_script_that_is_stuck_in_its_write_is_told(self):
         """Its client takes nothing, until all buffers on the way are full."""
         def wait(marker):
-            processes.wait_until(lambda: time.time() - marker.stat().st_mtime > 0.3, 'it writes on')
+            processes.wait_until(lambda: marker.exists() and time.time() - marker.stat().st_mtime > 0.3, 'it writes on')
         took = [self.leave(f'stuck-{number}', '&pause=0&size=65536', wait) for number in range(3)]
         print(f'    told after {1000 * min(took):.1f} ms, at most {1000 * max(took):.0f}', flush=True)
         self.assertLess(min(took), 0.05)
