@@ -35,7 +35,7 @@ void say(const char* format, ...) {
     if (log_of != nullptr) {
         fcgate_log(log_of, FCGATE_LOG_ERROR, words);
     } else {
-        strcat(words, "\n");
+        memcpy(words + strlen(words), "\n", 2);
         (void)print(STDERR_FILENO, line);
     }
 }

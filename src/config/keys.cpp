@@ -401,11 +401,11 @@ Key key_at(size_t number) {
     return {.name = texts[3 * number],
             .hint = texts[3 * number + 1],
             .option = texts[3 * number + 2],
+            .range = ranges[row.range],
             .type = row.type,
             .allows = row.allows,
             .at_start = row.at_start,
             .place = row.place,
-            .range = ranges[row.range],
             .accepts = row.accepts,
             .accepts_value = row.accepts_value};
 }

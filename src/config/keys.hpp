@@ -51,11 +51,11 @@ struct Key {
     std::string_view hint;  // completes "..., write "; of a flag its two values: "yes or no"
     // Of Meson, by which this build is without the key, or, when it has a type, without this word among its values.
     std::string_view option;
+    Range range;  // number, size (bytes), time (ms)
     Type type = Type::unbuilt;
     bool allows = false;    // access
     bool at_start = false;  // a reload does not change it: memory is carved by it, or privileges are needed
     uint16_t place = 0;     // of the value in ServerSettings, BackendSettings or SiteSettings, in bytes
-    Range range;            // number, size (bytes), time (ms)
     Check accepts;          // text; each word of words and index; the name of a pair
     Check accepts_value;    // of a pair
 };
