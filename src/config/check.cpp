@@ -71,10 +71,8 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
 }
 
 Status check_tls(const ServerSettings& server, ConfigError& error) {
-    const bool is_used = std::any_of(server.listen.begin(), server.listen.end(),
-                                     [](const ListenSettings& listen) { return listen.tls; });
     const bool has_files = !server.tls_certificate.empty() && !server.tls_key.empty();
-    if ((is_used || server.tls_self_signed) && !has_files) {
+    if ((server.wants_tls() || server.tls_self_signed) && !has_files) {
         begin(error, "server", {})
             .append(server.tls_certificate.empty() ? "tls_certificate" : "tls_key")
             .append(": not set; write where the file is, or is to be made with tls_self_signed = yes");

@@ -3,6 +3,7 @@
 // Must not touch: sockets, the event loop, the files a setting names (load() opens the configuration file only).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -114,6 +115,10 @@ struct SiteSettings {
 
 struct ServerSettings {
     FixedList<ListenSettings, limits::listeners> listen;
+    // Some listener is to speak TLS, whether this build does or not.
+    [[nodiscard]] bool wants_tls() const {
+        return std::any_of(listen.begin(), listen.end(), [](const ListenSettings& one) { return one.tls; });
+    }
     // Of pages for PHP's output, unless response_memory says it.
     static constexpr uint64_t response_memory_of_exchange = uint64_t{20} * 1024;
 

@@ -138,7 +138,7 @@ void examine_hosts(Examination& examination, const Files& files, const tls::Cert
 
 void examine_certificate(Examination& examination) {
     const ServerSettings& server = examination.settings.server;
-    if (!server::is_secure(server)) {
+    if (!server.wants_tls()) {
         return;
     }
     const Files files(server);

@@ -1,5 +1,4 @@
 // The machine by itself: the library in use, the clock, the memory.
-#include <algorithm>
 #include <ctime>
 
 #include "base/features.hpp"
@@ -28,9 +27,7 @@ void tell_library(Report& report, std::string_view version, std::string_view acc
 
 void examine_library(Examination& examination) {
     static constexpr char accepted[] = FCGATE_ACCEPT_LIBMICROHTTPD;
-    const auto& listen = examination.settings.server.listen;
-    const bool wants_tls =
-        features::tls && std::any_of(listen.begin(), listen.end(), [](const ListenSettings& one) { return one.tls; });
+    const bool wants_tls = features::tls && examination.settings.server.wants_tls();
     tell_library(examination.report, http::libmicrohttpd_version(), {accepted, sizeof accepted - 1},
                  !wants_tls || http::speaks_tls());
 }

@@ -82,10 +82,7 @@ void Budget::add_libmicrohttpd(const Settings& settings) {
     add(group, "fields of replies", http::guaranteed_fields(settings), connections);
     add(group, "fields of large replies", http::shared_fields(settings), threads);
     add(group, "copied lists of folders, status", http::shared_lists(settings), threads);
-    const ServerSettings& server = settings.server;
-    const bool is_secure = std::any_of(server.listen.begin(), server.listen.end(),
-                                       [](const ListenSettings& listen) { return listen.tls; });
-    if (features::tls && is_secure) {
+    if (features::tls && settings.server.wants_tls()) {
         add(group, "daemons for TLS", http::daemon_footprint, threads);
         add(group, "TLS (as measured)", http::tls_session_footprint, connections);
         add(group, "GnuTLS (as measured)", http::tls_library_footprint, 1);

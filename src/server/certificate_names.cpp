@@ -1,13 +1,6 @@
 #include "server/certificate_names.hpp"
 
-#include <algorithm>
-
 namespace fcgate::server {
-
-bool is_secure(const ServerSettings& server) {
-    return std::any_of(server.listen.begin(), server.listen.end(),
-                       [](const ListenSettings& listen) { return listen.tls; });
-}
 
 void collect_names(const Settings& settings, std::string_view machine_name, tls::Names& out) {
     out.add_machine(machine_name);

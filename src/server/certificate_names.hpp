@@ -1,4 +1,4 @@
-// Owns: whether settings ask for a certificate, and under which names a device is asked that makes its own.
+// Owns: under which names a device is asked that makes its own certificate.
 // Borrows: the settings, during the call.
 // Must not touch: certificates.
 #pragma once
@@ -9,8 +9,6 @@
 #include "tls/names.hpp"
 
 namespace fcgate::server {
-
-[[nodiscard]] bool is_secure(const ServerSettings& server);
 
 void collect_names(const Settings& settings, std::string_view machine_name, tls::Names& out);
 

@@ -63,7 +63,7 @@ Status Configuration::open_certificate(std::string_view machine_name, const Log&
                                        ServerError& error) {
     certificate.clear();
     const ServerSettings& server = settings->server;
-    if (!is_secure(server)) {
+    if (!server.wants_tls()) {
         return Status::ok;
     }
     if (!http::speaks_tls()) {
