@@ -60,7 +60,7 @@ bool equals_ignore_case(std::string_view a, std::string_view b) {
 
 bool is_one_of(std::string_view text, std::span<const std::string_view> names) {
     for (const std::string_view name : names) {
-        if (name.size() == text.size() && starts_with_ignore_case(text, name)) {
+        if (equals_ignore_case(text, name)) {
             return true;
         }
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/hash.hpp"
 #include "base/limits.hpp"
 #include "files/coding.hpp"
 
@@ -21,15 +22,6 @@ uint8_t wish_of(const RequestHead& head) {
     const unsigned identity = quality_of_identity(head);
     return static_cast<uint8_t>((brotli > 0 && brotli >= identity ? 1U : 0U) |
                                 (gzip > 0 && gzip >= identity ? 2U : 0U) | (gzip > brotli ? 4U : 0U));
-}
-
-// FNV-1a
-uint32_t hash_of(std::string_view text) {
-    uint32_t hash = 2166136261U;
-    for (const char c : text) {
-        hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
-    }
-    return hash;
 }
 
 bool is_same(const timespec& a, const timespec& b) {

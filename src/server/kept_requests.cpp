@@ -5,20 +5,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/lock.hpp"
+
 namespace fcgate::server {
 
 namespace {
-
-class Lock {
-  public:
-    explicit Lock(pthread_mutex_t& mutex) : mutex_(mutex) { pthread_mutex_lock(&mutex_); }
-    ~Lock() { pthread_mutex_unlock(&mutex_); }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-  private:
-    pthread_mutex_t& mutex_;
-};
 
 using Form = KeptReply::Form;
 
@@ -55,7 +46,7 @@ Status KeptRequests::append_field(KeptRequest& request, std::string_view name, s
 }
 
 Status KeptRequests::add_field(Ticket ticket, std::string_view name, std::string_view value) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
     if (request == nullptr || request->reply.form != Form::none) {
         return Status::gone;
@@ -65,7 +56,7 @@ Status KeptRequests::add_field(Ticket ticket, std::string_view name, std::string
 
 Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::string_view content_type,
                           std::span<const char> body) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
     if (request == nullptr) {
         return Status::gone;
@@ -93,7 +84,7 @@ Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::string_vie
 }
 
 Result<size_t> KeptRequests::write(Ticket ticket, std::span<const char> bytes) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
     if (request == nullptr) {
         return Status::gone;
@@ -122,7 +113,7 @@ Result<size_t> KeptRequests::write(Ticket ticket, std::span<const char> bytes) {
 }
 
 Status KeptRequests::end(Ticket ticket) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
     if (request == nullptr) {
         return Status::gone;
@@ -136,7 +127,7 @@ Status KeptRequests::end(Ticket ticket) {
 }
 
 Status KeptRequests::wake(Ticket ticket) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
     if (request == nullptr) {
         return Status::gone;
@@ -146,7 +137,7 @@ Status KeptRequests::wake(Ticket ticket) {
 }
 
 KeptRequest* KeptRequests::take(http::Connection& connection) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     KeptRequest* const request = pool_.take();
     if (request == nullptr) {
         return nullptr;
@@ -169,7 +160,7 @@ void KeptRequests::give_back(KeptRequest& request, KeptNews news) {
     KeptRequest ended;
     {
         // A reply may be given just now: its descriptor is seen here, or its giver is told that the request is gone.
-        const Lock lock(mutex_);
+        const Lock lock(&mutex_);
         ended = request;
         pool_.give_back(request);
     }
@@ -180,13 +171,13 @@ void KeptRequests::give_back(KeptRequest& request, KeptNews news) {
 }
 
 KeptReply KeptRequests::look(KeptRequest& request) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     return request.reply;
 }
 
 // Once a reply is given, nobody changes its fields or a whole body; one that is pushed may be written on meanwhile.
 void KeptRequests::fill(KeptRequest& request, Reply& reply) {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     const char* const fields = buffer_of(request).data();
     reply.packed_fields = {fields, request.fields_size};
     reply.memory = {fields + request.fields_size, request.size};
@@ -198,7 +189,7 @@ ptrdiff_t KeptRequests::read(KeptRequest& request, std::span<char> room) {
     bool is_over = false;
     bool is_cut = false;
     {
-        const Lock lock(mutex_);
+        const Lock lock(&mutex_);
         const std::span<char> ring = buffer_of(request).subspan(request.fields_size);
         while (count < room.size() && request.size > 0) {
             const size_t piece = std::min({room.size() - count, size_t{request.size}, ring.size() - request.begin});
@@ -225,7 +216,7 @@ ptrdiff_t KeptRequests::read(KeptRequest& request, std::span<char> room) {
 }
 
 void KeptRequests::wake_those_with_news() {
-    const Lock lock(mutex_);
+    const Lock lock(&mutex_);
     for (KeptRequest& request : pool_.all()) {
         if (request.live && request.has_news) {
             request.has_news = false;

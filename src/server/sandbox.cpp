@@ -9,6 +9,7 @@
 
 #include "base/descriptor.hpp"
 #include "base/features.hpp"
+#include "base/hash.hpp"
 
 namespace fcgate::server {
 
@@ -142,14 +143,10 @@ Status enter_sandbox(const Settings& settings, const Log& log, bool& is_on, Serv
     return Status::ok;
 }
 
-// FNV-1a.
 uint32_t sandboxed_folders(const Settings& settings) {
-    uint32_t hash = 2166136261U;
+    uint32_t hash = hash_of({});
     visit_folders(settings, [&hash](std::string_view path, Rights rights) {
-        for (const char byte : path) {
-            hash = (hash ^ static_cast<uint8_t>(byte)) * 16777619U;
-        }
-        hash = (hash ^ static_cast<uint32_t>(rights)) * 16777619U;
+        hash = hash_of(rights == write_below ? "w" : "r", hash_of(path, hash));
     });
     return hash;
 }
