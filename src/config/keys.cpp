@@ -288,36 +288,28 @@ constexpr auto rows = [] {
     return all;
 }();
 
-// What is left of the rows in the program: their texts, the ranges and checks that there are, and which of these each row has.
+// What is left of the rows in the program: their texts, the ranges that there are, and which of these and of the checks each row has.
 constexpr auto texts = pack_texts<rows, &Key::name, &Key::hint, &Key::option>();
 
-template <auto... Columns>
-struct Distinct {
-    static constexpr size_t most = row_count * sizeof...(Columns);
-    static constexpr auto found = [] {
-        using Value = std::common_type_t<std::remove_cvref_t<decltype(rows[0].*Columns)>...>;
-        std::pair<std::array<Value, most>, size_t> all{};
-        for (const Key& key : rows) {
-            for (const Value& value : {Value(key.*Columns)...}) {
-                const Value* const end = all.first.data() + all.second;
-                if (std::find(all.first.data(), all.first.data() + all.second, value) == end) {
-                    all.first[all.second++] = value;
-                }
-            }
+// As many of them as differ.
+constexpr auto found_ranges = [] {
+    std::pair<std::array<Key::Range, row_count>, size_t> all{};
+    for (const Key& key : rows) {
+        auto* const end = all.first.begin() + all.second;
+        if (std::find(all.first.begin(), end, key.range) == end) {
+            all.first[all.second++] = key.range;
         }
-        return all;
-    }();
-    static constexpr auto values = [] {
-        auto kept = std::array<std::remove_cvref_t<decltype(found.first[0])>, found.second>{};
-        std::copy_n(found.first.begin(), kept.size(), kept.begin());
-        return kept;
-    }();
-    static constexpr uint8_t number_of(const auto& value) {
-        return static_cast<uint8_t>(std::find(values.begin(), values.end(), value) - values.begin());
     }
-};
-using Ranges = Distinct<&Key::range>;
-constexpr auto ranges = Ranges::values;
+    return all;
+}();
+constexpr auto ranges = [] {
+    std::array<Key::Range, found_ranges.second> kept{};
+    std::copy_n(found_ranges.first.begin(), kept.size(), kept.begin());
+    return kept;
+}();
+constexpr uint8_t number_of(const Key::Range& range) {
+    return static_cast<uint8_t>(std::find(ranges.begin(), ranges.end(), range) - ranges.begin());
+}
 
 struct Packed {
     uint16_t place;
@@ -336,7 +328,7 @@ constexpr auto packed_rows = [] {
                   .type = key.type,
                   .allows = key.allows,
                   .at_start = key.at_start,
-                  .range = Ranges::number_of(key.range),
+                  .range = number_of(key.range),
                   .accepts = key.accepts,
                   .accepts_value = key.accepts_value};
     }
