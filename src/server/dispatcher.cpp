@@ -124,28 +124,27 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
 // Which site answers to a Host. Most requests have the same as the one before.
 Status Dispatcher::find_host(const Configuration& configuration, std::string_view value) {
     KnownHost& known = known_host_;
-    if (known.configuration != &configuration || known.value() != value) {
-        route::HostPort host;
-        known.configuration = nullptr;
-        known.size = static_cast<uint8_t>(std::min(value.size(), known.text.size()));
-        std::copy_n(value.data(), known.size, known.text.data());
-        const bool is_kept = known.size == value.size();
-        if (!value.empty() && route::parse_host(is_kept ? known.value() : value, host) != Status::ok) {
-            return Status::malformed;
-        }
-        const Result<size_t> site = route::find_site(*configuration.settings, host, setup_.machine_name);
-        route_.host = host;
-        if (!site.ok()) {
-            return site.status();
-        }
-        route_.site = site.value();
-        known.configuration = is_kept ? &configuration : nullptr;
-        known.host = host;
-        known.site = route_.site;
+    if (known.configuration == &configuration && known.value() == value) {
+        route_.host = known.host;
+        route_.site = known.site;
         return Status::ok;
     }
-    route_.host = known.host;
-    route_.site = known.site;
+    known.configuration = nullptr;
+    known.size = static_cast<uint8_t>(std::min(value.size(), known.text.size()));
+    std::copy_n(value.data(), known.size, known.text.data());
+    const bool is_kept = known.size == value.size();
+    route_.host = route::HostPort();
+    if (!value.empty() && route::parse_host(is_kept ? known.value() : value, route_.host) != Status::ok) {
+        return Status::malformed;
+    }
+    const Result<size_t> site = route::find_site(*configuration.settings, route_.host, setup_.machine_name);
+    if (!site.ok()) {
+        return site.status();
+    }
+    route_.site = site.value();
+    known.host = route_.host;
+    known.site = route_.site;
+    known.configuration = is_kept ? &configuration : nullptr;
     return Status::ok;
 }
 
