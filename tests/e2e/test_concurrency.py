@@ -78,7 +78,8 @@ class Concurrency(ServedCase):
 
 
 class Threads(Concurrency):
-    """The same with several threads, which share php-fpm's places. Each has its part of the exchanges."""
+    """The same with several threads, which share php-fpm's places. One of them may get all clients: each with a
+    request, and with one that it has left and that is not noticed yet."""
 
     pools = [ONE, FOUR]
-    server = ('exchanges = 192', 'max_connections = 80', 'threads = 3')
+    server = ('exchanges = 320', 'max_connections = 320', 'threads = 3')
