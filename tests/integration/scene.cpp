@@ -193,6 +193,10 @@ void Scene::end() {
 }
 
 Client& Scene::client(std::string_view source, int receive_buffer, const char* file, int line) {
+    if (client_count_ == clients_.size()) {
+        print_error("a scene has no more than %zu clients\n", clients_.size());
+        _fail(file, line);
+    }
     Client* const made = create<Client>();
     clients_[client_count_++] = made;
     if (!made->connect(front, source, receive_buffer)) {

@@ -3,8 +3,22 @@
 #include <cstdio>
 
 #include "base/text.hpp"
+#include "fcgate/fcgate.h"
 
 namespace fcgate::test {
+
+namespace {
+
+// What stands there from `start` on, so many times in all.
+void repeat(Buffer& bytes, size_t start, size_t times) {
+    const size_t size = bytes.size() - start;
+    (void)bytes.room(size * times);
+    for (size_t i = 1; i < times; ++i) {
+        bytes.append(slice(bytes.view(), start, size));
+    }
+}
+
+}  // namespace
 
 bool Vector::allows(unsigned status) const {
     for (size_t i = 0; i < status_count; ++i) {
@@ -27,6 +41,7 @@ bool VectorTable::load(const char* path) {
         text_.commit(count);
     } while (count > 0);
     (void)fclose(file);
+    text_.append("\n\n");
     rewind();
     return true;
 }
@@ -60,25 +75,37 @@ bool VectorTable::next(Vector& vector) {
 
 bool VectorTable::read_expectation(std::string_view line, Vector& vector) {
     bool has_canary = false;
-    vector.runs_in_php = false;
+    vector.runs_in_php = vector.has_body = false;
+    vector.body.clear();
     for (std::string_view word = next_word(line); !word.empty(); word = next_word(line)) {
         const Result<uint64_t> status = word == "-" ? Result<uint64_t>(uint64_t{0}) : parse_decimal(word);
         if (status.ok()) {
             vector.statuses[vector.status_count++] = static_cast<unsigned>(status.value());
         } else if (word == "php") {
             vector.runs_in_php = true;
+        } else if (word == ":") {
+            vector.has_body = true;
+            return has_canary && read_bytes(trim(line), vector.body);
         } else {
-            vector.canary = word == "canary"   ? Vector::Canary::answered
-                            : word == "closed" ? Vector::Canary::unheard
-                                               : Vector::Canary::any;
-            has_canary = word == "canary" || word == "closed" || word == "any";
+            const bool is_old = slice(fcgate_libmicrohttpd_version(), 0, 2) == "0.";
+            vector.canary = word == "canary" || (word == "kept" && !is_old)  ? Vector::Canary::answered
+                            : word == "closed" || (word == "kept" && is_old) ? Vector::Canary::unheard
+                                                                             : Vector::Canary::any;
+            has_canary = word == "canary" || word == "kept" || word == "closed" || word == "any";
         }
     }
     return has_canary;
 }
 
 bool VectorTable::read_bytes(std::string_view line, Buffer& bytes) {
+    size_t times = 0;
+    size_t start = 0;
     for (size_t i = 0; i < line.size(); ++i) {
+        if (line[i] == '}' && times > 0) {
+            repeat(bytes, start, times);
+            times = 0;
+            continue;
+        }
         if (line[i] != '\\') {
             bytes.append(line[i]);
             continue;
@@ -91,11 +118,20 @@ bool VectorTable::read_bytes(std::string_view line, Buffer& bytes) {
         } else if (kind == 'x' && digits.size() == 2 && hex_value(digits[0]) >= 0 && hex_value(digits[1]) >= 0) {
             bytes.append(static_cast<char>(hex_value(digits[0]) * 16 + hex_value(digits[1])));
             i += 3;
+        } else if (kind == '*') {
+            std::string_view rest;
+            const Result<uint64_t> number = parse_decimal(split_first(slice(line, i + 2), '{', rest));
+            if (!number.ok() || number.value() == 0 || rest.empty()) {
+                return false;
+            }
+            times = number.value();
+            start = bytes.size();
+            i = line.size() - rest.size() - 1;
         } else {
             return false;
         }
     }
-    return true;
+    return times == 0;
 }
 
 }  // namespace fcgate::test

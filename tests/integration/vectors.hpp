@@ -1,4 +1,4 @@
-// Owns: the table of requests of tests/cases, read from its file.
+// Owns: the tables of requests of tests/cases, read from their files.
 #pragma once
 
 #include <string_view>
@@ -12,17 +12,19 @@ struct Vector {
 
     Buffer name;
     Buffer bytes;
+    Buffer body;                // what PHP gets
     unsigned statuses[6] = {};  // 0: the connection ends without a word
     size_t status_count = 0;
     Canary canary = Canary::any;
     bool runs_in_php = false;
+    bool has_body = false;  // `body` tells it
 
     [[nodiscard]] bool allows(unsigned status) const;
 };
 
 class VectorTable {
   public:
-    // False when the file cannot be read.
+    // Puts a file behind those before. False when it cannot be read.
     [[nodiscard]] bool load(const char* path);
     // The next vector; false at the end, or when the table is malformed, which is_malformed() then tells.
     [[nodiscard]] bool next(Vector& vector);
