@@ -114,6 +114,13 @@ class Joined {
     return MHD_create_response_from_iovec(parts.data(), static_cast<unsigned>(count), nullptr, nullptr);
 }
 
+// 0.9.x takes LF alone for the end of a line around chunks: who has read the request before may have found another end of it, and another
+// request behind that.
+[[nodiscard]] bool is_read_loosely(const Connection& connection) {
+    return MHD_VERSION < 0x01000000 &&
+           MHD_lookup_connection_value(connection.mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING) != nullptr;
+}
+
 }  // namespace
 
 bool Engine::copy_body(std::span<const char> body, bool is_counted) {
@@ -211,7 +218,8 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     }
     bool good = true;
     // 0.9.x tells the end of a body of unknown length by closing, also of one that is not sent.
-    const bool must_close = reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000);
+    const bool must_close =
+        reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000) || is_read_loosely(connection);
     if (must_close) {
         good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
     }
