@@ -16,7 +16,7 @@ namespace {
 // A body must come, and a reply must be taken, at this rate on average, whatever bytes trickle.
 constexpr uint64_t least_bytes_per_second = 256;
 constexpr int64_t tick_ms = 500;
-constexpr int64_t idle_tick_ms = 1000;  // while PHP is silent, or only replies go and there is room for more clients
+constexpr int64_t idle_tick_ms = 1000;  // while PHP or the clients are silent, and there is room for more of them
 constexpr int64_t short_timeout_ms = 4000;
 constexpr uint64_t not_measured = UINT64_MAX;
 
@@ -38,8 +38,9 @@ void Engine::start_pace(Connection& connection, int64_t now) {
 
 void Engine::on_pace_timer(int64_t now) {
     // Only for whose sake a second more or less matters.
-    const bool is_urgent =
-        connections_.live() * 2 > connections_.capacity() || setup_.settings->server.send_timeout_ms < short_timeout_ms;
+    const ServerSettings& server = setup_.settings->server;
+    const bool is_urgent = connections_.live() * 2 > connections_.capacity() ||
+                           std::min(server.send_timeout_ms, server.body_timeout_ms) < short_timeout_ms;
     bool any = false;
     bool any_moves = false;
     for (Connection& connection : connections_.all()) {
@@ -49,7 +50,6 @@ void Engine::on_pace_timer(int64_t now) {
             continue;
         }
         any = true;
-        any_moves = any_moves || (!connection.suspended && (is_urgent || connection.stage == Connection::Stage::body));
         if (connection.hung_up) {
             // It should have ended with that; libmicrohttpd 0.9.75 may not read any more, and miss the end of what it could read.
             kill(connection);
@@ -66,6 +66,7 @@ void Engine::on_pace_timer(int64_t now) {
         } else {
             judge_pace(connection, now);
         }
+        any_moves = any_moves || (!connection.suspended && (is_urgent || connection.was_unread));
     }
     if (any) {
         setup_.timers->set(pace_timer_, now + (any_moves ? tick_ms : idle_tick_ms));

@@ -203,6 +203,14 @@ class Cost(ServedCase):
             processes.wait_until(self.is_at_rest, 'it does not come to rest')
             self.assert_idle(2.0)
 
+    def test_a_body_that_does_not_come_costs_nothing(self):
+        with self.client() as client:
+            client.send(f'POST /post.php HTTP/1.1\r\nHost: {client.host}\r\nContent-Length: 100\r\n\r\n'.encode())
+            processes.wait_until(self.is_at_rest, 'it does not come to rest')
+            self.assert_idle(2.0)
+            client.send(b'x' * 100)
+            self.assert_status(client.response(), 200)
+
     def is_at_rest(self):
         # As long as the client's kernel takes something, fcgate looks twice a second.
         before = self.fcgate.voluntary_switches()
