@@ -59,6 +59,11 @@ class DoctorCase(unittest.TestCase):
         return subprocess.run([*prefix, processes.fcgate_path, 'doctor', *map(str, arguments)], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=30, cwd=self.folder, env=self.environment, **options)
 
+    @staticmethod
+    def is_guarded():
+        """With a libmicrohttpd of the system that fcgate has a note about."""
+        return '(libmicrohttpd 0.9.' in subprocess.run([processes.fcgate_path, '-V'], capture_output=True, text=True, check=True).stdout
+
     def examine(self, php=None, code=None, server=(), backend=(), site=(), more=(), arguments=(), **options):
         """What there is to be said, without what is in order."""
         return self.examine_again(self.configuration(php, server, backend, site, more), code, *arguments, **options)
