@@ -84,55 +84,63 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
 }
 
 // Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
-[[nodiscard]] bool add_ini(Vector& arguments, std::string_view name, std::string_view value) {
+void add_ini(Vector& arguments, std::string_view name, std::string_view value) {
     Text<limits::path + 128> setting(name);
     setting.append('=').append(value);
-    return setting.ok() && arguments.add("-d") && arguments.add(setting.view());
+    arguments.add("-d");
+    arguments.add(setting.view());
 }
 
-[[nodiscard]] bool add_settings(const Launch& request, Vector& arguments) {
-    const PhpPlan& php = request.plan.php[request.backend];
+void add_settings(const Launch& request, Vector& arguments) {
     Text<limits::path> sessions;
     Text<limits::path> temporary;
     Text<24> body;
     print_path(request, "/sessions", sessions);
     print_path(request, "/tmp", temporary);
-    body.append_number(php.largest_body);
-    bool good =
-        add_ini(arguments, "session.save_path", sessions.view()) && add_ini(arguments, "session.gc_probability", "1") &&
-        add_ini(arguments, "upload_tmp_dir", temporary.view()) &&
-        add_ini(arguments, "sys_temp_dir", temporary.view()) && add_ini(arguments, "post_max_size", body.view()) &&
-        add_ini(arguments, "upload_max_filesize", body.view()) &&
-        add_ini(arguments, "opcache.lockfile_path", temporary.view()) &&
-        add_ini(arguments, "opcache.memory_consumption", "16") &&
-        add_ini(arguments, "opcache.interned_strings_buffer", "2") &&
-        add_ini(arguments, "opcache.max_accelerated_files", "1000");
-    for (const Pair& pair : request.settings.backends[request.backend].php) {
-        good = good && add_ini(arguments, pair.name, pair.value);
+    body.append_number(request.plan.php[request.backend].largest_body);
+    const Pair all[] = {
+        {"session.save_path", sessions.view()},
+        {"session.gc_probability", "1"},
+        {"upload_tmp_dir", temporary.view()},
+        {"sys_temp_dir", temporary.view()},
+        {"post_max_size", body.view()},
+        {"upload_max_filesize", body.view()},
+        {"opcache.lockfile_path", temporary.view()},
+        {"opcache.memory_consumption", "16"},
+        {"opcache.interned_strings_buffer", "2"},
+        {"opcache.max_accelerated_files", "1000"},
+    };
+    for (const Pair& pair : all) {
+        add_ini(arguments, pair.name, pair.value);
     }
-    return good;
+    for (const Pair& pair : request.settings.backends[request.backend].php) {
+        add_ini(arguments, pair.name, pair.value);
+    }
 }
 
 [[nodiscard]] bool build_arguments(const Launch& request) {
     const PhpPlan& php = request.plan.php[request.backend];
     Vector& arguments = request.scratch.arguments;
     arguments.clear();
-    bool good = arguments.add(php.program.view());
+    arguments.add(php.program.view());
     if (php.is_fpm) {
         Text<limits::path> configuration;
         print_configuration_path(request, configuration);
-        good = good && arguments.add("--nodaemonize") && arguments.add("--force-stderr") &&
-               arguments.add("--fpm-config") && arguments.add(configuration.view());
+        for (const std::string_view word : {std::string_view("--nodaemonize"), std::string_view("--force-stderr"),
+                                            std::string_view("--fpm-config"), configuration.view()}) {
+            arguments.add(word);
+        }
         if (geteuid() == 0 && !request.plan.changes_user) {
-            good = good && arguments.add("--allow-to-run-as-root");
+            arguments.add("--allow-to-run-as-root");
         }
     }
     std::string_view command = request.settings.backends[request.backend].command;
     (void)next_word(command);
     for (std::string_view word = next_word(command); !word.empty(); word = next_word(command)) {
-        good = good && arguments.add(word);
+        arguments.add(word);
     }
-    return good && add_settings(request, arguments);
+    add_settings(request, arguments);
+    return arguments.ok();
 }
 
 // What a supervisor has told fcgate about itself is not PHP's.
@@ -150,23 +158,22 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
 [[nodiscard]] bool build_environment(const Launch& request, int listening) {
     Vector& environment = request.scratch.environment;
     environment.clear();
-    bool good = true;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-        if (!is_ours_alone(*entry)) {
-            // Beyond the vector's room the host's environment is not worth a failure.
-            (void)environment.add_foreign(*entry);
-        }
-    }
     if (request.plan.php[request.backend].is_fpm) {
         Text<limits::path + 32> sockets("FPM_SOCKETS=");
         print_socket_path(request.plan, request.backend, request.run, sockets);
         sockets.append('=').append_number(static_cast<uint64_t>(listening));
-        good = sockets.ok() && environment.add(sockets.view());
+        environment.add(sockets.view());
     } else {
-        good = environment.add_number("PHP_FCGI_CHILDREN=", request.settings.backends[request.backend].workers) &&
-               environment.add("PHP_FCGI_MAX_REQUESTS=500");
+        environment.add_number("PHP_FCGI_CHILDREN=", request.settings.backends[request.backend].workers);
+        environment.add("PHP_FCGI_MAX_REQUESTS=500");
     }
-    return good;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+        if (!is_ours_alone(*entry)) {
+            // Beyond the vector's room it is not worth a failure.
+            (void)environment.add_foreign(*entry);
+        }
+    }
+    return environment.ok();
 }
 
 [[nodiscard]] bool become_php_user(const Plan& plan) {
@@ -212,20 +219,17 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
 
 }  // namespace
 
-bool Vector::add(std::string_view first, std::string_view second) {
+void Vector::add(std::string_view first, std::string_view second) {
     TextBuffer text(std::span<char>(text_).subspan(used_));
     text.append(first).append(second);
-    if (!text.ok() || !add_foreign(text_.data() + used_)) {
-        return false;
-    }
-    used_ += text.size() + 1;
-    return true;
+    ok_ = ok_ && text.ok() && add_foreign(text_.data() + used_);
+    used_ += ok_ ? text.size() + 1 : 0;
 }
 
-bool Vector::add_number(std::string_view first, uint64_t value) {
+void Vector::add_number(std::string_view first, uint64_t value) {
     Text<24> number;
     number.append_number(value);
-    return add(first, number.view());
+    add(first, number.view());
 }
 
 char** Vector::finish() {

@@ -23,11 +23,14 @@ class Vector {
     void clear() {
         items_.clear();
         used_ = 0;
+        ok_ = true;
     }
-    // False when it does not fit; the vector is as it was.
-    bool add(std::string_view first, std::string_view second = {});
-    bool add_number(std::string_view first, uint64_t value);
+    // With the first that does not fit the vector is full, and not ok any more.
+    void add(std::string_view first, std::string_view second = {});
+    void add_number(std::string_view first, uint64_t value);
+    // False when there is no room for it; that alone is no harm.
     bool add_foreign(char* item) { return items_.size() < most && items_.push_back(item); }
+    [[nodiscard]] bool ok() const { return ok_; }
     // Ends it; nothing may be added then.
     [[nodiscard]] char** finish();
 
@@ -38,6 +41,7 @@ class Vector {
     FixedList<char*, most + 1> items_;
     std::array<char, text_size> text_{};
     size_t used_ = 0;
+    bool ok_ = true;
 };
 
 struct LaunchScratch {
