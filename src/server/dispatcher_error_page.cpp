@@ -108,6 +108,14 @@ bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exch
     http::reply_with_status(reply, status);
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
     exchange.response.drop_fields(&is_about_body);
+    const Reply built_in = reply;
+    reply.clear_fields();
+    // What the script has said itself, as when to come again, is not said twice.
+    for (const Field& field : built_in.fields()) {
+        if (find_field(exchange.response.head().fields(), field.name).data() == nullptr) {
+            (void)reply.add_field(field.name, field.value);
+        }
+    }
     reply.packed_fields = exchange.response.head().packed_fields();
     // What the fields point to stays until another exchange is opened; the reply is queued before.
     setup_.upstream->let_finish(exchange);
