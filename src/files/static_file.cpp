@@ -16,8 +16,6 @@ static_assert(sizeof(off_t) == 8, "files past 2 GiB need -D_FILE_OFFSET_BITS=64"
 
 namespace {
 
-static_assert(sizeof(off_t) == 8, "files past 2 GiB: compile with -D_FILE_OFFSET_BITS=64");
-
 constexpr std::string_view allowed_methods = "GET, HEAD, OPTIONS";
 
 uint16_t http_status(Status status) {
@@ -133,57 +131,75 @@ std::string_view cache_control(const SiteSettings& settings, std::string_view pa
     return keep(text, [&](TextBuffer& out) { out.append("max-age=").append_number(time.value() / 1000); });
 }
 
-bool add_content_range(TextBuffer& text, const Selection& selection, uint64_t size, Reply& reply) {
-    const std::string_view value = keep(text, [&](TextBuffer& out) {
-        out.append("bytes ");
-        if (selection.kind == Selection::Kind::part) {
-            out.append_number(selection.offset).append('-').append_number(selection.offset + selection.length - 1);
-        } else {
-            out.append('*');
-        }
-        out.append('/').append_number(size);
-    });
-    return reply.add_field("Content-Range", value);
+// A reply that was just begun has room for all the fields of a file.
+constexpr size_t most_fields = 10;
+static_assert(most_fields <= limits::reply_fields);
+
+void add(Reply& reply, std::string_view name, std::string_view value) {
+    (void)reply.add_field(name, value);
 }
 
-bool add_validators(const Representation& file, Reply& reply) {
-    return reply.add_field("ETag", file.validators.etag) &&
-           reply.add_field("Last-Modified", file.validators.last_modified);
+void add_if(Reply& reply, std::string_view name, std::string_view value) {
+    if (!value.empty()) {
+        add(reply, name, value);
+    }
 }
 
-bool add_caching(const Representation& file, Reply& reply) {
-    return (!file.varies || reply.add_field("Vary", "Accept-Encoding")) &&
-           (file.cache_control.empty() || reply.add_field("Cache-Control", file.cache_control));
+void add_content_range(TextBuffer& text, const Selection& selection, uint64_t size, Reply& reply) {
+    add(reply, "Content-Range", keep(text, [&](TextBuffer& out) {
+            out.append("bytes ");
+            if (selection.kind == Selection::Kind::part) {
+                out.append_number(selection.offset).append('-').append_number(selection.offset + selection.length - 1);
+            } else {
+                out.append('*');
+            }
+            out.append('/').append_number(size);
+        }));
 }
 
-// Fills everything but the body; false when the fields do not fit.
-bool describe(const Representation& file, const Selection& selection, TextBuffer& text, Reply& reply) {
+void add_validators(const Representation& file, Reply& reply) {
+    add(reply, "ETag", file.validators.etag);
+    add(reply, "Last-Modified", file.validators.last_modified);
+}
+
+void add_caching(const Representation& file, Reply& reply) {
+    add_if(reply, "Vary", file.varies ? "Accept-Encoding" : "");
+    add_if(reply, "Cache-Control", file.cache_control);
+}
+
+// Fills everything but the body.
+void describe(const Representation& file, const Selection& selection, TextBuffer& text, Reply& reply) {
     reply.length_known = true;
     reply.length = selection.length;
+    reply.offset = selection.offset;
     switch (selection.kind) {
+        case Selection::Kind::part:
+            add_content_range(text, selection, file.size, reply);
+            [[fallthrough]];
         case Selection::Kind::whole:
-        case Selection::Kind::part: {
-            const bool is_part = selection.kind == Selection::Kind::part;
-            reply.status = is_part ? 206 : 200;
-            reply.offset = selection.offset;
-            return (!is_part || add_content_range(text, selection, file.size, reply)) &&
-                   reply.add_field("Content-Type", file.type) && add_validators(file, reply) &&
-                   (file.coding.empty() || reply.add_field("Content-Encoding", file.coding)) &&
-                   add_caching(file, reply) && reply.add_field("Accept-Ranges", "bytes") &&
-                   reply.add_field("X-Content-Type-Options", "nosniff");
-        }
+            reply.status = selection.kind == Selection::Kind::part ? 206 : 200;
+            add(reply, "Content-Type", file.type);
+            add_validators(file, reply);
+            add_if(reply, "Content-Encoding", file.coding);
+            add_caching(file, reply);
+            add(reply, "Accept-Ranges", "bytes");
+            add(reply, "X-Content-Type-Options", "nosniff");
+            break;
         case Selection::Kind::not_modified:
             reply.status = 304;
             reply.length = file.size;  // RFC 9110 section 8.6: what a 200 would have said
-            return add_validators(file, reply) && add_caching(file, reply);
+            add_validators(file, reply);
+            add_caching(file, reply);
+            break;
         case Selection::Kind::failed:
             reply.status = 412;
-            return true;
+            break;
         case Selection::Kind::unsatisfiable:
             reply.status = 416;
-            return add_content_range(text, selection, file.size, reply) && reply.add_field("Accept-Ranges", "bytes");
+            add_content_range(text, selection, file.size, reply);
+            add(reply, "Accept-Ranges", "bytes");
+            break;
     }
-    return false;
 }
 
 // Methods that files do not have, and OPTIONS.
@@ -192,9 +208,7 @@ bool is_answered_by_method(const RequestHead& head, Reply& reply) {
         return false;
     }
     answer_without_body(reply, head.method == "OPTIONS" ? 204 : 405);
-    if (!reply.add_field("Allow", allowed_methods)) {
-        answer_without_body(reply, 500);
-    }
+    add(reply, "Allow", allowed_methods);
     return true;
 }
 
@@ -202,7 +216,8 @@ bool is_answered_by_method(const RequestHead& head, Reply& reply) {
 bool answer(const Representation& file, const RequestHead& head, TextBuffer& text, Reply& reply, int64_t now) {
     answer_without_body(reply, 200);
     const Selection selection = select(head, file.validators, file.size, now);
-    if (!describe(file, selection, text, reply) || !text.ok()) {
+    describe(file, selection, text, reply);
+    if (!text.ok()) {
         answer_without_body(reply, 500);
         return false;
     }

@@ -60,11 +60,7 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
         refuse(connection, reply, 405, "a folder's list is only to be read");
         return;
     }
-    if (setup_.listing_page.empty()) {
-        // The configuration at the start had no use for its memory.
-        refuse(connection, reply, 404, "folders are listed only when `listing` was there at the start");
-        return;
-    }
+    // There is memory for it: a reload that brings the first list is refused (Server::reload).
     TextBuffer page(setup_.listing_page);
     const Status status = files::list_folder(*route_.root, route_.decision.path, setup_.listing_memory, page);
     if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {

@@ -1,4 +1,6 @@
+#include "base/limits.hpp"
 #include "files/mime.hpp"
+#include "temp_tree.hpp"
 #include "test_support.hpp"
 
 namespace fcgate::files {
@@ -85,6 +87,76 @@ void room_for_types_is_bounded(void**) {
     check_text(table.lookup("/f.x7"), "a/b");
 }
 
+// Reads a file of this content; what is wrong with it is told behind its path.
+Status read_file(std::string_view content, MimeTable& table, std::string_view words) {
+    static char storage[4096];
+    test::TempTree tree;
+    tree.file("types", content);
+    Text<64> path(tree.path());
+    path.append("/types");
+    Text<256> why;
+    const Status status = table.read(path.c_str(), storage, why);
+    check_text(slice(why.view(), path.size()), words);
+    return status;
+}
+
+void a_file_of_types_is_read(void**) {
+    MimeTable table;
+    // The last line need not have an end.
+    test::check_status(read_file("# ours\r\napplication/x-firmware\timg BIN\r\n\nimage/png\ntext/x-log log", table, ""),
+                       Status::ok);
+    check_text(table.lookup("/a.img"), "application/x-firmware");
+    check_text(table.lookup("/a.bin"), "application/x-firmware");
+    check_text(table.lookup("/a.log"), "text/x-log; charset=utf-8");
+    check_text(table.lookup("/a.png"), "image/png");
+    test::check_status(read_file("", table, ""), Status::ok);
+}
+
+void mistakes_in_a_file_of_types_are_told_with_their_line(void**) {
+    MimeTable table;
+    constexpr std::string_view no_type = ": not a media type with its extensions, as in: image/png png";
+    Text<128> words(":2");
+    words.append(no_type);
+    test::check_status(read_file("image/png png\nnonsense here\n", table, words.view()), Status::malformed);
+    static char content[3 * limits::config_line];
+    // No line is so long.
+    memset(content, 'x', sizeof content);
+    content[9] = '\n';
+    content[0] = '#';
+    words.clear();
+    words.append(":2").append(no_type);
+    test::check_status(read_file({content, sizeof content}, table, words.view()), Status::malformed);
+    for (size_t i = 0; i + 16 <= sizeof content; i += 16) {
+        TextBuffer line(std::span<char>(content + i, 16));
+        line.append("a/b").append_padded(i, 5).append(" x").append_padded(i / 16, 4);
+        content[i + 14] = ' ';
+        content[i + 15] = '\n';
+    }
+    Text<256> why;
+    test::TempTree tree;
+    tree.file("types", {content, sizeof content});
+    Text<64> path(tree.path());
+    path.append("/types");
+    static char little[512];
+    test::check_status(table.read(path.c_str(), little, why), Status::too_large);
+    assert_true(why.view().ends_with(": more types than there is room for"));
+    path.clear();
+    path.append(tree.path()).append("/none");
+    why.clear();
+    test::check_status(table.read(path.c_str(), little, why), Status::not_found);
+    assert_true(why.view().ends_with(": No such file or directory"));
+    why.clear();
+    test::check_status(table.read(tree.path(), little, why), Status::io);
+    assert_true(why.view().ends_with(": Is a directory"));
+    assert_int_equal(fchmodat(tree.fd(), "types", 0, 0), 0);
+    assert_int_equal(test::without_rights([&] {
+                         path.clear();
+                         path.append(tree.path()).append("/types");
+                         return table.read(path.c_str(), little, why) == Status::denied ? 0 : 1;
+                     }),
+                     0);
+}
+
 void case_does_not_matter(void**) {
     check_text(lookup("/LOGO.PNG"), "image/png");
     check_text(lookup("/a.Html"), "text/html; charset=utf-8");
@@ -109,10 +181,15 @@ void a_name_without_folder_will_do(void**) {
 int main() {
     using namespace fcgate::files;
     const CMUnitTest tests[] = {
-        cmocka_unit_test(types_of_a_file_come_first),    cmocka_unit_test(what_is_no_type_is_refused),
-        cmocka_unit_test(room_for_types_is_bounded),     cmocka_unit_test(panels_types_are_known),
-        cmocka_unit_test(case_does_not_matter),          cmocka_unit_test(what_is_unknown_is_bytes),
+        cmocka_unit_test(types_of_a_file_come_first),
+        cmocka_unit_test(what_is_no_type_is_refused),
+        cmocka_unit_test(room_for_types_is_bounded),
+        cmocka_unit_test(panels_types_are_known),
+        cmocka_unit_test(case_does_not_matter),
+        cmocka_unit_test(what_is_unknown_is_bytes),
         cmocka_unit_test(a_name_without_folder_will_do),
+        cmocka_unit_test(a_file_of_types_is_read),
+        cmocka_unit_test(mistakes_in_a_file_of_types_are_told_with_their_line),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

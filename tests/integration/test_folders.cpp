@@ -1,0 +1,194 @@
+// Folders and files without a script: lists, redirects, coded siblings, how long to keep them; and names that no site has.
+#include <ctime>
+
+#include "base/features.hpp"
+#include "scene.hpp"
+
+namespace {
+
+using namespace fcgate::test;
+using fcgate::Text;
+
+Client& ask(Scene& scene, std::string_view head, std::string_view fields = {}, std::string_view host = "localhost") {
+    Buffer request;
+    request.append(head).append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n").append(fields).append("\r\n");
+    Client& client = scene.client_with(request.view());
+    assert_true(client.read(fcgate::starts_with(head, "HEAD ")));
+    return client;
+}
+
+[[nodiscard]] bool has(const HttpReply& reply, std::string_view words) {
+    return reply.body.view().find(words) != std::string_view::npos;
+}
+
+void make_folders(Scene& scene) {
+    scene.tree.folder("shown");
+    scene.tree.folder("shown/below");
+    scene.tree.file("shown/a&b.txt", "hello");
+    scene.tree.file("shown/.hidden");
+}
+
+void a_folder_is_listed(Scene& scene) {
+    make_folders(scene);
+    scene.set("site.listing", "yes");
+    scene.start();
+    const HttpReply& reply = ask(scene, "GET /shown/").reply();
+    assert_int_equal(reply.status, 200);
+    check_text(reply.field("Content-Type"), "text/html; charset=utf-8");
+    check_text(reply.field("Cache-Control"), "no-cache");
+    assert_true(has(reply, "<h1>/shown/</h1>") && has(reply, ">a&amp;b.txt</a>") && has(reply, "./below/"));
+    assert_true(!has(reply, ".hidden"));
+    Client& asked = ask(scene, "HEAD /shown/");
+    assert_int_equal(asked.reply().status, 200);
+    assert_int_equal(asked.reply().length, reply.body.size());
+    assert_true(asked.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    expect_reply(asked, 200, "static");
+    assert_int_equal(ask(scene, "DELETE /shown/").reply().status, 405);
+    assert_int_equal(ask(scene, "GET /none/").reply().status, 404);
+}
+
+// More than a page holds is cut off at an entry, and said.
+void a_large_folder_is_listed_as_far_as_it_goes(Scene& scene) {
+    scene.tree.folder("many");
+    for (unsigned i = 0; i < 720; ++i) {
+        Text<256> name("many/");
+        name.append_padded(i, 3);
+        while (name.size() < 240) {
+            name.append("-and-so-on");
+        }
+        scene.tree.file(name.c_str());
+    }
+    scene.set("site.listing", "yes");
+    scene.start();
+    const HttpReply& reply = ask(scene, "GET /many/").reply();
+    assert_int_equal(reply.status, 200);
+    assert_true(has(reply, "There is more in this folder") && reply.body.view().ends_with("</html>\n"));
+    assert_true(reply.body.size() > 100'000);
+}
+
+// The memory for lists is carved at the start, or never.
+void a_first_list_needs_a_restart(Scene& scene) {
+    make_folders(scene);
+    scene.start();
+    assert_int_equal(ask(scene, "GET /shown/").reply().status, 404);
+    fcgate_error error{};
+    fcgate_settings* const changed = fcgate_settings_create();
+    Text<16> listen("fd:");
+    listen.append_number(static_cast<unsigned>(scene.listener()));
+    const struct {
+        const char* name;
+        const char* value;
+    } keys[] = {
+        {"site.listing", "yes"},
+        {"site.root", scene.tree.path()},
+        {"server.listen", listen.c_str()},
+        {"backend.address", "unix:/nobody"},
+    };
+    for (const auto& key : keys) {
+        assert_int_equal(fcgate_set(changed, key.name, key.value, &error), FCGATE_OK);
+    }
+    assert_true(fcgate_reload(scene.server, changed, &error) != FCGATE_OK);
+    check_text(error.text, "listing = yes where no site had it: that needs a restart");
+    fcgate_settings_destroy(changed);
+    assert_int_equal(ask(scene, "GET /shown/").reply().status, 404);
+}
+
+void a_folder_without_its_slash_is_redirected(Scene& scene) {
+    scene.tree.folder("a b");
+    scene.start();
+    const HttpReply& reply = ask(scene, "GET /a%20b").reply();
+    assert_int_equal(reply.status, 308);
+    check_text(reply.field("Location"), "/a%20b/");
+    check_text(ask(scene, "GET /a%20b?x=y").reply().field("Location"), "/a%20b/?x=y");
+}
+
+void times_to_keep_go_by_the_longest_path(Scene& scene) {
+    scene.tree.folder("assets");
+    scene.tree.folder("assets/now");
+    for (const char* const file : {"assets/a.css", "assets/now/a.css", "page.html"}) {
+        scene.tree.file(file, "x");
+    }
+    scene.set("site.expires", "/assets/now 0");
+    scene.set("site.expires", "/assets 1h");
+    scene.start();
+    check_text(ask(scene, "GET /assets/a.css").reply().field("Cache-Control"), "max-age=3600");
+    check_text(ask(scene, "GET /assets/now/a.css").reply().field("Cache-Control"), "no-cache");
+    assert_int_equal(ask(scene, "GET /page.html").reply().count("Cache-Control"), 0);
+}
+
+// The coded file that the client would rather have; none that is older than its original.
+void coded_siblings_are_chosen(Scene& scene) {
+    constexpr struct {
+        const char* name;
+        std::string_view content;
+        int64_t changed;
+    } files[] = {
+        {"a.css", "plain", 1000},  {"a.css.gz", "gzip", 1000}, {"a.css.br", "brotli", 2000}, {"b.css", "plain", 1000},
+        {"b.css.gz", "gzip", 999}, {"c.css", "plain", 1000},   {"c.css.gz", "gzip", 1000},
+    };
+    for (const auto& file : files) {
+        scene.tree.file(file.name, file.content);
+        // Seconds alone do not tell the last two apart.
+        scene.tree.modified(file.name, file.changed, std::string_view(file.name) == "c.css" ? 5 : 0);
+    }
+    scene.tree.folder("b.css.br");
+    scene.set("site.precompressed", "yes");
+    scene.start();
+    constexpr struct {
+        std::string_view head;
+        std::string_view accepts;
+        std::string_view body;
+        std::string_view coding;
+        bool varies;
+    } all[] = {
+        {"GET /a.css", "", "plain", "", true},
+        {"GET /a.css", "Accept-Encoding: gzip\r\n", "gzip", "gzip", true},
+        {"GET /a.css", "Accept-Encoding: gzip, br\r\n", "brotli", "br", true},
+        {"GET /a.css", "Accept-Encoding: gzip, br;q=0.5\r\n", "gzip", "gzip", true},
+        {"GET /a.css", "Accept-Encoding: identity;q=0.9, gzip;q=0.5\r\n", "plain", "", true},
+        {"GET /a.css", "Accept-Encoding: br;q=0\r\n", "plain", "", true},
+        {"GET /b.css", "Accept-Encoding: gzip, br\r\n", "plain", "", false},
+        {"GET /c.css", "Accept-Encoding: gzip\r\n", "plain", "", false},
+    };
+    for (const auto& one : all) {
+        scene.about = one.accepts.data();
+        const HttpReply& reply = ask(scene, one.head, one.accepts).reply();
+        assert_int_equal(reply.status, 200);
+        expect_same(reply.body.view(), one.body);
+        check_text(reply.field("Content-Encoding"), one.coding);
+        check_text(reply.field("Vary"), one.varies ? "Accept-Encoding" : "");
+    }
+}
+
+// A captive portal's way; and without it such a name is refused.
+void a_name_of_nobody_is_led_to_the_portal(Scene& scene) {
+    scene.set("site.host", "panel.lan");
+    scene.set("server.unknown_host", "redirect http://panel.lan/welcome");
+    scene.start();
+    const HttpReply& reply = ask(scene, "GET /generate_204", {}, "connectivity.example").reply();
+    assert_int_equal(reply.status, 302);
+    check_text(reply.field("Location"), "http://panel.lan/welcome");
+    check_text(reply.field("Cache-Control"), "no-store");
+    assert_int_equal(ask(scene, "HEAD /x", {}, "a.example").reply().status, 302);
+    assert_int_equal(ask(scene, "DELETE /x", {}, "a.example").reply().status, 421);
+    assert_int_equal(ask(scene, "GET /static.txt", {}, "panel.lan").reply().status, 200);
+}
+
+}  // namespace
+
+int main() {
+    static constexpr Case always[] = {
+        FCGATE_CASE(a_folder_without_its_slash_is_redirected),
+        FCGATE_CASE(times_to_keep_go_by_the_longest_path),
+        FCGATE_CASE(coded_siblings_are_chosen),
+        FCGATE_CASE(a_name_of_nobody_is_led_to_the_portal),
+    };
+    static constexpr Case listing[] = {
+        FCGATE_CASE(a_folder_is_listed),
+        FCGATE_CASE(a_large_folder_is_listed_as_far_as_it_goes),
+        FCGATE_CASE(a_first_list_needs_a_restart),
+    };
+    static constexpr Variant variants[] = {{.name = "one thread"}};
+    const int failed = play("folders", always, variants);
+    return fcgate::features::listing ? failed + play("listing", listing, variants) : failed;
+}
