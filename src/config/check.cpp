@@ -70,7 +70,7 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     return Status::ok;
 }
 
-Status check_tls(const ServerSettings& server, ConfigError& error) {
+[[maybe_unused]] Status check_tls(const ServerSettings& server, ConfigError& error) {
     const bool has_files = !server.tls_certificate.empty() && !server.tls_key.empty();
     if ((server.wants_tls() || server.tls_self_signed) && !has_files) {
         begin(error, "server", {})
@@ -82,7 +82,7 @@ Status check_tls(const ServerSettings& server, ConfigError& error) {
 }
 
 // A browser that has seen it would refuse a certificate that nobody vouches for, without a way around.
-Status check_promises(const Settings& settings, ConfigError& error) {
+[[maybe_unused]] Status check_promises(const Settings& settings, ConfigError& error) {
     for (const SiteSettings& site : settings.sites) {
         for (const Pair& header : site.headers) {
             if (settings.server.tls_self_signed && equals_ignore_case(header.name, "Strict-Transport-Security")) {
@@ -124,8 +124,8 @@ Status Settings::check(ConfigError& error) {
     }
     config::apply_profile(server, chosen_);
     Status status = check_capacities(server, error);
-    if (features::tls && status == Status::ok) {
-        status = check_tls(server, error);
+    if constexpr (features::tls) {
+        status = status == Status::ok ? check_tls(server, error) : status;
     }
     if (status != Status::ok) {
         return status;
@@ -154,7 +154,10 @@ Status Settings::check(ConfigError& error) {
         }
     }
     status = check_hosts(*this, error);
-    return features::tls && status == Status::ok ? check_promises(*this, error) : status;
+    if constexpr (features::tls) {
+        status = status == Status::ok ? check_promises(*this, error) : status;
+    }
+    return status;
 }
 
 }  // namespace fcgate

@@ -1,5 +1,6 @@
 #include <initializer_list>
 
+#include "base/features.hpp"
 #include "config/values.hpp"
 #include "test_support.hpp"
 
@@ -281,6 +282,12 @@ void names_consist_of_what_their_use_allows(void** /*state*/) {
     check_names(is_param_name, {"APP_ENV", "_X", "A1"}, {"", "app", "A-B", "A=B", "1A"});
     check_names(is_header_name, {"X-Frame-Options", "x"},
                 {"", "X Y", "X:", "connection", "Content-Length", "transfer-encoding"});
+    check_names(is_error_page, {"404 /e.html", "404 410 500 /errors/e.html", "/e.html", "599 /e"},
+                {"", "404", "/e.html x", "404 e.html", "404 /", "404 /e/", "404 /a//b", "404 /../e", "399 /e", "600 /e",
+                 "0404 /e", "404 /e 500", "4o4 /e"});
+    check_names(is_expiry, {"0", "1h", "3650d"}, {"", "1", "3651d", "-1h", "never"});
+    check_names(is_release, {"", "1.0-rc_2"}, {"a b", "a/b", "123456789012345678901234567890123"});
+    check_names(is_absolute_path, {"/", "/a/b"}, {"", "a", "/a/../b", "/a//b", "/./a"});
     check_names(is_php_key, {"memory_limit", "opcache.enable"}, {"", "a b", "a=b", "a[b]"});
 }
 
@@ -292,6 +299,31 @@ void a_file_path_fits_into_what_the_system_takes(void** /*state*/) {
     }
     assert_true(is_file_path(text.view()));
     assert_false(is_file_path(text.append('x').view()));
+}
+
+// What a socket, a path of the service manager's and a file made beside must have room for.
+void paths_of_a_use_are_shorter(void** /*state*/) {
+    constexpr struct {
+        bool (*accepts)(std::string_view);
+        size_t most;
+        bool may_be_empty = true;
+    } all[] = {
+        {&is_runtime_dir, 64},
+        {&is_pid_file, 255},
+        {&is_spool_folder, limits::path - 17},
+        {&is_log_target, features::syslog ? sizeof "syslog:" - 1 + 107 : limits::path - 1, false},
+    };
+    for (const auto& one : all) {
+        Text<8192> text(one.accepts == &is_log_target && features::syslog ? "syslog:/" : "/");
+        assert_true(one.accepts("") == one.may_be_empty);
+        assert_false(one.accepts("tmp"));
+        while (text.size() < one.most) {
+            assert_true(one.accepts(text.view()));
+            text.append('x');
+        }
+        assert_true(one.accepts(text.view()));
+        assert_false(one.accepts(text.append('x').view()));
+    }
 }
 
 }  // namespace
@@ -309,6 +341,7 @@ int main() {
         cmocka_unit_test(a_backend_is_a_socket_an_address_or_spawned),
         cmocka_unit_test(names_consist_of_what_their_use_allows),
         cmocka_unit_test(a_file_path_fits_into_what_the_system_takes),
+        cmocka_unit_test(paths_of_a_use_are_shorter),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
