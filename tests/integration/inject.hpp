@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace fcgate::test::inject {
 
@@ -37,5 +39,19 @@ void forget_child();
 
 // The wall clock is so many seconds off.
 void set_clock(long offset);
+
+// From now on there is a Landlock of that version, which notes what it is told and confines nobody; 0: the kernel's own, if it has one.
+void pretend_landlock(long version);
+struct LandlockRule {
+    char path[128];
+    uint64_t rights;
+};
+// What it has been told since.
+struct Landlock {
+    uint64_t handled;
+    std::span<const LandlockRule> rules;
+    bool entered;
+};
+[[nodiscard]] Landlock landlock();
 
 }  // namespace fcgate::test::inject

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/features.hpp"
 #include "fcgate/fcgate.h"
 #include "http_client.hpp"
 #include "inject.hpp"
@@ -186,6 +187,105 @@ void fails(Place& place) {
     promise(n > 5, "the calls were made");
 }
 
+constexpr uint64_t write_file = 1U << 1U;
+constexpr uint64_t read_file = 1U << 2U;
+constexpr uint64_t read_folder = 1U << 3U;
+constexpr uint64_t remove_file = 1U << 5U;
+constexpr uint64_t make_file = 1U << 8U;
+constexpr uint64_t make_socket = 1U << 9U;
+constexpr uint64_t truncate_file = 1U << 14U;
+
+// All that is allowed below a folder of the place, or below another path; 0: nothing is.
+[[nodiscard]] uint64_t allowed_below(const Place& place, const char* name) {
+    const char* const path = *name == '@' ? place.path(name + 1) : name;
+    uint64_t rights = 0;
+    for (const inject::LandlockRule& rule : inject::landlock().rules) {
+        rights |= std::string_view(rule.path) == path ? rule.rights : 0;
+    }
+    return rights;
+}
+
+// What the kernel is told, whether it has Landlock or not: nothing is allowed but what is needed.
+void allows_what_is_needed(Place& place) {
+    for (const char* const folder : {"downloads", "linked", "logs", "access", "pid"}) {
+        place.tree.folder(folder);
+    }
+    LogLines log;
+    fcgate_settings* const settings = place.settings(log);
+    constexpr struct {
+        const char* name;
+        const char* path;
+    } keys[] = {
+        {"site.sendfile_root", "/downloads"},
+        {"site.links_to", "/linked"},
+        {"server.error_log", "/logs/error"},
+        {fcgate::features::access_log ? "server.access_log" : nullptr, "/access/log"},
+        {"server.pid_file", "/pid/fcgate.pid"},
+    };
+    fcgate_error error{};
+    for (const auto& key : keys) {
+        promise(key.name == nullptr || fcgate_set(settings, key.name, place.path(key.path), &error) == FCGATE_OK,
+                error.text);
+    }
+    inject::pretend_landlock(4);
+    fcgate_server* const server = fcgate_create(settings, &error);
+    promise(server != nullptr && fcgate_start(server, &error) == FCGATE_OK, error.text);
+    promise(inject::landlock().entered && inject::landlock().handled == (1U << 15U) - 1,
+            "all that it knows is handled");
+    constexpr uint64_t read = read_file | read_folder;
+    constexpr struct {
+        const char* path;
+        uint64_t rights;
+    } all[] = {
+        {"@/root", read},
+        {"@/downloads", read},
+        {"@/linked", read},
+        {"@/spool", read | write_file | make_file | remove_file | truncate_file},
+        {"@/logs", write_file | make_file},
+        {"@/pid", write_file | remove_file},
+        {"@/run", make_socket | remove_file},
+        {"@", 0},
+        {"/", 0},
+        {"/tmp", 0},
+    };
+    for (const auto& one : all) {
+        promise(allowed_below(place, one.path) == one.rights, one.path);
+    }
+    expect(place, "/a.txt", "hello");
+    fcgate_destroy(server);
+}
+
+// What an older one does not know cannot be asked of it.
+void is_partly_on(Place& place) {
+    LogLines log;
+    inject::pretend_landlock(1);
+    fcgate_server* const server = begin(place, log);
+    promise(inject::landlock().handled == (1U << 13U) - 1, "what it does not know is left out");
+    for (const inject::LandlockRule& rule : inject::landlock().rules) {
+        promise((rule.rights & ~inject::landlock().handled) == 0, "no rule gives more than is handled");
+    }
+    promise(log.has("warning: sandbox: partly on: files can still be cut short (Linux 6.2 prevents it), Landlock 1"),
+            "the log says so");
+    expect(place, "/a.txt", "hello");
+    fcgate_destroy(server);
+}
+
+void reloads_only_what_can_be_reached(Place& place) {
+    LogLines log;
+    fcgate_error error{};
+    inject::pretend_landlock(5);
+    fcgate_server* const server = begin(place, log);
+    promise(log.has("info: sandbox: on, Landlock 5"), "the log says that it is on");
+    fcgate_settings* const other = place.settings(log, "");
+    promise(fcgate_reload(server, other, &error) != FCGATE_OK, "another root is refused");
+    promise(std::string_view(error.text).find("with sandbox = yes: that needs a restart") != std::string_view::npos,
+            error.text);
+    fcgate_settings_destroy(other);
+    promise(fcgate_reload(server, place.settings(log), &error) == FCGATE_OK, error.text);
+    expect(place, "/a.txt", "hello");
+    fcgate_destroy(server);
+}
+
 // In a process of its own; what is in its place cannot be removed from inside.
 void play(void (*act)(Place&)) {
     Place place;
@@ -215,6 +315,22 @@ void a_sandbox_that_cannot_be_made_is_no_start(void** /*state*/) {
     play(&fails);
 }
 
+void the_rules_allow_what_is_needed_and_no_more(void** /*state*/) {
+    play(&allows_what_is_needed);
+}
+void an_older_kernel_is_partly_enough(void** /*state*/) {
+    play(&is_partly_on);
+}
+void a_reload_keeps_to_what_can_be_reached(void** /*state*/) {
+    play(&reloads_only_what_can_be_reached);
+}
+void any_kernel_may_fail(void** /*state*/) {
+    play([](Place& place) {
+        inject::pretend_landlock(3);
+        fails(place);
+    });
+}
+
 }  // namespace
 
 int main() {
@@ -222,6 +338,10 @@ int main() {
         cmocka_unit_test(the_kernel_refuses_what_is_not_needed),
         cmocka_unit_test(a_kernel_without_it_is_told_of),
         cmocka_unit_test(a_sandbox_that_cannot_be_made_is_no_start),
+        cmocka_unit_test(the_rules_allow_what_is_needed_and_no_more),
+        cmocka_unit_test(an_older_kernel_is_partly_enough),
+        cmocka_unit_test(a_reload_keeps_to_what_can_be_reached),
+        cmocka_unit_test(any_kernel_may_fail),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

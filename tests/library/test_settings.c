@@ -140,6 +140,15 @@ static void null_is_refused_where_it_may_not_be(void** state) {
     assert_int_equal(fcgate_get(settings, "server.threads", NULL, sizeof value), FCGATE_INVALID);
     assert_int_equal(fcgate_print(NULL, value, sizeof value), FCGATE_INVALID);
     assert_int_equal(fcgate_print(settings, NULL, sizeof value), FCGATE_INVALID);
+    assert_int_equal(fcgate_get(settings, "server.threads", value, 0), FCGATE_INVALID);
+    assert_int_equal(fcgate_print(settings, value, 0), FCGATE_INVALID);
+    assert_int_equal(fcgate_budget(NULL, FCGATE_BUDGET_TABLE, value, sizeof value), FCGATE_INVALID);
+    assert_int_equal(fcgate_budget(settings, FCGATE_BUDGET_TABLE, NULL, sizeof value), FCGATE_INVALID);
+    assert_int_equal(fcgate_budget(settings, FCGATE_BUDGET_TABLE, value, 0), FCGATE_INVALID);
+    /* Nor is there a budget of what could not be served. */
+    assert_int_equal(fcgate_budget(settings, FCGATE_BUDGET_TABLE, value, sizeof value), FCGATE_INVALID);
+    assert_string_equal(value, "");
+    assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, NULL, sizeof value), FCGATE_INVALID);
     assert_null(fcgate_create(NULL, &error));
     assert_int_equal(error.code, FCGATE_INVALID);
     assert_null(fcgate_create(NULL, NULL));
@@ -151,6 +160,12 @@ static void null_is_refused_where_it_may_not_be(void** state) {
     assert_int_equal(fcgate_wait(NULL, 0, NULL), FCGATE_INVALID);
     assert_int_equal(fcgate_ended_fd(NULL), FCGATE_INVALID);
     assert_int_equal(fcgate_handle(NULL, "/", NULL, NULL), FCGATE_INVALID);
+    assert_int_equal(fcgate_on_request(NULL, NULL, NULL), FCGATE_INVALID);
+    assert_int_equal(fcgate_on_finished(NULL, NULL, NULL), FCGATE_INVALID);
+    assert_int_equal(fcgate_reload(NULL, settings, &error), FCGATE_INVALID);
+    assert_string_equal(error.text, "fcgate_reload: server and settings may not be NULL");
+    assert_int_equal(fcgate_status(NULL, FCGATE_STATUS_JSON, value, sizeof value), FCGATE_INVALID);
+    fcgate_log(NULL, FCGATE_LOG_INFO, "nobody hears it");
     fcgate_stop(NULL, 0);
     fcgate_reopen_logs(NULL);
     fcgate_destroy(NULL);
