@@ -73,8 +73,9 @@ def held(folder, options):
     count = EACH * len(ATTACKS)
     port = processes.free_port()
     times = [f'{name}_timeout = 10m' for name in ('header', 'body', 'send', 'keepalive')]
-    # In a table that is more than half full it looks twice a second who is slow.
-    server = [f'max_connections = {2 * count + 10}', f'max_connections_per_client = {2 * count + 10}', f'exchanges = {count}',
+    # A thread whose part of the table is more than half full looks twice a second who is slow.
+    room = (2 * count + 10) * options.threads
+    server = [f'max_connections = {room}', f'max_connections_per_client = {room}', f'exchanges = {count}',
               'response_memory = 4m', f'threads = {options.threads}', *times]
     backend = ['[backend]', f'address = unix:{path}', 'workers = 100', 'response_timeout = 10m']
     text = processes.configuration(port, folder / 'site', None, server, (), [f'spool = {folder}'], backend)
