@@ -196,7 +196,10 @@ class Files(ServedCase):
         self.assertEqual(response.field('Allow'), 'GET, HEAD, OPTIONS')
         self.assert_status(wire.ask(self.port, 'DELETE', '/files/plain.txt'), 405)
         self.assert_status(wire.ask(self.port, 'TRACE', '/files/plain.txt'), 405)
-        self.assert_status(wire.ask(self.port, 'OPTIONS', '/files/plain.txt'), 204)
+        response = wire.ask(self.port, 'OPTIONS', '/files/plain.txt')
+        self.assert_status(response, 204)
+        self.assertEqual(response.field('Allow'), 'GET, HEAD, OPTIONS')
+        self.assertIsNone(response.field('Content-Length'))
 
     def test_sources_and_hidden_files_are_never_shown(self):
         for target in ('/.env', '/hello.php.bak', '/hello.php~', '/folder/.htaccess', '/%2eenv', '/hello.PHP', '/hello.php%20',

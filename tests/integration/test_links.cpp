@@ -31,6 +31,20 @@ void a_kept_connection_serves_the_next_request(Scene& scene) {
     assert_false(scene.php.has_caller());
 }
 
+// What the script says to HEAD is read to its end, and dropped.
+void a_head_leaves_its_connection_to_the_next(Scene& scene) {
+    scene.start();
+    Client& first = scene.client_with("HEAD /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    PhpConnection& php = scene.take();
+    Buffer page;
+    assert_true(php.answer(page.append("X: y\r\n\r\n").append_letters(100000).view()));
+    assert_true(first.read(true));
+    Client& second = scene.client_with(get_script);
+    assert_true(php.read_request() && php.answer(hello));
+    expect_reply(second, 200, "hello");
+    assert_int_equal(scene.php.connections(), 1);
+}
+
 // It may be closed by PHP in the moment in which it is used: then nobody could tell whether the request has run.
 void a_post_does_not_go_on_a_kept_connection(Scene& scene) {
     scene.set("backend.workers", "2");
@@ -404,6 +418,7 @@ void a_single_worker_has_no_streams(Scene& scene) {
 int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(a_kept_connection_serves_the_next_request),
+        FCGATE_CASE(a_head_leaves_its_connection_to_the_next),
         FCGATE_CASE(a_post_does_not_go_on_a_kept_connection),
         FCGATE_CASE(without_keep_alive_php_is_told_so),
         FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),

@@ -57,21 +57,27 @@ void post_reaches_the_script_with_its_body(Scene& scene) {
 
 void head_has_no_body_whatever_the_script_sends(Scene& scene) {
     scene.start();
-    for (const std::string_view fields : {"", "Content-Length: 5\r\n"}) {
+    struct Sent {
+        std::string_view length;
+        std::string_view body;
+    };
+    // Also one that does not come, comes in part, or goes on.
+    for (const auto& [length, body] : {Sent{"", "hello"}, {"5", "hello"}, {"5", ""}, {"50", "hello"}, {"4", "hello"}}) {
         Client& client = scene.client();
         assert_true(client.send("HEAD /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         PhpConnection& php = scene.take();
         check_text(php.param("REQUEST_METHOD"), "HEAD");
         Buffer cgi;
-        cgi.append("X-Is: head\r\n").append(fields).append("\r\nhello");
-        assert_true(php.answer(cgi.view()));
+        cgi.append("X-Is: head\r\n");
+        if (!length.empty()) {
+            cgi.append("Content-Length: ").append(length).append("\r\n");
+        }
+        assert_true(php.answer(cgi.append("\r\n").append(body).view()));
         assert_true(client.read(true));
         assert_int_equal(client.reply().status, 200);
         assert_int_equal(client.reply().count("Transfer-Encoding"), 0);
         check_text(client.reply().field("X-Is"), "head");
-        if (!fields.empty()) {
-            check_text(client.reply().field("Content-Length"), "5");
-        }
+        check_text(client.reply().field("Content-Length"), length);
         if (client.reply().closes()) {
             assert_true(client.read_to_end());
             check_text(client.rest(), "");
@@ -106,6 +112,30 @@ void location_alone_makes_it_302(Scene& scene) {
     expect_reply(client, 302, "");
     check_text(client.reply().field("Location"), "http://elsewhere/");
     expect_canary(scene, client);
+}
+
+// That of the server, in the one form that RFC 9110 section 5.6.7 lets it be made in.
+void every_reply_has_a_date(Scene& scene) {
+    scene.start();
+    Client& client = scene.client();
+    for (const std::string_view target : {"/static.txt", "/none.txt", "/t.php"}) {
+        Buffer request;
+        assert_true(
+            client.send(request.append("GET ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n").view()));
+        if (target == "/t.php") {
+            assert_true(scene.take().answer(hello));
+        }
+        assert_true(client.read());
+        assert_int_equal(client.reply().count("Date"), 1);
+        Buffer date;
+        date.append(client.reply().field("Date")).append('\0');
+        struct tm told {};
+        const char* const end = strptime(date.view().data(), "%a, %d %b %Y %H:%M:%S GMT", &told);
+        assert_int_equal(date.size(), sizeof "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_non_null(end);
+        assert_int_equal(*end, '\0');
+        assert_in_range(timegm(&told), time(nullptr) - 60, time(nullptr));
+    }
 }
 
 void hop_by_hop_fields_end_here(Scene& scene) {
@@ -178,6 +208,10 @@ void a_body_longer_than_its_length_is_cut(Scene& scene) {
     assert_true(scene.take().answer("Content-Length: 4\r\n\r\nbody and more"));
     expect_reply(client, 200, "body");
     expect_canary(scene, client);
+    assert_true(client.send(get_script));
+    assert_true(scene.take().answer("Content-Length: 0\r\n\r\nmore"));
+    expect_reply(client, 200, "");
+    expect_canary(scene, client);
 }
 
 // Whether the head has gone out before is a matter of time, and makes no difference.
@@ -226,6 +260,7 @@ void statuses_without_a_body_have_none(Scene& scene) {
             assert_true(scene.take().answer(cgi.view()));
             assert_true(client.read());
             assert_int_equal(client.reply().status, status == "204" ? 204 : 304);
+            assert_true(status != "204" || client.reply().count("Content-Length") == 0);
             check_text(client.reply().field("ETag"), "\"x\"");
             assert_int_equal(client.reply().count("Transfer-Encoding"), 0);
             if (client.reply().closes()) {
@@ -247,6 +282,7 @@ int main() {
         FCGATE_CASE(head_has_no_body_whatever_the_script_sends),
         FCGATE_CASE(status_and_fields_are_the_scripts_own),
         FCGATE_CASE(location_alone_makes_it_302),
+        FCGATE_CASE(every_reply_has_a_date),
         FCGATE_CASE(hop_by_hop_fields_end_here),
         FCGATE_CASE(a_length_is_told_when_it_is_known),
         FCGATE_CASE(http_1_0_gets_a_body_that_ends_with_the_connection),

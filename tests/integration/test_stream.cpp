@@ -126,6 +126,19 @@ void error_output_is_logged_and_kept_apart(Scene& scene) {
     assert_int_equal(scene.log.count("PHP: "), 2);
 }
 
+void much_error_output_comes_before_the_head(Scene& scene) {
+    constexpr size_t much_to_say = 9216;
+    scene.start();
+    for (const std::string_view end : {"", "\n"}) {
+        Client& client = scene.client_with(get_script);
+        PhpConnection& php = scene.take();
+        Buffer words;
+        assert_true(php.err(words.append_letters(much_to_say).append(end).view()) && php.answer(hello));
+        expect_reply(client, 200, "hello");
+        assert_true(scene.log.has("GET /t.php: PHP: aaaa"));
+    }
+}
+
 // ---- amount ---------------------------------------------------------------------------------------------------------
 
 constexpr size_t much = size_t{10} * 1024 * 1024;
@@ -253,6 +266,7 @@ int main() {
         FCGATE_CASE(records_may_be_cut_anywhere),
         FCGATE_CASE(large_records_with_padding),
         FCGATE_CASE(error_output_is_logged_and_kept_apart),
+        FCGATE_CASE(much_error_output_comes_before_the_head),
         FCGATE_CASE(ten_megabytes_arrive_whole_at_a_slow_client),
         FCGATE_CASE(a_slow_client_holds_back_the_script_but_nobody_else),
         FCGATE_CASE(pipelined_requests_are_answered_in_order),

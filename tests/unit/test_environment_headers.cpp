@@ -19,6 +19,18 @@ void header_fields_become_variables(void** /*state*/) {
     check_text(env.get("HTTP_AUTHORIZATION"), "Basic eA==");
 }
 
+// Scripts answer 304 themselves.
+void conditions_are_for_the_script(void** /*state*/) {
+    const Field fields[] = {
+        {"If-Modified-Since", "today"}, {"If-Unmodified-Since", "never"}, {"If-None-Match", "\"x\""}};
+    EnvironmentRequest request;
+    request.head.fields = fields;
+    const DecodedParams env = request.environment();
+    check_text(env.get("HTTP_IF_MODIFIED_SINCE"), "today");
+    check_text(env.get("HTTP_IF_UNMODIFIED_SINCE"), "never");
+    check_text(env.get("HTTP_IF_NONE_MATCH"), "\"x\"");
+}
+
 void host_is_the_authority_of_the_request(void** /*state*/) {
     const Field fields[] = {{"Host", "other.lan"}};
     EnvironmentRequest request;
@@ -177,6 +189,7 @@ void as_many_fields_as_a_request_takes_are_told_apart(void** /*state*/) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(header_fields_become_variables),
+        cmocka_unit_test(conditions_are_for_the_script),
         cmocka_unit_test(host_is_the_authority_of_the_request),
         cmocka_unit_test(names_that_php_would_fold_onto_others_are_dropped),
         cmocka_unit_test(a_client_cannot_set_variables_without_the_prefix),
