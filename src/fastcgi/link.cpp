@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -35,6 +36,18 @@ struct SocketAddress {
     memcpy(local.sun_path, path.data(), path.size());
     out.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + 1);
     return out;
+}
+
+// So much may be left in a socket before the next answer, in pieces that take several times as much of the room which PHP has to write.
+constexpr size_t most_seen = 2048;
+constexpr int least_room = 64 * 1024;
+
+void start_link(Link& link, int fd) {
+    link.fd = fd;
+    link.hung_up = false;
+    link.watches_room = false;
+    link.looking = Link::Looking::unknown;
+    link.seen = 0;
 }
 
 [[nodiscard]] Status status_of(int error_number) {
@@ -85,11 +98,16 @@ Status open_link(const BackendAddress& backend, std::string_view path, Link& lin
         errno = error_number;
         return status;
     }
-    link.fd = fd;
+    start_link(link, fd);
     link.opening = status == Status::again;
     link.reused = false;
-    link.hung_up = false;
     return status;
+}
+
+void adopt_link(Link& link, int fd) {
+    start_link(link, fd);
+    link.opening = false;
+    link.reused = true;
 }
 
 Status finish_open(Link& link) {
@@ -131,6 +149,63 @@ bool has_more_unread(const Link& link, std::span<const uint8_t> last) {
     close(pair[0]);
     close(pair[1]);
     return unread > once;
+}
+
+// Reading frees room, which the kernel tells whoever sleeps on the other end of a unix socket: PHP's worker would wake from its wait for the next
+// request, find none, and sleep again. So short answers are looked at only, and taken out behind a request, when that worker is awake anyway.
+void reuse_link(Link& link, BackendSettings::Kind kind) {
+    link.reused = true;
+    if (link.looking != Link::Looking::unknown) {
+        return;
+    }
+    const int from = 0;
+    int room = 0;  // PHP's side was given the same
+    socklen_t length = sizeof room;
+    const bool can = kind != BackendSettings::Kind::tcp &&
+                     getsockopt(link.fd, SOL_SOCKET, SO_SNDBUF, &room, &length) == 0 && room >= least_room &&
+                     setsockopt(link.fd, SOL_SOCKET, SO_PEEK_OFF, &from, sizeof from) == 0;
+    link.looking = can ? Link::Looking::yes : Link::Looking::impossible;
+}
+
+ReadResult read_link(Link& link, std::span<char> room) {
+    const bool looks = link.looking == Link::Looking::yes && link.seen < most_seen;
+    if (looks) {
+        room = room.first(std::min(room.size(), most_seen));
+    } else if (!empty_link(link, room)) {
+        return {-1, false};
+    }
+    ssize_t count = 0;
+    do {
+        count = recv(link.fd, room.data(), room.size(), looks ? MSG_PEEK : 0);
+    } while (count < 0 && errno == EINTR);
+    if (looks && count > 0) {
+        link.seen += static_cast<uint32_t>(count);
+    }
+    return {count, count < static_cast<ssize_t>(room.size())};
+}
+
+void note_answer(Link& link, uint64_t size) {
+    if (link.looking == Link::Looking::yes || link.looking == Link::Looking::no) {
+        link.looking = size < most_seen ? Link::Looking::yes : Link::Looking::no;
+    }
+}
+
+void tidy_link(Link& link, std::span<char> scratch) {
+    if (link.seen >= most_seen) {
+        (void)empty_link(link, scratch);
+    }
+}
+
+bool empty_link(Link& link, std::span<char> scratch) {
+    while (link.seen > 0) {
+        const ssize_t count = recv(link.fd, scratch.data(), std::min<size_t>(scratch.size(), link.seen), 0);
+        if (count > 0) {
+            link.seen -= static_cast<uint32_t>(count);
+        } else if (count == 0 || errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void close_link(Link& link) {

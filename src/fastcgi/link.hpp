@@ -2,6 +2,8 @@
 // Must not touch: records, gates, the event loop (who opens it registers it).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -24,7 +26,10 @@ struct Link {
     bool reused = false;        // has carried an exchange before: PHP may have closed it unnoticed
     bool hung_up = false;       // the other side has closed; read on to the end
     bool watches_room = false;  // told when it can be written again
+    // Reads without taking out of the socket what it reads; not now, because the last answer was long.
+    enum class Looking : uint8_t { unknown, impossible, yes, no } looking = Looking::unknown;
     int fd = -1;
+    uint32_t seen = 0;  // bytes that were read and are still in the socket
     uint32_t backend = 0;
     uint8_t server = 0;           // of the backend
     uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked
@@ -49,6 +54,24 @@ struct Link {
 
 // True when more is unread than these bytes, which were sent in one piece (unix sockets).
 [[nodiscard]] bool has_more_unread(const Link& link, std::span<const uint8_t> last);
+
+struct ReadResult {
+    ssize_t count;  // as of recv()
+    bool is_short;  // fewer than were asked for: nothing more is there now (epoll(7), edge-triggered)
+};
+// Reads what PHP has sent and nobody has read yet; `room` is not to be empty. What was read may be left in the socket.
+[[nodiscard]] ReadResult read_link(Link& link, std::span<char> room);
+// An answer of so many bytes has come to its end.
+void note_answer(Link& link, uint64_t size);
+// Behind a request that was sent: takes out what was left of answers, when it has become much. `scratch` is written over.
+void tidy_link(Link& link, std::span<char> scratch);
+// ... whatever it is. False when it cannot be had: then the connection is of no more use.
+[[nodiscard]] bool empty_link(Link& link, std::span<char> scratch);
+
+// Before it carries a second request.
+void reuse_link(Link& link, BackendSettings::Kind kind);
+// One that another worker has opened, and emptied.
+void adopt_link(Link& link, int fd);
 
 void close_link(Link& link);
 // ... in the middle of a request. Over TCP PHP's next write would still be taken, for it crosses with our end; a reset it hears of at once.

@@ -229,15 +229,11 @@ Link* Upstream::adopt(const Grant& grant) {
         servers_of(grant.backend).closed(grant.server);
         return nullptr;
     }
-    link->fd = grant.fd;
     link->backend = grant.backend;
     link->server = grant.server;
     link->exchange = no_slot;
     link->next_parked = no_slot;
-    link->opening = false;
-    link->hung_up = false;
-    link->reused = true;
-    link->watches_room = false;
+    adopt_link(*link, grant.fd);
     if (watch(*link, true) != Status::ok) {
         drop_link(*link);
         return nullptr;

@@ -87,7 +87,7 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     Link& link = links_.all()[link_slot];
     counts_of(exchange).kept.add();
     link.exchange = exchange.slot;
-    link.reused = true;
+    reuse_link(link, address_of(link).kind);
     exchange.server = link.server;
     exchange.link = link_slot;
     connected(exchange, link);
@@ -140,9 +140,13 @@ void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_
     Grant grant{released.next, backend};
     if (link != nullptr) {
         forget(*link);
-        grant.fd = link->fd;
-        grant.server = link->server;
-        links_.give_back(*link);
+        if (empty_link(*link, setup_.read_scratch)) {
+            grant.fd = link->fd;
+            grant.server = link->server;
+            links_.give_back(*link);
+        } else {
+            drop_link(*link);
+        }
     }
     while (released.passed_on && !setup_.post.grant(setup_.post.context, grant)) {
         // That worker has ended: the place goes to whoever is next.

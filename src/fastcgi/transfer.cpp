@@ -90,6 +90,7 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
         }
         consumed += exchange.request.advance(written, head.size(), rest.size());
     }
+    tidy_link(links_.all()[exchange.link], setup_.read_scratch);
     restart_clock(exchange);
     return consumed;
 }
@@ -106,7 +107,7 @@ void Upstream::write_failed(Exchange& exchange, int error_number) {
 }
 
 void Upstream::receive(Exchange& exchange) {
-    const Link& link = links_.all()[exchange.link];
+    Link& link = links_.all()[exchange.link];
     exchange.read_blocked = false;
     size_t budget = receive_at_once;
     for (;;) {
@@ -123,10 +124,7 @@ void Upstream::receive(Exchange& exchange) {
             exchange.body_refused = exchange.body_refused || !exchange.request.has_whole_body();
             break;
         }
-        const ssize_t count = recv(link.fd, setup_.read_scratch.data(), wanted, 0);
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
+        const auto [count, is_short] = read_link(link, setup_.read_scratch.first(wanted));
         if (count < 0 && errno == EAGAIN) {
             break;
         }
@@ -137,9 +135,14 @@ void Upstream::receive(Exchange& exchange) {
         if (!take(exchange, setup_.read_scratch.first(static_cast<size_t>(count)))) {
             return;
         }
+        // Only a whole answer is left in the socket: in the middle of one PHP may wait for room.
+        if (!empty_link(link, setup_.read_scratch)) {
+            broken(exchange, "read", errno);
+            return;
+        }
         budget -= std::min(budget, static_cast<size_t>(count));
-        // A short read has emptied the socket (epoll(7), edge-triggered), unless its end is behind.
-        if (static_cast<size_t>(count) < wanted && !link.hung_up) {
+        // Behind a short read there is nothing, unless it is the end.
+        if (is_short && !link.hung_up) {
             break;
         }
     }
@@ -208,6 +211,7 @@ void Upstream::fail_head_too_large(Exchange& exchange) {
 void Upstream::finish_answer(Exchange& exchange) {
     tell_starter(exchange, &Starter::answered);
     const ResponseStream& response = exchange.response;
+    note_answer(links_.all()[exchange.link], response.received());
     Text<48> detail;
     if (response.protocol_status() == static_cast<uint8_t>(ProtocolStatus::overloaded)) {
         fail(exchange, Fault::backend_overloaded);

@@ -124,6 +124,21 @@ class Failures(ServedCase):
         processes.wait_until(replaced, 'no new processes answer')
 
 
+class Kept(ServedCase):
+    workers = 2
+
+    def test_a_worker_sleeps_until_its_next_request(self):
+        """A unix socket wakes who sleeps on its other end also when what was sent is read: for nothing."""
+        requests = 200
+        with self.client() as client:
+            pid = int(client.ask('GET', '/process.php').text)
+            before = int(processes.status_of(pid, 'voluntary_ctxt_switches')[0])
+            answers = {client.ask('GET', '/process.php').text for _ in range(requests)}
+            sleeps = int(processes.status_of(pid, 'voluntary_ctxt_switches')[0]) - before
+        self.assertEqual(answers, {f'{pid}\n'})
+        self.assertLess(sleeps, 1.5 * requests)
+
+
 class Recycled(ServedCase):
     """pm.max_requests: php-fpm closes a kept connection whenever a process has served its share."""
 
