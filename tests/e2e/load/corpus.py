@@ -12,7 +12,8 @@ BROWSER = (HOST + 'User-Agent: Mozilla/5.0 (X11; Linux armv7l; rv:140.0) Gecko/2
            'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\nAccept-Language: en-US,en;q=0.5\r\n'
            'Accept-Encoding: gzip, deflate, br\r\nReferer: http://localhost/folder/page?with=query\r\n'
            'Cookie: session=0123456789abcdef; theme=dark\r\n')
-cases = pathlib.Path(__file__).resolve().parents[2] / 'cases' / 'requests.txt'
+cases = pathlib.Path(__file__).resolve().parents[2] / 'cases'
+ESCAPES = {'r': '\r', 'n': '\n', 't': '\t', '\\': '\\'}
 
 
 def file_content():
@@ -68,13 +69,16 @@ def last():
     yield 431, f'GET /static.txt HTTP/1.1\r\n{HOST}X: {"x" * 30000}\r\n\r\n'
 
 
+def unescaped(text):
+    text = re.sub(r'\\\*(\d+)\{([^}]*)\}', lambda match: int(match[1]) * match[2], text)
+    return re.sub(r'\\(x[0-9a-fA-F]{2}|.)', lambda match: ESCAPES.get(match[1]) or chr(int(match[1][1:], 16)), text)
+
+
 def vectors():
     """Those of the cases, with a nonce where PHP would see it."""
-    escapes = {'r': '\r', 'n': '\n', 't': '\t', '\\': '\\'}
-    for case in re.split(r'(?m)^= ', cases.read_text())[1:]:
-        lines = [line for line in case.splitlines()[1:] if line and line[0] not in '>#']
-        text = re.sub(r'\\(x[0-9a-fA-F]{2}|.)', lambda match: escapes.get(match[1]) or chr(int(match[1][1:], 16)), ''.join(lines))
-        if text:
+    for name in ('requests.txt', 'probes.txt'):
+        for case in re.split(r'(?m)^= ', (cases / name).read_text())[1:]:
+            text = unescaped(''.join(line for line in case.splitlines()[1:] if line and line[0] not in '>#'))
             yield 0, text.replace('/t.php ', f'/t.php?{NONCE} ')
 
 
