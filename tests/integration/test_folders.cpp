@@ -1,5 +1,5 @@
 // Folders and files without a script: lists, redirects, coded siblings, how long to keep them; and names that no site has.
-#include <ctime>
+#include <iterator>
 
 #include "base/features.hpp"
 #include "scene.hpp"
@@ -160,6 +160,55 @@ void coded_siblings_are_chosen(Scene& scene) {
     }
 }
 
+// While a request waits for PHP others are routed; what it asked for is worked out again when its turn comes.
+void who_waits_gets_the_script_that_was_asked_for(Scene& scene) {
+    scene.tree.folder("dir");
+    for (const char* const script : {"dir/index.php", "front.php"}) {
+        scene.tree.file(script);
+    }
+    scene.set("backend.workers", "1");
+    scene.set("site.front_controller", "/front.php");
+    scene.start();
+    Client& first = scene.client_with(get_script);
+    PhpConnection& busy = scene.take();
+    constexpr struct {
+        std::string_view target;
+        std::string_view script;
+        std::string_view path_info;
+    } all[] = {
+        {"/dir/", "/dir/index.php", ""},
+        {"/t.php/more/info", "/t.php", "/more/info"},
+        {"/some/page", "/front.php", ""},
+    };
+    Client* clients[std::size(all)];
+    for (size_t i = 0; i < std::size(all); ++i) {
+        Buffer request;
+        request.append("GET ").append(all[i].target).append("?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        clients[i] = &scene.client_with(request.view());
+        scene.settle();
+    }
+    assert_true(busy.answer(hello));
+    expect_reply(first, 200, "hello");
+    for (size_t i = 0; i < std::size(all); ++i) {
+        scene.about = all[i].target.data();
+        PhpConnection& php = scene.take();
+        check_text(php.param("SCRIPT_NAME"), all[i].script);
+        check_text(php.param("PATH_INFO"), all[i].path_info);
+        check_text(php.param("QUERY_STRING"), "a=b");
+        assert_true(php.answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+}
+
+void a_script_outside_is_not_run(Scene& scene) {
+    scene.tree.link("/etc/passwd", "out.php");
+    scene.start();
+    const HttpReply& reply = ask(scene, "GET /out.php").reply();
+    assert_int_equal(reply.status, 403);
+    assert_true(scene.log.has("403: a link leads to the script out of the root (see `links_to`) [forbidden]"));
+    assert_false(scene.php.has_caller());
+}
+
 // A captive portal's way; and without it such a name is refused.
 void a_name_of_nobody_is_led_to_the_portal(Scene& scene) {
     scene.set("site.host", "panel.lan");
@@ -181,6 +230,8 @@ int main() {
         FCGATE_CASE(a_folder_without_its_slash_is_redirected),
         FCGATE_CASE(times_to_keep_go_by_the_longest_path),
         FCGATE_CASE(coded_siblings_are_chosen),
+        FCGATE_CASE(who_waits_gets_the_script_that_was_asked_for),
+        FCGATE_CASE(a_script_outside_is_not_run),
         FCGATE_CASE(a_name_of_nobody_is_led_to_the_portal),
     };
     static constexpr Case listing[] = {
