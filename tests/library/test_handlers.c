@@ -353,6 +353,80 @@ static void a_path_is_answered_as_a_static_file(void** state) {
     close_scene(&scene);
 }
 
+static ptrdiff_t receive_nothing(void* context, const void* bytes, size_t length) {
+    (void)context;
+    (void)bytes;
+    return (ptrdiff_t)length;
+}
+
+/* What a handler may get wrong, before its reply and after it. */
+static void get_everything_wrong(void* context, fcgate_request* request) {
+    static char large[200000];
+    const char* name = NULL;
+    const char* value = NULL;
+    memset(large, 'x', sizeof large - 1);
+    const int before[] = {
+        fcgate_request_param(request, NULL, "x"),
+        fcgate_request_param(request, "A", NULL),
+        fcgate_reply(request, 200, NULL, NULL, 1),
+        fcgate_reply(request, 99, NULL, "x", 1),
+        fcgate_reply_static(request, 200, NULL, NULL, 1),
+        fcgate_reply_static(request, 600, NULL, "x", 1),
+        fcgate_reply_path(request, NULL),
+        fcgate_reply_path(request, "no-folder"),
+        fcgate_reply_path(request, "/tmp/"),
+        fcgate_reply_file(request, 200, NULL, 0, 0, -1),
+        fcgate_reply_file(request, 200, NULL, 0, -1, 0),
+        fcgate_reply_pull(request, 200, NULL, 1, NULL),
+        fcgate_receive(request, receive_nothing, get_everything_wrong),
+        fcgate_reply_header(request, "X-A", "a\nb"),
+    };
+    int* const wrong = context;
+    for (size_t i = 0; i < sizeof before / sizeof *before; ++i) {
+        *wrong += before[i] != FCGATE_INVALID ? 1 << i : 0;
+    }
+    *wrong += fcgate_request_field(request, 1000, &name, &value) != FCGATE_GONE ? 1 << 14 : 0;
+    *wrong += fcgate_reply_header(request, "X-Large", large) != FCGATE_TOO_LARGE ? 1 << 15 : 0;
+    *wrong += fcgate_reply_header(request, "X-Right", "yes") != FCGATE_OK ? 1 << 16 : 0;
+    *wrong += fcgate_reply(request, 200, NULL, NULL, 0) != FCGATE_OK ? 1 << 17 : 0;
+    const int after[] = {
+        fcgate_request_param(request, "A", "b"),
+        fcgate_reply(request, 200, NULL, "x", 1),
+        fcgate_reply_static(request, 200, NULL, "x", 1),
+        fcgate_reply_path(request, "/etc/hostname"),
+        fcgate_reply_pull(request, 200, NULL, 1, NULL),
+        fcgate_reply_header(request, "X-Late", "yes"),
+        fcgate_reply_header(request, "Content-Length", "1"),
+        fcgate_receive(request, receive_nothing, get_everything_wrong),
+        fcgate_keep(request, NULL, NULL, NULL),
+        fcgate_pass(request),
+    };
+    for (size_t i = 0; i < sizeof after / sizeof *after; ++i) {
+        *wrong += after[i] != FCGATE_GONE ? 1 << (18 + i) : 0;
+    }
+}
+
+static void wrong_calls_are_told_and_do_no_harm(void** state) {
+    (void)state;
+    struct scene scene;
+    int wrong = 0;
+    open_scene(&scene);
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 2, 4096, 1024), FCGATE_OK);
+    create(&scene);
+    handle(&scene, "/wrong", get_everything_wrong, &wrong);
+    begin(&scene);
+    struct reply reply = get(scene.port, "/wrong");
+    assert_int_equal(reply.status, 200);
+    assert_true(has_field(&reply, "X-Right: yes"));
+    assert_false(has_field(&reply, "X-Late: yes"));
+    assert_string_equal(reply.body, "");
+    forget(&reply);
+    /* A bit for each call that said something else. */
+    assert_int_equal(wrong, 0);
+    expect_reply(scene.port, "GET", "/file.txt", 200, "a file\n");
+    close_scene(&scene);
+}
+
 static void tell_fields(void* context, fcgate_request* request) {
     (void)context;
     char text[1024] = "";
@@ -671,6 +745,7 @@ int main(void) {
         cmocka_unit_test(a_constant_is_sent_as_it_is),
         cmocka_unit_test(a_part_of_a_file_is_sent_and_its_descriptor_closed),
         cmocka_unit_test(a_path_is_answered_as_a_static_file),
+        cmocka_unit_test(wrong_calls_are_told_and_do_no_harm),
         cmocka_unit_test(all_fields_can_be_seen),
         cmocka_unit_test(a_body_is_handed_on_piece_by_piece),
         cmocka_unit_test(a_receiver_holds_its_client_back),

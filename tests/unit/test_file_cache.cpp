@@ -156,6 +156,81 @@ void clients_of_other_codings_get_other_files(void** /*state*/) {
     assert_null(all.find("/a.txt", 2));
 }
 
+// What is not the file that was looked at, in whatever way, is not kept for it.
+void every_part_of_a_file_s_state_counts(void** /*state*/) {
+    Fixture all;
+    const int fd = openat(all.tree.fd(), "a.txt", O_RDONLY | O_CLOEXEC);
+    struct stat right {};
+    assert_int_equal(fstat(fd, &right), 0);
+    constexpr void (*changes[])(struct stat&) = {
+        [](struct stat& status) { ++status.st_dev; },          [](struct stat& status) { ++status.st_ino; },
+        [](struct stat& status) { --status.st_size; },         [](struct stat& status) { ++status.st_mtim.tv_sec; },
+        [](struct stat& status) { ++status.st_mtim.tv_nsec; }, [](struct stat& status) { --status.st_ctim.tv_sec; },
+        [](struct stat& status) { ++status.st_ctim.tv_nsec; },
+    };
+    for (const auto change : changes) {
+        assert_non_null(all.keep("a.txt", "/a.txt", 0));
+        struct stat status = right;
+        change(status);
+        // It is another one; and what is read does not agree with what was seen of it.
+        assert_null(
+            all.cache.keep({0, "/a.txt", &all.head}, {.fd = fd, .status = &status, .path = "/a.txt"}, 1, later));
+        assert_null(all.find("/a.txt", 2));
+    }
+    // Longer than it is: the rest cannot be read.
+    struct stat longer = right;
+    longer.st_size += 100;
+    assert_null(all.cache.keep({0, "/a.txt", &all.head}, {.fd = fd, .status = &longer, .path = "/a.txt"}, 1, later));
+    close(fd);
+}
+
+void every_text_about_it_counts(void** /*state*/) {
+    Fixture all;
+    const int fd = openat(all.tree.fd(), "a.txt", O_RDONLY | O_CLOEXEC);
+    struct stat status {};
+    assert_int_equal(fstat(fd, &status), 0);
+    const FileCache::Candidate candidates[] = {
+        {.path = "/a.txt", .etag = "1", .last_modified = "then"},
+        {.path = "/b.txt", .etag = "1", .last_modified = "then"},
+        {.path = "/b.txt", .coding = "gzip", .etag = "1", .last_modified = "then"},
+        {.path = "/b.txt", .coding = "gzip", .varies = true, .etag = "1", .last_modified = "then"},
+        {.path = "/b.txt", .coding = "gzip", .varies = true, .etag = "2", .last_modified = "then"},
+        {.path = "/b.txt", .coding = "gzip", .varies = true, .etag = "2", .last_modified = "now"},
+    };
+    for (FileCache::Candidate candidate : candidates) {
+        candidate.fd = fd;
+        candidate.status = &status;
+        assert_non_null(all.cache.keep({0, "/x", &all.head}, candidate, 0, later));
+        const FileCache::Entry* const entry = all.find("/x", 1);
+        assert_non_null(entry);
+        check_text(entry->path, candidate.path);
+        check_text(entry->coding, candidate.coding);
+        check_text(entry->etag, candidate.etag);
+        check_text(entry->last_modified, candidate.last_modified);
+        assert_true(entry->varies == candidate.varies);
+        check_text(bytes_of(*entry), "0123456789");
+    }
+    close(fd);
+}
+
+// Several replies may send the same bytes, and some of them be slow.
+void bytes_are_let_go_by_the_last_who_sends_them(void** /*state*/) {
+    Fixture all(FileCache::block);
+    const FileCache::Entry* const sent = all.keep("a.txt", "/1", 0);
+    const uint32_t first = all.cache.hold(*sent);
+    const uint32_t second = all.cache.hold(*sent);
+    all.cache.clear();
+    all.cache.clear();
+    all.cache.release(first);
+    assert_null(all.keep("a.txt", "/2", 2));
+    check_text(bytes_of(*sent), "0123456789");
+    all.cache.release(second);
+    assert_non_null(all.keep("a.txt", "/2", 3));
+    // Who is found and given back stays.
+    all.cache.release(all.cache.hold(*all.find("/2", 4)));
+    assert_non_null(all.find("/2", 5));
+}
+
 // ---- through serve() ------------------------------------------------------------------------------------------------
 
 struct Answer {
@@ -236,6 +311,9 @@ int main() {
         cmocka_unit_test(what_is_being_sent_stays),
         cmocka_unit_test(without_memory_nothing_is_kept),
         cmocka_unit_test(clients_of_other_codings_get_other_files),
+        cmocka_unit_test(every_part_of_a_file_s_state_counts),
+        cmocka_unit_test(every_text_about_it_counts),
+        cmocka_unit_test(bytes_are_let_go_by_the_last_who_sends_them),
         cmocka_unit_test(a_kept_file_is_answered_as_an_opened_one),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
