@@ -37,7 +37,7 @@ cross_tree() {
     need_packages "${build_packages[@]}" "g++-$triplet" qemu-user-static
     if [ "${arch%-musl}" != "$arch" ]; then
         musl_toolchain "${arch%-musl}" "$triplet"
-        cross_files+=(--cross-file "$musl_home/meson.ini")
+        cross_files+=(--cross-file "$musl_home/constants.ini")
     fi
     cross_files+=(--cross-file "$project_root/cross/$arch.ini")
     tree=$project_root/build-$name
@@ -46,16 +46,23 @@ cross_tree() {
     ninja -C "$tree" --quiet
 }
 
-# musl_toolchain ARCH TRIPLET: makes Debian's glibc cross compiler build static programs with Debian's musl, and sets
-# musl_home, where a specs file for GCC and a constants file for Meson are written.
+# musl_toolchain ARCH TRIPLET: makes Clang build static programs with Debian's musl, and with libgcc and libstdc++'s headers of
+# Debian's glibc cross compiler; sets musl_home, where a constants file for Meson says how.
 musl_toolchain() {
-    local arch=$1 triplet=$2 include libraries directory gcc_include cpp_includes
+    local arch=$1 triplet=$2
+    need_packages clang-19 lld-19 llvm-19
     musl_home=$project_root/build-musl/$arch
-    if [ -f "$musl_home/meson.ini" ]; then
-        return
+    if [ ! -f "$musl_home/constants.ini" ]; then
+        mkdir -p "$musl_home/include"
+        fetch_musl "$arch"
     fi
-    mkdir -p "$musl_home/include"
-    fetch_musl "$arch"
+    musl_constants "$arch" "$triplet" >"$musl_home/constants.ini"
+}
+
+# Musl's headers come behind those of libstdc++, which include them by #include_next; nothing of glibc is looked at. Programs are
+# static and, for address space randomisation, PIE.
+musl_constants() {
+    local arch=$1 triplet=$2 include libraries directory c_args cpp_args=() link_args
     include=$(echo "$musl_home"/package/usr/include/*-linux-musl*)
     libraries=$(echo "$musl_home"/package/usr/lib/*-linux-musl*)
     [ -f "$libraries/libc.a" ] || fail "Debian's musl-dev for $arch has no libc.a"
@@ -66,10 +73,21 @@ musl_toolchain() {
     for directory in linux asm asm-generic; do
         ln -sfn "/usr/$triplet/include/$directory" "$musl_home/include/"
     done
-    gcc_include=$("$triplet-gcc" -print-file-name=include)
-    cpp_includes=$("$triplet-g++" -E -x c++ -v /dev/null 2>&1 >/dev/null | sed -n 's,^ \(/.*/c++/.*\),-isystem \1,p' | tr '\n' ' ')
-    musl_specs "$libraries" "$gcc_include" "$cpp_includes" >"$musl_home/gcc.specs"
-    printf '[constants]\nmusl = [%s]\n' "'-specs=$musl_home/gcc.specs'" >"$musl_home/meson.ini"
+    c_args=(-nostdinc -idirafter "$musl_home/include" -idirafter "$(clang-19 -print-resource-dir)/include")
+    for directory in $("$triplet-g++" -E -x c++ -v /dev/null 2>&1 >/dev/null | sed -n 's,^ \(/.*/c++/.*\),\1,p'); do
+        cpp_args+=(-cxx-isystem "$directory")
+    done
+    clang-19 "--target=$triplet" -Oz -fpie -mthumb "${c_args[@]}" -c "$project_root/cross/musl-start.c" -o "$musl_home/start.o"
+    link_args=(-nostdlib -static-pie "$musl_home/start.o" "$libraries/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
+    echo '[constants]'
+    printf '%s = [%s]\n' \
+        musl_c "$(quoted "${c_args[@]}")" \
+        musl_cpp "$(quoted -nostdinc++ -cxx-isystem "$project_root/cross/musl" "${cpp_args[@]}" "${c_args[@]}")" \
+        musl_link "$(quoted "${link_args[@]}")"
+}
+
+quoted() {
+    printf "'%s'," "$@"
 }
 
 # A private state of apt, so that this machine need not take programs of another architecture. Not every list needs to
@@ -86,32 +104,4 @@ fetch_musl() {
         fail "no musl-dev for $arch: $(cat "$state/update.log" "$state/download.log")"
     dpkg-deb --extract "$state"/musl-dev_*.deb "$musl_home/package"
     rm -rf "$state"
-}
-
-# musl_specs LIBRARIES GCC-INCLUDE CPP-INCLUDES: musl's headers come behind those of libstdc++, which include them by
-# #include_next; nothing of glibc is looked at. Programs are static and, for address space randomisation, PIE.
-musl_specs() {
-    cat <<EOF
-*cc1:
-+ -nostdinc -idirafter $musl_home/include -idirafter $2
-
-*cc1plus:
-+ -isystem $project_root/cross/musl $3
-
-*link:
-+ %{!no-pie:-pie --no-dynamic-linker -z text} -nostdlib
-
-*link_libgcc:
--L$1 -L .%s
-
-*libgcc:
-libgcc.a%s
-
-*startfile:
-%{no-pie:$1/crt1.o}%{!no-pie:$1/rcrt1.o} $1/crti.o
-
-*endfile:
-$1/crtn.o
-
-EOF
 }
