@@ -29,7 +29,7 @@ size_t LogLines::count(std::string_view text, std::string_view end) {
     while (!rest.empty()) {
         const std::string_view line = slice(rest, 0, rest.find('\n') + 1);
         rest = slice(rest, line.size());
-        found += line.find(text) != std::string_view::npos && line.ends_with(end) ? 1U : 0U;
+        found += line.find(text) != std::string_view::npos && ends_with(line, end) ? 1U : 0U;
     }
     pthread_mutex_unlock(&mutex_);
     return found;

@@ -227,7 +227,7 @@ void a_long_path_leaves_room_for_the_message(void** /*state*/) {
     ConfigError error;
     test::check_status(settings.load(path.append("end").c_str(), error), Status::not_found);
     assert_true(error.text.ok());
-    assert_true(error.text.view().ends_with("end: No such file or directory"));
+    assert_true(fcgate::ends_with(error.text.view(), "end: No such file or directory"));
 }
 
 void what_print_shows_can_be_loaded_again(void** /*state*/) {

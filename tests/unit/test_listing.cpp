@@ -105,7 +105,7 @@ void more_than_fits_is_said(void**) {
     assert_true(folder.show("/", 1024).find(more) != std::string_view::npos);
     const std::string_view page = folder.show("/", sizeof folder.memory, 4096);
     assert_true(page.find(more) != std::string_view::npos);
-    assert_true(page.ends_with("</html>\n"));
+    assert_true(fcgate::ends_with(page, "</html>\n"));
 }
 
 void what_is_no_folder_cannot_be_listed(void**) {
