@@ -62,7 +62,7 @@ musl_toolchain() {
 # Musl's headers come behind those of libstdc++, which include them by #include_next; nothing of glibc is looked at. Programs are
 # static and, for address space randomisation, PIE.
 musl_constants() {
-    local arch=$1 triplet=$2 include libraries directory c_args cpp_args=() link_args
+    local arch=$1 triplet=$2 include libraries directory name c_args cpp_args=() link_args
     include=$(echo "$musl_home"/package/usr/include/*-linux-musl*)
     libraries=$(echo "$musl_home"/package/usr/lib/*-linux-musl*)
     [ -f "$libraries/libc.a" ] || fail "Debian's musl-dev for $arch has no libc.a"
@@ -77,8 +77,13 @@ musl_constants() {
     for directory in $("$triplet-g++" -E -x c++ -v /dev/null 2>&1 >/dev/null | sed -n 's,^ \(/.*/c++/.*\),\1,p'); do
         cpp_args+=(-cxx-isystem "$directory")
     done
-    clang-19 "--target=$triplet" -Oz -fpie -mthumb "${c_args[@]}" -c "$project_root/cross/musl-start.c" -o "$musl_home/start.o"
-    link_args=(-nostdlib -static-pie "$musl_home/start.o" "$libraries/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
+    link_args=(-nostdlib -static-pie)
+    for name in start accounts; do
+        clang-19 "--target=$triplet" -Oz -fpie -mthumb -mfloat-abi=hard -fno-asynchronous-unwind-tables -Wall -Wextra -Werror "${c_args[@]}" \
+            -c "$project_root/cross/musl-$name.c" -o "$musl_home/$name.o"
+        link_args+=("$musl_home/$name.o")
+    done
+    link_args+=("$libraries/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
     echo '[constants]'
     printf '%s = [%s]\n' \
         musl_c "$(quoted "${c_args[@]}")" \
