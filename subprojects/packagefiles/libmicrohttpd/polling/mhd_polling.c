@@ -3,14 +3,17 @@
 #undef epoll_ctl
 #undef calloc
 #undef gmtime_r
+#undef sysconf
 
 #include "mhd_polling.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "mhd_mono_clock.h"
@@ -28,6 +31,7 @@ int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout)
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event);
 void* mhd_polling_calloc(size_t count, size_t size);
 struct tm* mhd_polling_date(const time_t* second, struct tm* date);
+long mhd_polling_system_value(int name);
 
 static uint64_t clock_now(void) {
     struct timespec now;
@@ -108,4 +112,9 @@ time_t MHD_monotonic_sec_counter(void) {
 
 uint64_t MHD_monotonic_msec_counter(void) {
     return given.events != NULL ? given.now : clock_now();
+}
+
+/* The two values that libmicrohttpd asks for; IOV_MAX is Linux's own. */
+long mhd_polling_system_value(int name) {
+    return name == _SC_PAGESIZE ? getpagesize() : name == _SC_IOV_MAX ? IOV_MAX : -1;
 }
