@@ -62,7 +62,7 @@ int open_signals() {
     constexpr size_t most = size_t{128} * 1024;
     constexpr size_t kept = 4096;  // for the ABI's red zone, and for what is called from here on
     auto* const here = static_cast<char*>(__builtin_frame_address(0));
-    char* const end = here - kept - reinterpret_cast<uintptr_t>(here) % static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    char* const end = here - kept - reinterpret_cast<uintptr_t>(here) % static_cast<uintptr_t>(getpagesize());
     // Below the mapped part of the stack there is nothing: ENOMEM, once all that is there was given back.
     (void)madvise(end - most, most, MADV_DONTNEED);
 }

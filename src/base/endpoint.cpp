@@ -3,10 +3,14 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <limits>
 
 #include "base/bytes.hpp"
+#include "base/descriptor.hpp"
+#include "base/socket_query.hpp"
 
 namespace fcgate {
 
@@ -45,12 +49,14 @@ Result<uint32_t> parse_scope(std::string_view text) {
     if (text.empty() || text.size() >= IF_NAMESIZE || has_control(text)) {
         return Status::malformed;
     }
-    const Text<IF_NAMESIZE> name(text);
-    const unsigned index = if_nametoindex(name.c_str());
-    if (index == 0) {
+    // As if_nametoindex() does it.
+    const Descriptor any(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq interface {};
+    memcpy(interface.ifr_name, text.data(), text.size());
+    if (!any.valid() || !query_socket(any.get(), SIOCGIFINDEX, interface) || interface.ifr_ifindex <= 0) {
         return Status::not_found;
     }
-    return uint32_t{index};
+    return static_cast<uint32_t>(interface.ifr_ifindex);
 }
 
 // As RFC 5952 wants it. inet_ntop() would bring printf() with it.

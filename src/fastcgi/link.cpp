@@ -13,6 +13,8 @@
 #include <climits>
 #include <cstring>
 
+#include "base/socket_query.hpp"
+
 namespace fcgate::fastcgi {
 
 namespace {
@@ -130,7 +132,7 @@ bool is_alive(const Link& link) {
 
 bool is_taken(const Link& link) {
     int queued = 0;
-    return ioctl(link.fd, SIOCOUTQ, &queued) != 0 || queued == 0;
+    return !query_socket(link.fd, SIOCOUTQ, queued) || queued == 0;
 }
 
 // The kernel counts what it has allocated, which another socket tells for the same bytes.
@@ -138,12 +140,12 @@ bool has_more_unread(const Link& link, std::span<const uint8_t> last) {
     int unread = 0;
     int once = INT_MAX;
     int pair[2];
-    if (ioctl(link.fd, SIOCOUTQ, &unread) != 0 ||
+    if (!query_socket(link.fd, SIOCOUTQ, unread) ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
         return false;
     }
     if (send(pair[0], last.data(), last.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(last.size()) ||
-        ioctl(pair[0], SIOCOUTQ, &once) != 0) {
+        !query_socket(pair[0], SIOCOUTQ, once)) {
         once = INT_MAX;
     }
     close(pair[0]);

@@ -8,13 +8,15 @@
 
 #include <cstddef>
 
+#include "base/socket_query.hpp"
+
 namespace fcgate::http {
 
 namespace {
 
 [[nodiscard]] int unsent(int fd) {
     int queued = 0;
-    return ioctl(fd, SIOCOUTQ, &queued) == 0 ? queued : 0;
+    return query_socket(fd, SIOCOUTQ, queued) ? queued : 0;
 }
 
 }  // namespace
@@ -36,7 +38,7 @@ bool has_unsent(int fd) {
 
 bool has_unread(int fd) {
     int unread = 0;
-    return ioctl(fd, FIONREAD, &unread) == 0 && unread > 0;
+    return query_socket(fd, FIONREAD, unread) && unread > 0;
 }
 
 }  // namespace fcgate::http

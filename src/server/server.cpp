@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,7 +38,8 @@ void add_url(LogLine& line, const ListenSettings& listen, std::string_view machi
 void warn_of_first_page(const Log& log, const Site& served) {
     const SiteSettings& site = *served.root.settings;
     const auto is_there = [root = served.root.fd](std::string_view name) {
-        return faccessat(root, Text<limits::path>(name).c_str(), F_OK, 0) == 0;
+        struct stat status {};
+        return fstatat(root, Text<limits::path>(name).c_str(), &status, 0) == 0;
     };
     if (!site.front_controller.empty()) {
         if (!is_there(slice(site.front_controller, 1))) {

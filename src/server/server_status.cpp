@@ -22,7 +22,7 @@ namespace {
         const Result<uint64_t> parsed = parse_decimal(split_first(rest, ' ', rest));
         number = parsed.ok() ? parsed.value() : 0;
     }
-    const long page = sysconf(_SC_PAGESIZE);
+    const int page = getpagesize();
     return numbers[1] > numbers[2] ? (numbers[1] - numbers[2]) * static_cast<uint64_t>(page) : 0;
 }
 

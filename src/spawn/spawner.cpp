@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -360,8 +361,10 @@ void close_others(int keep) {
         return;
     }
 #endif
-    const long most = sysconf(_SC_OPEN_MAX);
-    for (int fd = 3; fd < most && fd < 65536; ++fd) {
+    constexpr int most = 65536;
+    rlimit limit{};
+    const bool is_limited = getrlimit(RLIMIT_NOFILE, &limit) == 0;
+    for (int fd = 3; fd < most && (!is_limited || static_cast<rlim_t>(fd) < limit.rlim_cur); ++fd) {
         if (fd != keep) {
             close(fd);
         }
