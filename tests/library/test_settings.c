@@ -301,7 +301,7 @@ static void the_doctor_says_what_would_not_be_served(void** state) {
     fcgate_settings* const settings = *state;
     static char told[FCGATE_DOCTOR_MAX];
     const int is_built = strstr(fcgate_features(), "doctor") != NULL;
-    const int faulty = is_built ? FCGATE_FAULTY : FCGATE_INVALID;
+    const int faulty = is_built ? (int)FCGATE_FAULTY : (int)FCGATE_INVALID;
     assert_int_equal(fcgate_doctor(NULL, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), FCGATE_INVALID);
     assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, 0), FCGATE_INVALID);
     assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), faulty);
