@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 #include "base/account.hpp"
 #include "scene.hpp"
@@ -12,6 +13,11 @@
 namespace {
 
 using namespace fcgate::test;
+
+// What the C library says of the error, which is not the same words in each.
+struct WithReason : fcgate::Text<128> {
+    WithReason(std::string_view words, int error) : Text(words) { append(strerror(error)); }
+};
 
 // One line about the request, with `words` in it, the backend's address where it helps, and last the fault's code.
 void expect_line(Scene& scene, std::string_view level, std::string_view outcome, std::string_view words,
@@ -164,7 +170,8 @@ void the_address_cannot_be_reached(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
     expect_status(client, 502);
-    expect_line(scene, "error", "502", "connect (see `address`): Network is unreachable", "backend-unreachable");
+    expect_line(scene, "error", "502", WithReason("connect (see `address`): ", ENETUNREACH).view(),
+                "backend-unreachable");
     scene.settle();
 }
 
@@ -218,8 +225,8 @@ void no_descriptor_is_left_for_a_connection(Scene& scene) {
     assert_true(scene.take().answer(hello));
     expect_reply(client, 200, "hello");
     ask_without_descriptors(client);
-    expect_line(scene, "warning", "503", "connect (fcgate is short of descriptors or memory): Too many open files",
-                "connect-shortage");
+    expect_line(scene, "warning", "503",
+                WithReason("connect (fcgate is short of descriptors or memory): ", EMFILE).view(), "connect-shortage");
     scene.expect_served();
 }
 
