@@ -37,11 +37,16 @@ cross_tree() {
     need_packages "${build_packages[@]}" "g++-$triplet" qemu-user-static
     if [ "${arch%-musl}" != "$arch" ]; then
         musl_toolchain "${arch%-musl}" "$triplet"
-        cross_files+=(--cross-file "$musl_home/constants.ini")
+        cross_files+=("$musl_home/constants.ini")
     fi
-    cross_files+=(--cross-file "$project_root/cross/$arch.ini")
+    cross_files+=("$project_root/cross/$arch.ini")
     tree=$project_root/build-$name
-    configure_tree "$tree" "${cross_files[@]}" "${bundled_build[@]}" "$@"
+    # Meson reads its cross files once.
+    if ! cat "${cross_files[@]}" | cmp --silent - "$tree/cross-files"; then
+        rm -f "$tree/setup-arguments"
+    fi
+    configure_tree "$tree" "${cross_files[@]/#/--cross-file=}" "${bundled_build[@]}" "$@"
+    cat "${cross_files[@]}" >"$tree/cross-files"
     say "compiling ${tree##*/}"
     ninja -C "$tree" --quiet
 }
