@@ -26,11 +26,13 @@ void report_to(fcgate_server* server) {
 }
 
 void say(const char* format, ...) {
-    char line[1024] = "fcgate: ";
-    char* const words = line + strlen(line);
+    static constexpr char name[] = "fcgate: ";
+    char line[1024];
+    char* const words = line + strlen(name);
+    memcpy(line, name, sizeof name);
     va_list arguments;
     va_start(arguments, format);
-    compose_list(words, sizeof line - strlen(line) - 1, format, arguments);
+    compose_list(words, sizeof line - sizeof name, format, arguments);
     va_end(arguments);
     if (log_of != nullptr) {
         fcgate_log(log_of, FCGATE_LOG_ERROR, words);

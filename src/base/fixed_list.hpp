@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <new>
 #include <span>
 #include <type_traits>
@@ -48,9 +49,14 @@ class FixedList {
 
   private:
     void copy(const FixedList& other) {
-        count_ = 0;
-        for (const T& value : other) {
-            (void)push_back(value);
+        if constexpr (std::is_trivially_copyable_v<T>) {
+            count_ = other.count_;
+            memcpy(room_, other.room_, count_ * sizeof(T));
+        } else {
+            count_ = 0;
+            for (const T& value : other) {
+                (void)push_back(value);
+            }
         }
     }
 

@@ -116,6 +116,18 @@ std::string_view describe_error(int error_number, std::span<char> words) {
 #endif
 }
 
+LogLine& LogLine::add(std::string_view text) {
+    // A line that is too long loses its end, not its last piece, nor the reason.
+    const size_t room = text_.room();
+    text_.append(slice(text, 0, room > reason_room ? room - reason_room : 0));
+    return *this;
+}
+
+LogLine& LogLine::add_reason(std::string_view code) {
+    text_.append(" [").append(code).append(']');
+    return *this;
+}
+
 LogLine& LogLine::add_error(int error_number) {
     char words[96] = "";
     text_.append(": ").append(describe_error(error_number, words));

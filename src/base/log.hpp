@@ -59,12 +59,7 @@ class LogLine {
   public:
     LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
 
-    LogLine& add(std::string_view text) {
-        // A line that is too long loses its end, not its last piece, nor the reason.
-        const size_t room = text_.room();
-        text_.append(slice(text, 0, room > reason_room ? room - reason_room : 0));
-        return *this;
-    }
+    LogLine& add(std::string_view text);
     LogLine& add_number(uint64_t value) {
         text_.append_number(value);
         return *this;
@@ -75,10 +70,7 @@ class LogLine {
     }
     LogLine& add_error(int error_number);  // ": " and the system's words for it
     // The last word of a line about a refusal or a failure: its stable name, which docs/errors.md explains.
-    LogLine& add_reason(std::string_view code) {
-        text_.append(" [").append(code).append(']');
-        return *this;
-    }
+    LogLine& add_reason(std::string_view code);
     [[nodiscard]] TextBuffer& text() { return text_; }
     void send() { log_.write(level_, text_.view()); }
 

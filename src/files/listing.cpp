@@ -11,6 +11,8 @@
 #include <ctime>
 
 #include "base/descriptor.hpp"
+#include "base/html.hpp"
+#include "base/wall_time.hpp"
 #include "files/open_beneath.hpp"
 #include "route/path.hpp"
 #include "route/source_guard.hpp"
@@ -135,41 +137,24 @@ bool Collection::keep(std::string_view name, const struct stat& status) {
     return true;
 }
 
-void append_html(TextBuffer& out, std::string_view text) {
-    for (const char c : text) {
-        switch (c) {
-            case '&':
-                out.append("&amp;");
-                break;
-            case '<':
-                out.append("&lt;");
-                break;
-            case '>':
-                out.append("&gt;");
-                break;
-            case '"':
-                out.append("&quot;");
-                break;
-            default:
-                out.append(c);
+// Folders first. By Shell's method: std::sort() is several times as long.
+void sort(std::span<Entry> entries) {
+    const auto comes_before = [](const Entry& a, const Entry& b) {
+        return a.is_folder != b.is_folder ? a.is_folder : a.text() < b.text();
+    };
+    for (size_t gap = entries.size() / 2; gap > 0; gap /= 2) {
+        for (size_t i = gap; i < entries.size(); ++i) {
+            for (size_t j = i; j >= gap && comes_before(entries[j], entries[j - gap]); j -= gap) {
+                std::swap(entries[j], entries[j - gap]);
+            }
         }
     }
 }
 
-// Three digits at least are told: "999 B", "1.4 KB", "38 MB".
 void append_size(TextBuffer& out, uint64_t size) {
-    static constexpr std::string_view units[] = {" B", " KB", " MB", " GB", " TB"};
-    size_t unit = 0;
-    uint64_t tenths = size * 10;
-    while (tenths >= 10240 && unit + 1 < std::size(units)) {
-        tenths /= 1024;
-        ++unit;
-    }
-    out.append_number(tenths / 10);
-    if (unit > 0 && tenths < 100) {
-        out.append('.').append_number(tenths % 10);
-    }
-    out.append(units[unit]);
+    constexpr size_t unit_size = 3;
+    const unsigned power = append_scaled(out, size);
+    out.append(power == 0 ? " B" : slice(" KB MB GB TB", (power - 1) * unit_size, unit_size));
 }
 
 void append_time(TextBuffer& out, int64_t time) {
@@ -178,10 +163,8 @@ void append_time(TextBuffer& out, int64_t time) {
     if (localtime_r(&seconds, &parts) == nullptr || parts.tm_year < -1900) {
         return;
     }
-    out.append_padded(static_cast<uint64_t>(parts.tm_year) + 1900, 4).append('-');
-    out.append_padded(static_cast<uint64_t>(parts.tm_mon) + 1, 2).append('-');
-    out.append_padded(static_cast<uint64_t>(parts.tm_mday), 2).append(' ');
-    out.append_padded(static_cast<uint64_t>(parts.tm_hour), 2).append(':');
+    append_date(out, parts);
+    out.append(' ').append_padded(static_cast<uint64_t>(parts.tm_hour), 2).append(':');
     out.append_padded(static_cast<uint64_t>(parts.tm_min), 2);
 }
 
@@ -204,22 +187,20 @@ void append_entry(TextBuffer& page, const Entry& entry) {
     page.append("</time></small>\n");
 }
 
-constexpr std::string_view page_start =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-    "content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
-    "<link rel=\"icon\" href=\"data:,\"><style>"
+constexpr std::string_view after_title =
+    "</title><style>"
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}"
     "h1{font-size:1.2rem;overflow-wrap:anywhere}"
     "ul{list-style:none;margin:0;padding:0}"
     "li{display:flex;flex-wrap:wrap;gap:0 1rem;padding:.4rem 0;border-top:1px solid #8884}"
     "a{flex:1 1 14rem;padding:.2rem 0;overflow-wrap:anywhere}"
     "small{display:flex;gap:1rem;align-items:center;opacity:.7;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "p{opacity:.7}</style><title>";
+    "p{opacity:.7}</style><body><h1>";
 
 void write_page(std::string_view path, const Collection& found, TextBuffer& page) {
-    page.append(page_start);
+    page.append(html_start);
     append_html(page, path);
-    page.append("</title><body><h1>");
+    page.append(after_title);
     append_html(page, path);
     page.append("</h1><ul>\n");
     if (path != "/") {
@@ -257,9 +238,7 @@ Status list_folder(const route::SiteRoot& site, std::string_view path, std::span
     if (status != Status::ok) {
         return status;
     }
-    std::sort(found.entries().begin(), found.entries().end(), [](const Entry& a, const Entry& b) {
-        return a.is_folder != b.is_folder ? a.is_folder : a.text() < b.text();
-    });
+    sort(found.entries());
     write_page(path, found, page);
     return page.status();
 }

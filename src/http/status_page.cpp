@@ -1,5 +1,6 @@
 #include "http/status_page.hpp"
 
+#include "base/html.hpp"
 #include "base/text_table.hpp"
 
 namespace fcgate::http {
@@ -7,10 +8,6 @@ namespace fcgate::http {
 namespace {
 
 // What is the same in all pages stands once: they lie in flash, in pieces, and go out from there.
-constexpr std::string_view page_start =
-    "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-    "content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
-    "<link rel=\"icon\" href=\"data:,\"><title>";
 constexpr std::string_view before_advice =
     "</title><body style=\"font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1.5rem\">"
     "<h1 style=\"font-size:1.4rem;font-weight:600;margin:0 0 .5rem\">";
@@ -79,7 +76,7 @@ PagePieces status_page(uint16_t status) {
         return {};
     }
     const std::string_view words = texts[3 * number];
-    return {page_start, words, before_advice, texts[3 * number + 1], after_advice, words, texts[3 * number + 2]};
+    return {html_start, words, before_advice, texts[3 * number + 1], after_advice, words, texts[3 * number + 2]};
 }
 
 void reply_with_status(Reply& reply, uint16_t status) {

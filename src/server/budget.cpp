@@ -56,7 +56,7 @@ Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceili
     add_process(settings);
 }
 
-void Budget::add(const char* group, const char* name, size_t size, size_t count) {
+void Budget::add(const char* group, std::string_view name, size_t size, size_t count) {
     if (size > 0 && count > 0) {
         // There are fewer lines than there is room for.
         (void)lines_.push_back({group, name, size, count});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text_table.hpp"
 #include "files/file_cache.hpp"
 #include "files/listing.hpp"
 #include "server/client_counts.hpp"
@@ -58,8 +59,85 @@ bool has_access_log(const Settings& settings) {
     return features::access_log && settings.server.access_log != "off";
 }
 
+namespace {
+
+// What is known of each pool beforehand. Items without a type have a size that the settings say, in bytes; 0 here.
+struct Shape {
+    PoolKind kind;
+    std::string_view name;
+    uint16_t size;
+    uint16_t alignment;
+};
+
+template <typename T>
+constexpr Shape of(PoolKind kind, std::string_view name) {
+    static_assert(sizeof(T) <= UINT16_MAX);
+    return {kind, name, sizeof(T), alignof(T)};
+}
+
+constexpr Shape bytes(PoolKind kind, std::string_view name, uint16_t size = 0, uint16_t alignment = 1) {
+    return {kind, name, size, alignment};
+}
+
+constexpr Shape shapes[] = {
+    of<ClientCounts::Entry>(PoolKind::clients, "counts by client"),
+    of<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues"),
+    of<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts"),
+    bytes(PoolKind::roots, "paths of the roots"),
+    bytes(PoolKind::mime_types, "types of `mime_types`"),
+    bytes(PoolKind::access_log, "lines of the access log", limits::access_buffer),
+    of<Worker>(PoolKind::workers, "workers"),
+    of<Timer*>(PoolKind::timers, "timers"),
+    of<fastcgi::Grant>(PoolKind::grants, "grants"),
+    of<fastcgi::Exchange*>(PoolKind::worklist, "worklist"),
+    of<Field>(PoolKind::fields, "fields of a request"),
+    of<fastcgi::Link>(PoolKind::links, "connections to PHP"),
+    of<fastcgi::Exchange>(PoolKind::exchanges, "exchanges with PHP"),
+    of<http::Connection>(PoolKind::connections, "connections of clients"),
+    of<fastcgi::Delivery>(PoolKind::deliveries, "replies under way"),
+    of<SpooledBody>(PoolKind::bodies, "spooled bodies"),
+    of<KeptRequest>(PoolKind::kept, "requests kept by the host"),
+    bytes(PoolKind::kept_buffers, "buffers of kept requests"),
+    bytes(PoolKind::params, "variables by the host"),
+    bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size),
+    bytes(PoolKind::text, "scratch for a reply"),
+    bytes(PoolKind::scratch, "scratch for CGI variables", 0, 16),
+    bytes(PoolKind::listing_page, "list of a folder"),
+    bytes(PoolKind::listing_memory, "names in a folder", 0, alignof(uint64_t)),
+    of<fastcgi::BackendCounts>(PoolKind::backend_counts, "counts of requests to PHP"),
+    of<History::Slot>(PoolKind::history, "last minutes for the status page"),
+    of<uint32_t>(PoolKind::target_places, "places of long targets"),
+    bytes(PoolKind::targets, "request targets", limits::short_target),
+    bytes(PoolKind::long_targets, "long request targets"),
+    bytes(PoolKind::heads, "heads of PHP's replies"),
+    // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
+    bytes(PoolKind::pages, "pages of PHP's output", sizeof(Page), limits::page),
+    of<files::FileCache::Entry>(PoolKind::cached_files, "files in memory"),
+    bytes(PoolKind::file_cache, "bytes of such files"),
+};
+
+constexpr bool is_in_order() {
+    for (size_t i = 0; i < std::size(shapes); ++i) {
+        if (static_cast<size_t>(shapes[i].kind) != i) {
+            return false;
+        }
+    }
+    return std::size(shapes) == static_cast<size_t>(PoolKind::count);
+}
+static_assert(is_in_order());
+
+constexpr auto names = pack_texts<shapes, &Shape::name>();
+constexpr auto sizes = pack_column<shapes, &Shape::size>();
+constexpr auto alignments = pack_column<shapes, &Shape::alignment>();
+
+}  // namespace
+
 Pools::Pools(const Settings& settings) {
     const ServerSettings& server = settings.server;
+    for (size_t i = 0; i < pools_.size(); ++i) {
+        const bool is_of_worker = i >= static_cast<size_t>(PoolKind::workers);
+        pools_[i] = {names[i], sizes[i], 0, is_of_worker ? server.threads : 1, alignments[i]};
+    }
     most_waiting_ = BackendSettings().queue;
     for (const BackendSettings& backend : settings.backends) {
         most_waiting_ = std::max<size_t>(most_waiting_, backend.queue);
@@ -71,75 +149,67 @@ Pools::Pools(const Settings& settings) {
     gates_ = std::clamp<size_t>(2 * settings.backends.size(), 1, limits::backends);
     // Shares of workers are rounded up, and each lets some wait.
     const size_t connections = server.max_connections + server.threads * (1 + limits::waiting_newcomers);
-    add<ClientCounts::Entry>(PoolKind::clients, "counts by client", ClientCounts::size_for(connections));
-    add<fastcgi::Gate::Place>(PoolKind::queues, "places in the queues", gates_ * most_waiting_);
-    add<fastcgi::Gate::Parking>(PoolKind::parkings, "parked connections, counts", gates_ * server.threads);
+    count(PoolKind::clients) = ClientCounts::size_for(connections);
+    count(PoolKind::queues) = gates_ * most_waiting_;
+    count(PoolKind::parkings) = gates_ * server.threads;
     // One more than there are, for a reload.
-    add_bytes(PoolKind::roots, "paths of the roots", (settings.sites.size() + 1) * limits::path, Configuration::count,
-              1);
-    add_bytes(PoolKind::mime_types, "types of `mime_types`", limits::mime_types, server.mime_types.empty() ? 0 : 1, 1);
-    add_bytes(PoolKind::access_log, "lines of the access log", limits::access_buffer, has_access_log(settings) ? 1 : 0,
-              1);
-    add_workers(settings);
+    size(PoolKind::roots) = (settings.sites.size() + 1) * limits::path;
+    count(PoolKind::roots) = Configuration::count;
+    size(PoolKind::mime_types) = limits::mime_types;
+    count(PoolKind::mime_types) = server.mime_types.empty() ? 0 : 1;
+    count(PoolKind::access_log) = has_access_log(settings) ? 1 : 0;
+    count_workers(settings);
 }
 
-void Pools::add_workers(const Settings& settings) {
+void Pools::count_workers(const Settings& settings) {
     const ServerSettings& server = settings.server;
     const size_t threads = server.threads;
-    const auto connection_memory = static_cast<size_t>(server.connection_memory);
     const size_t connections = share(server.max_connections, threads);
     // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
     // others have some left.
     const size_t exchanges = std::min<size_t>(server.exchanges, connections);
     const size_t links = exchanges + spare_links;
-    const size_t timers = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
-    const size_t pages = std::max(share(server.response_memory / sizeof(Page), threads), exchanges + 1);
-    add<Worker>(PoolKind::workers, "workers", 1, threads);
-    add<Timer*>(PoolKind::timers, "timers", timers, threads);
-    add<fastcgi::Grant>(PoolKind::grants, "grants", 2 * places_ + exchanges, threads);
-    add<fastcgi::Exchange*>(PoolKind::worklist, "worklist", exchanges, threads);
-    add<Field>(PoolKind::fields, "fields of a request", limits::request_fields, threads);
-    add<fastcgi::Link>(PoolKind::links, "connections to PHP", links, threads);
-    add<fastcgi::Exchange>(PoolKind::exchanges, "exchanges with PHP", exchanges, threads);
-    add<http::Connection>(PoolKind::connections, "connections of clients", connections, threads);
-    add<fastcgi::Delivery>(PoolKind::deliveries, "replies under way", connections, threads);
-    add<SpooledBody>(PoolKind::bodies, "spooled bodies", has_spool ? connections : 0, threads);
-    add<KeptRequest>(PoolKind::kept, "requests kept by the host", settings.host_room.requests, threads);
-    add_bytes(PoolKind::kept_buffers, "buffers of kept requests", settings.host_room.buffer,
-              settings.host_room.requests, threads);
-    add_bytes(PoolKind::params, "variables by the host", settings.host_room.params, connections, threads);
-    add_bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size, 1, threads);
-    add_bytes(PoolKind::text, "scratch for a reply", 4 * target_size(settings), 1, threads);
-    add_bytes(PoolKind::scratch, "scratch for CGI variables", scratch_size(settings), 1, threads, 16);
+    count(PoolKind::workers) = 1;
+    count(PoolKind::timers) = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
+    count(PoolKind::grants) = 2 * places_ + exchanges;
+    count(PoolKind::worklist) = exchanges;
+    count(PoolKind::fields) = limits::request_fields;
+    count(PoolKind::links) = links;
+    count(PoolKind::exchanges) = exchanges;
+    count(PoolKind::connections) = connections;
+    count(PoolKind::deliveries) = connections;
+    count(PoolKind::bodies) = has_spool ? connections : 0;
+    count(PoolKind::kept) = settings.host_room.requests;
+    count(PoolKind::kept_buffers) = settings.host_room.requests;
+    size(PoolKind::kept_buffers) = settings.host_room.buffer;
+    count(PoolKind::params) = connections;
+    size(PoolKind::params) = settings.host_room.params;
+    count(PoolKind::path) = 1;
+    count(PoolKind::text) = 1;
+    size(PoolKind::text) = 4 * target_size(settings);
+    count(PoolKind::scratch) = 1;
+    size(PoolKind::scratch) = scratch_size(settings);
     const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
                                        [](const SiteSettings& site) { return site.listing; });
-    add_bytes(PoolKind::listing_page, "list of a folder", files::listing_page, has_lists ? 1 : 0, threads);
-    add_bytes(PoolKind::listing_memory, "names in a folder", files::listing_memory, has_lists ? 1 : 0, threads,
-              alignof(uint64_t));
-    add<fastcgi::BackendCounts>(PoolKind::backend_counts, "counts of requests to PHP", gates_, threads);
-    add<History::Slot>(PoolKind::history, "last minutes for the status page", features::status ? History::slots : 0,
-                       threads);
+    count(PoolKind::listing_page) = has_lists ? 1 : 0;
+    size(PoolKind::listing_page) = files::listing_page;
+    count(PoolKind::listing_memory) = has_lists ? 1 : 0;
+    size(PoolKind::listing_memory) = files::listing_memory;
+    count(PoolKind::backend_counts) = gates_;
+    count(PoolKind::history) = features::status ? History::slots : 0;
     // One client alone cannot take all places of long targets.
     const size_t target_places = std::min<size_t>(size_t{server.max_connections_per_client} + 1, connections);
-    add<uint32_t>(PoolKind::target_places, "places of long targets", target_places, threads);
-    add_bytes(PoolKind::targets, "request targets", limits::short_target, connections, threads);
-    add_bytes(PoolKind::long_targets, "long request targets", target_size(settings), target_places, threads);
-    add_bytes(PoolKind::heads, "heads of PHP's replies", connection_memory / 2, exchanges, threads);
+    count(PoolKind::target_places) = target_places;
+    count(PoolKind::targets) = connections;
+    count(PoolKind::long_targets) = target_places;
+    size(PoolKind::long_targets) = target_size(settings);
+    count(PoolKind::heads) = exchanges;
+    size(PoolKind::heads) = static_cast<size_t>(server.connection_memory) / 2;
     const size_t cache = share(server.file_cache, threads);
-    add<files::FileCache::Entry>(PoolKind::cached_files, "files in memory", files::FileCache::entries_for(cache),
-                                 threads);
-    add_bytes(PoolKind::file_cache, "bytes of such files", cache, 1, threads);
-    // Whole pages of the machine, so that a buffer page in use does not touch its neighbour.
-    add_bytes(PoolKind::pages, "pages of PHP's output", sizeof(Page), pages, threads, limits::page);
-}
-
-template <typename T>
-void Pools::add(PoolKind kind, const char* name, size_t count, size_t times) {
-    add_bytes(kind, name, sizeof(T), count, times, alignof(T));
-}
-
-void Pools::add_bytes(PoolKind kind, const char* name, size_t size, size_t count, size_t times, size_t alignment) {
-    pools_[static_cast<size_t>(kind)] = {name, size, count, times, alignment};
+    count(PoolKind::cached_files) = files::FileCache::entries_for(cache);
+    count(PoolKind::file_cache) = 1;
+    size(PoolKind::file_cache) = cache;
+    count(PoolKind::pages) = std::max(share(server.response_memory / sizeof(Page), threads), exchanges + 1);
 }
 
 size_t Pools::slack() const {

@@ -51,7 +51,7 @@ enum class PoolKind : uint8_t {
 };
 
 struct Pool {
-    const char* name = "";
+    std::string_view name;
     size_t size = 0;  // of an item
     size_t count = 0;
     size_t times = 1;  // one for each worker, or one
@@ -86,10 +86,9 @@ class Pools {
     [[nodiscard]] size_t most_waiting() const { return most_waiting_; }  // at one gate, after any reload
 
   private:
-    template <typename T>
-    void add(PoolKind kind, const char* name, size_t count, size_t times = 1);
-    void add_bytes(PoolKind kind, const char* name, size_t size, size_t count, size_t times, size_t alignment = 1);
-    void add_workers(const Settings& settings);
+    [[nodiscard]] size_t& count(PoolKind kind) { return pools_[static_cast<size_t>(kind)].count; }
+    [[nodiscard]] size_t& size(PoolKind kind) { return pools_[static_cast<size_t>(kind)].size; }
+    void count_workers(const Settings& settings);
 
     std::array<Pool, static_cast<size_t>(PoolKind::count)> pools_{};
     size_t places_ = 0;

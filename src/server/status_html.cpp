@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "base/html.hpp"
 #include "http/library.hpp"
 #include "server/metrics.hpp"
 
@@ -28,30 +29,11 @@ constexpr std::string_view policy =
     "'none'; form-action 'none'; frame-ancestors "
     "'none'";
 
-void append_html(TextBuffer& out, std::string_view text) {
-    for (const char c : text) {
-        if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'') {
-            out.append("&#").append_number(static_cast<unsigned char>(c)).append(';');
-        } else {
-            out.append(static_cast<unsigned char>(c) >= ' ' && c != '\x7f' ? c : '?');
-        }
-    }
-}
-
 // Three digits: "4.2 MiB".
 void append_bytes(TextBuffer& out, uint64_t bytes) {
-    constexpr std::string_view units[] = {" bytes", " KiB", " MiB", " GiB", " TiB"};
-    constexpr uint64_t step = 1024;
-    size_t unit = 0;
-    uint64_t tenths = bytes * 10;
-    for (; tenths >= step * 10 && unit + 1 < std::size(units); ++unit) {
-        tenths /= step;
-    }
-    out.append_number(tenths / 10);
-    if (unit > 0 && tenths < 1000) {
-        out.append('.').append_number(tenths % 10);
-    }
-    out.append(units[unit]);
+    constexpr size_t unit_size = 4;
+    const unsigned power = append_scaled(out, bytes);
+    out.append(power == 0 ? " bytes" : slice(" KiB MiB GiB TiB", (power - 1) * unit_size, unit_size));
 }
 
 // Its two largest parts: "3 d 4 h".
@@ -266,11 +248,9 @@ std::string_view status_policy() {
 
 void write_html(const Snapshot& snapshot, TextBuffer& out) {
     const Sums sums = sums_of(snapshot);
-    out.append(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" "
-        "content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"refresh\" content=\"5\">"
-        "<link rel=\"icon\" href=\"data:,\"><title>fcgate: ");
-    fill(out, "# of # PHP places in use</title><style>", {sums.in_use, sums.places});
+    out.append(html_start);
+    fill(out, "fcgate: # of # PHP places in use</title><meta http-equiv=\"refresh\" content=\"5\"><style>",
+         {sums.in_use, sums.places});
     out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd ");
     append_html(out, http::libmicrohttpd_version());
     fill(out, ", up for @</p><div>", {snapshot.totals.uptime_ms / 1000});

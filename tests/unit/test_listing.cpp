@@ -70,7 +70,7 @@ void names_are_escaped(void**) {
     Folder folder;
     folder.tree.file("<b>&\"' #?%.txt");
     folder.tree.file("javascript:alert(1)");
-    folder.shows("/", ">&lt;b&gt;&amp;&quot;' #?%.txt</a>");
+    folder.shows("/", ">&#60;b&#62;&#38;&#34;&#39; #?%.txt</a>");
     folder.shows("/", "href=\"./%3Cb%3E&%22%27%20%23%3F%25.txt\"");
     folder.shows("/", "href=\"./javascript:alert(1)\"");
 }
