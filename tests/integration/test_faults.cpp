@@ -83,6 +83,7 @@ constexpr Fault faults[] = {
     {"open64", EMFILE},
     {"open64", ENOSPC},
     {"open64", EACCES},
+    {"open64", EOPNOTSUPP},
     {"pwrite64", ENOSPC},
     {"pwrite64", EINTR},
     {"pwrite64", EIO},

@@ -201,6 +201,26 @@ void too_large_a_head_is_431(Scene& scene) {
     expect_reply(client, 200, "hello");
 }
 
+// A reply's head has to fit into the same memory; the client is not left without a word.
+void too_large_a_head_of_a_reply_is_502(Scene& scene) {
+    scene.set("server.connection_memory", "8k");
+    for (const std::string_view name : {"X-One ", "X-Two "}) {
+        Buffer header;
+        header.append(name).append_letters(2000);
+        scene.set("site.header", header.c_str());
+    }
+    scene.start();
+    Client& client = scene.client_with("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect_status(client, 502);
+    assert_true(scene.log.has("502: the reply's head of "));
+    assert_true(scene.log.has("bytes is larger than half of `connection_memory`"));
+    assert_true(client.reply().body.view().find("static") == std::string_view::npos);
+    // The file is closed, and the connection in step.
+    assert_true(client.send("HEAD /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(client.read(true));
+    assert_int_equal(client.reply().status, 502);
+}
+
 void too_many_fields_are_431(Scene& scene) {
     scene.start();
     for (const unsigned count : {98U, 101U, 300U}) {
@@ -283,10 +303,15 @@ void what_is_odd_but_right_is_served(Scene& scene) {
 
 int main() {
     static constexpr Case cases[] = {
-        FCGATE_CASE(broken_heads_are_refused), FCGATE_CASE(broken_heads_in_pieces_are_refused),
-        FCGATE_CASE(too_long_a_target_is_414), FCGATE_CASE(too_large_a_head_is_431),
-        FCGATE_CASE(too_many_fields_are_431),  FCGATE_CASE(methods_that_are_not_for_php),
-        FCGATE_CASE(an_unknown_host_is_421),   FCGATE_CASE(what_is_odd_but_right_is_served),
+        FCGATE_CASE(broken_heads_are_refused),
+        FCGATE_CASE(broken_heads_in_pieces_are_refused),
+        FCGATE_CASE(too_long_a_target_is_414),
+        FCGATE_CASE(too_large_a_head_is_431),
+        FCGATE_CASE(too_many_fields_are_431),
+        FCGATE_CASE(methods_that_are_not_for_php),
+        FCGATE_CASE(too_large_a_head_of_a_reply_is_502),
+        FCGATE_CASE(an_unknown_host_is_421),
+        FCGATE_CASE(what_is_odd_but_right_is_served),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};
     return play("heads", cases, variants);

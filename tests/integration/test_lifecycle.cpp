@@ -1,5 +1,6 @@
 // How a server lives: the three ways to run it, several of them in one process, what it says when it cannot, and how quiet it is.
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/features.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -310,17 +312,90 @@ void logs_are_opened_again_by_name(Scene& scene) {
     scene.expect_served();
 }
 
+// Where there is no place for a new one the old one is written on.
+void a_log_that_cannot_be_opened_again_goes_on(Scene& scene) {
+    Buffer path;
+    path.append(scene.tree.path()).append("/logs/server.log");
+    scene.tree.folder("logs");
+    fcgate_settings_set_log(scene.settings, nullptr, nullptr);
+    scene.set("server.error_log", path.c_str());
+    scene.start();
+    const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0 && unlink(path.c_str()) == 0 && unlinkat(scene.tree.fd(), "logs", AT_REMOVEDIR) == 0);
+    fcgate_reopen_logs(scene.server);
+    static char text[4096];
+    const int64_t deadline = soon();
+    const std::string_view words = "a log cannot be opened again; it goes on in the old file";
+    ssize_t size = 0;
+    while (std::string_view(text, static_cast<size_t>(size)).find(words) == std::string_view::npos) {
+        assert_true(fcgate::monotonic_ms() < deadline);
+        size = pread(fd, text, sizeof text, 0);
+        assert_true(size >= 0);
+    }
+    close(fd);
+    scene.expect_served();
+}
+
+void logs_without_a_folder_are_no_start(Scene& scene) {
+    scene.listen_php();
+    fcgate_settings_set_log(scene.settings, nullptr, nullptr);
+    scene.set("server.error_log", "/nonexistent/error.log");
+    fcgate_error error{};
+    assert_null(fcgate_create(scene.settings, &error));
+    expect_error(error, FCGATE_ERROR, "error_log: cannot open /nonexistent/error.log: No such file or directory");
+    if constexpr (fcgate::features::access_log) {
+        scene.set("server.error_log", "stderr");
+        scene.set("server.access_log", "/nonexistent/access.log");
+        assert_null(fcgate_create(scene.settings, &error));
+        expect_error(error, FCGATE_ERROR, "access_log: cannot open /nonexistent/access.log: No such file or directory");
+    }
+    scene.listen_nowhere();
+}
+
+void types_of_a_file_are_read_at_the_start(Scene& scene) {
+    scene.tree.file("types", "application/x-firmware img\nno type\n");
+    Buffer path;
+    path.append(scene.tree.path()).append("/types");
+    scene.set("server.mime_types", path.c_str());
+    scene.make();
+    fcgate_error error{};
+    assert_int_equal(fcgate_start(scene.server, &error), FCGATE_INVALID);
+    expect_error(error, FCGATE_INVALID, "/types:2: not a media type");
+}
+
+void types_of_a_file_are_told(Scene& scene) {
+    scene.tree.file("types", "application/x-firmware img\n");
+    scene.tree.file("new.img");
+    Buffer path;
+    path.append(scene.tree.path()).append("/types");
+    scene.set("server.mime_types", path.c_str());
+    scene.start();
+    Client& client = scene.client_with("GET /new.img HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    expect_status(client, 200);
+    check_text(client.reply().field("Content-Type"), "application/x-firmware");
+}
+
 }  // namespace
 
 int main() {
     static constexpr Case cases[] = {
-        FCGATE_CASE(it_runs_on_the_hosts_thread),   FCGATE_CASE(two_threads_run_one_of_them_the_hosts),
-        FCGATE_CASE(it_runs_in_the_hosts_loop),     FCGATE_CASE(the_hosts_loop_does_not_turn_for_nothing),
-        FCGATE_CASE(servers_come_and_go),           FCGATE_CASE(servers_side_by_side_know_nothing_of_each_other),
-        FCGATE_CASE(a_port_in_use_is_told),         FCGATE_CASE(a_unix_socket_in_use_is_told_and_a_leftover_replaced),
-        FCGATE_CASE(a_missing_root_is_told),        FCGATE_CASE(a_wrong_key_is_told),
-        FCGATE_CASE(a_wrong_order_is_told),         FCGATE_CASE(nothing_to_do_is_nothing_done),
+        FCGATE_CASE(it_runs_on_the_hosts_thread),
+        FCGATE_CASE(two_threads_run_one_of_them_the_hosts),
+        FCGATE_CASE(it_runs_in_the_hosts_loop),
+        FCGATE_CASE(the_hosts_loop_does_not_turn_for_nothing),
+        FCGATE_CASE(servers_come_and_go),
+        FCGATE_CASE(servers_side_by_side_know_nothing_of_each_other),
+        FCGATE_CASE(a_port_in_use_is_told),
+        FCGATE_CASE(a_unix_socket_in_use_is_told_and_a_leftover_replaced),
+        FCGATE_CASE(a_missing_root_is_told),
+        FCGATE_CASE(a_wrong_key_is_told),
+        FCGATE_CASE(a_wrong_order_is_told),
+        FCGATE_CASE(nothing_to_do_is_nothing_done),
         FCGATE_CASE(logs_are_opened_again_by_name),
+        FCGATE_CASE(a_log_that_cannot_be_opened_again_goes_on),
+        FCGATE_CASE(logs_without_a_folder_are_no_start),
+        FCGATE_CASE(types_of_a_file_are_read_at_the_start),
+        FCGATE_CASE(types_of_a_file_are_told),
     };
     static constexpr Variant variants[] = {{.name = ""}};
     return play("lifecycle", cases, variants);

@@ -1,6 +1,7 @@
 // What one client cannot do, however much it asks for: keep another's first request out. In every capacity there is room for that one.
 #include <poll.h>
 
+#include "base/limits.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -273,6 +274,37 @@ void used_up_pages_slow_the_others_and_refuse_nobody(Scene& scene) {
     assert_int_equal(scene.log.count("503"), 0);
 }
 
+// ---- lingering ------------------------------------------------------------------------------------------------------
+
+// Whoever was refused in the middle of his body may read the answer; there are places for some, and the one who has had his for longest
+// makes room.
+void whoever_lingers_longest_gives_way(Scene& scene) {
+    constexpr size_t places = fcgate::limits::lingering_connections;
+    scene.set("site.max_body", "1k");
+    scene.set("server.max_connections_per_client", "40");
+    scene.start();
+    Client* clients[places + 1];
+    const int64_t begun = fcgate::monotonic_ms();
+    for (Client*& client : clients) {
+        client =
+            &scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nsome of it");
+        expect_status(*client, 413);
+        assert_true(client->reply().closes());
+    }
+    // A write to who has given way is answered with a reset; the others take what is sent.
+    const int64_t deadline = soon();
+    while (send(clients[0]->fd(), "x", 1, MSG_NOSIGNAL) == 1 && fcgate::monotonic_ms() < deadline) {
+        (void)poll(nullptr, 0, 5);
+    }
+    const bool was_at_once = fcgate::monotonic_ms() - begun < fcgate::limits::linger_ms / 2;
+    for (size_t i = 1; was_at_once && i <= places; ++i) {
+        for (int again = 0; again < 3; ++again) {
+            assert_int_equal(send(clients[i]->fd(), "x", 1, MSG_NOSIGNAL), 1);
+        }
+    }
+    scene.expect_served();
+}
+
 }  // namespace
 
 int main() {
@@ -281,6 +313,7 @@ int main() {
         FCGATE_CASE(whoever_has_begun_is_not_cut_off),
         FCGATE_CASE(slow_uploads_of_the_greediest_make_room),
         FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
+        FCGATE_CASE(whoever_lingers_longest_gives_way),
     };
     static constexpr Variant one[] = {{.name = "unix"}};
     // A unix socket to the client takes a known amount, TCP on loopback nearly any.

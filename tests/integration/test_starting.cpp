@@ -24,15 +24,15 @@ using fcgate::test::inject::Fault;
 namespace inject = fcgate::test::inject;
 
 constexpr Fault faults[] = {
-    {"malloc", ENOMEM},        {"mmap64", ENOMEM},         {"socket", EMFILE},    {"socket", ENFILE},
-    {"bind", EADDRINUSE},      {"bind", EACCES},           {"bind", EROFS},       {"bind", ENOSPC},
-    {"listen", EADDRINUSE},    {"setsockopt", ENOMEM},     {"fcntl64", EINVAL},   {"epoll_create1", EMFILE},
-    {"epoll_create1", ENOMEM}, {"epoll_ctl", ENOMEM},      {"epoll_ctl", ENOSPC}, {"eventfd", EMFILE},
-    {"eventfd", ENOMEM},       {"open64", EMFILE},         {"open64", EACCES},    {"open64", ENOENT},
-    {"openat64", EMFILE},      {"openat64", ENOMEM},       {"fstat64", EIO},      {"fstatat64", EIO},
-    {"realpath", EACCES},      {"realpath", ENOENT},       {"read", EIO},         {"socketpair", EMFILE},
-    {"mkdir", EROFS},          {"mkdir", ENOSPC},          {"syscall", EAGAIN},   {"syscall", ENOSYS},
-    {"fork", EAGAIN},          {"pthread_create", EAGAIN}, {"write", ENOSPC},
+    {"malloc", ENOMEM},        {"mmap64", ENOMEM},        {"socket", EMFILE},         {"socket", ENFILE},
+    {"socket", EAFNOSUPPORT},  {"bind", EADDRINUSE},      {"bind", EACCES},           {"bind", EROFS},
+    {"bind", ENOSPC},          {"listen", EADDRINUSE},    {"setsockopt", ENOMEM},     {"fcntl64", EINVAL},
+    {"epoll_create1", EMFILE}, {"epoll_create1", ENOMEM}, {"epoll_ctl", ENOMEM},      {"epoll_ctl", ENOSPC},
+    {"eventfd", EMFILE},       {"eventfd", ENOMEM},       {"open64", EMFILE},         {"open64", EACCES},
+    {"open64", ENOENT},        {"openat64", EMFILE},      {"openat64", ENOMEM},       {"fstat64", EIO},
+    {"fstatat64", EIO},        {"realpath", EACCES},      {"realpath", ENOENT},       {"read", EIO},
+    {"socketpair", EMFILE},    {"mkdir", EROFS},          {"mkdir", ENOSPC},          {"syscall", EAGAIN},
+    {"syscall", ENOSYS},       {"fork", EAGAIN},          {"pthread_create", EAGAIN}, {"write", ENOSPC},
 };
 
 // Sockets, files and folders of one server.
@@ -56,7 +56,7 @@ class Place {
             const char* path;
         } keys[] = {
             {"server.listen", "unix:", "/front.sock"},
-            {"server.listen", "127.0.0.1:0", nullptr},
+            {"server.listen", ":0", nullptr},
             {"server.error_log", "", "/log"},
             {fcgate::features::spawn ? "server.runtime_dir" : nullptr, "", "/run"},
             {"server.threads", "2", nullptr},
