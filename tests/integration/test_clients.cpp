@@ -206,7 +206,7 @@ void expect_stuck_client_ends(Scene& scene, std::string_view request) {
 void who_takes_nothing_of_a_script_is_let_go(Scene& scene) {
     scene.listen_php();
     scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) {
-        cgi.append("X: y\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
+        cgi.append("X: y\r\n\r\n").append_letters(size_t{24} * 1024 * 1024);
     });
     expect_stuck_client_ends(scene, get_script);
     scene.responder.stop();
@@ -215,7 +215,7 @@ void who_takes_nothing_of_a_script_is_let_go(Scene& scene) {
 
 void who_takes_nothing_of_a_file_is_let_go(Scene& scene) {
     Buffer content;
-    scene.tree.file("large.bin", content.append_pattern(size_t{24} * 1024 * 1024).view());
+    scene.tree.file("large.bin", content.append_letters(size_t{24} * 1024 * 1024).view());
     expect_stuck_client_ends(scene, "GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
     scene.expect_served();
 }
