@@ -167,8 +167,6 @@ def backlog(folder, options, deadlines=DEADLINES, strict=True):
     php = processes.PhpFpm(folder, 1, lines=('listen.backlog = 1',)).start()
     prefix = ('chrt', '--rr', '1') if options.realtime else ()
     full, idle = (start(folder, php, name, options.threads, deadlines, prefix) for name in ('full', 'idle'))
-    for fcgate in (full, idle):
-        wire.ask(fcgate.port, 'GET', '/hello.php')
     worker, opened = hang(php)
     crowd = Crowd(full.port)
     if options.realtime:
