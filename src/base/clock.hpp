@@ -18,6 +18,16 @@ inline constexpr int64_t never = INT64_MAX;
     return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
 }
 
+// The time of a loop's present turn: what happens in one turn happens at one time, and the clock is read once for it.
+class TurnClock {
+  public:
+    void begin_turn() { now_ = monotonic_ms(); }
+    [[nodiscard]] int64_t now() const { return now_; }
+
+  private:
+    int64_t now_ = 0;
+};
+
 // Of a file's time. Times before 1970 wrap, and differ.
 [[nodiscard]] inline uint64_t nanoseconds(const timespec& time) {
     return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);

@@ -70,12 +70,12 @@ bool Upstream::is_back(const Link& link) const {
 
 // Of a parked one. One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
 bool Upstream::is_usable(const Link& link) const {
-    const bool is_fresh = monotonic_ms() - link.parked_at < peek_after_ms;
+    const bool is_fresh = setup_.clock->now() - link.parked_at < peek_after_ms;
     return !link.hung_up && (is_fresh || (is_alive(link) && is_back(link)));
 }
 
 bool Upstream::is_busy_behind(const Link& link) const {
-    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > monotonic_ms() && !is_back(link);
+    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > setup_.clock->now() && !is_back(link);
 }
 
 void Upstream::doubt(Exchange& exchange, const Link& link) {
@@ -84,7 +84,7 @@ void Upstream::doubt(Exchange& exchange, const Link& link) {
         exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
         exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
         exchange.is_doubted = true;
-        setup_.timers->set(exchange.timer, monotonic_ms() + doubt_ms);
+        setup_.timers->set(exchange.timer, setup_.clock->now() + doubt_ms);
     }
 }
 
@@ -182,7 +182,7 @@ void Upstream::park(Link& link) {
     link.next_parked = first_parked_[link.backend];
     first_parked_[link.backend] = link.slot;
     ++parked_;
-    link.parked_at = monotonic_ms();
+    link.parked_at = setup_.clock->now();
     setup_.timers->set(link.timer, link.parked_at + setup_.backends->of(link.backend).park_timeout_ms);
 }
 

@@ -39,7 +39,7 @@ bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
 // However long PHP takes to start, the request waits for it as it would wait for PHP's answer.
 void Upstream::wait_for_php(Exchange& exchange) {
     if (exchange.starting_deadline == 0) {
-        exchange.starting_deadline = monotonic_ms() + backend_of(exchange).response_timeout_ms;
+        exchange.starting_deadline = setup_.clock->now() + backend_of(exchange).response_timeout_ms;
     }
     exchange.phase = Exchange::Phase::starting;
     setup_.timers->set(exchange.timer, exchange.starting_deadline);
@@ -52,7 +52,7 @@ int64_t Upstream::choose_server(Exchange& exchange) {
     if (count == 1) {
         return exchange.opening_deadline;
     }
-    const int64_t now = monotonic_ms();
+    const int64_t now = setup_.clock->now();
     const Servers::Choice choice =
         servers_of(exchange.start.backend).choose(static_cast<uint32_t>(count), exchange.tried, now);
     exchange.server = static_cast<uint8_t>(choice.number);
@@ -136,7 +136,7 @@ bool Upstream::fail_over(Exchange& exchange, Fault fault, std::string_view detai
         drop_link(link);
     }
     if (count > 1 && fault != Fault::backlog_full &&
-        servers_of(exchange.start.backend).failed(exchange.server, monotonic_ms())) {
+        servers_of(exchange.start.backend).failed(exchange.server, setup_.clock->now())) {
         LogLine line(*setup_.log, LogLevel::error);
         line.add("backend ").add(server_of(exchange).address).add(" is down: ").add(text_of(fault).words).add(detail);
         if (error_number != 0) {
@@ -153,7 +153,7 @@ bool Upstream::fail_over(Exchange& exchange, Fault fault, std::string_view detai
         return false;
     }
     exchange.phase = Exchange::Phase::retrying;
-    const int64_t now = monotonic_ms();
+    const int64_t now = setup_.clock->now();
     const int64_t waited = now - exchange.opening_deadline + backend_of(exchange).connect_timeout_ms;
     const int64_t pause = std::clamp(waited, shortest_retry_ms, longest_retry_ms);
     setup_.timers->set(exchange.timer, std::min(now + pause, std::max(exchange.opening_deadline, now)));

@@ -30,7 +30,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
         case Gate::Entry::queued:
             exchange.phase = Exchange::Phase::queued;
             exchange.ticket = answer.ticket;
-            exchange.queued_at = monotonic_ms();
+            exchange.queued_at = setup_.clock->now();
             if (exchange.is_timed()) {
                 exchange.start.trace->queue(exchange.queued_at);
             }
@@ -62,16 +62,17 @@ void Upstream::evict(const Waiter& waiter) {
 void Upstream::take_place(Exchange& exchange, uint32_t link_slot) {
     places_.add();
     most_places_ = std::max(most_places_, places());
-    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : monotonic_ms() - exchange.queued_at);
+    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : setup_.clock->now() - exchange.queued_at);
     use_place(exchange, link_slot);
 }
 
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     if (exchange.is_timed()) {
-        exchange.start.trace->place(monotonic_ms());
+        exchange.start.trace->place(setup_.clock->now());
     }
     const auto probes = [&] {
-        return backend_of(exchange).server_count() > 1 && servers_of(exchange.start.backend).has_due(monotonic_ms());
+        return backend_of(exchange).server_count() > 1 &&
+               servers_of(exchange.start.backend).has_due(setup_.clock->now());
     };
     if (link_slot != no_slot && (!exchange.start.is_safe || probes())) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
@@ -80,7 +81,7 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
         link_slot = no_slot;
     }
     if (link_slot == no_slot) {
-        exchange.opening_deadline = monotonic_ms() + backend_of(exchange).connect_timeout_ms;
+        exchange.opening_deadline = setup_.clock->now() + backend_of(exchange).connect_timeout_ms;
         open_connection(exchange);
         return;
     }

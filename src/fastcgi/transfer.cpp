@@ -239,7 +239,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     exchange.is_doubted = false;
     const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
-        setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
+        setup_.timers->set(exchange.timer, setup_.clock->now() + backend_of(exchange).response_timeout_ms);
     } else {
         Timers::cancel(exchange.timer);
     }
@@ -260,7 +260,7 @@ bool Upstream::try_again(Exchange& exchange) {
         !exchange.response.nothing_received() || !replayable) {
         return false;
     }
-    const int64_t now = monotonic_ms();
+    const int64_t now = setup_.clock->now();
     if (exchange.tries == 0) {
         exchange.first_try = now;
     } else if (now - exchange.first_try > dying_ms) {

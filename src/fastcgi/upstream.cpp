@@ -58,7 +58,7 @@ void Upstream::begin(Exchange& exchange) {
     if (exchange.request.has_whole_body()) {
         ask_for_place(exchange);
     } else {
-        setup_.timers->set(exchange.timer, monotonic_ms() + limits::body_wait_ms);
+        setup_.timers->set(exchange.timer, setup_.clock->now() + limits::body_wait_ms);
     }
 }
 
@@ -124,9 +124,9 @@ void Upstream::remove_work(size_t at) {
     --work_count_;
 }
 
-void Upstream::end_trace(const Exchange& exchange) {
+void Upstream::end_trace(const Exchange& exchange) const {
     if (exchange.is_timed()) {
-        exchange.start.trace->end(monotonic_ms());
+        exchange.start.trace->end(setup_.clock->now());
     }
 }
 
@@ -219,7 +219,7 @@ bool Upstream::abandon(Exchange& exchange) {
     exchange.is_abandoned = true;
     exchange.is_doubted = false;
     exchange.response.drop_rest();
-    setup_.timers->set(exchange.timer, monotonic_ms() + backend_of(exchange).response_timeout_ms);
+    setup_.timers->set(exchange.timer, setup_.clock->now() + backend_of(exchange).response_timeout_ms);
     return true;
 }
 

@@ -69,6 +69,7 @@ class Upstream {
         const Log* log = nullptr;
         std::span<BackendCounts> counts;  // one for each gate
         Timers* timers = nullptr;
+        const TurnClock* clock = nullptr;
         PagePool* pages = nullptr;
         std::span<Gate> gates;       // a backend is named by the number of its gate
         size_t response_buffer = 0;  // bytes of output, for one exchange
@@ -168,7 +169,7 @@ class Upstream {
     [[nodiscard]] bool may_finish(const Exchange& exchange) const;
     void end(Exchange& exchange);
     void detach(Exchange& exchange, bool keep_link);
-    static void end_trace(const Exchange& exchange);
+    void end_trace(const Exchange& exchange) const;
     void put_on_worklist(Exchange& exchange);
     void remove_work(size_t at);
     [[nodiscard]] BackendCounts& counts_of(const Exchange& exchange) const {

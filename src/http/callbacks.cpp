@@ -132,7 +132,7 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
         // The request came with the one before it: no event has told.
         engine->enter(*connection, Connection::Stage::head);
         engine->set_active(*connection, true);
-        connection->trace.since = monotonic_ms();
+        connection->trace.since = engine->setup_.clock->now();
         engine->arm(*connection, connection->trace.since + engine->setup_.settings->server.header_timeout_ms);
     }
     return connection;

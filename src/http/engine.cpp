@@ -163,7 +163,7 @@ void Engine::add(const Newcomer& newcomer) {
     connection->method = {};
     connection->trace = Trace();
 
-    const int64_t now = monotonic_ms();
+    const int64_t now = setup_.clock->now();
     connection->idle_since = connection->trace.since = now;
     adding_ = connection;
     bool added = false;
@@ -205,7 +205,7 @@ void Engine::turn_away(const Newcomer& newcomer, std::string_view code) {
     if (is_listened_to()) {
         Finished finished{.client = newcomer.client, .asker = newcomer.client};
         finished.status = status;
-        finished.now = monotonic_ms();
+        finished.now = setup_.clock->now();
         finished.request_ms = newcomer.since != 0 ? finished.now - newcomer.since : 0;
         finished.cause = code;
         setup_.finished->tell(finished);
@@ -290,7 +290,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
         enter(*connection, Connection::Stage::head);
-        connection->trace.since = monotonic_ms();
+        connection->trace.since = setup_.clock->now();
         arm(*connection, connection->trace.since + setup_.settings->server.header_timeout_ms);
     }
 }

@@ -62,6 +62,7 @@ class Engine {
         const Settings* settings = nullptr;
         const Log* log = nullptr;
         Timers* timers = nullptr;
+        const TurnClock* clock = nullptr;
         int epoll_fd = -1;
         RequestHandler handler;
         ConnectionWatcher watcher;

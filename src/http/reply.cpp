@@ -288,7 +288,7 @@ bool Engine::send(Connection& connection, uint16_t status, MHD_Response* respons
         return false;
     }
     note_answer(connection, status, connection.has_page);
-    start_pace(connection, monotonic_ms());
+    start_pace(connection, setup_.clock->now());
     return true;
 }
 

@@ -134,7 +134,7 @@ bool Engine::begin_with_body(Connection& connection) {
             return is_queued;
         }
     }
-    start_pace(connection, monotonic_ms());
+    start_pace(connection, setup_.clock->now());
     return true;
 }
 
@@ -239,7 +239,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
         setup_.counts->parser_refusals.add();
     }
     drop_held(connection);
-    const int64_t now = monotonic_ms();
+    const int64_t now = setup_.clock->now();
     if (is_listened_to()) {
         tell_finished(connection, now);
     }
@@ -272,7 +272,7 @@ void Engine::closed(Connection& connection) {
     // What had no target yet is not completed.
     const bool is_told = connection.stage == Connection::Stage::head && !connection.trace.cause.empty();
     if (is_told && is_listened_to()) {
-        tell_finished(connection, monotonic_ms());
+        tell_finished(connection, setup_.clock->now());
     }
     // libmicrohttpd answers what it refuses itself, and closes over whatever the client still sends.
     const bool is_unread = connection.refused || (!connection.hung_up && has_unread(connection.fd));

@@ -38,6 +38,7 @@ class Dispatcher {
     struct Setup {
         std::span<const Configuration> configurations;
         const Log* log = nullptr;
+        const TurnClock* clock = nullptr;
         http::Engine* engine = nullptr;
         fastcgi::Upstream* upstream = nullptr;
         const files::MimeTable* mime = nullptr;

@@ -12,7 +12,8 @@ namespace fcgate::server {
 // A file that was looked at a moment ago need not be found again. Not under a configuration that is on its way out: the cache is the new one's.
 bool Dispatcher::find_cached(const http::Connection& connection, const RequestHead& head) {
     const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
-    route_.cached = may_be ? setup_.files->find({route_.site, route_.target.path, &head}, monotonic_ms()) : nullptr;
+    route_.cached =
+        may_be ? setup_.files->find({route_.site, route_.target.path, &head}, setup_.clock->now()) : nullptr;
     if (route_.cached == nullptr) {
         return false;
     }

@@ -96,6 +96,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
         return Status::exhausted;
     }
     timers_.init(timers);
+    clock_.begin_turn();
     pages_.init({reinterpret_cast<Page*>(pages.data()), number(PoolKind::pages)}, exchanges.size());
     const Status mailbox = mailbox_.init(grants.subspan(pools.places()), pools.places());
     if (mailbox != Status::ok) {
@@ -107,6 +108,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     kept_.init(kept, kept_buffers, pools[PoolKind::kept_buffers].size, mailbox_, setup_.number);
     const Dispatcher::Setup dispatcher{.configurations = setup_.configurations,
                                        .log = setup_.log,
+                                       .clock = &clock_,
                                        .engine = &engine_,
                                        .upstream = &upstream_,
                                        .mime = setup_.mime,
@@ -130,6 +132,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
         .log = setup_.log,
         .counts = counts,
         .timers = &timers_,
+        .clock = &clock_,
         .pages = &pages_,
         .gates = setup_.gates,
         .response_buffer = static_cast<size_t>(configuration_->settings->server.response_buffer),
@@ -154,6 +157,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
     return engine_.init({.settings = configuration_->settings,
                          .log = setup_.log,
                          .timers = &timers_,
+                         .clock = &clock_,
                          .epoll_fd = epoll_.get(),
                          .handler = dispatcher_.handler(),
                          .watcher = watcher,
@@ -214,6 +218,7 @@ Status Worker::turn(int wait_ms) {
     const int timeout = wait_ms < 0 ? due_ms : (due_ms < 0 ? wait_ms : std::min(wait_ms, due_ms));
     epoll_event events[max_events];
     const int count = epoll_wait(epoll_.get(), events, max_events, timeout);
+    clock_.begin_turn();
     if (count < 0 && errno != EINTR) {
         LogLine(*setup_.log, LogLevel::error).add("epoll_wait").add_error(errno).send();
         return Status::io;
@@ -223,10 +228,8 @@ Status Worker::turn(int wait_ms) {
     for (int i = 0; i < count; ++i) {
         handle(events[i].data.u64, events[i].events);
     }
-    int64_t now = 0;
     if (timers_.next() != never) {
-        now = monotonic_ms();
-        handle_timers(now);
+        handle_timers(clock_.now());
     }
     engine_.run(mhd_ready_);
     // What PHP is given room for, or what a freed place lets go on, is done before the next wait; not for ever, for a script and a client
@@ -243,7 +246,7 @@ Status Worker::turn(int wait_ms) {
     count_connections();
     let_go();
     seat_waiting();
-    note_history(now);
+    note_history(clock_.now());
     if (!listening_ && !stopping_ && !accepting_paused_ && is_open()) {
         arm_listeners(true);
     }
@@ -356,7 +359,7 @@ void Worker::handle_mailbox() {
         host->on_news(dispatcher_);
     }
     change_over();
-    follow_orders(monotonic_ms());
+    follow_orders(clock_.now());
 }
 
 // A configuration has come into force: what begins from now on is answered under it.
@@ -467,9 +470,7 @@ void Worker::note_history(int64_t now) {
     if constexpr (features::status) {
         newcomers_.set(static_cast<uint32_t>(waiting_.size()));
         const size_t most = upstream_.take_most_places();
-        if (now != 0) {
-            history_.note(now, counts_.requests.get(), most, upstream_.places());
-        }
+        history_.note(now, counts_.requests.get(), most, upstream_.places());
     }
 }
 
@@ -529,7 +530,7 @@ void Worker::accept_from(size_t listener_number) {
             LogLine(*setup_.log, LogLevel::error).add("no connection can be accepted").add_error(errno).send();
             arm_listeners(false);
             accepting_paused_ = true;
-            timers_.set(accept_timer_, monotonic_ms() + accept_pause_ms);
+            timers_.set(accept_timer_, clock_.now() + accept_pause_ms);
         }
         return;
     }

@@ -122,6 +122,7 @@ class Worker {
     Configuration* configuration_ = nullptr;  // for requests that begin now
     Configuration* before_ = nullptr;         // while requests under it may still run
     Descriptor epoll_;
+    TurnClock clock_;
     Timers timers_;
     PagePool pages_;
     http::Counts counts_;

@@ -64,7 +64,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
                             .is_counted = is_counted,
                             .is_operator = is_operator(client),
                             .is_tls = is_tls,
-                            .due = monotonic_ms()};
+                            .due = clock_.now()};
     const bool is_free = waiting_.empty() && !is_full_for_most();
     if (is_free || (newcomer.is_operator && !engine_.is_full())) {
         seat(newcomer);
