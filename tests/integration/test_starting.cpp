@@ -190,10 +190,15 @@ void reload(fcgate_server* server, const Place& place, bool other) {
 void try_reload(fcgate_server* server, const Place& place, const Fault& fault, size_t n) {
     fcgate_error error{};
     fcgate_settings* const settings = place.settings(true);
-    inject::begin();
-    inject::arm(fault, n);
-    const int result = fcgate_reload(server, settings, &error);
-    inject::end();
+    int result = FCGATE_AGAIN;
+    // Somebody may still use the configuration before.
+    for (int tries = 0; tries < 4000 && result == FCGATE_AGAIN; ++tries) {
+        (void)usleep(tries > 0 ? 1000 : 0);
+        inject::begin();
+        inject::arm(fault, n);
+        result = fcgate_reload(server, settings, &error);
+        inject::end();
+    }
     if (result != FCGATE_OK) {
         check_words(error, fault, n);
         fcgate_settings_destroy(settings);
