@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -273,7 +274,7 @@ Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& wh
             ++number;
             status = Status::malformed;
         }
-        memmove(buffer, rest.data(), rest.size());
+        std::copy(rest.begin(), rest.end(), buffer);
         held = rest.size();
     }
     why.append(path);
