@@ -124,7 +124,7 @@ bool VectorTable::read_bytes(std::string_view line, Buffer& bytes) {
             if (!number.ok() || number.value() == 0 || rest.empty()) {
                 return false;
             }
-            times = number.value();
+            times = static_cast<size_t>(number.value());
             start = bytes.size();
             i = line.size() - rest.size() - 1;
         } else {
