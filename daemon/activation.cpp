@@ -54,6 +54,10 @@ int add(fcgate_settings* settings, int fd, const char* more) {
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }
 
+bool is_passed(const char* value) {
+    return strncmp(value, "fd:", 3) == 0;
+}
+
 bool is_numbered(const char* value) {
     return value[3] >= '0' && value[3] <= '9';
 }
@@ -82,7 +86,7 @@ int add_named(const PassedSockets& sockets, fcgate_settings* settings, const cha
 }
 
 int add_configured(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
-    if (strncmp(value, "fd:", 3) == 0 && !is_numbered(value)) {
+    if (is_passed(value) && !is_numbered(value)) {
         return add_named(sockets, settings, value);
     }
     fcgate_error error{};
@@ -119,14 +123,18 @@ int use_passed_sockets(const PassedSockets& sockets, fcgate_settings* settings) 
         say("server.listen cannot be read");
         return exit_failure;
     }
-    const bool names_them = strncmp(list, "fd:", 3) == 0 || strstr(list, "\nfd:") != nullptr;
+    // A text a line.
+    const char* const end = list + strlen(list);
+    bool names_them = false;
+    for (char* line = list; line < end; line += strlen(line) + 1) {
+        *strchrnul(line, '\n') = '\0';
+        names_them = names_them || is_passed(line);
+    }
     if (!names_them) {
         return add_all(sockets, settings);
     }
     int code = exit_ok;
-    char* rest = nullptr;
-    for (const char* line = strtok_r(list, "\n", &rest); code == exit_ok && line != nullptr;
-         line = strtok_r(nullptr, "\n", &rest)) {
+    for (const char* line = list; code == exit_ok && line < end; line += strlen(line) + 1) {
         code = add_configured(sockets, settings, line);
     }
     return code;

@@ -37,18 +37,17 @@ constexpr std::string_view preset_keys[] = {"max_connections",   "max_connection
 }  // namespace
 
 bool is_profile_name(std::string_view name) {
-    return std::any_of(std::begin(profiles), std::end(profiles),
-                       [name](const Profile& profile) { return profile.name == name; });
+    return std::ranges::any_of(profiles, [name](const Profile& profile) { return profile.name == name; });
 }
 
 uint32_t preset_bit(std::string_view key) {
-    const auto* const found = std::find(std::begin(preset_keys), std::end(preset_keys), key);
+    const auto* const found = std::ranges::find(preset_keys, key);
     return found == std::end(preset_keys) ? 0 : 1U << static_cast<unsigned>(found - std::begin(preset_keys));
 }
 
 void apply_profile(ServerSettings& server, uint32_t chosen) {
-    const auto* const profile = std::find_if(std::begin(profiles), std::end(profiles),
-                                             [&server](const Profile& one) { return one.name == server.profile; });
+    const auto* const profile =
+        std::ranges::find_if(profiles, [&server](const Profile& one) { return one.name == server.profile; });
     const auto preset = [chosen](std::string_view key, auto& member, auto value) {
         if ((chosen & preset_bit(key)) == 0) {
             member = value;

@@ -117,7 +117,7 @@ struct ServerSettings {
     FixedList<ListenSettings, limits::listeners> listen;
     // Some listener is to speak TLS, whether this build does or not.
     [[nodiscard]] bool wants_tls() const {
-        return std::any_of(listen.begin(), listen.end(), [](const ListenSettings& one) { return one.tls; });
+        return std::ranges::any_of(listen, [](const ListenSettings& one) { return one.tls; });
     }
     // Of pages for PHP's output, unless response_memory says it.
     static constexpr uint64_t response_memory_of_exchange = uint64_t{20} * 1024;

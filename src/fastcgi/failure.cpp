@@ -218,8 +218,7 @@ void Upstream::note_outcome(Exchange& exchange) {
     finish_error_output(exchange);
     const ResponseStream& response = exchange.response;
     const bool is_unknown = response.head().status() == 404 && response.is_whole() &&
-                            std::find(std::begin(answers_unknown), std::end(answers_unknown), response.whole()) !=
-                                std::end(answers_unknown);
+                            std::ranges::find(answers_unknown, response.whole()) != std::end(answers_unknown);
     if (is_unknown && !exchange.script_noted && !exchange.is_orphan) {
         note_script(exchange, Fault::script_unknown, slice(response.whole(), 0, response.whole().size() - answer_end),
                     {});

@@ -42,8 +42,8 @@ bool Servers::has_due(int64_t now) const {
     if (down_.load(relaxed) == 0) {
         return false;
     }
-    return std::any_of(servers_.begin(), servers_.end(),
-                       [now](const Server& server) { return is_due(server.down_until.load(relaxed), now); });
+    return std::ranges::any_of(servers_,
+                               [now](const Server& server) { return is_due(server.down_until.load(relaxed), now); });
 }
 
 Servers::Choice Servers::choose(uint32_t count, uint32_t tried, int64_t now) {

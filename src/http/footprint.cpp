@@ -52,8 +52,7 @@ size_t shared_fields(const Settings& settings) {
 }
 
 size_t shared_lists(const Settings& settings) {
-    const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
-                                       [](const SiteSettings& site) { return site.listing; });
+    const bool has_lists = std::ranges::any_of(settings.sites, [](const SiteSettings& site) { return site.listing; });
     const bool has_status = settings.server.status_path != "off";
     return (has_lists ? heap_block(limits::listing_page) : 0) +
            (has_status ? heap_block(limits::status_page(settings.backends.size())) : 0);

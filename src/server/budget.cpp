@@ -47,9 +47,8 @@ constexpr size_t bytes_width = 12;
 }  // namespace
 
 Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceiling) {
-    const bool is_spooling = std::any_of(settings.sites.begin(), settings.sites.end(), [](const SiteSettings& site) {
-        return site.has_backend && !site.spool.empty();
-    });
+    const bool is_spooling = std::ranges::any_of(
+        settings.sites, [](const SiteSettings& site) { return site.has_backend && !site.spool.empty(); });
     spool_ = features::spool && is_spooling ? settings.server.spool_total : 0;
     add_arena(settings);
     add_libmicrohttpd(settings);

@@ -22,8 +22,7 @@ bool Dispatcher::may_see_status(const http::Connection& connection) const {
     const auto& networks = configuration_of(connection).settings->server.status_allow;
     const Endpoint& asker = connection.asker;
     return (asker.is_loopback() && !connection.is_proxied) ||
-           std::any_of(networks.begin(), networks.end(),
-                       [&asker](const Network& network) { return network.contains(asker); });
+           std::ranges::any_of(networks, [&asker](const Network& network) { return network.contains(asker); });
 }
 
 void Dispatcher::show_status(http::Connection& connection, const RequestHead& head, const route::Target& target,

@@ -189,8 +189,7 @@ void Pools::count_workers(const Settings& settings) {
     size(PoolKind::text) = 4 * target_size(settings);
     count(PoolKind::scratch) = 1;
     size(PoolKind::scratch) = scratch_size(settings);
-    const bool has_lists = std::any_of(settings.sites.begin(), settings.sites.end(),
-                                       [](const SiteSettings& site) { return site.listing; });
+    const bool has_lists = std::ranges::any_of(settings.sites, [](const SiteSettings& site) { return site.listing; });
     count(PoolKind::listing_page) = has_lists ? 1 : 0;
     size(PoolKind::listing_page) = files::listing_page;
     count(PoolKind::listing_memory) = has_lists ? 1 : 0;

@@ -25,7 +25,7 @@ namespace {
 // What to type into a browser: for all addresses the machine's name. Sockets have none.
 void add_url(LogLine& line, const ListenSettings& listen, std::string_view machine) {
     const std::span<const uint8_t> bytes = listen.endpoint.bytes();
-    const bool is_any = std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte == 0; });
+    const bool is_any = std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
     if (listen.kind != ListenSettings::Kind::any && listen.kind != ListenSettings::Kind::tcp) {
         return;
     }
@@ -50,7 +50,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
                 .add(served.document_root)
                 .send();
         }
-    } else if (!site.listing && std::none_of(site.index.begin(), site.index.end(), is_there)) {
+    } else if (!site.listing && std::ranges::none_of(site.index, is_there)) {
         LogLine(log, LogLevel::info)
             .add("there is no index file in ")
             .add(served.document_root)

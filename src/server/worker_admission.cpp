@@ -38,8 +38,8 @@ bool Worker::is_operator(const Endpoint& client) const {
         return false;
     }
     const auto& networks = configuration_->settings->server.reserved_for;
-    return client.is_loopback() || std::any_of(networks.begin(), networks.end(),
-                                               [&client](const Network& network) { return network.contains(client); });
+    return client.is_loopback() ||
+           std::ranges::any_of(networks, [&client](const Network& network) { return network.contains(client); });
 }
 
 void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool is_tls) {
