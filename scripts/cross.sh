@@ -51,30 +51,28 @@ cross_tree() {
     ninja -C "$tree" --quiet
 }
 
-# musl_toolchain ARCH TRIPLET: makes Clang build static programs with Debian's musl, and with libgcc and libstdc++'s headers of
-# Debian's glibc cross compiler; sets musl_home, where a constants file for Meson says how.
+# musl_toolchain ARCH TRIPLET: makes Clang build static programs with musl, and with libgcc and libstdc++'s headers of Debian's glibc
+# cross compiler; sets musl_home, where a constants file for Meson says how.
 musl_toolchain() {
-    local arch=$1 triplet=$2
-    need_packages clang-19 lld-19 llvm-19
+    local arch=$1 triplet=$2 target
+    need_packages clang-19 dpkg-dev lld-19 llvm-19 make
     musl_home=$project_root/build-musl/$arch
-    if [ ! -f "$musl_home/constants.ini" ]; then
-        mkdir -p "$musl_home/include"
-        fetch_musl "$arch"
+    # What Meson compiles for, as an option each.
+    read -ra target < <(sed -n "s/^target = \[\(.*\)\]$/\1/p" "$project_root/cross/$arch-musl.ini" | tr -d "',")
+    target+=("--target=$triplet")
+    if [ ! -f "$musl_home/lib/libc.a" ]; then
+        fetch_musl
+        compile_musl "$triplet" "${target[@]}"
     fi
-    musl_constants "$arch" "$triplet" >"$musl_home/constants.ini"
+    musl_constants "$triplet" "${target[@]}" >"$musl_home/constants.ini"
 }
 
 # Musl's headers come behind those of libstdc++, which include them by #include_next; nothing of glibc is looked at. Programs are
 # static and, for address space randomisation, PIE.
 musl_constants() {
-    local arch=$1 triplet=$2 include libraries directory name c_args cpp_args=() link_args
-    include=$(echo "$musl_home"/package/usr/include/*-linux-musl*)
-    libraries=$(echo "$musl_home"/package/usr/lib/*-linux-musl*)
-    [ -f "$libraries/libc.a" ] || fail "Debian's musl-dev for $arch has no libc.a"
+    local triplet=$1 directory name c_args cpp_args=() link_args
+    shift
     # The kernel's headers belong to no C library, but stand among glibc's.
-    for directory in "$include"/*; do
-        ln -sfn "$directory" "$musl_home/include/"
-    done
     for directory in linux asm asm-generic; do
         ln -sfn "/usr/$triplet/include/$directory" "$musl_home/include/"
     done
@@ -84,11 +82,11 @@ musl_constants() {
     done
     link_args=(-nostdlib -static-pie)
     for name in start accounts; do
-        clang-19 "--target=$triplet" -Oz -fpie -mthumb -mfloat-abi=hard -fno-asynchronous-unwind-tables -Wall -Wextra -Werror "${c_args[@]}" \
+        clang-19 "$@" -Oz -fpie -fno-asynchronous-unwind-tables -Wall -Wextra -Werror "${c_args[@]}" \
             -c "$project_root/cross/musl-$name.c" -o "$musl_home/$name.o"
         link_args+=("$musl_home/$name.o")
     done
-    link_args+=("$libraries/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
+    link_args+=("$musl_home/lib/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
     echo '[constants]'
     printf '%s = [%s]\n' \
         musl_c "$(quoted "${c_args[@]}")" \
@@ -100,18 +98,41 @@ quoted() {
     printf "'%s'," "$@"
 }
 
-# A private state of apt, so that this machine need not take programs of another architecture. Not every list needs to
-# be there: the package says whether enough are.
+# Debian's source of musl, from wherever this machine takes its packages. A private state of apt, so that this machine need not come to
+# know sources. Not every list needs to be there: the package says whether enough are.
 fetch_musl() {
-    local arch=$1 state=$musl_home/apt apt
-    apt=(apt-get -qq -o "APT::Architecture=$arch" -o "APT::Architectures::=$arch" -o "APT::Sandbox::User=root"
-        -o "Dir::State=$state" -o "Dir::State::status=/dev/null" -o "Dir::Cache=$state")
-    say "fetching Debian's musl-dev for $arch"
-    rm -rf "$state" "$musl_home/package"
-    mkdir -p "$state/lists/partial" "$state/archives/partial"
+    local state=$musl_home/apt apt file
+    apt=(apt-get -qq -o "APT::Sandbox::User=root" -o "Dir::State=$state" -o "Dir::State::status=/dev/null" -o "Dir::Cache=$state"
+        -o "Dir::Etc::sourcelist=/dev/null" -o "Dir::Etc::sourceparts=$state/from")
+    say "fetching Debian's source of musl"
+    rm -rf "$musl_home"
+    mkdir -p "$state/lists/partial" "$state/archives/partial" "$state/from"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*; do
+        if [ -f "$file" ]; then
+            sed 's/^deb /deb-src /; s/^Types:.*/Types: deb-src/' "$file" >"$state/from/${file##*/}"
+        fi
+    done
+    # One that stands by itself has no name that apt would look at among the others.
+    [ ! -f "$state/from/sources.list" ] || mv "$state/from/sources.list" "$state/from/machine.list"
     "${apt[@]}" update >"$state/update.log" 2>&1 || true
-    (cd "$state" && "${apt[@]}" download musl-dev) >"$state/download.log" 2>&1 ||
-        fail "no musl-dev for $arch: $(cat "$state/update.log" "$state/download.log")"
-    dpkg-deb --extract "$state"/musl-dev_*.deb "$musl_home/package"
+    (cd "$state" && "${apt[@]}" --download-only source musl) >"$state/download.log" 2>&1 ||
+        fail "no source of musl: $(cat "$state/update.log" "$state/download.log")"
+    # What it has loaded has been checked by apt.
+    dpkg-source --no-check --extract "$state"/musl_*.dsc "$musl_home/source" >"$state/unpack.log" ||
+        fail "musl cannot be unpacked: $(cat "$state/unpack.log")"
     rm -rf "$state"
+}
+
+# compile_musl TRIPLET COMPILER-ARGUMENT...: Debian's own libc.a is made for speed; by Clang for size its part of a daemon is a fifth less.
+compile_musl() {
+    local triplet=$1 log=$musl_home/source/compile.log
+    shift
+    say "compiling musl"
+    (
+        cd "$musl_home/source" &&
+        LIBCC=$("$triplet-gcc" -print-libgcc-file-name) CC="clang-19 $*" AR=llvm-ar-19 RANLIB=llvm-ranlib-19 \
+            CFLAGS='-Oz -ffunction-sections -fdata-sections' ./configure --host="$triplet" --disable-shared --prefix="$musl_home" &&
+        make --jobs="$(nproc)" install-headers install-libs
+    ) >"$log" 2>&1 || fail "musl cannot be compiled: $(tail "$log")"
+    rm -rf "$musl_home/source"
 }

@@ -8,10 +8,16 @@ import tempfile
 
 COLUMNS = ('text', 'data', 'bss', 'file')
 TOOLS = {'x86-64': '', 'armhf': 'arm-linux-gnueabihf-', 'armhf-musl': 'arm-linux-gnueabihf-'}
+# As scripts/build-musl strips.
+STRIPS = {'armhf-musl': ['llvm-strip-19', '--strip-sections']}
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def tool(build, name, *arguments):
-    return subprocess.run([TOOLS[build] + name, *arguments], check=True, capture_output=True, text=True).stdout
+    return run(TOOLS[build] + name, *arguments)
 
 
 def read_budget(path):
@@ -28,9 +34,9 @@ def read_budget(path):
 
 
 def measure(build, path):
+    sections = tool(build, 'size', path).splitlines()[1].split()[:3]
     with tempfile.NamedTemporaryFile() as stripped:
-        tool(build, 'strip', '-o', stripped.name, path)
-        sections = tool(build, 'size', stripped.name).splitlines()[1].split()[:3]
+        run(*STRIPS.get(build, [TOOLS[build] + 'strip']), '-o', stripped.name, path)
         return [*map(int, sections), os.path.getsize(stripped.name)]
 
 
