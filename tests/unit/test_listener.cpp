@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "config/values.hpp"
 #include "http/listener.hpp"
 #include "temp_tree.hpp"
@@ -40,6 +43,8 @@ struct Listener {
         }
         assert_int_equal(fd, -1);
     }
+    // `words`, and what the C library says of the error.
+    void tells(const char* words, int error) const { tells(Text<160>(words).append(strerror(error)).view()); }
     [[nodiscard]] unsigned port() const {
         sockaddr_storage address{};
         socklen_t length = sizeof address;
@@ -99,7 +104,7 @@ void an_address_is_of_its_family_alone(void**) {
     taken.append_number(four.port());
     Listener other;
     test::check_status(other.open(taken.view()), Status::io);
-    other.tells(": bind: Address already in use");
+    other.tells(": bind: ", EADDRINUSE);
     Listener six;
     if (six.open("[::1]:0") == Status::ok) {
         assert_true(answers(AF_INET6, six.port()) && !answers(AF_INET, six.port()));
@@ -122,7 +127,7 @@ void what_a_crash_has_left_is_replaced(void**) {
     // Somebody listens there now; and what is no socket is not ours to remove.
     Listener second;
     test::check_status(second.open(text.view()), Status::io);
-    second.tells("front.sock: bind: Address already in use");
+    second.tells("front.sock: bind: ", EADDRINUSE);
     remove_socket_path(listener.settings);
     assert_int_equal(faccessat(tree.fd(), "front.sock", F_OK, 0), -1);
     tree.file("front.sock", "a file");
@@ -141,7 +146,7 @@ void a_path_may_not_be_longer_than_an_address(void**) {
         "/a-path-of-more-than-one-hundred-and-seven-bytes/"
         "which-is-all-that-an-address-of-a-unix-socket-has-room-for-in-it";
     test::check_status(listener.open(), Status::io);
-    listener.tells("the path is too long: File name too long");
+    listener.tells("the path is too long: ", ENAMETOOLONG);
 }
 
 void an_inherited_socket_has_to_listen(void**) {
