@@ -51,7 +51,8 @@ struct Date {
         for (int m = 1; m < month; ++m) {
             days += days_in_month(year, m);
         }
-        return int64_t{days} * seconds_a_day + hour * 3600 + minute * 60 + second;
+        const int second_of_day = (hour * 60 + minute) * 60 + second;
+        return int64_t{days} * seconds_a_day + second_of_day;
     }
 };
 

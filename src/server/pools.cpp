@@ -63,8 +63,8 @@ namespace {
 
 // What is known of each pool beforehand. Items without a type have a size that the settings say, in bytes; 0 here.
 struct Shape {
-    PoolKind kind;
     std::string_view name;
+    PoolKind kind;
     uint16_t size;
     uint16_t alignment;
 };
@@ -72,11 +72,11 @@ struct Shape {
 template <typename T>
 constexpr Shape of(PoolKind kind, std::string_view name) {
     static_assert(sizeof(T) <= UINT16_MAX);
-    return {kind, name, sizeof(T), alignof(T)};
+    return {name, kind, sizeof(T), alignof(T)};
 }
 
 constexpr Shape bytes(PoolKind kind, std::string_view name, uint16_t size = 0, uint16_t alignment = 1) {
-    return {kind, name, size, alignment};
+    return {name, kind, size, alignment};
 }
 
 constexpr Shape shapes[] = {
