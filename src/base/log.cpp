@@ -51,7 +51,7 @@ bool Log::admit() const {
         if (lines > limits::log_lines_per_second) {
             Text<64> note;
             note.append_number(lines - limits::log_lines_per_second)
-                .append(" further lines in one second were left out");
+                .append(" further lines in one second were left out"_p);
             put(LogLevel::warning, note.view());
         }
     }
@@ -68,11 +68,15 @@ void Log::write(LogLevel level, std::string_view message) const {
     }
 }
 
+void Log::write(LogLevel level, Packed message) const {
+    LogLine(*this, level).add(message).send();
+}
+
 void Log::put(LogLevel level, std::string_view message) const {
     message = slice(message, 0, limits::log_line);
     if (const uint32_t lost = unwritten_.exchange(0); lost > 0) {
         Text<96> note;
-        note.append_number(lost).append(" lines were lost: the log could not take them");
+        note.append_number(lost).append(" lines were lost: the log could not take them"_p);
         if (!emit(LogLevel::warning, note.view())) {
             unwritten_ += lost + 1;
             ++lost_;
@@ -96,7 +100,7 @@ bool Log::emit(LogLevel level, std::string_view message) const {
     if (!is_syslog) {
         append_time(line);
     }
-    line.append(log_level_name(level)).append(": ").append(message);
+    line.append(log_level_name(level)).append(": "_p).append(message);
     if (is_syslog) {
         static constexpr int severities[] = {3, 4, 6, 7};
         return output_.send({.severity = severities[static_cast<size_t>(level)], .kind = "log", .text = line.view()}) !=
@@ -123,14 +127,27 @@ LogLine& LogLine::add(std::string_view text) {
     return *this;
 }
 
+LogLine& LogLine::add(Packed text) {
+    // Unpacking a line that nobody wants would be much of what a refused request costs.
+    Unpacking rest(text);
+    for (size_t room = log_.wants(level_) ? text_.room() : 0; room > reason_room; --room) {
+        const char c = rest.next();
+        if (c == '\0') {
+            break;
+        }
+        text_.append(c);
+    }
+    return *this;
+}
+
 LogLine& LogLine::add_reason(std::string_view code) {
-    text_.append(" [").append(code).append(']');
+    text_.append(" ["_p).append(code).append(']');
     return *this;
 }
 
 LogLine& LogLine::add_error(int error_number) {
     char words[96] = "";
-    text_.append(": ").append(describe_error(error_number, words));
+    text_.append(": "_p).append(describe_error(error_number, words));
     return *this;
 }
 

@@ -34,6 +34,7 @@ class Log {
     [[nodiscard]] uint32_t lost() const { return lost_.load(); }  // lines that were left out
     void write(LogLevel level, const TextBuffer& message) const;
     void write(LogLevel level, std::string_view message) const;
+    void write(LogLevel level, Packed message) const;
 
   private:
     LogSink sink_ = nullptr;
@@ -54,12 +55,13 @@ class Log {
 // The system's words for an error number. `words` may or may not hold them: use what is returned.
 [[nodiscard]] std::string_view describe_error(int error_number, std::span<char> words);
 
-// One line in the making: `LogLine(log, LogLevel::error).add("listen ").add(address).send();`
+// One line in the making: `LogLine(log, LogLevel::error).add("listen "_p).add(address).send();`
 class LogLine {
   public:
     LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
 
     LogLine& add(std::string_view text);
+    LogLine& add(Packed text);
     LogLine& add_number(uint64_t value) {
         text_.append_number(value);
         return *this;

@@ -157,6 +157,25 @@ TextBuffer& TextBuffer::append(std::string_view text) {
     return *this;
 }
 
+TextBuffer& TextBuffer::append(Packed text) {
+    if (status_ != Status::ok) {
+        return *this;
+    }
+    size_t end = size_;
+    Unpacking rest(text);
+    while (const char c = rest.next()) {
+        if (end + 1 == storage_.size()) {
+            status_ = Status::too_large;
+            end = size_;
+            break;
+        }
+        storage_[end++] = c;
+    }
+    size_ = end;
+    storage_[size_] = '\0';
+    return *this;
+}
+
 TextBuffer& TextBuffer::append_number(uint64_t value) {
     if (value < 10) {
         return append(static_cast<char>('0' + value));

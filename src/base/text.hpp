@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/packed.hpp"
 #include "base/status.hpp"
 
 namespace fcgate {
@@ -77,6 +78,7 @@ class TextBuffer {
     explicit TextBuffer(std::span<char> storage) : storage_(storage) { clear(); }
 
     TextBuffer& append(std::string_view text);
+    TextBuffer& append(Packed text);
     TextBuffer& append(char c) { return append(std::string_view(&c, 1)); }
     TextBuffer& append_number(uint64_t value);
     TextBuffer& append_padded(uint64_t value, unsigned digits);  // at least `digits`, with leading zeros
@@ -104,6 +106,7 @@ class Text : public TextBuffer {
   public:
     Text() : TextBuffer(std::span<char>(bytes_, N)) {}
     explicit Text(std::string_view start) : Text() { append(start); }
+    explicit Text(Packed start) : Text() { append(start); }
     Text(const Text&) = delete;  // the base points into this object
     Text& operator=(const Text&) = delete;
 
