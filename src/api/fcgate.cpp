@@ -20,9 +20,11 @@
 
 using fcgate::ConfigError;
 using fcgate::LogLevel;
+using fcgate::Packed;
 using fcgate::Settings;
 using fcgate::Status;
 using fcgate::TextBuffer;
+using fcgate::operator""_p;
 using fcgate::api::result_of;
 using fcgate::server::ServerError;
 
@@ -54,6 +56,11 @@ int report(fcgate_error* error, int code, unsigned line, std::string_view text) 
     return code;
 }
 
+int report(fcgate_error* error, int code, Packed text) {
+    const fcgate::Text<sizeof error->text> plain(text);
+    return report(error, code, 0, plain.view());
+}
+
 int report(fcgate_error* error, Status status, const ConfigError& why) {
     return report(error, result_of(status), why.line, why.text.view());
 }
@@ -62,8 +69,8 @@ int report(fcgate_error* error, Status status, const ServerError& why) {
     return report(error, result_of(status), 0, why.view());
 }
 
-int misuse(fcgate_error* error, const char* text) {
-    return report(error, FCGATE_INVALID, 0, text);
+int misuse(fcgate_error* error, Packed text) {
+    return report(error, FCGATE_INVALID, text);
 }
 
 // The host's callback speaks C's levels; the numbers are the same.
@@ -100,7 +107,7 @@ void free_unused(fcgate_server& server) {
 // The last step before serving: opens the roots and makes the workers, once.
 [[nodiscard]] int prepare(fcgate_server* server, fcgate_server::Mode mode, fcgate_error* error) {
     if (server->mode != fcgate_server::Mode::created) {
-        return misuse(error, "this server has been started already, or has failed to start");
+        return misuse(error, "this server has been started already, or has failed to start"_p);
     }
     // A second try would find the half of the first.
     server->mode = fcgate_server::Mode::failed;
@@ -158,7 +165,7 @@ void fcgate_settings_destroy(fcgate_settings* settings) {
 
 int fcgate_set(fcgate_settings* settings, const char* name, const char* value, fcgate_error* error) {
     if (settings == nullptr || name == nullptr) {
-        return misuse(error, "fcgate_set: settings and name may not be NULL");
+        return misuse(error, "fcgate_set: settings and name may not be NULL"_p);
     }
     ConfigError why;
     const Status status = value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
@@ -167,7 +174,7 @@ int fcgate_set(fcgate_settings* settings, const char* name, const char* value, f
 
 int fcgate_load(fcgate_settings* settings, const char* path, fcgate_error* error) {
     if (settings == nullptr || path == nullptr) {
-        return misuse(error, "fcgate_load: settings and path may not be NULL");
+        return misuse(error, "fcgate_load: settings and path may not be NULL"_p);
     }
     ConfigError why;
     const Status status = settings->values.load(path, why);
@@ -176,7 +183,7 @@ int fcgate_load(fcgate_settings* settings, const char* path, fcgate_error* error
 
 int fcgate_check(fcgate_settings* settings, fcgate_error* error) {
     if (settings == nullptr) {
-        return misuse(error, "fcgate_check: settings may not be NULL");
+        return misuse(error, "fcgate_check: settings may not be NULL"_p);
     }
     ConfigError why;
     const Status status = check(settings->values, why);
@@ -273,7 +280,7 @@ int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_
 
 fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
     if (settings == nullptr) {
-        (void)misuse(error, "fcgate_create: settings may not be NULL");
+        (void)misuse(error, "fcgate_create: settings may not be NULL"_p);
         return nullptr;
     }
     ConfigError wrong;
@@ -284,7 +291,7 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
     }
     auto* const server = create<fcgate_server>();
     if (server == nullptr) {
-        (void)report(error, FCGATE_NO_MEMORY, 0, "not enough memory for a server");
+        (void)report(error, FCGATE_NO_MEMORY, "not enough memory for a server"_p);
         return nullptr;
     }
     server->log = settings->log;
@@ -317,7 +324,7 @@ void fcgate_destroy(fcgate_server* server) {
 
 int fcgate_start(fcgate_server* server, fcgate_error* error) {
     if (server == nullptr) {
-        return misuse(error, "fcgate_start: server may not be NULL");
+        return misuse(error, "fcgate_start: server may not be NULL"_p);
     }
     const int prepared = prepare(server, fcgate_server::Mode::threads, error);
     if (prepared != FCGATE_OK) {
@@ -334,7 +341,7 @@ int fcgate_start(fcgate_server* server, fcgate_error* error) {
 
 int fcgate_run(fcgate_server* server, fcgate_error* error) {
     if (server == nullptr) {
-        return misuse(error, "fcgate_run: server may not be NULL");
+        return misuse(error, "fcgate_run: server may not be NULL"_p);
     }
     const int prepared = prepare(server, fcgate_server::Mode::borrowed, error);
     if (prepared != FCGATE_OK) {
@@ -350,18 +357,18 @@ int fcgate_run(fcgate_server* server, fcgate_error* error) {
     server->server.stop(0);
     server->server.join_threads();
     if (status != Status::gone || server->server.is_broken()) {
-        return report(error, FCGATE_ERROR, 0, "the event loop could not go on; the log says why");
+        return report(error, FCGATE_ERROR, "the event loop could not go on; the log says why"_p);
     }
     return FCGATE_OK;
 }
 
 int fcgate_fd(fcgate_server* server, fcgate_error* error) {
     if (server == nullptr) {
-        return misuse(error, "fcgate_fd: server may not be NULL");
+        return misuse(error, "fcgate_fd: server may not be NULL"_p);
     }
     if (server->mode != fcgate_server::Mode::loop) {
         if (server->threads != 1) {
-            return misuse(error, "server.threads must be 1 in an event loop of the host's");
+            return misuse(error, "server.threads must be 1 in an event loop of the host's"_p);
         }
         const int prepared = prepare(server, fcgate_server::Mode::loop, error);
         if (prepared != FCGATE_OK) {
@@ -380,14 +387,14 @@ int fcgate_timeout_ms(const fcgate_server* server) {
 
 int fcgate_dispatch(fcgate_server* server, fcgate_error* error) {
     if (server == nullptr || server->mode != fcgate_server::Mode::loop) {
-        return misuse(error, "fcgate_dispatch: call fcgate_fd() first");
+        return misuse(error, "fcgate_dispatch: call fcgate_fd() first"_p);
     }
     const Status status = server->server.worker(0).turn(0);
     if (status == Status::ok) {
         return FCGATE_OK;
     }
-    return status == Status::gone ? report(error, FCGATE_GONE, 0, "the server has stopped")
-                                  : report(error, FCGATE_ERROR, 0, "the event loop could not go on; the log says why");
+    return status == Status::gone ? report(error, FCGATE_GONE, "the server has stopped"_p)
+                                  : report(error, FCGATE_ERROR, "the event loop could not go on; the log says why"_p);
 }
 
 void fcgate_stop(fcgate_server* server, int deadline_ms) {
@@ -400,14 +407,14 @@ void fcgate_stop(fcgate_server* server, int deadline_ms) {
 
 int fcgate_wait(fcgate_server* server, int timeout_ms, fcgate_error* error) {
     if (server == nullptr || server->mode != fcgate_server::Mode::threads) {
-        return misuse(error, "fcgate_wait: the server was not started by fcgate_start()");
+        return misuse(error, "fcgate_wait: the server was not started by fcgate_start()"_p);
     }
     const Status status = server->server.wait(timeout_ms);
     if (status == Status::gone) {
         return FCGATE_OK;
     }
-    return status == Status::again ? report(error, FCGATE_AGAIN, 0, "still running")
-                                   : report(error, FCGATE_ERROR, 0, "a thread could not go on; the log says why");
+    return status == Status::again ? report(error, FCGATE_AGAIN, "still running"_p)
+                                   : report(error, FCGATE_ERROR, "a thread could not go on; the log says why"_p);
 }
 
 int fcgate_ended_fd(const fcgate_server* server) {
@@ -419,10 +426,10 @@ int fcgate_ended_fd(const fcgate_server* server) {
 
 int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error* error) {
     if (server == nullptr || settings == nullptr) {
-        return misuse(error, "fcgate_reload: server and settings may not be NULL");
+        return misuse(error, "fcgate_reload: server and settings may not be NULL"_p);
     }
     if (server->mode == fcgate_server::Mode::created || server->mode == fcgate_server::Mode::failed) {
-        return misuse(error, "fcgate_reload: the server does not run");
+        return misuse(error, "fcgate_reload: the server does not run"_p);
     }
     ConfigError wrong;
     const Status checked = check_whole(settings->values, wrong);

@@ -14,29 +14,31 @@ TextBuffer& begin(ConfigError& error, std::string_view kind, std::string_view na
     if (!name.empty()) {
         error.text.append(' ').append(name);
     }
-    return error.text.append("] ");
+    return error.text.append("] "_p);
 }
 
 Status check_capacities(const ServerSettings& server, ConfigError& error) {
     if (server.threads > server.max_connections) {
-        begin(error, "server", {}).append("threads: more than max_connections (").append_number(server.max_connections);
-        error.text.append("); every thread needs one");
+        begin(error, "server", {})
+            .append("threads: more than max_connections ("_p)
+            .append_number(server.max_connections);
+        error.text.append("); every thread needs one"_p);
         return Status::malformed;
     }
     if (server.exchanges < server.threads) {
-        begin(error, "server", {}).append("exchanges: fewer than threads (").append_number(server.threads);
-        error.text.append("); every thread needs one");
+        begin(error, "server", {}).append("exchanges: fewer than threads ("_p).append_number(server.threads);
+        error.text.append("); every thread needs one"_p);
         return Status::malformed;
     }
     // Every exchange must be able to hold a page, and one more keeps the fullest of them moving.
     const uint64_t least = (uint64_t{server.exchanges} + 1) * limits::page;
     if (server.response_memory < least) {
-        begin(error, "server", {}).append("response_memory: too little for ").append_number(server.exchanges);
-        error.text.append(" exchanges; write at least ").append_number((least + 1023) / 1024).append('k');
+        begin(error, "server", {}).append("response_memory: too little for "_p).append_number(server.exchanges);
+        error.text.append(" exchanges; write at least "_p).append_number((least + 1023) / 1024).append('k');
         return Status::malformed;
     }
     if (server.response_buffer > server.response_memory) {
-        begin(error, "server", {}).append("response_buffer: one exchange cannot have more than all response_memory");
+        begin(error, "server", {}).append("response_buffer: one exchange cannot have more than all response_memory"_p);
         return Status::malformed;
     }
     return Status::ok;
@@ -54,17 +56,17 @@ Status resolve_backend(const Settings& settings, SiteSettings& site, ConfigError
             return Status::ok;
         }
     }
-    begin(error, "site", site.name).append("backend: there is no [backend ").append(site.backend).append(']');
+    begin(error, "site", site.name).append("backend: there is no [backend "_p).append(site.backend).append(']');
     return Status::malformed;
 }
 
 Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     if (site.root.empty()) {
-        begin(error, "site", site.name).append("root: not set; write the folder that is served, for example /www");
+        begin(error, "site", site.name).append("root: not set; write the folder that is served, for example /www"_p);
         return Status::malformed;
     }
     if (!is_first && site.hosts.empty()) {
-        begin(error, "site", site.name).append("host: not set; only the first site is found without one");
+        begin(error, "site", site.name).append("host: not set; only the first site is found without one"_p);
         return Status::malformed;
     }
     return Status::ok;
@@ -75,7 +77,7 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     if ((server.wants_tls() || server.tls_self_signed) && !has_files) {
         begin(error, "server", {})
             .append(server.tls_certificate.empty() ? "tls_certificate" : "tls_key")
-            .append(": not set; write where the file is, or is to be made with tls_self_signed = yes");
+            .append(": not set; write where the file is, or is to be made with tls_self_signed = yes"_p);
         return Status::malformed;
     }
     return Status::ok;
@@ -87,7 +89,7 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
         for (const Pair& header : site.headers) {
             if (settings.server.tls_self_signed && equals_ignore_case(header.name, "Strict-Transport-Security")) {
                 begin(error, "site", site.name)
-                    .append("header: Strict-Transport-Security would lock browsers out with tls_self_signed");
+                    .append("header: Strict-Transport-Security would lock browsers out with tls_self_signed"_p);
                 return Status::malformed;
             }
         }
@@ -102,8 +104,8 @@ Status check_hosts(const Settings& settings, ConfigError& error) {
             for (const SiteSettings* other = settings.sites.begin(); other != &site; ++other) {
                 for (const std::string_view taken : other->hosts) {
                     if (equals_ignore_case(host, taken)) {
-                        begin(error, "site", site.name).append("host: \"").append_escaped(host, 60);
-                        error.text.append("\" belongs to an earlier site already");
+                        begin(error, "site", site.name).append("host: \""_p).append_escaped(host, 60);
+                        error.text.append("\" belongs to an earlier site already"_p);
                         return Status::malformed;
                     }
                 }
@@ -119,7 +121,7 @@ Status Settings::check(ConfigError& error) {
     error.line = 0;
     error.text.clear();
     if (server.listen.empty()) {
-        begin(error, "server", {}).append("listen: not set; write for example 0.0.0.0:80");
+        begin(error, "server", {}).append("listen: not set; write for example 0.0.0.0:80"_p);
         return Status::malformed;
     }
     config::apply_profile(server, chosen_);
@@ -136,12 +138,12 @@ Status Settings::check(ConfigError& error) {
     for (const BackendSettings& backend : backends) {
         if (backend.kind == BackendSettings::Kind::unset) {
             begin(error, "backend", backend.name)
-                .append("address: not set; write for example unix:/run/php/php-fpm.sock");
+                .append("address: not set; write for example unix:/run/php/php-fpm.sock"_p);
             return Status::malformed;
         }
     }
     if (sites.empty()) {
-        error.text.append("there is no [site]; set at least its root, the folder that is served");
+        error.text.append("there is no [site]; set at least its root, the folder that is served"_p);
         return Status::malformed;
     }
     for (SiteSettings& site : sites) {

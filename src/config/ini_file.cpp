@@ -50,6 +50,7 @@ class IniFile {
     Status check_line(std::string_view line);
     Status open_section(std::string_view line);
     Status fail(Status status, std::string_view what);
+    Status fail(Status status, Packed what);
 
     Settings& settings_;
     ConfigError& error_;
@@ -69,6 +70,12 @@ Status IniFile::fail(Status status, std::string_view what) {
     return status;
 }
 
+Status IniFile::fail(Status status, Packed what) {
+    error_.text.clear();
+    error_.text.append(what);
+    return status;
+}
+
 // True when there is a byte at at_.
 bool IniFile::fill() {
     if (at_ < size_) {
@@ -81,7 +88,7 @@ bool IniFile::fill() {
         count = ::read(fd_, chunk_.data(), chunk_.size());
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
-        status_ = errno == EISDIR ? fail(Status::malformed, "this is a folder") : fail(Status::io, strerror(errno));
+        status_ = errno == EISDIR ? fail(Status::malformed, "this is a folder"_p) : fail(Status::io, strerror(errno));
         return false;
     }
     size_ = static_cast<size_t>(count);
@@ -111,22 +118,22 @@ bool IniFile::read_line(std::span<char> room, size_t& length) {
 Status IniFile::open_section(std::string_view line) {
     const size_t end = line.find(']');
     if (end == std::string_view::npos) {
-        return fail(Status::malformed, "the ] of the section is missing");
+        return fail(Status::malformed, "the ] of the section is missing"_p);
     }
     const std::string_view section = slice(line, 1, end - 1);
     const std::string_view rest = trim(slice(line, end + 1));
     if (!rest.empty() && !rest.starts_with(';')) {
-        return fail(Status::malformed, "nothing may follow the ] of a section; write keys on lines of their own");
+        return fail(Status::malformed, "nothing may follow the ] of a section; write keys on lines of their own"_p);
     }
     if (section.size() > section_header) {
-        return fail(Status::malformed, "the name of the section is too long");
+        return fail(Status::malformed, "the name of the section is too long"_p);
     }
     return only_looks_ ? Status::ok : settings_.open_section(section, error_);
 }
 
 Status IniFile::check_line(std::string_view line) {
     if (has_control(line)) {
-        return fail(Status::malformed, "the line contains a control character");
+        return fail(Status::malformed, "the line contains a control character"_p);
     }
     return line.starts_with('[') ? open_section(line) : Status::ok;
 }
@@ -144,7 +151,7 @@ char* IniFile::next_line(char* out, int size, void* file) {
     std::string_view line(out, std::min(length, room));
     if (length > room) {
         self.error_.text.clear();
-        self.error_.text.append("the line is longer than ").append_number(room).append(" bytes");
+        self.error_.text.append("the line is longer than "_p).append_number(room).append(" bytes"_p);
         self.status_ = Status::malformed;
         return nullptr;
     }
@@ -175,10 +182,10 @@ int IniFile::take(void* file, const char* section, const char* name, const char*
     }
     if (self.only_looks_) {
         Text<96> wanted("[");
-        wanted.append(section).append("] ").append(name).append(':');
+        wanted.append(section).append("] "_p).append(name).append(':');
         self.found_ = starts_with(self.error_.text.view(), wanted.view()) ? self.line_ : self.found_;
     } else if (*section == '\0') {
-        self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]");
+        self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]"_p);
     } else {
         self.status_ = self.settings_.set(section, name, value, self.error_);
     }
@@ -197,7 +204,7 @@ Status IniFile::read(const char* path) {
     // Of a line without '=' only inih knows, and not every build stops there: the earliest error is the one to tell.
     if (first > 0 && (status_ == Status::ok || static_cast<unsigned>(first) < line_)) {
         line_ = static_cast<unsigned>(first);
-        status_ = fail(Status::malformed, "a line is KEY = VALUE, [SECTION], or begins with ; as a comment");
+        status_ = fail(Status::malformed, "a line is KEY = VALUE, [SECTION], or begins with ; as a comment"_p);
     }
     error_.line = status_ == Status::ok || status_ == Status::io ? 0 : line_;
     return status_;
@@ -224,7 +231,7 @@ void tell_place(ConfigError& error, const char* path, const ConfigError& reason)
     if (reason.line > 0) {
         error.text.append(':').append_number(reason.line);
     }
-    error.text.append(": ");
+    error.text.append(": "_p);
     const size_t room = ConfigError::capacity - 1 - error.text.size();
     error.text.append(slice(reason.text.view(), 0, room));
 }

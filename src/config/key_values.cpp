@@ -15,7 +15,8 @@ using Listeners = FixedList<ListenSettings, limits::listeners>;
 using Networks = FixedList<Network, limits::networks>;
 using Access = FixedList<AccessRule, limits::networks>;
 
-constexpr size_t shown = 40;  // bytes of a wrong value in a message
+constexpr size_t shown = 40;      // bytes of a wrong value in a message
+constexpr size_t hint_room = 32;  // for that of a flag
 
 template <typename Value>
 Value& value_of(const Key& key, void* section) {
@@ -27,19 +28,19 @@ const Value& value_of(const Key& key, const void* section) {
     return *static_cast<const Value*>(static_cast<const void*>(static_cast<const char*>(section) + key.place));
 }
 
-Status wrong(const Key& key, std::string_view value, std::string_view what, TextBuffer& message) {
-    message.append('"').append_escaped(value, shown).append("\" ").append(what);
-    message.append("; write ").append(key.hint);
+Status wrong(const Key& key, std::string_view value, Packed what, TextBuffer& message) {
+    message.append('"').append_escaped(value, shown).append("\" "_p).append(what);
+    message.append("; write "_p).append(key.hint);
     return Status::malformed;
 }
 
 Status no_room(size_t capacity, TextBuffer& message) {
-    message.append("more than ").append_number(capacity).append(" values");
+    message.append("more than "_p).append_number(capacity).append(" values"_p);
     return Status::too_large;
 }
 
 Status listed_twice(std::string_view value, TextBuffer& message) {
-    message.append('"').append_escaped(value, shown).append("\" is listed twice");
+    message.append('"').append_escaped(value, shown).append("\" is listed twice"_p);
     return Status::malformed;
 }
 
@@ -55,20 +56,20 @@ void print_quantity(Type type, uint64_t value, TextBuffer& out) {
 
 Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuffer& message) {
     Result<uint64_t> parsed = Status::malformed;
-    std::string_view what;
-    std::string_view how;
+    Packed what;
+    Packed how;
     if (key.type == Type::size) {
         parsed = parse_size(value);
-        what = "size";
-        how = "bytes, or k or m behind the number,";
+        what = "size"_p;
+        how = "bytes, or k or m behind the number,"_p;
     } else if (key.type == Type::time) {
         parsed = parse_time(value);
-        what = "time";
-        how = "ms, s or m behind the number,";
+        what = "time"_p;
+        how = "ms, s or m behind the number,"_p;
     } else {
         parsed = parse_decimal(value);
-        what = "whole number";
-        how = "one";
+        what = "whole number"_p;
+        how = "one"_p;
     }
     if (parsed.ok() && parsed.value() >= key.range.least && parsed.value() <= key.range.most) {
         return parsed;
@@ -76,14 +77,14 @@ Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuff
     const bool is_quantity = parsed.ok() || parsed.status() == Status::too_large;
     message.append('"').append_escaped(value, shown);
     if (is_quantity) {
-        message.append("\" is out of range; write ").append(key.type == Type::number ? "a number" : "a ");
-        message.append(key.type == Type::number ? "" : what);
+        message.append("\" is out of range; write "_p).append(key.type == Type::number ? "a number"_p : "a "_p);
+        message.append(key.type == Type::number ? Packed() : what);
     } else {
-        message.append("\" is not a ").append(what).append("; write ").append(how);
+        message.append("\" is not a "_p).append(what).append("; write "_p).append(how);
     }
-    message.append(" from ");
+    message.append(" from "_p);
     print_quantity(key.type, key.range.least, message);
-    message.append(" to ");
+    message.append(" to "_p);
     print_quantity(key.type, key.range.most, message);
     return Status::malformed;
 }
@@ -105,25 +106,25 @@ Status set_quantity(const Key& key, void* section, std::string_view value, TextB
 
 // Says why an address is not taken: for some reasons the example alone would not help.
 void add_missing(std::string_view option, TextBuffer& message) {
-    message.append("this fcgate was built without it (-D").append(option).append("=disabled)");
+    message.append("this fcgate was built without it (-D"_p).append(option).append("=disabled)"_p);
 }
 
 Status wrong_address(const Key& key, Status reason, std::string_view value, TextBuffer& message) {
     if (reason == Status::too_large) {
-        return wrong(key, value, "is too long for a socket (107 bytes)", message);
+        return wrong(key, value, "is too long for a socket (107 bytes)"_p, message);
     }
     if (reason == Status::not_found) {
-        return wrong(key, value, "names no network interface behind the %", message);
+        return wrong(key, value, "names no network interface behind the %"_p, message);
     }
     // What is meant is plain where only the beginning is missing.
     const bool is_path = starts_with(value, "/");
     if (is_path || parse_decimal(value).ok()) {
         const std::string_view here = key.type == Type::listen ? ":" : "127.0.0.1:";
-        message.append('"').append_escaped(value).append("\" is not an address; write ");
+        message.append('"').append_escaped(value).append("\" is not an address; write "_p);
         message.append(is_path ? "unix:" : here).append_escaped(value);
         return Status::malformed;
     }
-    return wrong(key, value, "is not an address", message);
+    return wrong(key, value, "is not an address"_p, message);
 }
 
 Status add_listener(const Key& key, void* section, std::string_view value, TextBuffer& message) {
@@ -152,8 +153,8 @@ Status add_server(const Key& key, BackendSettings& backend, std::string_view val
         return Status::ok;
     }
     if (server.is_alone() || backend.is_alone()) {
-        message.append("a backend has either ").append(server.is_alone() ? server.address : backend.address);
-        message.append(" or other addresses");
+        message.append("a backend has either "_p).append(server.is_alone() ? server.address : backend.address);
+        message.append(" or other addresses"_p);
         return Status::malformed;
     }
     for (size_t i = 0; i < backend.server_count(); ++i) {
@@ -170,7 +171,7 @@ Status add_words(const Key& key, List& list, std::string_view value, TextBuffer&
     std::string_view rest = value;
     for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
         if (!key.accepts(word)) {
-            return wrong(key, word, "is not right", message);
+            return wrong(key, word, "is not right"_p, message);
         }
         ++count;
     }
@@ -200,13 +201,13 @@ Status add_pair(const Key& key, void* section, std::string_view value, TextBuffe
     const std::string_view name = next_word(rest);
     rest = trim(rest);
     if (!key.accepts(name)) {
-        return wrong(key, name, "cannot be set", message);
+        return wrong(key, name, "cannot be set"_p, message);
     }
     if (rest.empty()) {
-        return wrong(key, name, "has no value", message);
+        return wrong(key, name, "has no value"_p, message);
     }
     if (!key.accepts_value(rest)) {
-        return wrong(key, rest, "is not right", message);
+        return wrong(key, rest, "is not right"_p, message);
     }
     return list.push_back({name, rest}) ? Status::ok : no_room(Pairs::capacity(), message);
 }
@@ -219,7 +220,7 @@ Status add_networks(const Key& key, List& list, std::string_view value, TextBuff
     for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
         const Result<Network> network = Network::parse(word);
         if (!network.ok()) {
-            return wrong(key, word, "is no network", message);
+            return wrong(key, word, "is no network"_p, message);
         }
         if (!add(longer, network.value())) {
             return no_room(List::capacity(), message);
@@ -265,7 +266,7 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
     }
     for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
         if (word == key.option) {
-            message.append('"').append(word).append("\": ");
+            message.append('"').append(word).append("\": "_p);
             add_missing(key.option, message);
             return Status::refused;
         }
@@ -274,16 +275,18 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
 }
 
 // The hint names both: "yes or no".
-std::string_view choice_of(const Key& key, bool value) {
-    std::string_view no = key.hint;
+std::string_view choice_of(const Key& key, bool value, TextBuffer& hint) {
+    hint.clear();
+    std::string_view no = hint.append(key.hint).view();
     const std::string_view yes = next_word(no);
     (void)next_word(no);
     return value ? yes : trim(no);
 }
 
 Result<bool> parse_choice(const Key& key, std::string_view value) {
+    Text<hint_room> hint;
     for (const bool choice : {false, true}) {
-        if (value == choice_of(key, choice)) {
+        if (value == choice_of(key, choice, hint)) {
             return choice;
         }
     }
@@ -293,7 +296,7 @@ Result<bool> parse_choice(const Key& key, std::string_view value) {
 template <typename Parsed, typename Value>
 Status store(const Key& key, const Result<Parsed>& parsed, Value& place, std::string_view text, TextBuffer& message) {
     if (!parsed.ok()) {
-        return wrong(key, text, "is neither", message);
+        return wrong(key, text, "is neither"_p, message);
     }
     place = parsed.value();
     return Status::ok;
@@ -330,13 +333,13 @@ Status set_value(const Key& key, void* section, std::string_view value, TextBuff
             return store(key, parse_log_level(value), value_of<LogLevel>(key, section), value, message);
         case Type::text:
             if (!key.accepts(value)) {
-                return wrong(key, value, "is not right", message);
+                return wrong(key, value, "is not right"_p, message);
             }
             value_of<std::string_view>(key, section) = value;
             return Status::ok;
         case Type::address: {
             if (!features::spawn && value == "spawn") {
-                message.append("\"spawn\": ");
+                message.append("\"spawn\": "_p);
                 add_missing("spawn", message);
                 return Status::refused;
             }
@@ -423,9 +426,11 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
         case Type::time:
             print_time(static_cast<uint64_t>(value_of<int64_t>(key, section)), out);
             return;
-        case Type::flag:
-            out.append(choice_of(key, value_of<bool>(key, section)));
+        case Type::flag: {
+            Text<hint_room> hint;
+            out.append(choice_of(key, value_of<bool>(key, section), hint));
             return;
+        }
         case Type::log_level:
             out.append(log_level_name(value_of<LogLevel>(key, section)));
             return;

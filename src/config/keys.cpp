@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/features.hpp"
-#include "base/text_table.hpp"
+#include "base/packed_table.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -26,6 +26,20 @@ constexpr uint64_t day_ms = 24 * hour_ms;
 
 constexpr std::string_view network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
 
+// A key as it is written here; its texts are packed.
+struct Row {
+    std::string_view name;
+    std::string_view hint;
+    std::string_view option;
+    Key::Range range;
+    Type type = Type::unbuilt;
+    bool allows = false;
+    bool at_start = false;
+    uint16_t place = 0;
+    Key::Check accepts;
+    Key::Check accepts_value;
+};
+
 // Where a value stands, and what it is: a row of another type does not compile.
 template <typename Value>
 struct Place {
@@ -37,91 +51,91 @@ static_assert(std::max({sizeof(ServerSettings), sizeof(BackendSettings), sizeof(
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 
 template <typename Value>
-constexpr Key row(Type type, Place<Value> place, std::string_view name, std::string_view hint = {},
+constexpr Row row(Type type, Place<Value> place, std::string_view name, std::string_view hint = {},
                   Key::Check accepts = {}) {
     return {.name = name, .hint = hint, .type = type, .place = static_cast<uint16_t>(place.offset), .accepts = accepts};
 }
 
-constexpr Key within(Key key, uint64_t least, uint64_t most) {
+constexpr Row within(Row key, uint64_t least, uint64_t most) {
     key.range = {least, most};
     return key;
 }
 
-constexpr Key number(Place<uint32_t> place, std::string_view name, uint64_t least, uint64_t most) {
+constexpr Row number(Place<uint32_t> place, std::string_view name, uint64_t least, uint64_t most) {
     return within(row(Type::number, place, name), least, most);
 }
 
-constexpr Key size(Place<uint64_t> place, std::string_view name, uint64_t least, uint64_t most) {
+constexpr Row size(Place<uint64_t> place, std::string_view name, uint64_t least, uint64_t most) {
     return within(row(Type::size, place, name), least, most);
 }
 
-constexpr Key time(Place<int64_t> place, std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
+constexpr Row time(Place<int64_t> place, std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
     return within(row(Type::time, place, name), least, most);
 }
 
-constexpr Key flag(Place<bool> place, std::string_view name, std::string_view hint = "yes or no") {
+constexpr Row flag(Place<bool> place, std::string_view name, std::string_view hint = "yes or no") {
     return row(Type::flag, place, name, hint);
 }
 
-constexpr Key text(Place<std::string_view> place, std::string_view name, Key::Check accepts, std::string_view hint) {
+constexpr Row text(Place<std::string_view> place, std::string_view name, Key::Check accepts, std::string_view hint) {
     return row(Type::text, place, name, hint, accepts);
 }
 
-constexpr Key pairs(Place<Pairs> place, std::string_view name, Key::Check accepts, std::string_view hint) {
+constexpr Row pairs(Place<Pairs> place, std::string_view name, Key::Check accepts, std::string_view hint) {
     return row(Type::pairs, place, name, hint, accepts);
 }
 
-constexpr Key with_values(Key key, Key::Check accepts_value) {
+constexpr Row with_values(Row key, Key::Check accepts_value) {
     key.accepts_value = accepts_value;
     return key;
 }
 
-constexpr Key words(Place<FixedList<std::string_view, limits::words_per_key>> place, std::string_view name,
+constexpr Row words(Place<FixedList<std::string_view, limits::words_per_key>> place, std::string_view name,
                     Key::Check accepts, std::string_view hint) {
     return row(Type::words, place, name, hint, accepts);
 }
 
-constexpr Key networks(Place<FixedList<Network, limits::networks>> place, std::string_view name) {
+constexpr Row networks(Place<FixedList<Network, limits::networks>> place, std::string_view name) {
     return row(Type::networks, place, name, network_hint);
 }
 
-constexpr Key access(std::string_view name, bool allows) {
+constexpr Row access(std::string_view name, bool allows) {
     constexpr Place<FixedList<AccessRule, limits::networks>> place = FCGATE_AT(SiteSettings, access);
-    Key key = row(Type::access, place, name, network_hint);
+    Row key = row(Type::access, place, name, network_hint);
     key.allows = allows;
     return key;
 }
 
-constexpr Key at_start(Key key) {
+constexpr Row at_start(Row key) {
     key.at_start = true;
     return key;
 }
 
 // The row of a key that belongs to a feature: a build without it knows the key, and refuses it.
-constexpr Key part_of(bool feature, std::string_view option, Key key) {
+constexpr Row part_of(bool feature, std::string_view option, Row key) {
     if (!feature) {
         return {.name = key.name, .option = option};
     }
     return key;
 }
 
-constexpr Key of_spawn(Key key) {
+constexpr Row of_spawn(Row key) {
     return part_of(features::spawn, "spawn", key);
 }
 
-constexpr Key of_tls(Key key) {
+constexpr Row of_tls(Row key) {
     return part_of(features::tls, "tls", key);
 }
 
 // Without the feature its word among the values is refused.
-constexpr Key with_word_of(bool feature, std::string_view option, Key key) {
+constexpr Row with_word_of(bool feature, std::string_view option, Row key) {
     key.option = feature ? std::string_view() : option;
     return key;
 }
 
 constexpr std::string_view log_hint = "stderr, syslog, or a path such as /var/log/fcgate.log";
 
-constexpr Key of_syslog(Key key) {
+constexpr Row of_syslog(Row key) {
     return with_word_of(features::syslog, "syslog", key);
 }
 
@@ -160,7 +174,7 @@ using Checks = CheckList<is_anything, is_absolute_path, is_access_format, is_acc
 template <bool (*Function)(std::string_view)>
 constexpr Key::Check check = {Checks::number_of<Function>()};
 
-constexpr Key server_keys[] = {
+constexpr Row server_keys[] = {
     with_word_of(features::tls, "tls",
                  row(Type::listen, FCGATE_AT(ServerSettings, listen), "listen",
                      "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock or fd:3")),
@@ -219,7 +233,7 @@ constexpr Key server_keys[] = {
     part_of(features::sandbox, "sandbox", at_start(flag(FCGATE_AT(ServerSettings, sandbox), "sandbox"))),
 };
 
-constexpr Key backend_keys[] = {
+constexpr Row backend_keys[] = {
     row(Type::address, Place<BackendSettings>{0}, "address",
         "for example unix:/run/php/php-fpm.sock or 127.0.0.1:9000"),
     number(FCGATE_AT(BackendSettings, workers), "workers", 1, 1000),
@@ -236,7 +250,7 @@ constexpr Key backend_keys[] = {
         pairs(FCGATE_AT(BackendSettings, php), "php", check<is_php_key>, "KEY VALUE, for example memory_limit 32M")),
 };
 
-constexpr Key site_keys[] = {
+constexpr Row site_keys[] = {
     words(FCGATE_AT(SiteSettings, hosts), "host", check<is_host_pattern>,
           "names without a port, for example router.lan *.local"),
     text(FCGATE_AT(SiteSettings, root), "root", check<is_file_path>, "the folder that is served, for example /www"),
@@ -280,7 +294,7 @@ constexpr Key site_keys[] = {
 
 constexpr size_t row_count = std::size(server_keys) + std::size(backend_keys) + std::size(site_keys);
 constexpr auto rows = [] {
-    std::array<Key, row_count> all{};
+    std::array<Row, row_count> all{};
     auto* next = all.begin();
     next = std::copy(std::begin(server_keys), std::end(server_keys), next);
     next = std::copy(std::begin(backend_keys), std::end(backend_keys), next);
@@ -289,12 +303,13 @@ constexpr auto rows = [] {
 }();
 
 // What is left of the rows in the program: their texts, the ranges that there are, and which of these and of the checks each row has.
-constexpr auto texts = pack_texts<rows, &Key::name, &Key::hint, &Key::option>();
+constexpr auto texts = pack_texts<rows, &Row::name, &Row::option>();
+constexpr auto hints = pack_tightly<rows, &Row::hint>();
 
 // As many of them as differ.
 constexpr auto found_ranges = [] {
     std::pair<std::array<Key::Range, row_count>, size_t> all{};
-    for (const Key& key : rows) {
+    for (const Row& key : rows) {
         auto* const end = all.first.begin() + all.second;
         if (std::find(all.first.begin(), end, key.range) == end) {
             all.first[all.second++] = key.range;
@@ -323,7 +338,7 @@ struct Packed {
 constexpr auto packed_rows = [] {
     std::array<Packed, row_count> all{};
     for (size_t i = 0; i < row_count; ++i) {
-        const Key& key = rows[i];
+        const Row& key = rows[i];
         all[i] = {.place = key.place,
                   .type = key.type,
                   .allows = key.allows,
@@ -390,9 +405,9 @@ KeyNumbers keys_of(SectionKind kind) {
 
 Key key_at(size_t number) {
     const Packed& row = packed_rows[number];
-    return {.name = texts[3 * number],
-            .hint = texts[3 * number + 1],
-            .option = texts[3 * number + 2],
+    return {.name = texts[2 * number],
+            .hint = hints[number],
+            .option = texts[2 * number + 1],
             .range = ranges[row.range],
             .type = row.type,
             .allows = row.allows,
@@ -405,7 +420,7 @@ Key key_at(size_t number) {
 bool find_key(SectionKind kind, std::string_view name, Key& key) {
     const KeyNumbers numbers = keys_of(kind);
     for (size_t i = numbers.first; i < numbers.end; ++i) {
-        if (texts[3 * i] == name) {
+        if (texts[2 * i] == name) {
             key = key_at(i);
             return true;
         }
@@ -416,7 +431,7 @@ bool find_key(SectionKind kind, std::string_view name, Key& key) {
 void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
     for (const SectionKind other : all_kinds) {
         if (Key key; find_key(other, name, key)) {
-            message.append("; it belongs to [").append(kind_name(other)).append(']');
+            message.append("; it belongs to ["_p).append(kind_name(other)).append(']');
             return;
         }
     }
@@ -424,25 +439,25 @@ void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
     std::string_view best;
     const KeyNumbers numbers = keys_of(kind);
     for (size_t i = numbers.first; i < numbers.end; ++i) {
-        const size_t apart = distance(name, texts[3 * i], nearest);
+        const size_t apart = distance(name, texts[2 * i], nearest);
         if (apart < nearest) {
             nearest = apart;
-            best = texts[3 * i];
+            best = texts[2 * i];
         }
     }
     if (!best.empty()) {
-        message.append("; did you mean \"").append(best).append("\"?");
+        message.append("; did you mean \""_p).append(best).append("\"?"_p);
     }
 }
 
 void suggest_kind(std::string_view name, TextBuffer& message) {
     for (const SectionKind kind : all_kinds) {
         if (distance(name, kind_name(kind), too_far(name)) < too_far(name)) {
-            message.append("; did you mean [").append(kind_name(kind)).append("]?");
+            message.append("; did you mean ["_p).append(kind_name(kind)).append("]?"_p);
             return;
         }
     }
-    message.append("; there are [server], [backend], [backend NAME], [site] and [site NAME]");
+    message.append("; there are [server], [backend], [backend NAME], [site] and [site NAME]"_p);
 }
 
 }  // namespace fcgate::config

@@ -48,7 +48,7 @@ struct Key {
     };
 
     std::string_view name;
-    std::string_view hint;  // completes "..., write "; of a flag its two values: "yes or no"
+    Packed hint;  // completes "..., write "; of a flag its two values: "yes or no"
     // Of Meson, by which this build is without the key, or, when it has a type, without this word among its values.
     std::string_view option;
     Range range;  // number, size (bytes), time (ms)

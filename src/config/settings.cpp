@@ -95,7 +95,7 @@ void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
 // The first match decides, so both keys are shown with the first of them, in their order.
 void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
     if (site.access.empty()) {
-        out.append(key.name).append(" =\n");
+        out.append(key.name).append(" =\n"_p);
     }
     for (size_t i = 0; key.allows && i < site.access.size(); ++i) {
         out.append(site.access[i].allows ? "allow = " : "deny = ").append(site.access[i].network.text()).append('\n');
@@ -117,7 +117,7 @@ void print_section(SectionKind kind, std::string_view name, const void* values, 
         }
         const size_t count = config::count_values(key, values);
         if (count == 0 && config::is_repeatable(key)) {
-            out.append(key.name).append(" =\n");
+            out.append(key.name).append(" =\n"_p);
         }
         for (size_t i = 0; i < count; ++i) {
             Text<limits::config_value + 1> value;
@@ -128,8 +128,8 @@ void print_section(SectionKind kind, std::string_view name, const void* values, 
 }
 
 Status unusable_name(std::string_view name, ConfigError& error) {
-    error.text.append("unknown name \"").append_escaped(name, 60);
-    error.text.append("\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root");
+    error.text.append("unknown name \""_p).append_escaped(name, 60);
+    error.text.append("\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root"_p);
     config::suggest_key(SectionKind::server, name, error.text);
     return Status::malformed;
 }
@@ -137,16 +137,16 @@ Status unusable_name(std::string_view name, ConfigError& error) {
 // What the configuration file cannot carry is not taken from elsewhere either: print() must be readable again.
 Status check_characters(std::string_view value, ConfigError& error) {
     if (value.size() > limits::config_value) {
-        error.text.append("the value is longer than ").append_number(limits::config_value).append(" bytes");
+        error.text.append("the value is longer than "_p).append_number(limits::config_value).append(" bytes"_p);
         return Status::too_large;
     }
     if (has_control(value)) {
-        error.text.append("the value contains a control character");
+        error.text.append("the value contains a control character"_p);
         return Status::malformed;
     }
     if (value.starts_with(';') || value.find(" ;") != std::string_view::npos ||
         value.find("\t;") != std::string_view::npos) {
-        error.text.append("a semicolon behind a space begins a comment; leave the space out");
+        error.text.append("a semicolon behind a space begins a comment; leave the space out"_p);
         return Status::malformed;
     }
     return Status::ok;
@@ -184,7 +184,7 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
     SectionName parts;
     if (!split_section(text, parts) || !find_kind(parts.kind, section.kind) ||
         (section.kind == SectionKind::server && !parts.name.empty())) {
-        error.text.append("unknown section [").append_escaped(trim(text), 60).append(']');
+        error.text.append("unknown section ["_p).append_escaped(trim(text), 60).append(']');
         config::suggest_kind(parts.kind, error.text);
         return Status::malformed;
     }
@@ -195,13 +195,15 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
         return Status::ok;
     }
     if (!section.name.empty() && !config::is_section_name(section.name)) {
-        error.text.append('"').append_escaped(section.name, 40).append("\" cannot name a section; write at most ");
-        error.text.append_number(limits::section_name).append(" letters, digits, dots, dashes and underscores");
+        error.text.append('"').append_escaped(section.name, 40).append("\" cannot name a section; write at most "_p);
+        error.text.append_number(limits::section_name).append(" letters, digits, dots, dashes and underscores"_p);
         return Status::malformed;
     }
     const Result<std::string_view> kept = keep(section.name);
     if (!kept.ok()) {
-        error.text.append("the configuration is too large: more than ").append_number(text_.size()).append(" bytes");
+        error.text.append("the configuration is too large: more than "_p)
+            .append_number(text_.size())
+            .append(" bytes"_p);
         return kept.status();
     }
     bool has_room = false;
@@ -220,7 +222,11 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
     if (!has_room) {
         const size_t capacity =
             section.kind == SectionKind::backend ? decltype(backends)::capacity() : decltype(sites)::capacity();
-        error.text.append("more than ").append_number(capacity).append(" sections [").append(parts.kind).append(']');
+        error.text.append("more than "_p)
+            .append_number(capacity)
+            .append(" sections ["_p)
+            .append(parts.kind)
+            .append(']');
         return Status::too_large;
     }
     return Status::ok;
@@ -248,14 +254,14 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     }
     Key known;
     if (!config::find_key(opened.kind, key, known)) {
-        error.text.append("unknown key \"").append_escaped(key, 40).append("\" in ");
+        error.text.append("unknown key \""_p).append_escaped(key, 40).append("\" in "_p);
         print_heading(opened.kind, opened.name, error.text);
         config::suggest_key(opened.kind, key, error.text);
         go_back(before);
         return Status::malformed;
     }
     print_heading(opened.kind, opened.name, error.text);
-    error.text.append(' ').append(known.name).append(": ");
+    error.text.append(' ').append(known.name).append(": "_p);
 
     value = trim(value);
     const size_t text_before = text_size_;
@@ -265,9 +271,9 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
         if (kept.ok()) {
             status = config::set_value(known, opened.values, kept.value(), error.text);
         } else {
-            error.text.append("the configuration is too large: more than ")
+            error.text.append("the configuration is too large: more than "_p)
                 .append_number(text_.size())
-                .append(" bytes");
+                .append(" bytes"_p);
             status = kept.status();
         }
     }
@@ -303,7 +309,7 @@ Status Settings::clear(std::string_view name, ConfigError& error) {
         return unusable_name(name, error);
     }
     if (Key known; config::find_key(kind, key, known) && !config::is_repeatable(known)) {
-        error.text.append_escaped(name, 60).append(" has one value, which can only be replaced");
+        error.text.append_escaped(name, 60).append(" has one value, which can only be replaced"_p);
         return Status::malformed;
     }
     return set(section.view(), key, {}, error);

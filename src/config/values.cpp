@@ -93,7 +93,7 @@ void print_time(uint64_t time_ms, TextBuffer& out) {
     } else if (time_ms % second_ms == 0) {
         out.append_number(time_ms / second_ms).append('s');
     } else {
-        out.append_number(time_ms).append("ms");
+        out.append_number(time_ms).append("ms"_p);
     }
 }
 

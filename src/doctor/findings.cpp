@@ -3,7 +3,7 @@
 #include <array>
 #include <cstddef>
 
-#include "base/text_table.hpp"
+#include "base/packed_table.hpp"
 
 namespace fcgate::doctor {
 
@@ -12,7 +12,15 @@ namespace {
 using enum Found;
 using enum Level;
 
-constexpr Finding all_findings[] = {
+struct Row {
+    Found found;
+    Level level;
+    std::string_view id;
+    std::string_view text;
+    std::string_view remedy;
+};
+
+constexpr Row all_findings[] = {
     {configuration_good, good, "configuration", "is good", ""},
     {configuration_wrong, fault, "configuration", "%0", ""},
     {no_memory, fault, "memory", "there is not enough to examine anything", "end other programs"},
@@ -176,7 +184,7 @@ constexpr Finding all_findings[] = {
 
 [[nodiscard]] constexpr bool is_in_order() {
     size_t number = 0;
-    for (const Finding& finding : all_findings) {
+    for (const Row& finding : all_findings) {
         if (finding.found != static_cast<Found>(number++)) {
             return false;
         }
@@ -186,21 +194,22 @@ constexpr Finding all_findings[] = {
 static_assert(is_in_order());
 
 constexpr auto findings = [] {
-    std::array<Finding, static_cast<size_t>(end_of_findings)> kept{};
+    std::array<Row, static_cast<size_t>(end_of_findings)> kept{};
     for (size_t i = 0; i < kept.size(); ++i) {
         kept[i] = all_findings[i];
     }
     return kept;
 }();
 
-constexpr auto levels = pack_column<findings, &Finding::level>();
-constexpr auto texts = pack_texts<findings, &Finding::id, &Finding::text, &Finding::remedy>();
+constexpr auto levels = pack_column<findings, &Row::level>();
+constexpr auto ids = pack_texts<findings, &Row::id>();
+constexpr auto texts = pack_tightly<findings, &Row::text, &Row::remedy>();
 
 }  // namespace
 
 Finding describe(Found found) {
     const auto number = static_cast<size_t>(found);
-    return {found, levels[number], texts[3 * number], texts[3 * number + 1], texts[3 * number + 2]};
+    return {found, levels[number], ids[number], texts[2 * number], texts[2 * number + 1]};
 }
 
 }  // namespace fcgate::doctor

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/features.hpp"
+#include "base/packed.hpp"
 
 namespace fcgate::doctor {
 
@@ -111,8 +112,8 @@ struct Finding {
     Found found;
     Level level;
     std::string_view id;
-    std::string_view text;
-    std::string_view remedy;
+    Packed text;
+    Packed remedy;
 };
 
 constexpr Found end_of_findings = features::tls ? Found::count : Found::certificate_good;

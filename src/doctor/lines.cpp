@@ -64,7 +64,7 @@ bool find_process(bool (*visit)(void* context, const char* pid), void* context) 
 
 void append_process_name(std::string_view pid, TextBuffer& out) {
     Text<64> path("/proc/");
-    path.append(pid).append("/comm");
+    path.append(pid).append("/comm"_p);
     Lines lines(path.c_str());
     std::string_view line;
     if (lines.next(line)) {

@@ -13,7 +13,7 @@ void tell_library(Report& report, std::string_view version, std::string_view acc
     Text<256> why;
     Found found = Found::library_good;
     if (!speaks_enough) {
-        why.append("was built without TLS, and a listener asks for it");
+        why.append("was built without TLS, and a listener asks for it"_p);
         found = Found::library_refused;
     } else if (http::check_version(version, accepted, why) != Status::ok) {
         found = Found::library_refused;

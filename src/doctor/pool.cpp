@@ -141,7 +141,7 @@ void find_pool(const BackendAddress& backend, Pool& out) {
             constexpr std::string_view title = "php-fpm: master process (";
             const auto& wanted = *static_cast<const Search*>(context);
             Text<64> path("/proc/");
-            path.append(pid).append("/cmdline");
+            path.append(pid).append("/cmdline"_p);
             Lines lines(path.c_str());
             std::string_view line;
             if (lines.next(line) && starts_with(line, title)) {

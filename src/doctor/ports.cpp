@@ -45,7 +45,7 @@ void append_hex(TextBuffer& out, uint16_t port) {
         for (int column = 4; column <= inode_column; ++column) {
             inode = next_word(line);
         }
-        link.append("socket:[").append(inode).append(']');
+        link.append("socket:["_p).append(inode).append(']');
         return true;
     }
     return false;
@@ -56,7 +56,7 @@ void append_hex(TextBuffer& out, uint16_t port) {
         const Holder& holder;
         Text<64> folder;
     } search{*static_cast<Holder*>(context), Text<64>("/proc/")};
-    search.folder.append(pid).append("/fd/");
+    search.folder.append(pid).append("/fd/"_p);
     const bool is_found = find_entry(
         search.folder.c_str(),
         [](void* self, const char* name) {

@@ -38,27 +38,22 @@ void Report::print(std::string_view text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte >= 0x7f) {
             constexpr std::string_view digits = "0123456789abcdef";
-            out_.append("\\u00").append(digits[byte >> 4U]).append(digits[byte & 15U]);
+            out_.append("\\u00"_p).append(digits[byte >> 4U]).append(digits[byte & 15U]);
         } else {
             out_.append(c == '"' || c == '\\' ? "\\" : "").append(c);
         }
     }
 }
 
-void Report::print_filled(std::string_view text, Words words) {
-    for (std::string_view rest = text; !rest.empty();) {
-        const size_t at = rest.find('%');
-        print(slice(rest, 0, at));
-        rest = slice(rest, at == std::string_view::npos ? rest.size() : at + 1);
-        if (!rest.empty()) {
-            print(words.begin()[rest.front() - '0']);
-            rest.remove_prefix(1);
-        }
+void Report::print_filled(Packed text, Words words) {
+    Unpacking rest(text);
+    while (const char c = rest.next()) {
+        print(c == '%' ? words.begin()[rest.next() - '0'] : std::string_view(&c, 1));
     }
 }
 
-void Report::print_member(std::string_view name, std::string_view text, Words words) {
-    out_.append("\",\"").append(name).append("\":\"");
+void Report::print_member(std::string_view name, Packed text, Words words) {
+    out_.append("\",\""_p).append(name).append("\":\""_p);
     print_filled(text, words);
 }
 
@@ -68,18 +63,18 @@ void Report::add(Found found, std::string_view about, Words words) {
     ++counts_[static_cast<size_t>(finding.level)];
     if (is_json_) {
         // The configuration comes first, and is told once.
-        out_.append(finding.id == "configuration" ? "\n" : ",\n").append("{\"id\":\"").append(finding.id);
-        out_.append("\",\"level\":\"").append(level.json);
-        print_member("about", "%0", {about});
+        out_.append(finding.id == "configuration" ? "\n" : ",\n").append("{\"id\":\""_p).append(finding.id);
+        out_.append("\",\"level\":\""_p).append(level.json);
+        print_member("about", "%0"_p, {about});
         print_member("text", finding.text, words);
         print_member("remedy", finding.remedy, words);
-        out_.append("\"}");
+        out_.append("\"}"_p);
         return;
     }
     out_.append(level.shown).append(finding.id).append(slice(id_column, finding.id.size()));
     if (!about.empty()) {
         print(about);
-        out_.append(": ");
+        out_.append(": "_p);
     }
     print_filled(finding.text, words);
     if (!finding.remedy.empty()) {
@@ -91,11 +86,11 @@ void Report::add(Found found, std::string_view about, Words words) {
 
 void Report::finish() {
     if (is_json_) {
-        out_.append("\n]");
+        out_.append("\n]"_p);
     }
     for (size_t i = counts_.size(); i-- > 0;) {
         if (is_json_) {
-            out_.append(",\"").append(names[i].json).append("\":");
+            out_.append(",\""_p).append(names[i].json).append("\":"_p);
         } else {
             out_.append(names[i].counted);
         }

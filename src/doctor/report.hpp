@@ -30,8 +30,8 @@ class Report {
 
   private:
     void print(std::string_view text);
-    void print_filled(std::string_view text, Words words);
-    void print_member(std::string_view name, std::string_view text, Words words);
+    void print_filled(Packed text, Words words);
+    void print_member(std::string_view name, Packed text, Words words);
 
     TextBuffer& out_;
     bool is_json_;

@@ -52,7 +52,7 @@ bool Probe::write_to(std::string_view folder) {
     const bool is_safe = stat(name.c_str(), &status) == 0 &&
                          ((status.st_mode & (S_IWGRP | S_IWOTH)) == 0 || (status.st_mode & S_ISVTX) != 0);
     TextBuffer path(path_);
-    path.append(folder).append("/fcgate-doctor-XXXXXX").append(suffix);
+    path.append(folder).append("/fcgate-doctor-XXXXXX"_p).append(suffix);
     if (folder.empty() || !is_safe || !path.ok()) {
         return false;
     }

@@ -49,7 +49,7 @@ void Upstream::fail(Exchange& exchange, Fault fault, std::string_view detail, in
 
 void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
     if (exchange.is_orphan) {
-        out.append("a script that runs on behind its reply");
+        out.append("a script that runs on behind its reply"_p);
     } else {
         exchange.start.owner.describe(exchange.start.owner.handler, exchange.start.owner.context, out);
     }
@@ -66,16 +66,16 @@ void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());
     if (exchange.is_orphan && !leaves_answer(fault)) {
-        line.add(": cut off");
+        line.add(": cut off"_p);
     } else if (fault == Fault::body_short || (exchange.reply_begun && !leaves_answer(fault))) {
-        line.add(": reply cut off");
+        line.add(": reply cut off"_p);
     } else if (leaves_answer(fault)) {
         const ResponseStream& response = exchange.response;
-        line.add(": ").add_number(response.head_done() ? response.head().status() : text.status);
+        line.add(": "_p).add_number(response.head_done() ? response.head().status() : text.status);
     } else {
-        line.add(": ").add_number(text.status);
+        line.add(": "_p).add_number(text.status);
     }
-    line.add(": backend ").add(server_of(exchange).address).add(": ").add(text.words).add(detail);
+    line.add(": backend "_p).add(server_of(exchange).address).add(": "_p).add(text.words).add(detail);
     if (error_number != 0) {
         line.add_error(error_number);
     }
@@ -108,24 +108,24 @@ void Upstream::explain_denial(const Exchange& exchange, TextBuffer& out) const {
     append_user_name(geteuid(), user);
     struct stat found {};
     if (backend.kind == BackendSettings::Kind::tcp) {
-        out.append("connect: permission denied (does a packet filter or a sandbox stop user ").append(user.view());
-        out.append("?)");
+        out.append("connect: permission denied (does a packet filter or a sandbox stop user "_p).append(user.view());
+        out.append("?)"_p);
         return;
     }
-    out.append("permission denied on ")
+    out.append("permission denied on "_p)
         .append(backend.kind == BackendSettings::Kind::spawn ? "its socket" : path.view());
     if (backend.kind == BackendSettings::Kind::spawn || stat(path.c_str(), &found) != 0) {
-        out.append(": may user ").append(user.view()).append(" search the folders above it?");
+        out.append(": may user "_p).append(user.view()).append(" search the folders above it?"_p);
         return;
     }
     Text<80> group;
     append_group_name(found.st_gid, group);
     if (is_in_group(found.st_gid)) {
-        out.append(": user ").append(user.view()).append(" is in group ").append(group.view());
-        out.append(", but that may not write to it (see listen.mode of php-fpm)");
+        out.append(": user "_p).append(user.view()).append(" is in group "_p).append(group.view());
+        out.append(", but that may not write to it (see listen.mode of php-fpm)"_p);
     } else {
-        out.append(": is user ").append(user.view()).append(" in group ").append(group.view());
-        out.append("? (see listen.group, listen.mode and listen.owner of php-fpm)");
+        out.append(": is user "_p).append(user.view()).append(" in group "_p).append(group.view());
+        out.append("? (see listen.group, listen.mode and listen.owner of php-fpm)"_p);
     }
 }
 
@@ -160,7 +160,7 @@ void Upstream::flush_error_line(Exchange& exchange) {
     }
     LogLine line(*setup_.log, LogLevel::warning);
     describe(exchange, line.text());
-    line.add(": PHP: ");
+    line.add(": PHP: "_p);
     line.text().append_escaped(text, limits::log_line / 2);
     line.send();
 }
@@ -191,7 +191,7 @@ void Upstream::tell_lost_lines(Exchange& exchange) const {
     if (exchange.error_lines_lost > 0) {
         LogLine line(*setup_.log, LogLevel::warning);
         describe(exchange, line.text());
-        line.add(": PHP: ").add_number(exchange.error_lines_lost).add(" further lines were left out").send();
+        line.add(": PHP: "_p).add_number(exchange.error_lines_lost).add(" further lines were left out"_p).send();
         exchange.error_lines_lost = 0;
     }
 }
@@ -205,8 +205,8 @@ void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view tex
         Text<limits::path> file;
         const ExchangeOwner& owner = exchange.start.owner;
         owner.name_script(owner.handler, owner.context, file);
-        detail.append(": php-fpm cannot see ").append_escaped(file.view());
-        detail.append(": chroot or open_basedir? may its user search the folders?");
+        detail.append(": php-fpm cannot see "_p).append_escaped(file.view());
+        detail.append(": chroot or open_basedir? may its user search the folders?"_p);
     } else {
         detail.append(advice);
     }

@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "base/text_table.hpp"
+#include "base/packed_table.hpp"
 
 namespace fcgate::fastcgi {
 
@@ -81,14 +81,15 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
-constexpr auto texts = pack_texts<entries, &Entry::code, &Entry::words>();
+constexpr auto codes = pack_texts<entries, &Entry::code>();
+constexpr auto words = pack_tightly<entries, &Entry::words>();
 constexpr auto statuses = pack_column<entries, &Entry::status>();
 
 }  // namespace
 
 FaultText text_of(Fault fault) {
     const auto number = static_cast<size_t>(fault);
-    return {texts[2 * number], statuses[number], texts[2 * number + 1]};
+    return {codes[number], statuses[number], words[number]};
 }
 
 }  // namespace fcgate::fastcgi

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/packed.hpp"
+
 namespace fcgate::fastcgi {
 
 enum class Fault : uint8_t {
@@ -60,7 +62,7 @@ inline constexpr size_t fault_count = static_cast<size_t>(Fault::script_refused)
 struct FaultText {
     std::string_view code;  // stable: scripts that read the log may rely on it
     uint16_t status;        // for the client, as long as nothing of a reply has gone to it
-    std::string_view words;
+    Packed words;
 };
 
 [[nodiscard]] FaultText text_of(Fault fault);

@@ -48,7 +48,7 @@ void Upstream::connected(Exchange& exchange, Link& link) {
     watch_room(link, false);
     if (!link.reused && servers_of(link.backend).answered(link.server)) {
         LogLine line(*setup_.log, LogLevel::info);
-        line.add("backend ").add(server_of(exchange).address).add(" is up again").send();
+        line.add("backend "_p).add(server_of(exchange).address).add(" is up again"_p).send();
     }
     exchange.phase = Exchange::Phase::active;
     exchange.write_blocked = false;

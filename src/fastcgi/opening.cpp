@@ -138,7 +138,11 @@ bool Upstream::fail_over(Exchange& exchange, Fault fault, std::string_view detai
     if (count > 1 && fault != Fault::backlog_full &&
         servers_of(exchange.start.backend).failed(exchange.server, setup_.clock->now())) {
         LogLine line(*setup_.log, LogLevel::error);
-        line.add("backend ").add(server_of(exchange).address).add(" is down: ").add(text_of(fault).words).add(detail);
+        line.add("backend "_p)
+            .add(server_of(exchange).address)
+            .add(" is down: "_p)
+            .add(text_of(fault).words)
+            .add(detail);
         if (error_number != 0) {
             line.add_error(error_number);
         }

@@ -197,13 +197,13 @@ void Upstream::fail_head_too_large(Exchange& exchange) {
     const ResponseHead& head = exchange.response.head();
     Text<128> sizes;
     sizes.append_number(head.size())
-        .append(" bytes in ")
+        .append(" bytes in "_p)
         .append_number(head.field_count())
-        .append(" fields; there is room for ");
+        .append(" fields; there is room for "_p);
     sizes.append_number(setup_.head_size)
-        .append(" in ")
+        .append(" in "_p)
         .append_number(head.most_fields())
-        .append(" (see `connection_memory`)");
+        .append(" (see `connection_memory`)"_p);
     fail(exchange, Fault::head_too_large, sizes.view());
 }
 
@@ -220,7 +220,7 @@ void Upstream::finish_answer(Exchange& exchange) {
         fail(exchange, Fault::backend_rejected, detail.view());
     } else if (!response.head_done()) {
         if (response.app_status() != 0) {
-            detail.append(", application status ").append_number(response.app_status());
+            detail.append(", application status "_p).append_number(response.app_status());
         }
         fail(exchange, Fault::head_missing, detail.view());
     } else if (response.is_cut_short()) {

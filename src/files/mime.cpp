@@ -280,11 +280,11 @@ Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& wh
     why.append(path);
     if (count < 0) {
         const int error = errno;
-        why.append(": ").append(strerror(error));
+        why.append(": "_p).append(strerror(error));
         return error == ENOENT ? Status::not_found : error == EACCES ? Status::denied : Status::io;
     }
     if (status != Status::ok) {
-        why.append(':').append_number(number).append(": ");
+        why.append(':').append_number(number).append(": "_p);
         why.append(status == Status::malformed ? "not a media type with its extensions, as in: image/png png"
                                                : "more types than there is room for");
     }

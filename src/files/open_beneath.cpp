@@ -50,7 +50,7 @@ const char* relative_name(const Name& name) {
 // A descriptor's name as /proc shows it; empty when it cannot be had, or is longer than `room`.
 std::string_view name_of(int fd, std::span<char> room) {
     Text<32> link;
-    link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(fd));
+    link.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(fd));
     const ssize_t size = readlink(link.c_str(), room.data(), room.size());
     const bool is_whole = size > 0 && static_cast<size_t>(size) < room.size();
     return is_whole ? std::string_view(room.data(), static_cast<size_t>(size)) : std::string_view();
@@ -157,7 +157,7 @@ Result<int> open_beneath_by_name(int root, std::string_view path, Folders beyond
         result = status_of_errno();
     } else if ((S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && is_beneath(root, reference, beyond)) {
         Text<32> link;
-        link.append("/proc/self/fd/").append_number(static_cast<uint64_t>(reference));
+        link.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(reference));
         const int fd = open(link.c_str(), read_flags);
         result = fd >= 0 ? Result<int>(fd) : Result<int>(status_of_errno());
     }

@@ -35,7 +35,7 @@ void log_message(void* context, const char* format, va_list arguments) {
     }
     char message[256];
     (void)vsnprintf(message, sizeof message, format, arguments);
-    LogLine(*log, LogLevel::debug).add("libmicrohttpd: ").add_escaped(trim(message)).send();
+    LogLine(*log, LogLevel::debug).add("libmicrohttpd: "_p).add_escaped(trim(message)).send();
 }
 #endif
 

@@ -178,7 +178,7 @@ void Engine::add(const Newcomer& newcomer) {
         if (connections_.find(handle) != nullptr) {
             give_back(*connection);
         }
-        LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection").add_error(errno).send();
+        LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection"_p).add_error(errno).send();
         return;
     }
     run_needed_ = run_needed_ || !takes_events;
@@ -186,7 +186,7 @@ void Engine::add(const Newcomer& newcomer) {
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (takes_events ? uint32_t{EPOLLOUT | EPOLLPRI} : 0U);
     event.data.u64 = EventTag{EventKind::client, handle}.pack();
     if (epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        LogLine(*setup_.log, LogLevel::warning).add("a connection cannot be watched").add_error(errno).send();
+        LogLine(*setup_.log, LogLevel::warning).add("a connection cannot be watched"_p).add_error(errno).send();
         kill(*connection);
         return;
     }
@@ -302,7 +302,7 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     Text<2048> text;
     text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status)).append("\r\n");
     for (const Field& field : page.fields()) {
-        text.append(field.name).append(": ").append(field.value).append("\r\n");
+        text.append(field.name).append(": "_p).append(field.value).append("\r\n");
     }
     text.append("Content-Length: ").append_number(page.length).append("\r\nConnection: close\r\n\r\n");
     for (const std::string_view piece : status_page(status)) {

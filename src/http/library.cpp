@@ -47,18 +47,18 @@ Status check_version(std::string_view text, std::string_view accepted, TextBuffe
     constexpr uint64_t compiled_for = MHD_VERSION >> 24U;
     constexpr uint64_t oldest_patch = 75;
     constexpr uint64_t good_patch = 10;
-    why.append("libmicrohttpd ").append(text);
+    why.append("libmicrohttpd "_p).append(text);
     if (version.major != compiled_for) {
-        why.append(" is in use, but fcgate was compiled for another generation; compile it again");
+        why.append(" is in use, but fcgate was compiled for another generation; compile it again"_p);
         return Status::refused;
     }
     if (version.major == 0 && (version.minor < 9 || (version.minor == 9 && version.patch < oldest_patch))) {
-        why.append(" is too old; use 0.9.75 or later, better 1.0.10");
+        why.append(" is too old; use 0.9.75 or later, better 1.0.10"_p);
         return Status::refused;
     }
     const bool is_faulty = version.major == 1 && version.minor == 0 && version.patch < good_patch;
     if (is_faulty && text != accepted) {
-        why.append(" has faults that a client can reach; use 1.0.10 or later");
+        why.append(" has faults that a client can reach; use 1.0.10 or later"_p);
         return Status::refused;
     }
     why.clear();

@@ -23,27 +23,27 @@ constexpr int backlog = 512;
 // A refusal inside the loop of accept() may be a passing fault of one client: the next is tried, but not for ever.
 constexpr int accept_tries = 16;
 
-[[nodiscard]] std::string_view remedy_of(int error_number, ListenSettings::Kind kind) {
+[[nodiscard]] Packed remedy_of(int error_number, ListenSettings::Kind kind) {
     const bool is_local = kind == ListenSettings::Kind::local;
     switch (error_number) {
         case EADDRINUSE:
-            return "; another program listens there: end it (fcgate doctor says which it is), or listen elsewhere";
+            return "; another program listens there: end it (fcgate doctor says which it is), or listen elsewhere"_p;
         case EADDRNOTAVAIL:
-            return "; no interface has this address; :PORT alone takes all there are";
+            return "; no interface has this address; :PORT alone takes all there are"_p;
         case EACCES:
         case EPERM:
-            return is_local ? "; may the folder be written to?"
-                            : "; ports below 1024 need root or CAP_NET_BIND_SERVICE, those from 1024 on do not";
+            return is_local ? "; may the folder be written to?"_p
+                            : "; ports below 1024 need root or CAP_NET_BIND_SERVICE, those from 1024 on do not"_p;
         default:
-            return "";
+            return {};
     }
 }
 
 // Leaves errno to tell.
-[[nodiscard]] Result<int> fail(const ListenSettings& listen, TextBuffer& why, std::string_view what, int error_number) {
+[[nodiscard]] Result<int> fail(const ListenSettings& listen, TextBuffer& why, Packed what, int error_number) {
     char words[96] = "";
-    why.append("listen ").append(listen.text).append(": ").append(what);
-    why.append(": ").append(describe_error(error_number, words)).append(remedy_of(error_number, listen.kind));
+    why.append("listen "_p).append(listen.text).append(": "_p).append(what);
+    why.append(": "_p).append(describe_error(error_number, words)).append(remedy_of(error_number, listen.kind));
     errno = error_number;
     return error_number == EACCES || error_number == EPERM ? Status::denied : Status::io;
 }
@@ -76,7 +76,7 @@ constexpr int accept_tries = 16;
         fd.reset(socket(family, type, 0));
     }
     if (!fd.valid()) {
-        return fail(listen, why, "socket", errno);
+        return fail(listen, why, "socket"_p, errno);
     }
     const int on = 1;
     (void)setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -92,10 +92,10 @@ constexpr int accept_tries = 16;
         bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
     }
     if (!bound) {
-        return fail(listen, why, "bind", errno);
+        return fail(listen, why, "bind"_p, errno);
     }
     if (::listen(fd.get(), backlog) != 0) {
-        return fail(listen, why, "listen", errno);
+        return fail(listen, why, "listen"_p, errno);
     }
     return fd.release();
 }
@@ -114,42 +114,42 @@ constexpr int accept_tries = 16;
 [[nodiscard]] Result<int> open_local(const ListenSettings& listen, TextBuffer& why) {
     sockaddr_un address{};
     if (listen.path.size() >= sizeof address.sun_path) {
-        return fail(listen, why, "the path is too long", ENAMETOOLONG);
+        return fail(listen, why, "the path is too long"_p, ENAMETOOLONG);
     }
     address.sun_family = AF_UNIX;
     memcpy(address.sun_path, listen.path.data(), listen.path.size());
     Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd.valid()) {
-        return fail(listen, why, "socket", errno);
+        return fail(listen, why, "socket"_p, errno);
     }
     if (is_leftover(address)) {
         (void)unlink(address.sun_path);
     }
     if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return fail(listen, why, "bind", errno);
+        return fail(listen, why, "bind"_p, errno);
     }
     if (::listen(fd.get(), backlog) != 0) {
-        return fail(listen, why, "listen", errno);
+        return fail(listen, why, "listen"_p, errno);
     }
     return fd.release();
 }
 
 [[nodiscard]] Result<int> take_descriptor(const ListenSettings& listen, TextBuffer& why) {
     if (listen.descriptor < 0) {
-        return fail(listen, why, "no socket of this name was inherited", EBADF);
+        return fail(listen, why, "no socket of this name was inherited"_p, EBADF);
     }
     int listening = 0;
     socklen_t length = sizeof listening;
     if (getsockopt(listen.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
-        return fail(listen, why, "no such socket was inherited", errno);
+        return fail(listen, why, "no such socket was inherited"_p, errno);
     }
     if (listening == 0) {
-        return fail(listen, why, "the inherited socket does not listen", EINVAL);
+        return fail(listen, why, "the inherited socket does not listen"_p, EINVAL);
     }
     const int flags = fcntl(listen.descriptor, F_GETFL);
     if (flags < 0 || fcntl(listen.descriptor, F_SETFL, flags | O_NONBLOCK) != 0 ||
         fcntl(listen.descriptor, F_SETFD, FD_CLOEXEC) != 0) {
-        return fail(listen, why, "fcntl", errno);
+        return fail(listen, why, "fcntl"_p, errno);
     }
     return listen.descriptor;
 }

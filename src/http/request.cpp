@@ -229,8 +229,8 @@ void Engine::complete(Connection& connection, bool is_refused) {
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
         LogLine line(*setup_.log, LogLevel::info);
         connection.asker.print_address(line.text());
-        line.add(": ").text().append_escaped(connection.target(), 128);
-        line.add(": refused by the HTTP parser").add_reason(reason_code("parser-refused")).send();
+        line.add(": "_p).text().append_escaped(connection.target(), 128);
+        line.add(": refused by the HTTP parser"_p).add_reason(reason_code("parser-refused")).send();
         setup_.counts->parser_refusals.add();
         connection.trace.cause = reason_code("parser-refused");
     }
@@ -331,14 +331,14 @@ void Engine::log_refusal(Connection& connection, uint16_t status, std::string_vi
     connection.trace.cause = code;
     LogLine line(*setup_.log, LogLevel::info);
     connection.asker.print_address(line.text());
-    line.add(": ");
+    line.add(": "_p);
     if (connection.stage != Connection::Stage::idle && connection.stage != Connection::Stage::head) {
         // Short enough to leave room for the reason.
         line.text().append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
-        line.add(": ");
+        line.add(": "_p);
     }
     if (status != 0) {
-        line.add_number(status).add(": ");
+        line.add_number(status).add(": "_p);
     }
     line.add(words).add_reason(code).send();
 }

@@ -14,7 +14,7 @@ namespace fcgate::route {
 
 namespace {
 
-Decision refusal(uint16_t status, const char* reason) {
+Decision refusal(uint16_t status, Packed reason) {
     Decision decision;
     decision.kind = Decision::Kind::refuse;
     decision.status = status;
@@ -25,11 +25,11 @@ Decision refusal(uint16_t status, const char* reason) {
 Decision refusal_of_path(Status status) {
     switch (status) {
         case Status::too_large:
-            return refusal(414, "the path is too long");
+            return refusal(414, "the path is too long"_p);
         case Status::refused:
-            return refusal(400, "the path leaves the root or hides a slash");
+            return refusal(400, "the path leaves the root or hides a slash"_p);
         case Status::malformed:
-            return refusal(400, "the path holds a bad escape, a control byte or a backslash");
+            return refusal(400, "the path holds a bad escape, a control byte or a backslash"_p);
         case Status::ok:
         case Status::again:
         case Status::not_found:
@@ -40,7 +40,7 @@ Decision refusal_of_path(Status status) {
         case Status::gone:
             break;
     }
-    return refusal(400, "the path is not usable");
+    return refusal(400, "the path is not usable"_p);
 }
 
 // One request on its way through the file system. The path lies at the start of `buffer`, with a NUL behind it; what
@@ -77,7 +77,7 @@ class Search {
     bool decide_file(std::string_view name);
     bool decide_script(std::string_view name);
 
-    bool refuse(uint16_t status, const char* reason) {
+    bool refuse(uint16_t status, Packed reason) {
         decision_ = refusal(status, reason);
         return true;
     }
@@ -117,11 +117,11 @@ Search::Found Search::look(const char* path) {
 bool Search::decide_failure(Found found) {
     switch (found) {
         case Found::denied:
-            return refuse(403, "a folder on the way may not be entered");
+            return refuse(403, "a folder on the way may not be entered"_p);
         case Found::failed:
-            return refuse(500, "the file system failed");
+            return refuse(500, "the file system failed"_p);
         case Found::other:
-            return refuse(403, "neither a regular file nor a folder");
+            return refuse(403, "neither a regular file nor a folder"_p);
         case Found::file:
         case Found::folder:
         case Found::nothing:
@@ -133,7 +133,7 @@ bool Search::decide_failure(Found found) {
 
 bool Search::decide_script(std::string_view name) {
     if (is_below(name, {site_.settings->no_scripts.begin(), site_.settings->no_scripts.size()})) {
-        return refuse(404, "no script is run there (see `no_scripts`)");
+        return refuse(404, "no script is run there (see `no_scripts`)"_p);
     }
     decision_.kind = Decision::Kind::script;
     decision_.script_name = name;
@@ -146,7 +146,7 @@ bool Search::decide_file(std::string_view name) {
         return decide_script(name);
     }
     if (shows_source(*site_.settings, name)) {
-        return refuse(404, "the name would show a script's source");
+        return refuse(404, "the name would show a script's source"_p);
     }
     decision_.kind = Decision::Kind::file;
     path_ = name;
@@ -173,7 +173,7 @@ bool Search::at_index() {
     bool done = false;
     for (const std::string_view name : site_.settings->index) {
         if (name.size() >= room) {
-            return refuse(500, "no room for an index name");
+            return refuse(500, "no room for an index name"_p);
         }
         memcpy(end, name.data(), name.size());
         end[name.size()] = '\0';
@@ -225,7 +225,7 @@ bool Search::at_front_controller() {
     }
     const std::span<char> room = buffer_.subspan(path_.size() + 1);
     if (name.size() >= room.size()) {
-        return refuse(500, "no room for the front controller");
+        return refuse(500, "no room for the front controller"_p);
     }
     memcpy(room.data(), name.data(), name.size());
     room[name.size()] = '\0';
@@ -250,7 +250,7 @@ bool Search::at_folder() {
 Decision Search::run() {
     const bool has_index = !site_.settings->index.empty();
     const bool decided = (path_.ends_with('/') && has_index ? at_index() : at_path()) || at_path_info() ||
-                         at_front_controller() || at_folder() || refuse(404, "no such file");
+                         at_front_controller() || at_folder() || refuse(404, "no such file"_p);
     static_cast<void>(decided);
     decision_.path = path_;
     return decision_;
@@ -267,11 +267,11 @@ FileIdentity identity_of(const struct stat& status) {
 
 bool refuses_method(std::string_view method, Decision& decision) {
     if (method == "CONNECT") {
-        decision = refusal(501, "CONNECT is for proxies");
+        decision = refusal(501, "CONNECT is for proxies"_p);
         return true;
     }
     if (method == "TRACE") {
-        decision = refusal(405, "TRACE would show the client's cookies to scripts");
+        decision = refusal(405, "TRACE would show the client's cookies to scripts"_p);
         return true;
     }
     return false;
@@ -284,7 +284,7 @@ Decision decide(const SiteRoot& site, std::string_view method, const Target& tar
     }
     if (target.is_asterisk) {
         if (method != "OPTIONS") {
-            return refusal(400, "only OPTIONS may ask for *");
+            return refusal(400, "only OPTIONS may ask for *"_p);
         }
         decision.kind = Decision::Kind::file;
         decision.path = target.path;
@@ -299,10 +299,10 @@ Decision decide(const SiteRoot& site, std::string_view method, const Target& tar
     }
     buffer[path.value().size()] = '\0';
     if (has_hidden_segment(path.value())) {
-        decision = refusal(404, "a name that starts with a dot");
+        decision = refusal(404, "a name that starts with a dot"_p);
         decision.path = path.value();
     } else if (is_below(path.value(), {site.settings->internal.begin(), site.settings->internal.size()})) {
-        decision = refusal(404, "only X-Accel-Redirect leads there (see `internal`)");
+        decision = refusal(404, "only X-Accel-Redirect leads there (see `internal`)"_p);
         decision.path = path.value();
     } else {
         decision = Search(site, buffer, path.value()).run();

@@ -37,7 +37,7 @@ struct Decision {
 
     Kind kind = Kind::refuse;
     uint16_t status = 500;         // refuse
-    const char* reason = "";       // refuse: a static text for the log
+    Packed reason;                 // refuse: a text for the log
     std::string_view path;         // decoded and normalised, starts with '/'; empty if the target broke a rule
     std::string_view script_name;  // script: e.g. "/index.php"
     std::string_view path_info;    // script: e.g. "/a/b", or empty

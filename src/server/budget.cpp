@@ -23,9 +23,10 @@ void append_column(TextBuffer& out, uint64_t value, size_t width) {
     out.append(number.view());
 }
 
-void append_name(TextBuffer& out, std::string_view name, size_t width) {
+void append_name(TextBuffer& out, Packed name, size_t width) {
+    const size_t end = out.size() + width;
     out.append(name);
-    for (size_t i = name.size(); i < width; ++i) {
+    while (out.ok() && out.size() < end) {
         out.append(' ');
     }
 }
@@ -55,7 +56,7 @@ Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceili
     add_process(settings);
 }
 
-void Budget::add(const char* group, std::string_view name, size_t size, size_t count) {
+void Budget::add(const char* group, Packed name, size_t size, size_t count) {
     if (size > 0 && count > 0) {
         // There are fewer lines than there is room for.
         (void)lines_.push_back({group, name, size, count});
@@ -67,7 +68,7 @@ void Budget::add_arena(const Settings& settings) {
     for (const Pool& pool : pools) {
         add("arena", pool.name, pool.size, pool.count * pool.times);
     }
-    add("arena", "alignment", pools.slack(), 1);
+    add("arena", "alignment"_p, pools.slack(), 1);
 }
 
 void Budget::add_libmicrohttpd(const Settings& settings) {
@@ -75,35 +76,35 @@ void Budget::add_libmicrohttpd(const Settings& settings) {
     const size_t threads = settings.server.threads;
     const Pools pools(settings);
     const size_t connections = pools[PoolKind::connections].count * threads;
-    add(group, "daemons", http::daemon_footprint, threads);
-    add(group, "connections", http::connection_footprint(settings.server), connections);
-    add(group, "replies", http::reply_footprint, connections);
-    add(group, "fields of replies", http::guaranteed_fields(settings), connections);
-    add(group, "fields of large replies", http::shared_fields(settings), threads);
-    add(group, "copied lists of folders, status", http::shared_lists(settings), threads);
+    add(group, "daemons"_p, http::daemon_footprint, threads);
+    add(group, "connections"_p, http::connection_footprint(settings.server), connections);
+    add(group, "replies"_p, http::reply_footprint, connections);
+    add(group, "fields of replies"_p, http::guaranteed_fields(settings), connections);
+    add(group, "fields of large replies"_p, http::shared_fields(settings), threads);
+    add(group, "copied lists of folders, status"_p, http::shared_lists(settings), threads);
     if (features::tls && settings.server.wants_tls()) {
-        add(group, "daemons for TLS", http::daemon_footprint, threads);
-        add(group, "TLS (as measured)", http::tls_session_footprint, connections);
-        add(group, "GnuTLS (as measured)", http::tls_library_footprint, 1);
+        add(group, "daemons for TLS"_p, http::daemon_footprint, threads);
+        add(group, "TLS (as measured)"_p, http::tls_session_footprint, connections);
+        add(group, "GnuTLS (as measured)"_p, http::tls_library_footprint, 1);
     }
     // Blocks of many sizes come and go: some room lies between them.
     uint64_t allocated = 0;
     for (const BudgetLine& line : lines_) {
         allocated += line.group == group ? line.bytes() : 0;
     }
-    add(group, "gaps of the heap", static_cast<size_t>(allocated / limits::heap_gaps), 1);
+    add(group, "gaps of the heap"_p, static_cast<size_t>(allocated / limits::heap_gaps), 1);
 }
 
 void Budget::add_process(const Settings& settings) {
     constexpr const char* group = "process";
-    add(group, "configurations (two for reload)", settings.used_size(), 2);
-    add(group, "server", sizeof(Server), 1);
-    add(group, "stacks of threads", limits::thread_stack, settings.server.threads);
-    add(group, "main stack", limits::main_stack, 1);
-    add(group, "data of program and C library", limits::process_data, 1);
+    add(group, "configurations (two for reload)"_p, settings.used_size(), 2);
+    add(group, "server"_p, sizeof(Server), 1);
+    add(group, "stacks of threads"_p, limits::thread_stack, settings.server.threads);
+    add(group, "main stack"_p, limits::main_stack, 1);
+    add(group, "data of program and C library"_p, limits::process_data, 1);
     if (features::spawn && may_spawn(settings)) {
-        add(group, "plan for PHP", sizeof(spawn::Plan), 1);
-        add("spawner", "process that starts PHP", limits::spawner_memory, 1);
+        add(group, "plan for PHP"_p, sizeof(spawn::Plan), 1);
+        add("spawner", "process that starts PHP"_p, limits::spawner_memory, 1);
     }
 }
 
@@ -117,56 +118,56 @@ uint64_t Budget::sum() const {
 
 void Budget::print_table(TextBuffer& out) const {
     const char* group = "";
-    append_name(out, "pool", name_width);
-    out.append("      size   count       bytes\n");
+    append_name(out, "pool"_p, name_width);
+    out.append("      size   count       bytes\n"_p);
     for (const BudgetLine& line : lines_) {
         if (std::string_view(group) != line.group) {
             group = line.group;
             out.append(group).append('\n');
         }
-        out.append("  ");
+        out.append("  "_p);
         append_name(out, line.name, name_width - 2);
         append_column(out, line.size, size_width);
         append_column(out, line.count, count_width);
         append_column(out, line.bytes(), bytes_width);
         out.append('\n');
     }
-    append_name(out, "sum", name_width + size_width + count_width);
+    append_name(out, "sum"_p, name_width + size_width + count_width);
     append_column(out, sum(), bytes_width);
-    out.append("  (").append_number((sum() + kib - 1) / kib).append(" KiB)\n");
+    out.append("  ("_p).append_number((sum() + kib - 1) / kib).append(" KiB)\n"_p);
     if (spool_ != 0) {
-        append_name(out, "not in it: spool_total, on tmpfs", name_width + size_width + count_width);
+        append_name(out, "not in it: spool_total, on tmpfs"_p, name_width + size_width + count_width);
         append_column(out, spool_, bytes_width);
         out.append('\n');
     }
     if (ceiling_ != 0) {
-        append_name(out, "memory_ceiling", name_width + size_width + count_width);
+        append_name(out, "memory_ceiling"_p, name_width + size_width + count_width);
         append_column(out, ceiling_, bytes_width);
-        out.append("  (").append_number(ceiling_ / kib).append(" KiB)\n");
+        out.append("  ("_p).append_number(ceiling_ / kib).append(" KiB)\n"_p);
     }
 }
 
 void Budget::print_json(TextBuffer& out) const {
-    out.append("{\"pools\":[");
+    out.append("{\"pools\":["_p);
     bool is_first = true;
     for (const BudgetLine& line : lines_) {
-        out.append(is_first ? "\n" : ",\n").append("{\"group\":\"").append(line.group).append("\",\"name\":\"");
-        out.append(line.name).append("\",\"size\":").append_number(line.size);
-        out.append(",\"count\":").append_number(line.count).append(",\"bytes\":").append_number(line.bytes());
+        out.append(is_first ? "\n" : ",\n").append("{\"group\":\""_p).append(line.group).append("\",\"name\":\""_p);
+        out.append(line.name).append("\",\"size\":"_p).append_number(line.size);
+        out.append(",\"count\":"_p).append_number(line.count).append(",\"bytes\":"_p).append_number(line.bytes());
         out.append('}');
         is_first = false;
     }
-    out.append("\n],\n\"sum\":")
+    out.append("\n],\n\"sum\":"_p)
         .append_number(sum())
-        .append(",\n\"spool\":")
+        .append(",\n\"spool\":"_p)
         .append_number(spool_)
-        .append(",\n\"memory_ceiling\":");
+        .append(",\n\"memory_ceiling\":"_p);
     if (ceiling_ == 0) {
-        out.append("null");
+        out.append("null"_p);
     } else {
         out.append_number(ceiling_);
     }
-    out.append("}\n");
+    out.append("}\n"_p);
 }
 
 Status check_ceiling(const Settings& settings, ConfigError& error) {
@@ -176,10 +177,10 @@ Status check_ceiling(const Settings& settings, ConfigError& error) {
         return Status::ok;
     }
     error.line = 0;
-    error.text.append("[server] memory_ceiling: all pools together can take ");
-    error.text.append_number((budget.sum() + kib - 1) / kib).append("k, and ");
+    error.text.append("[server] memory_ceiling: all pools together can take "_p);
+    error.text.append_number((budget.sum() + kib - 1) / kib).append("k, and "_p);
     error.text.append_number(settings.server.memory_ceiling / kib);
-    error.text.append("k are allowed; `fcgate --budget` shows what takes how much");
+    error.text.append("k are allowed; `fcgate --budget` shows what takes how much"_p);
     return Status::too_large;
 }
 

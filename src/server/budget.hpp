@@ -17,7 +17,7 @@ namespace fcgate::server {
 
 struct BudgetLine {
     const char* group;
-    std::string_view name;
+    Packed name;
     size_t size;
     size_t count;
 
@@ -38,7 +38,7 @@ class Budget {
     void print_json(TextBuffer& out) const;
 
   private:
-    void add(const char* group, std::string_view name, size_t size, size_t count);
+    void add(const char* group, Packed name, size_t size, size_t count);
     void add_arena(const Settings& settings);
     void add_libmicrohttpd(const Settings& settings);
     void add_process(const Settings& settings);

@@ -14,27 +14,27 @@
 
 namespace fcgate::server {
 
-Status explain(ServerError& error, Status status, std::string_view what, std::string_view about, int number) {
+Status explain(ServerError& error, Status status, Packed what, std::string_view about, int number) {
     char words[96] = "";
     error.clear();
     error.append(what).append(about);
     if (number != 0) {
-        error.append(": ").append(describe_error(number, words));
+        error.append(": "_p).append(describe_error(number, words));
     }
     return status;
 }
 
 namespace {
 
-[[nodiscard]] Status no_folder(ServerError& error, std::string_view key, std::string_view folder, int number) {
+[[nodiscard]] Status no_folder(ServerError& error, Packed key, std::string_view folder, int number) {
     const Status status = number == EACCES ? Status::denied : Status::not_found;
     (void)explain(error, status, key, folder, number);
     if (number == ENOENT) {
-        error.append("; make it, or name another folder (root, -r)");
+        error.append("; make it, or name another folder (root, -r)"_p);
     } else if (number == ENOTDIR) {
-        error.append("; it must be a folder");
+        error.append("; it must be a folder"_p);
     } else if (number == EACCES) {
-        error.append("; whoever serves (server.user) must be able to enter it and the folders above it");
+        error.append("; whoever serves (server.user) must be able to enter it and the folders above it"_p);
     }
     return status;
 }
@@ -118,7 +118,7 @@ Status Configuration::open_roots(ServerError& error) {
         if (fd < 0) {
             const int failure = errno;
             close_roots();
-            return no_folder(error, "root: ", wanted.root, failure);
+            return no_folder(error, "root: "_p, wanted.root, failure);
         }
         site.root = {&wanted, fd, release};
         site.sendfile_fd = -1;
@@ -129,13 +129,13 @@ Status Configuration::open_roots(ServerError& error) {
             if (site.sendfile_fd < 0) {
                 const int failure = errno;
                 close_roots();
-                return no_folder(error, "sendfile_root: ", wanted.sendfile_root, failure);
+                return no_folder(error, "sendfile_root: "_p, wanted.sendfile_root, failure);
             }
         }
         const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
         if (length > text.size() - used) {
             close_roots();
-            return explain(error, Status::too_large, "the paths of all roots together are too long", "", 0);
+            return explain(error, Status::too_large, "the paths of all roots together are too long"_p, "", 0);
         }
         memcpy(text.data() + used, absolute, length);
         site.document_root = {text.data() + used, length};

@@ -20,8 +20,7 @@ namespace fcgate::server {
 using ServerError = Text<384>;
 
 // A status for the caller, and the words for it; `number` is an errno or 0.
-[[nodiscard]] Status explain(ServerError& error, Status status, std::string_view what, std::string_view about,
-                             int number);
+[[nodiscard]] Status explain(ServerError& error, Status status, Packed what, std::string_view about, int number);
 
 // A site as it was found when its configuration came into force.
 struct Site {

@@ -77,17 +77,17 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
     }
     route::Target& target = route_.target = route::Target();
     if (route::split_target(head.target, target) != Status::ok) {
-        refuse(connection, reply, 400, "the request target is malformed");
+        refuse(connection, reply, 400, "the request target is malformed"_p);
         return false;
     }
     if (!target.authority.empty() && !equals_ignore_case(target.authority, head.host)) {
-        refuse(connection, reply, 400, "Host differs from the authority of the target");
+        refuse(connection, reply, 400, "Host differs from the authority of the target"_p);
         return false;
     }
     const Configuration& configuration = configuration_of(connection);
     const Status found = find_host(configuration, head.host);
     if (found == Status::malformed) {
-        refuse(connection, reply, 400, "Host is malformed");
+        refuse(connection, reply, 400, "Host is malformed"_p);
         return false;
     }
     if (found != Status::ok) {
@@ -99,11 +99,11 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
     connection.trace.site = site_settings().name;
     identify(connection, head);
     if (!route::may_ask(site_settings(), head.client)) {
-        refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)");
+        refuse(connection, reply, 403, "this address is not let in (see `allow` and `deny`)"_p);
         return false;
     }
     if (site_settings().origin_check && route::is_foreign(head)) {
-        refuse(connection, reply, 403, "sent by a page of another site (see `origin_check`)");
+        refuse(connection, reply, 403, "sent by a page of another site (see `origin_check`)"_p);
         return false;
     }
     if constexpr (features::tls) {
@@ -167,7 +167,7 @@ bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
     }
     const uint32_t cap = configuration_of(connection).settings->server.max_connections_per_client;
     if (!setup_.clients->enter(key, cap)) {
-        refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)",
+        refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)"_p,
                http::reason_code("client-full"));
         return false;
     }

@@ -168,13 +168,12 @@ class Dispatcher {
     void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault; empty: that of the status.
-    void refuse(http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
-                std::string_view code = {});
+    void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, std::string_view code = {});
     void refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(http::Connection& connection, Reply& reply);
     void redirect_to_https(http::Connection& connection, Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
-    void log_refusal(http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
+    void log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words,
                      std::string_view code = {});
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {

@@ -40,8 +40,9 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
     }
     if (reply.status == 403 || reply.status == 503) {
         refuse(connection, reply, reply.status,
-               reply.status == 403 ? "the file may not be read, or a link leads to it out of the root (see `links_to`)"
-                                   : "no descriptor is left to open the file");
+               reply.status == 403
+                   ? "the file may not be read, or a link leads to it out of the root (see `links_to`)"_p
+                   : "no descriptor is left to open the file"_p);
     } else if (reply.status >= 400) {
         Reply page;
         http::reply_with_status(page, reply.status);
@@ -49,7 +50,7 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
             (void)page.add_field(field.name, field.value);
         }
         reply = page;
-        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it");
+        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it"_p);
     }
 }
 
@@ -58,7 +59,7 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
         return;  // nothing is decided so
     }
     if (head.method != "GET" && head.method != "HEAD") {
-        refuse(connection, reply, 405, "a folder's list is only to be read");
+        refuse(connection, reply, 405, "a folder's list is only to be read"_p);
         return;
     }
     // There is memory for it: a reload that brings the first list is refused (Server::reload).
@@ -66,7 +67,7 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
     const Status status = files::list_folder(*route_.root, route_.decision.path, setup_.listing_memory, page);
     if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
         const bool is_gone = status == Status::not_found || status == Status::denied;
-        refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed");
+        refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed"_p);
         return;
     }
     reply.status = 200;
@@ -87,7 +88,7 @@ void Dispatcher::redirect(http::Connection& connection, Reply& reply) {
     }
     reply.status = 308;
     if (!location.ok() || !reply.add_field("Location", location.view())) {
-        refuse(connection, reply, 414, "the target is too long to be redirected");
+        refuse(connection, reply, 414, "the target is too long to be redirected"_p);
     }
 }
 
@@ -95,7 +96,7 @@ void Dispatcher::redirect(http::Connection& connection, Reply& reply) {
 void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     constexpr uint16_t usual = 443;
     if (route_.host.name.empty()) {
-        refuse(connection, reply, 400, "no Host to redirect to (see `redirect_https`)");
+        refuse(connection, reply, 400, "no Host to redirect to (see `redirect_https`)"_p);
         return;
     }
     const bool is_literal = route_.host.name.find(':') != std::string_view::npos;
@@ -116,11 +117,11 @@ void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     }
     reply.status = 308;
     if (!location.ok() || !reply.add_field("Location", location.view())) {
-        refuse(connection, reply, 414, "the target is too long to be redirected");
+        refuse(connection, reply, 414, "the target is too long to be redirected"_p);
     }
 }
 
-void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, std::string_view words,
+void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words,
                         std::string_view code) {
     http::reply_with_status(reply, status);
     // After a head that breaks the rules nothing on this connection can be trusted.
@@ -131,15 +132,15 @@ void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t sta
     log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, words, code);
 }
 
-void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, std::string_view words,
+void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words,
                              std::string_view code) {
     code = code.empty() ? http::code_of(status) : code;
     connection.trace.cause = code;
     LogLine line(*setup_.log, level);
     connection.asker.print_address(line.text());
-    line.add(": ");
+    line.add(": "_p);
     describe(connection, line.text());
-    line.add(": ").add_number(status).add(": ").add(words).add_reason(code).send();
+    line.add(": "_p).add_number(status).add(": "_p).add(words).add_reason(code).send();
 }
 
 // A captive portal leads whoever asks for some other name to its own.
@@ -147,7 +148,7 @@ void Dispatcher::refuse_host(http::Connection& connection, const RequestHead& he
     std::string_view url = configuration_of(connection).settings->server.unknown_host;
     const bool redirects = next_word(url) == "redirect";
     if (!redirects || (head.method != "GET" && head.method != "HEAD")) {
-        refuse(connection, reply, 421, "no site is known under this Host (see `host`)");
+        refuse(connection, reply, 421, "no site is known under this Host (see `host`)"_p);
         return;
     }
     reply.status = 302;

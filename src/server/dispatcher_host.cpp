@@ -50,7 +50,7 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
     }
     if (!is_taken && handler != nullptr) {
         if (head.content_length > site_settings().max_body) {
-            refuse(connection, reply, 413, "the body is larger than `max_body`");
+            refuse(connection, reply, 413, "the body is larger than `max_body`"_p);
             return true;
         }
         is_taken = call_host(connection, head, *handler, path.value(), nullptr, reply);
@@ -104,7 +104,7 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
         return false;
     }
     refuse(connection, reply, request.lacks_room ? 503 : 500,
-           request.lacks_room ? "no more requests can be kept" : "the host's handler gave no reply");
+           request.lacks_room ? "no more requests can be kept"_p : "the host's handler gave no reply"_p);
     add_site_fields(site, reply);
     return true;
 }
@@ -126,7 +126,7 @@ size_t Dispatcher::host_body(http::Connection& connection, std::span<const char>
         return std::min(static_cast<size_t>(result), bytes.size());
     }
     const auto status = static_cast<uint16_t>(-result >= least && -result <= most ? -result : 500);
-    log_refusal(connection, LogLevel::info, status, "its body was refused by the host");
+    log_refusal(connection, LogLevel::info, status, "its body was refused by the host"_p);
     setup_.engine->refuse_rest(connection, status);
     return bytes.size();
 }

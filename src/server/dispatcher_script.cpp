@@ -20,7 +20,7 @@ constexpr std::string_view server_software = "fcgate/" FCGATE_BUILD_VERSION;
 http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {
     const SiteSettings& site = site_settings();
     if (!site.has_backend) {
-        refuse(connection, reply, 503, "a script, but no backend is configured", http::reason_code("no-backend"));
+        refuse(connection, reply, 503, "a script, but no backend is configured"_p, http::reason_code("no-backend"));
         return http::Outcome::reply;
     }
     if (!may_run(connection, reply)) {
@@ -32,11 +32,11 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
                 return begin_spooling(connection, reply);
             }
         }
-        refuse(connection, reply, 411, "a chunked body (see `spool`)");
+        refuse(connection, reply, 411, "a chunked body (see `spool`)"_p);
         return http::Outcome::reply;
     }
     if (head.content_length > site.max_body) {
-        refuse(connection, reply, 413, "the body is larger than `max_body`");
+        refuse(connection, reply, 413, "the body is larger than `max_body`"_p);
         return http::Outcome::reply;
     }
     return open_exchange(connection, head, head.content_length, reply);
@@ -46,11 +46,11 @@ bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
     const route::Decision& decision = route_.decision;
     const Status status = known_scripts_.check(*route_.root, decision.script_name, decision.script_file);
     if (status == Status::denied) {
-        refuse(connection, reply, 403, "a link leads to the script out of the root (see `links_to`)");
+        refuse(connection, reply, 403, "a link leads to the script out of the root (see `links_to`)"_p);
     } else if (status == Status::not_found) {
-        refuse(connection, reply, 404, "the script is gone since it was found");
+        refuse(connection, reply, 404, "the script is gone since it was found"_p);
     } else if (status != Status::ok) {
-        refuse(connection, reply, 503, "no descriptor or memory is left to look for the script");
+        refuse(connection, reply, 503, "no descriptor or memory is left to look for the script"_p);
     }
     return status == Status::ok;
 }

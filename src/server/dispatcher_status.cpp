@@ -28,18 +28,18 @@ bool Dispatcher::may_see_status(const http::Connection& connection) const {
 void Dispatcher::show_status(http::Connection& connection, const RequestHead& head, const route::Target& target,
                              Reply& reply) {
     if (!may_see_status(connection)) {
-        refuse(connection, reply, 404, "the status page is not for this address (see `status_allow`)");
+        refuse(connection, reply, 404, "the status page is not for this address (see `status_allow`)"_p);
         return;
     }
     if (head.method != "GET" && head.method != "HEAD") {
-        refuse(connection, reply, 405, "the status page is only to be read");
+        refuse(connection, reply, 405, "the status page is only to be read"_p);
         return;
     }
     const StatusForm form = choose_form(target.query, head.field("Accept"));
     TextBuffer page(setup_.status_page);
     setup_.status.write(setup_.status.context, form, page);
     if (!page.ok() || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
-        refuse(connection, reply, 503, "there is no room for the status page");
+        refuse(connection, reply, 503, "there is no room for the status page"_p);
         return;
     }
     reply.status = 200;

@@ -1,6 +1,6 @@
 #include "server/metrics.hpp"
 
-#include "base/text_table.hpp"
+#include "base/packed_table.hpp"
 
 namespace fcgate::server {
 
@@ -10,17 +10,23 @@ using Scope = Metric::Scope;
 using Type = Metric::Type;
 using Labels = Metric::Labels;
 
-constexpr Metric of_server(std::string_view name, Type type, size_t offset, std::string_view help,
-                           Labels labels = Labels::none) {
+struct Row {
+    std::string_view name;
+    std::string_view help;
+    Metric::Place place;
+};
+
+constexpr Row of_server(std::string_view name, Type type, size_t offset, std::string_view help,
+                        Labels labels = Labels::none) {
     return {name, help, {static_cast<uint16_t>(offset), Scope::server, type, labels}};
 }
 
-constexpr Metric of_backend(std::string_view name, Type type, size_t offset, std::string_view help,
-                            Labels labels = Labels::none) {
+constexpr Row of_backend(std::string_view name, Type type, size_t offset, std::string_view help,
+                         Labels labels = Labels::none) {
     return {name, help, {static_cast<uint16_t>(offset), Scope::backend, type, labels}};
 }
 
-constexpr Metric of_pool(std::string_view name, size_t offset, std::string_view help) {
+constexpr Row of_pool(std::string_view name, size_t offset, std::string_view help) {
     return {name, help, {static_cast<uint16_t>(offset), Scope::pool, Type::gauge, Labels::none}};
 }
 
@@ -28,7 +34,7 @@ using Totals = Snapshot::Totals;
 using Backend = Snapshot::Backend;
 using Pool = Snapshot::Pool;
 
-constexpr Metric table[] = {
+constexpr Row table[] = {
     of_server("uptime_seconds", Type::milliseconds, offsetof(Totals, uptime_ms), "since the start of the server"),
     of_server("connections", Type::gauge, offsetof(Totals, connections), "of clients, by what they do", Labels::state),
     of_server("newcomers", Type::gauge, offsetof(Totals, newcomers), "clients that wait for a connection's place"),
@@ -69,8 +75,9 @@ constexpr Metric table[] = {
     of_backend("php_deaths", Type::counter, offsetof(Backend, php_deaths), "ends that fcgate did not ask for"),
 };
 
-constexpr auto texts = pack_texts<table, &Metric::name, &Metric::help>();
-constexpr auto places = pack_column<table, &Metric::place>();
+constexpr auto names = pack_texts<table, &Row::name>();
+constexpr auto helps = pack_tightly<table, &Row::help>();
+constexpr auto places = pack_column<table, &Row::place>();
 
 constexpr std::string_view states[] = {"idle", "head", "body", "waiting", "replying"};
 constexpr std::string_view classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -103,7 +110,7 @@ size_t metric_count() {
 }
 
 Metric metric_at(size_t number) {
-    return {texts[2 * number], texts[2 * number + 1], places[number]};
+    return {names[number], helps[number], places[number]};
 }
 
 size_t label_count(Labels labels) {
@@ -138,7 +145,7 @@ void append_label(TextBuffer& out, Labels labels, size_t number) {
             if (number < ends.size()) {
                 append_seconds(out, ends[number]);
             } else {
-                out.append("+Inf");
+                out.append("+Inf"_p);
             }
             break;
     }

@@ -24,7 +24,7 @@ struct Metric {
     };
 
     std::string_view name;
-    std::string_view help;
+    Packed help;
     Place place;
 };
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/text_table.hpp"
+#include "base/packed_table.hpp"
 #include "files/file_cache.hpp"
 #include "files/listing.hpp"
 #include "server/client_counts.hpp"
@@ -126,7 +126,7 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
-constexpr auto names = pack_texts<shapes, &Shape::name>();
+constexpr auto names = pack_tightly<shapes, &Shape::name>();
 constexpr auto sizes = pack_column<shapes, &Shape::size>();
 constexpr auto alignments = pack_column<shapes, &Shape::alignment>();
 

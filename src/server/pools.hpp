@@ -51,7 +51,7 @@ enum class PoolKind : uint8_t {
 };
 
 struct Pool {
-    std::string_view name;
+    Packed name;
     size_t size = 0;  // of an item
     size_t count = 0;
     size_t times = 1;  // one for each worker, or one

@@ -38,29 +38,29 @@ namespace {
 
 Status Server::reload(Settings& next, ServerError& error) {
     if (common_.deadline.get() != never) {
-        return explain(error, Status::gone, "the server is being stopped", "", 0);
+        return explain(error, Status::gone, "the server is being stopped"_p, "", 0);
     }
     Configuration& before = *common_.configuration.load();
     Configuration& after = configurations_[(before.number + 1U) % Configuration::count];
     if (after.is_used.load() || after.settings != nullptr) {
-        return explain(error, Status::again, "requests still run under the configuration before this one", "", 0);
+        return explain(error, Status::again, "requests still run under the configuration before this one"_p, "", 0);
     }
     ConfigError wrong;
     Text<256> kept;
     const Status fixed = next.keep_start_keys(*before.settings, kept, wrong);
     if (fixed != Status::ok) {
-        return explain(error, fixed, wrong.text.view(), "", 0);
+        return explain(error, fixed, {}, wrong.text.view(), 0);
     }
     after.settings = &next;
     Status status =
         can_list_ || !wants_lists(next)
             ? match_backends(after, next, error)
-            : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart", "", 0);
+            : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart"_p, "", 0);
     if constexpr (features::sandbox) {
         if (status == Status::ok && sandboxed_ != 0 && sandboxed_folders(next) != sandboxed_) {
-            status = explain(error, Status::refused,
-                             "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart",
-                             "", 0);
+            status = explain(
+                error, Status::refused,
+                "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart"_p, "", 0);
         }
     }
     if (status == Status::ok) {
@@ -82,7 +82,7 @@ Status Server::reload(Settings& next, ServerError& error) {
         return status;
     }
     if (kept.size() > 0) {
-        LogLine(log_, LogLevel::warning).add("these change with a restart only: ").add(kept.view()).send();
+        LogLine(log_, LogLevel::warning).add("these change with a restart only: "_p).add(kept.view()).send();
     }
     put_in_force(after);
     return Status::ok;
@@ -103,7 +103,7 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == gate_count_ && backend.kind == BackendSettings::Kind::spawn) {
-            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart", "", 0);
+            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart"_p, "", 0);
         }
         for (uint32_t free = 0; free < gate_count_ && gate == gate_count_; ++free) {
             if ((taken >> free & 1U) == 0) {
@@ -112,20 +112,21 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == gate_count_) {
-            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart", "",
+            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart"_p, "",
                            0);
         }
         taken |= 1U << gate;
         after.gates[number] = gate;
         places += backend.workers;
         if (backend.queue > most_waiting_) {
-            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart", "",
-                           0);
+            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart"_p,
+                           "", 0);
         }
     }
-    return places <= most_places_ ? Status::ok
-                                  : explain(error, Status::refused,
-                                            "workers: more in all than there is room for: that needs a restart", "", 0);
+    return places <= most_places_
+               ? Status::ok
+               : explain(error, Status::refused, "workers: more in all than there is room for: that needs a restart"_p,
+                         "", 0);
 }
 
 // PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.
@@ -135,7 +136,7 @@ void Server::keep_spawned(const BackendSettings& before, BackendSettings& after)
     }
     after.workers = before.workers;
     LogLine(log_, LogLevel::warning)
-        .add("`command`, `php` and `workers` of PHP that fcgate starts change with a restart only")
+        .add("`command`, `php` and `workers` of PHP that fcgate starts change with a restart only"_p)
         .send();
 }
 
@@ -156,7 +157,7 @@ void Server::put_in_force(Configuration& after) {
     for (Worker& worker : workers_) {
         worker.mailbox().ring();
     }
-    LogLine(log_, LogLevel::info).add("a new configuration is in force").send();
+    LogLine(log_, LogLevel::info).add("a new configuration is in force"_p).send();
 }
 
 // By the last worker that let go.

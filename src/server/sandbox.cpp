@@ -124,7 +124,7 @@ Status enter_sandbox(const Settings& settings, const Log& log, bool& is_on, Serv
     is_on = version > 0;
     if (!is_on) {
         LogLine(log, LogLevel::warning)
-            .add("sandbox: unsupported: this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK, lsm=)")
+            .add("sandbox: unsupported: this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK, lsm=)"_p)
             .add_error(errno)
             .send();
         return Status::ok;
@@ -132,12 +132,12 @@ Status enter_sandbox(const Settings& settings, const Log& log, bool& is_on, Serv
     Ruleset ruleset(version);
     allow_what_is_needed(settings, ruleset);
     if (!ruleset.enter()) {
-        return explain(error, Status::io, "sandbox: Landlock", "", errno);
+        return explain(error, Status::io, "sandbox: Landlock"_p, "", errno);
     }
     const bool is_whole = version >= version_with_truncate;
     LogLine(log, is_whole ? LogLevel::info : LogLevel::warning)
         .add(is_whole ? "sandbox: on" : "sandbox: partly on: files can still be cut short (Linux 6.2 prevents it)")
-        .add(", Landlock ")
+        .add(", Landlock "_p)
         .add_number(static_cast<uint64_t>(version))
         .send();
     return Status::ok;

@@ -44,17 +44,17 @@ void warn_of_first_page(const Log& log, const Site& served) {
     if (!site.front_controller.empty()) {
         if (!is_there(slice(site.front_controller, 1))) {
             LogLine(log, LogLevel::warning)
-                .add("front_controller = ")
+                .add("front_controller = "_p)
                 .add(site.front_controller)
-                .add(": there is no such file below ")
+                .add(": there is no such file below "_p)
                 .add(served.document_root)
                 .send();
         }
     } else if (!site.listing && std::ranges::none_of(site.index, is_there)) {
         LogLine(log, LogLevel::info)
-            .add("there is no index file in ")
+            .add("there is no index file in "_p)
             .add(served.document_root)
-            .add(", so / is answered 404 (see index, listing, front_controller)")
+            .add(", so / is answered 404 (see index, listing, front_controller)"_p)
             .send();
     }
 }
@@ -71,7 +71,7 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     machine_name_.append(name);
     ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ended_.valid()) {
-        return explain(error, Status::exhausted, "eventfd", "", errno);
+        return explain(error, Status::exhausted, "eventfd"_p, "", errno);
     }
     error.clear();
     Status status = http::check_libmicrohttpd(error);
@@ -109,7 +109,7 @@ Status Server::start_spawner(ServerError& error) {
         return Status::ok;
     }
     if (plan_memory_.init(sizeof(spawn::Plan)) != Status::ok) {
-        return explain(error, Status::exhausted, "not enough memory", "", errno);
+        return explain(error, Status::exhausted, "not enough memory"_p, "", errno);
     }
     plan_ = new (plan_memory_.take(sizeof(spawn::Plan), alignof(spawn::Plan)).data()) spawn::Plan;
     const Status planned = spawn::make_plan(*settings_, *plan_, error);
@@ -117,7 +117,7 @@ Status Server::start_spawner(ServerError& error) {
         return planned;
     }
     const Status started = spawner_.start(*plan_, *settings_);
-    return started == Status::ok ? started : explain(error, started, "the spawner cannot be started", "", errno);
+    return started == Status::ok ? started : explain(error, started, "the spawner cannot be started"_p, "", errno);
 }
 
 void Server::init_supervisor() {
@@ -142,14 +142,15 @@ Status Server::open_logs(ServerError& error) {
     const SyslogForm form = server.syslog_format == "local" ? SyslogForm::local : SyslogForm::rfc5424;
     Status status = log_.open(server.error_log, form);
     if (status != Status::ok) {
-        return explain(error, status, "error_log: cannot open ", server.error_log, errno);
+        return explain(error, status, "error_log: cannot open "_p, server.error_log, errno);
     }
     if constexpr (features::access_log) {
         if (has_access_log(*settings_)) {
             status = access_log_.open(server.access_log, access_form(server.access_log_format), form);
         }
     }
-    return status == Status::ok ? status : explain(error, status, "access_log: cannot open ", server.access_log, errno);
+    return status == Status::ok ? status
+                                : explain(error, status, "access_log: cannot open "_p, server.access_log, errno);
 }
 
 // False when there is no room.
@@ -175,19 +176,19 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
     const Text<limits::path> path(settings_->server.mime_types);
     Text<256> why;
     const Status status = storage.empty() ? Status::exhausted : mime_.read(path.c_str(), storage, why);
-    return status == Status::ok ? status : explain(error, status, "mime_types: ", why.view(), 0);
+    return status == Status::ok ? status : explain(error, status, "mime_types: "_p, why.view(), 0);
 }
 
 Status Server::prepare(ServerError& error) {
     const Pools pools(*settings_);
     if (arena_.init(pools.arena_size()) != Status::ok) {
-        return explain(error, Status::exhausted, "not enough memory for the configured capacities", "", errno);
+        return explain(error, Status::exhausted, "not enough memory for the configured capacities"_p, "", errno);
     }
     const std::span<ClientCounts::Entry> clients =
         arena_.take_array<ClientCounts::Entry>(pools[PoolKind::clients].count);
     clients_.init(clients);
     if (clients.empty() || make_gates(pools) != Status::ok) {
-        return explain(error, Status::exhausted, "the arena is too small", "", 0);
+        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
     }
     for (Configuration& configuration : configurations_) {
         configuration.text = arena_.take_text(pools[PoolKind::roots].size);
@@ -196,7 +197,7 @@ Status Server::prepare(ServerError& error) {
         return types;
     }
     if (!begin_access_log(pools)) {
-        return explain(error, Status::exhausted, "the arena is too small", "", 0);
+        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
     }
     can_list_ = pools[PoolKind::listing_page].count > 0;
     const Status roots = configurations_[0].open_roots(error);
@@ -248,7 +249,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
     configurations_[0].holders = count;
     const std::span<uint8_t> storage = arena_.take(count * pools[PoolKind::workers].size, alignof(Worker));
     if (storage.empty()) {
-        return explain(error, Status::exhausted, "the arena is too small", "", 0);
+        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
     }
     auto* const workers = reinterpret_cast<Worker*>(storage.data());
     for (uint32_t number = 0; number < count; ++number) {
@@ -276,7 +277,7 @@ Status Server::make_workers(const Pools& pools, ServerError& error) {
             .count = count};
         const Status status = workers[number].init(setup, pools, arena_);
         if (status != Status::ok) {
-            return explain(error, status, "a worker cannot be made (descriptors or memory are used up)", "", errno);
+            return explain(error, status, "a worker cannot be made (descriptors or memory are used up)"_p, "", errno);
         }
     }
     announce(configurations_[0]);
@@ -310,20 +311,20 @@ void Server::offer_newcomers(void* context, uint32_t worker) {
 void Server::announce(const Configuration& configuration) const {
     for (const ListenSettings& listen : configuration.settings->server.listen) {
         LogLine line(log_, LogLevel::info);
-        line.add("listening on ").add(listen.text);
+        line.add("listening on "_p).add(listen.text);
         add_url(line, listen, machine_name_.view());
         line.send();
     }
     for (size_t i = 0; i < configuration.site_count; ++i) {
         const SiteSettings& site = configuration.settings->sites[i];
         LogLine line(log_, LogLevel::info);
-        line.add("site ").add(site.name.empty() ? "(default)" : site.name).add(": ");
+        line.add("site "_p).add(site.name.empty() ? "(default)" : site.name).add(": "_p);
         line.add(configuration.sites[i].document_root);
         if (site.has_backend) {
             const BackendSettings& backend = configuration.settings->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {
-                line.add(", PHP by ");
-                line.add(plan_->php[configuration.gates[site.backend_number]].program.view()).add(" on demand");
+                line.add(", PHP by "_p);
+                line.add(plan_->php[configuration.gates[site.backend_number]].program.view()).add(" on demand"_p);
             } else {
                 for (size_t number = 0; number < backend.server_count(); ++number) {
                     line.add(number == 0 ? ", PHP at " : ", ").add(backend.server(number).address);
@@ -370,7 +371,7 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     if (failure != 0) {
         stop(0);
         join_threads();
-        return explain(error, Status::exhausted, "a thread cannot be started", "", failure);
+        return explain(error, Status::exhausted, "a thread cannot be started"_p, "", failure);
     }
     thread_ended();
     return Status::ok;

@@ -29,7 +29,7 @@ constexpr uint64_t kib = 1024;
 // Some file systems (jffs2, overlayfs before 6.1, FAT) know no file without a name.
 int open_and_unlink(std::string_view folder) {
     Text<limits::path> name(folder);
-    name.append("/fcgate-XXXXXX");
+    name.append("/fcgate-XXXXXX"_p);
     if (!name.ok()) {
         errno = ENAMETOOLONG;
         return -1;

@@ -11,7 +11,7 @@ namespace fcgate::server {
 namespace {
 
 // status_policy() has its SHA-256: whoever changes it changes both. tests/e2e compares them.
-constexpr std::string_view style =
+constexpr Packed style =
     ":root{color-scheme:light dark;--p:#fff;--l:#8884;--m:#667;--a:#0a6dc2}"
     "@media(prefers-color-scheme:dark){:root{--p:#1b1f24;--m:#9aa4b2;--a:#5ab0ff}}"
     "body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:60rem;background:#8881}"
@@ -23,7 +23,7 @@ constexpr std::string_view style =
     "svg{display:block;width:100%;height:5rem;margin:.5rem 0 .2rem;border-bottom:1px solid var(--l)}path{fill:var(--a)}"
     "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400}"
     "td{text-align:right;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem .7rem}th{padding-left:0}"
-    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}p{overflow-wrap:anywhere}a{color:var(--a)}";
+    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}p{overflow-wrap:anywhere}a{color:var(--a)}"_p;
 constexpr std::string_view policy =
     "default-src 'none'; style-src 'sha256-AustmUgeRkk7RIszd20tAN+Tv/NP8BbPuNkHiEbPUYs='; img-src data:; base-uri "
     "'none'; form-action 'none'; frame-ancestors "
@@ -55,9 +55,10 @@ void append_time(TextBuffer& out, uint64_t seconds) {
 }
 
 // The pattern with the numbers in it: '#' as they are, '~' as bytes, '@' as a time in seconds.
-void fill(TextBuffer& out, std::string_view pattern, std::initializer_list<uint64_t> numbers) {
+void fill(TextBuffer& out, Packed pattern, std::initializer_list<uint64_t> numbers) {
     const uint64_t* next = numbers.begin();
-    for (const char c : pattern) {
+    Unpacking rest(pattern);
+    while (const char c = rest.next()) {
         switch (c) {
             case '#':
                 out.append_number(*next++);
@@ -99,16 +100,16 @@ void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*wh
     }
     out.append(
         "<svg viewBox=\"0 0 239 60\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"The last five minutes\">"
-        "<path d=\"");
+        "<path d=\""_p);
     for (size_t i = 0; i < History::steps; ++i) {
         const uint64_t value = snapshot.history[i].*what;
         if (value > 0 && highest > 0) {
             // One that is there is seen.
             const uint64_t bar = 1 + value * (height - 1) / highest;
-            fill(out, "M# 60v-#h3v#z", {4 * i, bar, bar});
+            fill(out, "M# 60v-#h3v#z"_p, {4 * i, bar, bar});
         }
     }
-    out.append("\"/></svg>");
+    out.append("\"/></svg>"_p);
 }
 
 void write_requests(TextBuffer& out, const Snapshot& snapshot) {
@@ -122,88 +123,89 @@ void write_requests(TextBuffer& out, const Snapshot& snapshot) {
     }
     // The server may be younger.
     const uint64_t seconds = std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60);
-    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute",
+    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"_p,
          {requests / seconds, requests % seconds * 10 / seconds});
     draw(out, snapshot, &History::Step::requests, 0);
-    fill(out, "<small><span>5 minutes ago</span><span>at most #.# a second</span><span>now</span></small></section>",
+    fill(out, "<small><span>5 minutes ago</span><span>at most #.# a second</span><span>now</span></small></section>"_p,
          {highest / 5, highest % 5 * 2});
 }
 
 void write_places(TextBuffer& out, const Snapshot& snapshot, const Sums& sums) {
-    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #", {sums.in_use, sums.places, sums.waiting});
+    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #"_p,
+         {sums.in_use, sums.places, sums.waiting});
     draw(out, snapshot, &History::Step::places, sums.places);
-    fill(out, "<small><span>5 minutes ago</span><span>the most in use, of #</span><span>now</span></small></section>",
+    fill(out, "<small><span>5 minutes ago</span><span>the most in use, of #</span><span>now</span></small></section>"_p,
          {sums.places});
 }
 
 void append_meter(TextBuffer& out, uint64_t value, uint64_t most) {
     // Its colour changes when little is left.
-    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>", {value, most, most * 9 / 10});
+    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>"_p, {value, most, most * 9 / 10});
 }
 
 void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
     const Snapshot::Backend& backend = snapshot.backends[number];
     const Snapshot::BackendName& name = snapshot.names[number];
-    out.append("<section><h2>Backend ");
+    out.append("<section><h2>Backend "_p);
     append_html(out, name.name);
-    out.append("</h2><p>");
+    out.append("</h2><p>"_p);
     append_html(out, name.address);
-    out.append("</p>");
+    out.append("</p>"_p);
     append_meter(out, backend.in_use, backend.places);
     fill(out,
          "<table><tr><th>Places in use<td># of #<tr><th>by event streams<td>#<tr><th>Waiting<td># of #"
          "<tr><th>most that ever did<td>#<tr><th>Refused for want of a place<td>#<tr><th>Kept connections used<td>#"
-         "<tr><th>Fresh ones<td>#<tr><th>Parked now<td>#",
+         "<tr><th>Fresh ones<td>#<tr><th>Parked now<td>#"_p,
          {backend.in_use, backend.places, backend.streams, backend.waiting, backend.queue, backend.most_waiting,
           backend.refused, backend.opened[0], backend.opened[1], backend.parked});
     for (size_t i = 0; i < name.server_count; ++i) {
-        out.append("<tr><th>");
+        out.append("<tr><th>"_p);
         append_html(out, name.servers[i].address);
-        fill(out, name.servers[i].is_up ? "<td>up, #" : "<td>down, #", {name.servers[i].connections});
+        fill(out, name.servers[i].is_up ? "<td>up, #"_p : "<td>down, #"_p, {name.servers[i].connections});
     }
     if (!name.php.empty()) {
-        out.append("<tr><th>PHP, started by fcgate<td>");
+        out.append("<tr><th>PHP, started by fcgate<td>"_p);
         append_html(out, name.php);
-        fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#", {backend.php_starts, backend.php_deaths});
+        fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#"_p, {backend.php_starts, backend.php_deaths});
     }
     constexpr auto& ends = fastcgi::BackendCounts::wait_ends;
     for (size_t i = 0; i <= ends.size(); ++i) {
         if (backend.waits[i] != 0) {
             fill(out,
-                 i == 0            ? "<tr><th>Waited not at all<td>#"
-                 : i < ends.size() ? "<tr><th>Waited up to # ms<td>#"
-                                   : "<tr><th>Waited longer than # ms<td>#",
+                 i == 0            ? "<tr><th>Waited not at all<td>#"_p
+                 : i < ends.size() ? "<tr><th>Waited up to # ms<td>#"_p
+                                   : "<tr><th>Waited longer than # ms<td>#"_p,
                  {i == 0 ? backend.waits[0] : ends[i < ends.size() ? i : i - 1], backend.waits[i]});
         }
     }
     for (size_t i = 0; i < fastcgi::fault_count; ++i) {
         if (backend.faults[i] != 0) {
-            out.append("<tr><th>").append(fastcgi::text_of(static_cast<fastcgi::Fault>(i)).code);
-            fill(out, "<td>#", {backend.faults[i]});
+            out.append("<tr><th>"_p).append(fastcgi::text_of(static_cast<fastcgi::Fault>(i)).code);
+            fill(out, "<td>#"_p, {backend.faults[i]});
         }
     }
-    out.append("</table></section>");
+    out.append("</table></section>"_p);
 }
 
 void write_answers(TextBuffer& out, const Snapshot::Totals& totals) {
-    fill(out, "<section><h2>Answers</h2><table>", {});
+    fill(out, "<section><h2>Answers</h2><table>"_p, {});
     for (size_t i = 1; i <= totals.answers.size(); ++i) {
         const size_t number = i % totals.answers.size();
         if (totals.answers[number] != 0) {
-            out.append("<tr><th>");
-            fill(out, number == 0 ? "No answer of ours" : "#xx", {number});
-            fill(out, "<td>#", {totals.answers[number]});
+            out.append("<tr><th>"_p);
+            fill(out, number == 0 ? "No answer of ours"_p : "#xx"_p, {number});
+            fill(out, "<td>#"_p, {totals.answers[number]});
         }
     }
-    fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>",
+    fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>"_p,
          {totals.received, totals.sent});
     for (size_t i = 0; i < totals.pages.size(); ++i) {
         if (totals.pages[i] != 0) {
-            out.append("<tr><th>").append(http::page_words(i));
-            fill(out, "<td>#", {totals.pages[i]});
+            out.append("<tr><th>"_p).append(http::page_words(i));
+            fill(out, "<td>#"_p, {totals.pages[i]});
         }
     }
-    fill(out, "<tr><th>No valid HTTP<td>#<tr><th>Connections turned away<td>#</table></section>",
+    fill(out, "<tr><th>No valid HTTP<td>#<tr><th>Connections turned away<td>#</table></section>"_p,
          {totals.parser_refusals, totals.turned_away});
 }
 
@@ -214,30 +216,30 @@ void write_connections(TextBuffer& out, const Snapshot& snapshot) {
          "<section><h2>Connections</h2><table><tr><th>Idle<td>#<tr><th>Sending a request<td>#<tr><th>Waiting for an "
          "answer<td>#"
          "<tr><th>Fetching an answer<td>#<tr><th>At most so far<td># of #<tr><th>Waiting for a place<td>#"
-         "<tr><th>Accepted<td>#</table></section>",
+         "<tr><th>Accepted<td>#</table></section>"_p,
          {states[0], states[1] + states[2], states[3], states[4], snapshot.pools[Snapshot::connections].most,
           snapshot.pools[Snapshot::connections].count, totals.newcomers, totals.accepted});
 }
 
 void write_memory(TextBuffer& out, const Snapshot& snapshot) {
     const Snapshot::Totals& totals = snapshot.totals;
-    out.append("<section><h2>Memory</h2>");
+    out.append("<section><h2>Memory</h2>"_p);
     append_meter(out, totals.memory, totals.most_memory);
-    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>", {totals.memory, totals.most_memory});
-    fill(out, totals.ceiling == 0 ? "No ceiling<td>" : "Ceiling<td>~", {totals.ceiling});
+    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>"_p, {totals.memory, totals.most_memory});
+    fill(out, totals.ceiling == 0 ? "No ceiling<td>"_p : "Ceiling<td>~"_p, {totals.ceiling});
     fill(out,
          "<tr><th>Bodies in files<td>~<tr><th>Log lines left out<td>#</table></section><section><h2>Pools</h2><table>"
-         "<tr><th>of<td>now<td>most<td>size",
+         "<tr><th>of<td>now<td>most<td>size"_p,
          {totals.spooled, totals.log_lines_lost});
     for (size_t i = 0; i < snapshot.pools.size(); ++i) {
         const Snapshot::Pool& pool = snapshot.pools[i];
-        out.append("<tr><th>");
+        out.append("<tr><th>"_p);
         for (const char c : pool_name(i)) {
             out.append(c == '_' ? ' ' : c);
         }
-        fill(out, "<td>#<td>#<td>#", {pool.in_use, pool.most, pool.count});
+        fill(out, "<td>#<td>#<td>#"_p, {pool.in_use, pool.most, pool.count});
     }
-    out.append("</table></section>");
+    out.append("</table></section>"_p);
 }
 
 }  // namespace
@@ -249,14 +251,14 @@ std::string_view status_policy() {
 void write_html(const Snapshot& snapshot, TextBuffer& out) {
     const Sums sums = sums_of(snapshot);
     out.append(html_start);
-    fill(out, "fcgate: # of # PHP places in use</title><meta http-equiv=\"refresh\" content=\"5\"><style>",
+    fill(out, "fcgate: # of # PHP places in use</title><meta http-equiv=\"refresh\" content=\"5\"><style>"_p,
          {sums.in_use, sums.places});
-    out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd ");
+    out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd "_p);
     append_html(out, http::libmicrohttpd_version());
-    fill(out, ", up for @</p><div>", {snapshot.totals.uptime_ms / 1000});
+    fill(out, ", up for @</p><div>"_p, {snapshot.totals.uptime_ms / 1000});
     write_requests(out, snapshot);
     write_places(out, snapshot, sums);
-    out.append("</div><main>");
+    out.append("</div><main>"_p);
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
         write_backend(out, snapshot, i);
     }
@@ -264,7 +266,7 @@ void write_html(const Snapshot& snapshot, TextBuffer& out) {
     write_connections(out, snapshot);
     write_memory(out, snapshot);
     out.append(
-        "</main><p>Also as <a href=\"?json\">JSON</a> and for <a href=\"?prometheus\">Prometheus</a>.</p></html>\n");
+        "</main><p>Also as <a href=\"?json\">JSON</a> and for <a href=\"?prometheus\">Prometheus</a>.</p></html>\n"_p);
 }
 
 }  // namespace fcgate::server

@@ -70,7 +70,7 @@ void append_servers(TextBuffer& out, bool& is_first, const Snapshot::BackendName
         out.append(i == 0 ? "[{" : ",{");
         append_text(out, is_first_text, "address", name.servers[i].address);
         out.append(name.servers[i].is_up ? ",\"up\":1" : ",\"up\":0");
-        out.append(",\"connections\":").append_number(name.servers[i].connections).append('}');
+        out.append(",\"connections\":"_p).append_number(name.servers[i].connections).append('}');
     }
     out.append(name.server_count > 0 ? "]" : "");
 }
@@ -136,8 +136,8 @@ void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metr
     const std::string_view type = metric.place.type == Type::counter     ? "counter"
                                   : metric.place.type == Type::histogram ? "histogram"
                                                                          : "gauge";
-    out.append("# HELP ").append(name).append(metric.name).append(suffix).append(' ').append(metric.help);
-    out.append("\n# TYPE ").append(name).append(metric.name).append(suffix).append(' ').append(type).append('\n');
+    out.append("# HELP "_p).append(name).append(metric.name).append(suffix).append(' ').append(metric.help);
+    out.append("\n# TYPE "_p).append(name).append(metric.name).append(suffix).append(' ').append(type).append('\n');
     const size_t counts[] = {1, snapshot.backend_count, Snapshot::pool_count};
     for (size_t item = 0; item < counts[static_cast<size_t>(metric.place.scope)]; ++item) {
         if (metric.place.type == Type::histogram) {
@@ -162,8 +162,8 @@ void append_servers(TextBuffer& out, const Snapshot& snapshot) {
         for (size_t i = 0; i < snapshot.names[backend].server_count; ++i) {
             const Snapshot::Server& server = snapshot.names[backend].servers[i];
             if (is_first) {
-                out.append("# HELP ").append(name).append(" 0: it cannot be connected to\n# TYPE ");
-                out.append(name).append(" gauge\n");
+                out.append("# HELP "_p).append(name).append(" 0: it cannot be connected to\n# TYPE "_p);
+                out.append(name).append(" gauge\n"_p);
             }
             is_first = false;
             out.append(name);
@@ -189,12 +189,12 @@ void write_json(const Snapshot& snapshot, TextBuffer& out) {
     for (size_t i = 0; i < Snapshot::pool_count; ++i, separator = ',') {
         out.append(separator);
         append_quoted(out, pool_name(i));
-        out.append(":{");
+        out.append(":{"_p);
         bool is_first_number = true;
         append_json(out, is_first_number, snapshot, Scope::pool, i);
         out.append('}');
     }
-    out.append("},\"backends\":[");
+    out.append("},\"backends\":["_p);
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
         const Snapshot::BackendName& name = snapshot.names[i];
         bool is_first_number = true;
@@ -210,16 +210,16 @@ void write_json(const Snapshot& snapshot, TextBuffer& out) {
         append_servers(out, is_first_number, name);
         out.append('}');
     }
-    out.append("]}\n");
+    out.append("]}\n"_p);
 }
 
 void write_prometheus(const Snapshot& snapshot, TextBuffer& out) {
-    out.append("# HELP fcgate_info versions\n# TYPE fcgate_info gauge\nfcgate_info");
+    out.append("# HELP fcgate_info versions\n# TYPE fcgate_info gauge\nfcgate_info"_p);
     Labeller labels{out};
     labels.add("version", FCGATE_BUILD_VERSION);
     labels.add("libmicrohttpd", http::libmicrohttpd_version());
     labels.end();
-    out.append("1\n");
+    out.append("1\n"_p);
     for (size_t i = 0; i < metric_count(); ++i) {
         append_metric(out, snapshot, metric_at(i));
     }

@@ -220,7 +220,7 @@ Status Worker::turn(int wait_ms) {
     const int count = epoll_wait(epoll_.get(), events, max_events, timeout);
     clock_.begin_turn();
     if (count < 0 && errno != EINTR) {
-        LogLine(*setup_.log, LogLevel::error).add("epoll_wait").add_error(errno).send();
+        LogLine(*setup_.log, LogLevel::error).add("epoll_wait"_p).add_error(errno).send();
         return Status::io;
     }
     // A wait that ended without an event may have been for libmicrohttpd.
@@ -325,9 +325,9 @@ void Worker::handle_timers(int64_t now) {
                 break;
             case TimerKind::stop:
                 LogLine(*setup_.log, LogLevel::warning)
-                    .add("stop_timeout is over: cutting off ")
+                    .add("stop_timeout is over: cutting off "_p)
                     .add_number(engine_.live())
-                    .add(" connections")
+                    .add(" connections"_p)
                     .send();
                 abort();
                 break;
@@ -441,7 +441,7 @@ void Worker::reopen_logs() {
         }
     }
     if (status != Status::ok) {
-        LogLine(*setup_.log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file").send();
+        LogLine(*setup_.log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file"_p).send();
     }
 }
 
@@ -527,7 +527,7 @@ void Worker::accept_from(size_t listener_number) {
             continue;
         }
         if (status == Status::exhausted && !stopping_) {
-            LogLine(*setup_.log, LogLevel::error).add("no connection can be accepted").add_error(errno).send();
+            LogLine(*setup_.log, LogLevel::error).add("no connection can be accepted"_p).add_error(errno).send();
             arm_listeners(false);
             accepting_paused_ = true;
             timers_.set(accept_timer_, clock_.now() + accept_pause_ms);
@@ -547,7 +547,7 @@ void Worker::arm_listeners(bool armed) {
         event.data.u64 = EventTag{EventKind::listener, {i, 0}}.pack();
         const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
         if (epoll_ctl(epoll_.get(), operation, configuration_->listeners.fds[i], &event) != 0 && armed) {
-            LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched").add_error(errno).send();
+            LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched"_p).add_error(errno).send();
         }
     }
 }

@@ -50,9 +50,9 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
     if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
         LogLine line(*setup_.log, LogLevel::info);
         client.print_address(line.text());
-        line.add(": refused: it has ")
+        line.add(": refused: it has "_p)
             .add_number(cap)
-            .add(" connections already (see `max_connections_per_client`)")
+            .add(" connections already (see `max_connections_per_client`)"_p)
             .add_reason(http::reason_code("client-full"))
             .send();
         engine_.turn_away({.fd = fd, .client = client, .is_tls = is_tls}, http::reason_code("client-full"));
@@ -71,7 +71,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
         return;
     }
     if (waiting_.is_full()) {
-        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)",
+        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)"_p,
                   http::reason_code("connections-full"));
         return;
     }
@@ -107,10 +107,10 @@ void Worker::seat_waiting() {
     }
 }
 
-void Worker::turn_away(const Newcomer& newcomer, std::string_view words, std::string_view code) {
+void Worker::turn_away(const Newcomer& newcomer, Packed words, std::string_view code) {
     LogLine line(*setup_.log, LogLevel::info);
     newcomer.client.print_address(line.text());
-    line.add(": refused: ").add(words).add_reason(code).send();
+    line.add(": refused: "_p).add(words).add_reason(code).send();
     if (newcomer.is_counted) {
         setup_.clients->leave(newcomer.client.client_key());
     }
@@ -122,7 +122,7 @@ void Worker::on_waiting_timer(int64_t now) {
     engine_.run(false);
     seat_waiting();
     while (!waiting_.empty() && waiting_.front().due <= now) {
-        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)",
+        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)"_p,
                   http::reason_code("connections-full"));
     }
     if (!waiting_.empty()) {
@@ -132,7 +132,7 @@ void Worker::on_waiting_timer(int64_t now) {
 
 void Worker::clear_waiting() {
     while (!waiting_.empty()) {
-        turn_away(waiting_.pop(), "the server stops", http::reason_code("stopping"));
+        turn_away(waiting_.pop(), "the server stops"_p, http::reason_code("stopping"));
     }
 }
 

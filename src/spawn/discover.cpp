@@ -35,7 +35,7 @@ constexpr int answer_ms = 300;
     Text<limits::path> path;
     for (const VersionedName& name : usual_sockets) {
         if (find_newest(name, &answers_in, path)) {
-            out.append("unix:").append(path.view());
+            out.append("unix:"_p).append(path.view());
             return out.ok();
         }
     }
@@ -53,7 +53,7 @@ Status resolve_automatic(Settings& settings, ConfigError& error) {
         Text<limits::path> address;
         if (!find_address(address)) {
             address.clear();
-            address.append("spawn");
+            address.append("spawn"_p);
         }
         Text<limits::section_name + 16> section("backend");
         if (!backend.name.empty()) {

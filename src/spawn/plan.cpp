@@ -46,13 +46,13 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     if (!program.empty()) {
         php.program.append(program);
         if (access(php.program.c_str(), X_OK) != 0) {
-            error.append("command: ").append(program).append(" is no program that can be run");
+            error.append("command: "_p).append(program).append(" is no program that can be run"_p);
             return Status::not_found;
         }
     } else if (!find_program(php.program)) {
         error.append(
             "address = spawn: neither php-fpm nor php-cgi was found; install one (package php-fpm or php-cgi), or set "
-            "`command`; files alone need no [backend] (-b none)");
+            "`command`; files alone need no [backend] (-b none)"_p);
         return Status::not_found;
     }
     // By its own name, not by that of a folder.
@@ -85,7 +85,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     }
     const passwd* entry = find_user(server.user);
     if (entry == nullptr && !server.user.empty()) {
-        error.append("user: there is no user ").append(server.user);
+        error.append("user: there is no user "_p).append(server.user);
         return Status::malformed;
     }
     if (entry != nullptr) {
@@ -121,9 +121,9 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     if (is_ours) {
         return Status::ok;
     }
-    error.append("runtime_dir: ").append(plan.runtime_dir.view());
+    error.append("runtime_dir: "_p).append(plan.runtime_dir.view());
     error.append(
-        " must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may write to");
+        " must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may write to"_p);
     return Status::refused;
 }
 
@@ -140,7 +140,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
         const char* const base = getenv("TMPDIR");
         char name[limits::path];
         TextBuffer path(name);
-        path.append(base != nullptr && *base == '/' ? base : "/tmp").append("/fcgate-XXXXXX");
+        path.append(base != nullptr && *base == '/' ? base : "/tmp").append("/fcgate-XXXXXX"_p);
         if (path.ok() && mkdtemp(name) != nullptr && chmod(name, 0755) == 0) {
             plan.runtime_dir.append(name);
             plan.is_private_dir = true;
@@ -149,8 +149,8 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     }
     const int number = errno;
     char words[96] = "";
-    error.append("runtime_dir: cannot make ").append(plan.runtime_dir.view());
-    error.append(": ").append(describe_error(number, words));
+    error.append("runtime_dir: cannot make "_p).append(plan.runtime_dir.view());
+    error.append(": "_p).append(describe_error(number, words));
     return number == EACCES ? Status::denied : Status::io;
 }
 
@@ -181,10 +181,10 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
 
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out) {
     out.append(plan.runtime_dir.view())
-        .append("/php-")
+        .append("/php-"_p)
         .append_number(static_cast<uint64_t>(plan.owner_pid))
         .append('-');
-    out.append_number(backend).append('-').append_number(run).append(".sock");
+    out.append_number(backend).append('-').append_number(run).append(".sock"_p);
 }
 
 }  // namespace fcgate::spawn

@@ -40,9 +40,9 @@ void print_path(const Launch& request, std::string_view name, TextBuffer& out) {
 
 void print_configuration_path(const Launch& request, TextBuffer& out) {
     out.append(request.plan.runtime_dir.view())
-        .append("/php-")
+        .append("/php-"_p)
         .append_number(static_cast<uint64_t>(request.plan.owner_pid));
-    out.append('-').append_number(request.backend).append(".conf");
+    out.append('-').append_number(request.backend).append(".conf"_p);
 }
 
 // The listening socket is made here and handed over, so that it belongs to whoever connects and PHP needs no right to make it.
@@ -75,9 +75,9 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
         "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = "
         "2s\n[fcgate]\nlisten = ");
     print_socket_path(request.plan, request.backend, request.run, text);
-    text.append("\npm = static\npm.max_requests = 500\npm.max_children = ");
+    text.append("\npm = static\npm.max_requests = 500\npm.max_children = "_p);
     text.append_number(request.settings.backends[request.backend].workers);
-    text.append("\nclear_env = no\n");
+    text.append("\nclear_env = no\n"_p);
     const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     return text.ok() && file.valid() &&
            write(file.get(), text.c_str(), text.size()) == static_cast<ssize_t>(text.size());

@@ -23,10 +23,10 @@ constexpr int64_t idle_looks = 4;
 
 void add_end(LogLine& line, int status) {
     if (WIFSIGNALED(status)) {
-        line.add("was killed by signal ").add_number(static_cast<uint64_t>(WTERMSIG(status)));
+        line.add("was killed by signal "_p).add_number(static_cast<uint64_t>(WTERMSIG(status)));
         line.add(WTERMSIG(status) == SIGKILL ? " (out of memory?)" : "");
     } else {
-        line.add("ended with exit code ").add_number(static_cast<uint64_t>(WEXITSTATUS(status)));
+        line.add("ended with exit code "_p).add_number(static_cast<uint64_t>(WEXITSTATUS(status)));
     }
 }
 
@@ -133,7 +133,7 @@ void Supervisor::start(uint32_t backend, int64_t now) {
     const Status sent = setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)});
     if (sent == Status::again) {
         LogLine(*setup_.log, LogLevel::error)
-            .add("PHP cannot be started: the spawner cannot be told to")
+            .add("PHP cannot be started: the spawner cannot be told to"_p)
             .add_error(errno)
             .send();
         failed(backend, now);
@@ -174,21 +174,21 @@ void Supervisor::take(const Report& report, int64_t now) {
     Php& php = php_[report.backend];
     switch (report.kind) {
         case Report::Kind::line:
-            LogLine(*setup_.log, level_of(report.text)).add("php: ").add_escaped(report.text).send();
+            LogLine(*setup_.log, level_of(report.text)).add("php: "_p).add_escaped(report.text).send();
             return;
         case Report::Kind::ready:
             php.run = report.run;
             php.idle_since = now;
             php.phase = Phase::running;
             LogLine(*setup_.log, LogLevel::info)
-                .add("PHP is ready, ")
+                .add("PHP is ready, "_p)
                 .add_number(static_cast<uint64_t>(now - php.started_at))
-                .add(" ms after it was wanted")
+                .add(" ms after it was wanted"_p)
                 .send();
             break;
         case Report::Kind::failed:
             LogLine(*setup_.log, LogLevel::error)
-                .add("PHP cannot be started: ")
+                .add("PHP cannot be started: "_p)
                 .add(report.text)
                 .add_error(report.value)
                 .send();
@@ -205,7 +205,7 @@ void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
     Php& php = php_[backend];
     const Phase before = php.phase.load();
     if (before == Phase::stopping && !php.is_given_up) {
-        LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped").send();
+        LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped"_p).send();
         php.failures = 0;
         php.phase = Phase::stopped;
         return;
@@ -286,7 +286,7 @@ void Supervisor::arm(Timers& timers) {
 void Supervisor::spawner_gone() {
     if (!gone_) {
         LogLine(*setup_.log, LogLevel::error)
-            .add("the spawner has ended: PHP cannot be started until fcgate is restarted")
+            .add("the spawner has ended: PHP cannot be started until fcgate is restarted"_p)
             .send();
         // Its socket would be an event for ever.
         setup_.spawner->finish();

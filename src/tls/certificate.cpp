@@ -34,7 +34,7 @@ class File {
             return Status::ok;
         }
         const int number = file.valid() ? EIO : errno;
-        why.append(path).append(": ").append(strerror(number));
+        why.append(path).append(": "_p).append(strerror(number));
         return number == ENOENT ? Status::not_found : number == EACCES || number == EPERM ? Status::denied : Status::io;
     }
     [[nodiscard]] const gnutls_datum_t* data() const { return &data_; }
@@ -44,9 +44,9 @@ class File {
 };
 
 [[nodiscard]] Status explain(TextBuffer& why, const char* path, const char* what, int code) {
-    why.append(path).append(": ").append(what);
+    why.append(path).append(": "_p).append(what);
     if (code != GNUTLS_E_SUCCESS) {
-        why.append(": ").append(gnutls_strerror(code));
+        why.append(": "_p).append(gnutls_strerror(code));
     }
     return code == GNUTLS_E_MEMORY_ERROR ? Status::exhausted : Status::malformed;
 }

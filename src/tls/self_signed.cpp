@@ -47,7 +47,7 @@ using HeldCertificate = Held<gnutls_x509_crt_t, gnutls_x509_crt_deinit>;
 using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
 
 [[nodiscard]] Status fail(TextBuffer& why, std::string_view what, std::string_view reason) {
-    why.append(what).append(": ").append(reason);
+    why.append(what).append(": "_p).append(reason);
     return Status::io;
 }
 
@@ -140,7 +140,7 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
 
 [[nodiscard]] Status write_file(const char* path, const gnutls_datum_t& data, mode_t mode, TextBuffer& why) {
     Text<limits::path + 8> temporary;
-    temporary.append(path).append(".new");
+    temporary.append(path).append(".new"_p);
     if (!temporary.ok()) {
         return Status::too_large;
     }
@@ -201,7 +201,7 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
 
 Renewal foresee(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
     if (access(wanted.certificate_path, F_OK) != 0 && errno == ENOENT) {
-        why.append("there was none");
+        why.append("there was none"_p);
         return Renewal::made;
     }
     Certificate present;
@@ -221,7 +221,7 @@ Renewal foresee(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
         if (!readable || !is_ours(alone.get())) {
             return Renewal::foreign;
         }
-        why.append("its key was not there, or another's");
+        why.append("its key was not there, or another's"_p);
         return Renewal::made;
     }
     HeldCertificate certificate;
@@ -232,12 +232,12 @@ Renewal foresee(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
         return Renewal::foreign;
     }
     if (!covers(certificate.get(), names)) {
-        why.append("names or addresses have changed");
+        why.append("names or addresses have changed"_p);
         return Renewal::made;
     }
     if (wanted.now >= wanted.made &&
         (present.valid_until() - renewed_before_end < wanted.now || present.valid_from() > wanted.now)) {
-        why.append("the one before ends soon, or has not begun");
+        why.append("the one before ends soon, or has not begun"_p);
         return Renewal::made;
     }
     return Renewal::none;

@@ -26,9 +26,9 @@ struct RouteFixture {
                  int line = __builtin_LINE()) {
         const route::Decision decision = ask(target);
         check_kind(decision, route::Decision::Kind::refuse, target, file, line);
-        if (decision.status != status || decision.reason[0] == '\0') {
+        if (decision.status != status || decision.reason.empty()) {
             print_error("%.*s: %u (%s) is not %u\n", static_cast<int>(target.size()), target.data(), decision.status,
-                        decision.reason, status);
+                        Text<128>(decision.reason).c_str(), status);
             _fail(file, line);
         }
     }
@@ -56,7 +56,7 @@ struct RouteFixture {
                            const char* file, int line) {
         if (decision.kind != kind) {
             print_error("%.*s: kind %d is not %d (%s)\n", static_cast<int>(target.size()), target.data(),
-                        static_cast<int>(decision.kind), static_cast<int>(kind), decision.reason);
+                        static_cast<int>(decision.kind), static_cast<int>(kind), Text<128>(decision.reason).c_str());
             _fail(file, line);
         }
     }

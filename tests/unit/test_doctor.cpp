@@ -65,9 +65,12 @@ void what_is_wrong_has_a_remedy(void** /*state*/) {
         const fcgate::doctor::Finding finding = fcgate::doctor::describe(static_cast<Found>(number));
         const bool is_good = finding.level == fcgate::doctor::Level::good;
         assert_true(!is_good || finding.remedy.empty());
-        assert_true(is_good || !finding.remedy.empty() || finding.text == "%0");
+        const fcgate::Text<256> text(finding.text);
+        const fcgate::Text<256> remedy(finding.remedy);
+        assert_true(text.ok() && remedy.ok());
+        assert_true(is_good || !finding.remedy.empty() || text.view() == "%0");
         assert_true(finding.id.size() < 15);
-        for (const std::string_view part : {finding.text, finding.remedy}) {
+        for (const std::string_view part : {text.view(), remedy.view()}) {
             for (size_t at = part.find('%'); at < part.size(); at = part.find('%', at + 1)) {
                 assert_true(at + 1 < part.size() && part[at + 1] >= '0' && part[at + 1] <= '3');
             }
