@@ -29,16 +29,16 @@ int read_variables(PassedSockets& sockets) {
     }
     unsigned count = 0;
     if (!parse_number(number, count) || count > PassedSockets::most) {
-        say("LISTEN_FDS: %s is no number of sockets from 0 to %u", number, static_cast<unsigned>(PassedSockets::most));
+        say<"LISTEN_FDS: %s is no number of sockets from 0 to %u">(number, static_cast<unsigned>(PassedSockets::most));
         return exit_failure;
     }
-    if (names != nullptr && !compose(sockets.names, sizeof sockets.names, "%s", names)) {
-        say("LISTEN_FDNAMES: at most %u characters", static_cast<unsigned>(sizeof sockets.names - 1));
+    if (names != nullptr && !compose<"%s">(sockets.names, sizeof sockets.names, names)) {
+        say<"LISTEN_FDNAMES: at most %u characters">(static_cast<unsigned>(sizeof sockets.names - 1));
         return exit_failure;
     }
     for (int fd = PassedSockets::first; fd < PassedSockets::first + static_cast<int>(count); ++fd) {
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-            say("LISTEN_FDS: descriptor %u: %s", static_cast<unsigned>(fd), strerror(errno));
+            say<"LISTEN_FDS: descriptor %u: %s">(static_cast<unsigned>(fd), strerror(errno));
             return exit_failure;
         }
     }
@@ -49,7 +49,7 @@ int read_variables(PassedSockets& sockets) {
 int add(fcgate_settings* settings, int fd, const char* more) {
     char value[32];
     fcgate_error error{};
-    (void)compose(value, sizeof value, "fd:%u%s", static_cast<unsigned>(fd), more);
+    (void)compose<"fd:%u%s">(value, sizeof value, static_cast<unsigned>(fd), more);
     const int result = fcgate_set(settings, "server.listen", value, &error);
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }
@@ -120,7 +120,7 @@ int use_passed_sockets(const PassedSockets& sockets, fcgate_settings* settings) 
     char list[list_size];
     if (fcgate_get(settings, "server.listen", list, sizeof list) != FCGATE_OK ||
         fcgate_set(settings, "server.listen", nullptr, nullptr) != FCGATE_OK) {
-        say("server.listen cannot be read");
+        say<"server.listen cannot be read">();
         return exit_failure;
     }
     // A text a line.

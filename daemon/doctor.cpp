@@ -20,11 +20,11 @@ int examine(const Options& options, fcgate_settings* settings) {
     const auto change = [](void* context) { return become(*static_cast<const Identity*>(context)); };
     const int diagnosis = fcgate_doctor(settings, options.doctor_form, change, &identity, printed, printed_max);
     if (diagnosis < 0) {
-        say("this build has no doctor (-Ddoctor=disabled), or there is too much to tell");
+        say<"this build has no doctor (-Ddoctor=disabled), or there is too much to tell">();
         return exit_failure;
     }
     if (!print(STDOUT_FILENO, printed)) {
-        say("the examination could not be printed");
+        say<"the examination could not be printed">();
         return exit_failure;
     }
     if (diagnosis == FCGATE_HEALTHY) {

@@ -120,12 +120,12 @@ int wait_for_end(Running& running) {
         {.fd = fcgate_ended_fd(running.server), .events = POLLIN, .revents = 0},
     };
     if (watched[1].fd < 0) {
-        say("the server cannot be watched");
+        say<"the server cannot be watched">();
         return exit_failure;
     }
     while (watched[1].revents == 0) {
         if (poll(watched, 2, running.wants_reload ? Reload::retry_ms : -1) < 0 && errno != EINTR) {
-            say("poll: %s", strerror(errno));
+            say<"poll: %s">(strerror(errno));
             return exit_failure;
         }
         if (running.wants_reload) {
@@ -170,7 +170,7 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
     Identity identity;
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
         fcgate_get(settings, "server.pid_file", pid_path, sizeof pid_path) != FCGATE_OK) {
-        say("server.user and server.pid_file: at most %u characters", static_cast<unsigned>(name_size - 1));
+        say<"server.user and server.pid_file: at most %u characters">(static_cast<unsigned>(name_size - 1));
         return exit_configuration;
     }
     int code = identify(settings, identity);
@@ -179,7 +179,7 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
     }
     const int signals = open_signals();
     if (signals < 0) {
-        say("cannot receive signals: %s", strerror(errno));
+        say<"cannot receive signals: %s">(strerror(errno));
         return exit_failure;
     }
     keep_capabilities_from_children();
@@ -203,7 +203,7 @@ int print_settings(const fcgate_settings* settings) {
     char* const printed = room_to_print();
     const bool is_whole = fcgate_print(settings, printed, printed_max) == FCGATE_OK;
     if (!is_whole || !print(STDOUT_FILENO, printed)) {
-        say("the configuration could not be printed");
+        say<"the configuration could not be printed">();
         return exit_failure;
     }
     return exit_ok;
@@ -213,7 +213,7 @@ int print_budget(fcgate_settings* settings, fcgate_budget_form form, int fd) {
     char* const printed = room_to_print();
     const bool is_whole = fcgate_budget(settings, form, printed, printed_max) == FCGATE_OK;
     if (!is_whole || !print(fd, printed)) {
-        say("the budget could not be printed");
+        say<"the budget could not be printed">();
         return exit_failure;
     }
     return exit_ok;
@@ -298,7 +298,7 @@ int run_with_arguments(int argc, char** argv) {
     }
     fcgate_settings* settings = fcgate_settings_create();
     if (settings == nullptr) {
-        say("out of memory");
+        say<"out of memory">();
         return exit_failure;
     }
     code = run(options, settings);

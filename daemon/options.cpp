@@ -35,28 +35,28 @@ constexpr LongName long_names[] = {
 // What other servers call things, and what fcgate calls them.
 struct Habit {
     const char* option;
-    const char* ours;
+    Packed ours;
 };
 constexpr Habit habits[] = {
-    {"-p", "a port goes behind -l: fcgate -l :8080"},
-    {"--port", "a port goes behind -l: fcgate -l :8080"},
-    {"--bind", "an address goes behind -l: fcgate -l 127.0.0.1:8080"},
-    {"-S", "an address goes behind -l, a folder behind -r: fcgate -l 127.0.0.1:8080 -r public"},
-    {"-d", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"},
-    {"--daemon", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"},
-    {"-f", "a configuration file goes behind -c"},
-    {"-v", "versions are told by -V, more of what happens by -o server.log_level=debug"},
-    {"--docroot", "the folder to serve goes behind -r"},
-    {"--user", "-o server.user=NAME"},
-    {"--log", "-o server.error_log=FILE"},
-    {"--php", "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"},
+    {"-p", "a port goes behind -l: fcgate -l :8080"_p},
+    {"--port", "a port goes behind -l: fcgate -l :8080"_p},
+    {"--bind", "an address goes behind -l: fcgate -l 127.0.0.1:8080"_p},
+    {"-S", "an address goes behind -l, a folder behind -r: fcgate -l 127.0.0.1:8080 -r public"_p},
+    {"-d", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"_p},
+    {"--daemon", "it stays in the foreground; what starts it keeps it running (systemd, procd, &)"_p},
+    {"-f", "a configuration file goes behind -c"_p},
+    {"-v", "versions are told by -V, more of what happens by -o server.log_level=debug"_p},
+    {"--docroot", "the folder to serve goes behind -r"_p},
+    {"--user", "-o server.user=NAME"_p},
+    {"--log", "-o server.error_log=FILE"_p},
+    {"--php", "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"_p},
 };
 
 void recall_habit(const char* argument) {
     for (const Habit& habit : habits) {
         const size_t length = strlen(habit.option);
         if (strncmp(argument, habit.option, length) == 0 && (argument[length] == '\0' || argument[length] == '=')) {
-            say("%s", habit.ours);
+            say_packed(habit.ours);
             return;
         }
     }
@@ -66,25 +66,25 @@ void recall_habit(const char* argument) {
 void explain_word(const char* word) {
     struct stat status {};
     if (strcmp(word, "doctor") == 0) {
-        say("doctor comes first: fcgate doctor OPTION...");
+        say<"doctor comes first: fcgate doctor OPTION...">();
     } else if (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) {
-        say("to serve a folder write: fcgate -r %s", word);
+        say<"to serve a folder write: fcgate -r %s">(word);
     } else if (stat(word, &status) == 0) {
-        say("to read a configuration file write: fcgate -c %s", word);
+        say<"to read a configuration file write: fcgate -c %s">(word);
     } else {
-        say("what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c", word);
+        say<"what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c">(word);
     }
 }
 
 int see_help() {
-    say("see fcgate --help");
+    say<"see fcgate --help">();
     return exit_usage;
 }
 
 template <size_t N>
 int append(const char* (&list)[N], size_t& count, const char* value, const char* flag) {
     if (count == N) {
-        say("%s can be given %u times", flag, static_cast<unsigned>(N));
+        say<"%s can be given %u times">(flag, static_cast<unsigned>(N));
         return exit_usage;
     }
     list[count++] = value;
@@ -93,7 +93,7 @@ int append(const char* (&list)[N], size_t& count, const char* value, const char*
 
 int choose_budget(const char* form, Options& options) {
     if (form != nullptr && strcmp(form, "json") != 0) {
-        say("--budget=%s: write --budget for a table or --budget=json", form);
+        say<"--budget=%s: write --budget for a table or --budget=json">(form);
         return exit_usage;
     }
     options.action = Options::Action::budget;
@@ -103,14 +103,14 @@ int choose_budget(const char* form, Options& options) {
 
 int choose_doctor(bool wants_doctor, Options& options) {
     if (!wants_doctor && options.doctor_form == FCGATE_DOCTOR_JSON) {
-        say("--json belongs to doctor: fcgate doctor --json; the budget's is --budget=json");
+        say<"--json belongs to doctor: fcgate doctor --json; the budget's is --budget=json">();
         return exit_usage;
     }
     if (!wants_doctor || options.action == Options::Action::help || options.action == Options::Action::version) {
         return exit_ok;
     }
     if (options.action != Options::Action::serve) {
-        say("doctor examines the configuration by itself: leave -t, -T and --budget out");
+        say<"doctor examines the configuration by itself: leave -t, -T and --budget out">();
         return exit_usage;
     }
     options.action = Options::Action::doctor;
@@ -163,7 +163,7 @@ int take_option(int letter, const char* value, Options& options) {
 }
 
 int unknown(const char* argument) {
-    say("unknown option %s", argument);
+    say<"unknown option %s">(argument);
     recall_habit(argument);
     return see_help();
 }
@@ -187,11 +187,11 @@ int take_long(const char* argument, Arguments& rest, Options& options) {
         }
         const bool wants_value = strchr(with_value, known.letter) != nullptr;
         if (value != nullptr && !wants_value && known.letter != option_budget) {
-            say("option '--%s' takes no value", known.name);
+            say<"option '--%s' takes no value">(known.name);
             return see_help();
         }
         if (value == nullptr && wants_value && (value = rest.take()) == nullptr) {
-            say("option '%s' requires an argument", argument);
+            say<"option '%s' requires an argument">(argument);
             return see_help();
         }
         return take_option(known.letter, value, options);
@@ -207,7 +207,7 @@ int take_letters(const char* letters, Arguments& rest, Options& options) {
         if (strchr(with_value, *letters) != nullptr) {
             const char* const value = letters[1] != '\0' ? letters + 1 : rest.take();
             if (value == nullptr) {
-                say("option requires an argument -- '%s'", option + 1);
+                say<"option requires an argument -- '%s'">(option + 1);
                 recall_habit(option);
                 return see_help();
             }
@@ -224,7 +224,7 @@ int set(fcgate_settings* settings, const char* flag, const char* name, const cha
     if (value == nullptr || fcgate_set(settings, name, value, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    say("%s: %s", flag, error.text);
+    say<"%s: %s">(flag, error.text);
     return exit_usage;
 }
 
@@ -234,7 +234,7 @@ int replace(fcgate_settings* settings, const char* flag, const char* name) {
     if (fcgate_set(settings, name, nullptr, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    say("%s: %s", flag, error.text);
+    say<"%s: %s">(flag, error.text);
     return exit_failure;
 }
 
@@ -251,7 +251,7 @@ int assign(const char* assignment, fcgate_settings* settings) {
     const char* equals = strchr(assignment, '=');
     const size_t length = equals == nullptr ? 0 : static_cast<size_t>(equals - assignment);
     if (length == 0 || length >= sizeof name) {
-        say("-o: write SECTION.KEY=VALUE, for example site.max_body=64m");
+        say<"-o: write SECTION.KEY=VALUE, for example site.max_body=64m">();
         return exit_usage;
     }
     memcpy(name, assignment, length);
@@ -285,7 +285,7 @@ int refuse_whole_file_system(const Options& options, const fcgate_settings* sett
                             fcgate_get(settings, "site.root", root, sizeof root) == FCGATE_OK && strcmp(root, ".") == 0;
     if (is_default && stat(".", &here) == 0 && stat("/", &top) == 0 && here.st_dev == top.st_dev &&
         here.st_ino == top.st_ino) {
-        say("the current directory is /, and all of it would be served; choose a folder with -r");
+        say<"the current directory is /, and all of it would be served; choose a folder with -r">();
         return exit_usage;
     }
     return exit_ok;
@@ -360,28 +360,31 @@ int apply_options(const Options& options, fcgate_settings* settings) {
 }
 
 void print_help() {
-    (void)print(STDOUT_FILENO,
-                "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
-                "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
-                "\n"
-                "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
-                "\n"
-                "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
-                "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
-                "  -r, --root DIR               the folder to serve\n"
-                "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
-                "  -i, --front-controller PATH  the script for every path that is no file\n"
-                "  -j, --threads N              threads that serve (1)\n"
-                "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
-                "  -t, -T                       test, or print, the configuration and exit\n"
-                "  --budget[=json]              print what memory it can take at most and exit\n"
-                "  -V, --version                print versions and features and exit\n"
-                "  -h, --help                   print this and exit\n"
-                "\n"
-                "Examples:\n"
-                "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
-                "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
-                "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n");
+    constexpr Packed help =
+        "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
+        "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
+        "\n"
+        "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
+        "\n"
+        "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
+        "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
+        "  -r, --root DIR               the folder to serve\n"
+        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
+        "  -i, --front-controller PATH  the script for every path that is no file\n"
+        "  -j, --threads N              threads that serve (1)\n"
+        "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
+        "  -t, -T                       test, or print, the configuration and exit\n"
+        "  --budget[=json]              print what memory it can take at most and exit\n"
+        "  -V, --version                print versions and features and exit\n"
+        "  -h, --help                   print this and exit\n"
+        "\n"
+        "Examples:\n"
+        "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
+        "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
+        "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n"_p;
+    char* const text = room_to_print();
+    (void)compose_packed(text, printed_max, help);
+    (void)print(STDOUT_FILENO, text);
 }
 
 void print_version() {

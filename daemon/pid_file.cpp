@@ -16,7 +16,7 @@ namespace {
 
 int fail(const char* path, const char* what) {
     const int number = errno;
-    say("server.pid_file: %s: %s: %s", path, what, strerror(number));
+    say<"server.pid_file: %s: %s: %s">(path, what, strerror(number));
     return number == EACCES || number == EPERM || number == EROFS ? exit_permission : exit_failure;
 }
 
@@ -27,7 +27,7 @@ PidFile::~PidFile() {
         return;
     }
     if (unlink(path_) != 0 && ftruncate(fd_, 0) != 0) {
-        say("warning: server.pid_file: %s stays behind: %s", path_, strerror(errno));
+        say<"warning: server.pid_file: %s stays behind: %s">(path_, strerror(errno));
     }
     close(fd_);
 }
@@ -36,8 +36,8 @@ int PidFile::write(const char* path) {
     if (*path == '\0') {
         return exit_ok;
     }
-    if (!compose(path_, sizeof path_, "%s", path)) {
-        say("server.pid_file: at most %u characters", static_cast<unsigned>(sizeof path_ - 1));
+    if (!compose<"%s">(path_, sizeof path_, path)) {
+        say<"server.pid_file: at most %u characters">(static_cast<unsigned>(sizeof path_ - 1));
         return exit_configuration;
     }
     constexpr mode_t readable_by_all = 0644;
@@ -47,7 +47,7 @@ int PidFile::write(const char* path) {
         return fail(path, "cannot be written");
     }
     char line[16];
-    (void)compose(line, sizeof line, "%u\n", static_cast<unsigned>(getpid()));
+    (void)compose<"%u\n">(line, sizeof line, static_cast<unsigned>(getpid()));
     if (!print(fd_, line)) {
         return fail(path, "cannot be written");
     }

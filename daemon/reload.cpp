@@ -21,7 +21,7 @@ bool Reload::read(fcgate_settings* settings) const {
 Reload::Result Reload::attempt(fcgate_server* server) const {
     fcgate_settings* const settings = fcgate_settings_create();
     if (settings == nullptr) {
-        say("reload: out of memory; the configuration stays as it was");
+        say<"reload: out of memory; the configuration stays as it was">();
         return Result::refused;
     }
     fcgate_error error{};
@@ -34,9 +34,9 @@ Reload::Result Reload::attempt(fcgate_server* server) const {
         return Result::later;
     }
     if (error.text[0] != '\0') {
-        say("%s", error.text);
+        say<"%s">(error.text);
     }
-    say("reload: the configuration stays as it was");
+    say<"reload: the configuration stays as it was">();
     return Result::refused;
 }
 

@@ -25,14 +25,14 @@ void report_to(fcgate_server* server) {
     log_of = server;
 }
 
-void say(const char* format, ...) {
+void say_packed(Packed pattern, ...) {
     static constexpr char name[] = "fcgate: ";
     char line[1024];
     char* const words = line + strlen(name);
     memcpy(line, name, sizeof name);
     va_list arguments;
-    va_start(arguments, format);
-    compose_list(words, sizeof line - sizeof name, format, arguments);
+    va_start(arguments, pattern);
+    compose_list(words, sizeof line - sizeof name, pattern, arguments);
     va_end(arguments);
     if (log_of != nullptr) {
         fcgate_log(log_of, FCGATE_LOG_ERROR, words);
@@ -43,7 +43,7 @@ void say(const char* format, ...) {
 }
 
 int complain(int result, const fcgate_error& error) {
-    say("%s", error.text);
+    say<"%s">(error.text);
     switch (result) {
         case FCGATE_INVALID:
         case FCGATE_TOO_LARGE:

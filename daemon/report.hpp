@@ -2,14 +2,20 @@
 #pragma once
 
 #include "fcgate/fcgate.h"
+#include "words.hpp"
 
 namespace fcgate::daemon {
 
 // From now on lines go to this server's log; nullptr: to stderr again.
 void report_to(fcgate_server* server);
 
-// One line; see compose().
-[[gnu::format(printf, 1, 2)]] void say(const char* format, ...);
+// One line: say<"%s cannot be read">(name). See compose().
+void say_packed(Packed pattern, ...);
+template <packing::Literal Pattern, typename... Arguments>
+void say(Arguments... arguments) {
+    static_assert(takes<Pattern, Arguments...>(), "the arguments are not those of the pattern");
+    say_packed(Packed(packing::Stored<Pattern>::kept.bytes), arguments...);
+}
 
 // Says what the library found wrong; returns what to exit with.
 [[nodiscard]] int complain(int result, const fcgate_error& error);

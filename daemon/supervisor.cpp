@@ -51,7 +51,7 @@ void Supervisor::open() {
         socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     }
     if (socket_ < 0) {
-        say("warning: NOTIFY_SOCKET: %s cannot be used; the service manager will hear nothing", path);
+        say<"warning: NOTIFY_SOCKET: %s cannot be used; the service manager will hear nothing">(path);
     }
     unsetenv("NOTIFY_SOCKET");
 }
@@ -63,26 +63,26 @@ void Supervisor::send(const char* state) const {
     }
     const auto* const address = reinterpret_cast<const sockaddr*>(&address_);
     if (sendto(socket_, state, strlen(state), MSG_NOSIGNAL, address, length_) < 0) {
-        say("warning: the service manager cannot be told: %s", strerror(errno));
+        say<"warning: the service manager cannot be told: %s">(strerror(errno));
     }
 }
 
 void Supervisor::ready(const char* status) const {
     char state[state_size];
-    (void)compose(state, sizeof state, "READY=1\nSTATUS=%s", status);
+    (void)compose<"READY=1\nSTATUS=%s">(state, sizeof state, status);
     send(state);
 }
 
 // With its time, systemd can tell this reload from an earlier one (Type=notify-reload).
 void Supervisor::reloading() const {
     char state[state_size];
-    (void)compose(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%llu", monotonic_us());
+    (void)compose<"RELOADING=1\nMONOTONIC_USEC=%llu">(state, sizeof state, monotonic_us());
     send(state);
 }
 
 void Supervisor::stopping(const char* status) const {
     char state[state_size];
-    (void)compose(state, sizeof state, "STOPPING=1\nSTATUS=%s", status);
+    (void)compose<"STOPPING=1\nSTATUS=%s">(state, sizeof state, status);
     send(state);
 }
 

@@ -4,12 +4,47 @@
 
 #include <cstdarg>
 #include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+#include "base/packed.hpp"
 
 namespace fcgate::daemon {
 
-// As snprintf(), of which there are %s, %u and %llu. False when not all of it fits: then its end is missing.
-[[gnu::format(printf, 3, 4)]] bool compose(char* out, size_t size, const char* format, ...);
-[[gnu::format(printf, 3, 0)]] bool compose_list(char* out, size_t size, const char* format, va_list arguments);
+// As vsnprintf(), of which there are %s, %u and %llu. False when not all of it fits: then its end is missing.
+bool compose_list(char* out, size_t size, Packed pattern, va_list arguments);
+bool compose_packed(char* out, size_t size, Packed pattern, ...);
+
+template <typename Argument>
+[[nodiscard]] consteval std::string_view letters_of() {
+    return std::is_convertible_v<Argument, const char*>   ? "s"
+           : std::is_same_v<Argument, unsigned>           ? "u"
+           : std::is_same_v<Argument, unsigned long long> ? "llu"
+                                                          : "";
+}
+
+// Whether the pattern takes arguments of these types.
+template <packing::Literal Pattern, typename... Arguments>
+[[nodiscard]] consteval bool takes() {
+    constexpr std::string_view letters[] = {letters_of<Arguments>()..., ""};
+    const std::string_view pattern(Pattern.text, sizeof Pattern.text - 1);
+    size_t taken = 0;
+    for (size_t at = pattern.find('%'); at < pattern.size(); at = pattern.find('%', at + 1)) {
+        const std::string_view wanted = letters[taken < sizeof...(Arguments) ? taken : sizeof...(Arguments)];
+        if (wanted.empty() || pattern.find(wanted, at) != at + 1) {
+            return false;
+        }
+        ++taken;
+    }
+    return taken == sizeof...(Arguments);
+}
+
+// compose<"%u of %s">(out, size, number, text)
+template <packing::Literal Pattern, typename... Arguments>
+bool compose(char* out, size_t size, Arguments... arguments) {
+    static_assert(takes<Pattern, Arguments...>(), "the arguments are not those of the pattern");
+    return compose_packed(out, size, Packed(packing::Stored<Pattern>::kept.bytes), arguments...);
+}
 
 // Writes all of it; false when that fails.
 [[nodiscard]] bool print(int fd, const char* text);
