@@ -39,10 +39,19 @@ void a_head_leaves_its_connection_to_the_next(Scene& scene) {
     Buffer page;
     assert_true(php.answer(page.append("X: y\r\n\r\n").append_letters(100000).view()));
     assert_true(first.read(true));
-    Client& second = scene.client_with(get_script);
-    assert_true(php.read_request() && php.answer(hello));
-    expect_reply(second, 200, "hello");
-    assert_int_equal(scene.php.connections(), 1);
+    // The client may be back before the rest has been read: then its request goes elsewhere.
+    PhpConnection* used = nullptr;
+    for (int tries = 0; tries < 50 && used != &php; ++tries) {
+        if (used != nullptr) {
+            used->close();
+        }
+        Client& second = scene.client_with(get_script);
+        used = &scene.take();
+        assert_true(used->answer(hello));
+        expect_reply(second, 200, "hello");
+        second.close();
+    }
+    assert_ptr_equal(used, &php);
 }
 
 // It may be closed by PHP in the moment in which it is used: then nobody could tell whether the request has run.

@@ -50,6 +50,9 @@ struct Php {
         (void)usleep(2000);
         (void)!send(fd, says.data() + says.size() / 2, says.size() - says.size() / 2, MSG_NOSIGNAL);
         if (!stays) {
+            // What is left of the question would make a reset of the end.
+            (void)shutdown(fd, SHUT_WR);
+            while (recv(fd, question, sizeof question, 0) > 0) {}
             _exit(0);
         }
         (void)shutdown(listener, SHUT_RDWR);
