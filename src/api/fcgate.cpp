@@ -24,7 +24,7 @@ using fcgate::Packed;
 using fcgate::Settings;
 using fcgate::Status;
 using fcgate::TextBuffer;
-using fcgate::operator""_p;
+using fcgate::operator""_p;  // NOLINT(misc-unused-using-decls): clang-tidy 14 does not see who uses it
 using fcgate::api::result_of;
 using fcgate::server::ServerError;
 

@@ -21,6 +21,7 @@ struct PackedTable {
 
 namespace text_table {
 
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): clang-tidy 14 does not see that what depends on Source is constant.
 template <typename Source>
 struct Tight {
     static constexpr size_t longest = [] {
@@ -50,6 +51,7 @@ struct Tight {
         return std::pair(table, used);
     }();
 };
+// NOLINTEND(bugprone-dynamic-static-initializers)
 
 }  // namespace text_table
 

@@ -163,10 +163,12 @@ consteval auto keep() {
     return kept;
 }
 
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): clang-tidy 14 does not see that what depends on Text is constant.
 template <Literal Text>
 struct Stored {
     static constexpr auto packed = pack<sizeof Text.text - 1>(Text.text, sizeof Text.text - 1);
     static constexpr auto kept = keep<packed>();
 };
+// NOLINTEND(bugprone-dynamic-static-initializers)
 
 }  // namespace fcgate::packing

@@ -114,6 +114,22 @@ def run_apart(argument):
     return count
 
 
+class Worker(multiprocessing.get_context('fork').Process):
+    """Cases may start processes of their own, which those of a pool may not, being daemons."""
+
+    @property
+    def daemon(self):
+        return False
+
+    @daemon.setter
+    def daemon(self, value):
+        pass
+
+
+class Context(type(multiprocessing.get_context('fork'))):
+    Process = Worker
+
+
 def counts(modules, options):
     if options.jobs == 1 or len(modules) == 1:
         for name in modules:
@@ -121,7 +137,7 @@ def counts(modules, options):
         return
     # The slowest first, so that nobody waits for it alone at the end.
     modules.sort(key=lambda name: name not in ('test_hard', 'test_spawn_fire', 'test_storms'))
-    with multiprocessing.get_context('fork').Pool(options.jobs, maxtasksperchild=1) as pool:
+    with Context().Pool(options.jobs, maxtasksperchild=1) as pool:
         for count in pool.imap_unordered(run_apart, [(name, options, shard) for shard, name in enumerate(modules)]):
             print(count.text, end='', flush=True)
             yield count
