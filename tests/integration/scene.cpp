@@ -242,6 +242,19 @@ void Scene::settle(const char* file, int line) {
     other.close();
 }
 
+int Scene::reload(fcgate_settings* changed, fcgate_error& error) {
+    fcgate_settings_set_log(changed, &LogLines::callback, &log);
+    int result = FCGATE_AGAIN;
+    for (const int64_t deadline = soon(); result == FCGATE_AGAIN && monotonic_ms() < deadline;) {
+        result = fcgate_reload(server, changed, &error);
+        (void)usleep(result == FCGATE_AGAIN ? 1000 : 0);
+    }
+    if (result != FCGATE_OK) {
+        fcgate_settings_destroy(changed);
+    }
+    return result;
+}
+
 void Scene::expect_served(const char* file, int line) {
     Client& other =
         client_with("GET /t.php?canary HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", file, line);

@@ -7,7 +7,6 @@
 namespace {
 
 using namespace fcgate::test;
-using fcgate::monotonic_ms;
 using fcgate::Text;
 
 struct Key {
@@ -45,16 +44,7 @@ int reload(Scene& scene, std::span<const Key> changes, fcgate_error& error) {
             _fail(__FILE__, __LINE__);
         }
     }
-    fcgate_settings_set_log(changed, &LogLines::callback, &scene.log);
-    int result = FCGATE_AGAIN;
-    for (const int64_t deadline = soon(); result == FCGATE_AGAIN && monotonic_ms() < deadline;) {
-        result = fcgate_reload(scene.server, changed, &error);
-        (void)usleep(result == FCGATE_AGAIN ? 1000 : 0);
-    }
-    if (result != FCGATE_OK) {
-        fcgate_settings_destroy(changed);
-    }
-    return result;
+    return scene.reload(changed, error);
 }
 
 void what_needs_a_restart_is_refused(Scene& scene) {

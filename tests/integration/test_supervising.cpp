@@ -187,16 +187,7 @@ void a_reload_leaves_it_as_it_is(Scene& scene) {
         for (const auto& key : keys) {
             assert_int_equal(fcgate_set(changed, key.name, key.value, &error), FCGATE_OK);
         }
-        fcgate_settings_set_log(changed, &LogLines::callback, &scene.log);
-        int result = FCGATE_AGAIN;
-        for (const int64_t deadline = soon(); result == FCGATE_AGAIN && monotonic_ms() < deadline;) {
-            result = fcgate_reload(scene.server, changed, &error);
-            (void)usleep(result == FCGATE_AGAIN ? 1000 : 0);
-        }
-        if (result != FCGATE_OK) {
-            fcgate_settings_destroy(changed);
-        }
-        return result;
+        return scene.reload(changed, error);
     };
     fcgate_error error{};
     constexpr const char* told =
