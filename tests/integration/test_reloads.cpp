@@ -1,6 +1,4 @@
 // Reloads that cannot be: each is refused with the reason, and everything goes on as it was.
-#include <unistd.h>
-
 #include "fcgate/fcgate.h"
 #include "scene.hpp"
 
