@@ -124,6 +124,7 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
         at = std::copy(text.begin(), text.end(), at);  // of what is not there memcpy() takes no null pointer
         return std::string_view(at - text.size(), text.size());
     };
+    entry.filling = ++fillings_;
     entry.bytes = bytes;
     entry.target = copy(key.target);
     entry.path = copy(file.path);

@@ -39,6 +39,7 @@ class FileCache {
         uint8_t wish = 0;       // what Accept-Encoding must say, or any_wish
         bool is_gone = false;   // to be forgotten when nobody uses it
         bool varies = false;    // ... there are others, by Accept-Encoding
+        uint64_t filling = 0;   // a number that no other filling of an entry has
         int64_t looked_at = 0;  // when the file was this one, in ms
         int64_t used_at = 0;
         dev_t device = 0;  // which file, and which state of it
@@ -90,7 +91,8 @@ class FileCache {
     std::span<Entry> entries_;
     std::span<char> memory_;
     std::array<uint32_t, 64> buckets_{};  // first entries of lists, by the hash of the target
-    size_t touched_ = 0;                  // entries that have been in use: those behind are untouched memory
+    uint64_t fillings_ = 0;
+    size_t touched_ = 0;  // entries that have been in use: those behind are untouched memory
 };
 
 }  // namespace fcgate::files

@@ -212,10 +212,10 @@ bool is_answered_by_method(const RequestHead& head, Reply& reply) {
     return true;
 }
 
-// What the request's conditions and range leave of the file. True when bytes of it are to be sent: reply.length from reply.offset on.
-bool answer(const Representation& file, const RequestHead& head, TextBuffer& text, Reply& reply, int64_t now) {
+// True when bytes of the file are to be sent: reply.length from reply.offset on.
+bool answer(const Representation& file, const RequestHead& head, const Selection& selection, TextBuffer& text,
+            Reply& reply) {
     answer_without_body(reply, 200);
-    const Selection selection = select(head, file.validators, file.size, now);
     describe(file, selection, text, reply);
     if (!text.ok()) {
         answer_without_body(reply, 500);
@@ -274,7 +274,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
                              .last_modified = file.validators.last_modified},
                             monotonic_ms(), now);
     }
-    const bool has_content = answer(file, head, text, reply, now);
+    const bool has_content = answer(file, head, select(head, file.validators, file.size, now), text, reply);
     if (has_content && entry == nullptr) {
         reply.body = Reply::Body::file;
         reply.fd = found.fd;
@@ -288,23 +288,34 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     return entry;
 }
 
+Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, int64_t now) {
+    const auto seconds = int64_t{entry.modified.tv_sec};
+    const Validators validators{.etag = entry.etag, .modified = seconds < now ? seconds : now};
+    return select(head, validators, entry.size, now);
+}
+
+uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection) {
+    const bool is_not_modified = selection.kind == Selection::Kind::not_modified;
+    return head.method == "GET" && (is_not_modified || selection.kind == Selection::Kind::whole)
+               ? entry.filling * 2 + (is_not_modified ? 1 : 0)
+               : 0;
+}
+
 void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, const RequestHead& head,
-                  const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now) {
+                  const Selection& selection, const MimeTable& mime, TextBuffer& text, Reply& reply) {
     if (is_answered_by_method(head, reply)) {
         return;
     }
-    const auto seconds = int64_t{entry.modified.tv_sec};
-    const Representation file{.validators = {.etag = entry.etag,
-                                             .modified = seconds < now ? seconds : now,
-                                             .last_modified = entry.last_modified},
+    const Representation file{.validators = {.etag = entry.etag, .last_modified = entry.last_modified},
                               .type = mime.lookup(entry.path),
                               .size = entry.size,
                               .coding = entry.coding,
                               .varies = entry.varies,
                               .cache_control = cache_control(*site.settings, entry.path, text)};
-    if (answer(file, head, text, reply, now)) {
+    if (answer(file, head, selection, text, reply)) {
         send_cached(entry, reply);
     }
+    reply.ready_name = text.ok() ? name_of(entry, head, selection) : 0;
 }
 
 }  // namespace fcgate::files

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/text.hpp"
+#include "files/conditions.hpp"
 #include "files/file_cache.hpp"
 #include "files/http_date.hpp"
 #include "files/mime.hpp"
@@ -30,8 +31,13 @@ inline constexpr size_t field_text = 256;
 const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
                               const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now = wall_clock(),
                               FileCache* cache = nullptr, const CacheKey& key = {});
-// The same for a file that the cache has given.
+// The same for a file that the cache has given. `reply` comes with a ready_name when it is the same whenever the entry gives it.
 void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, const RequestHead& head,
-                  const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now = wall_clock());
+                  const Selection& selection, const MimeTable& mime, TextBuffer& text, Reply& reply);
+// What a request's conditions and range leave of it.
+[[nodiscard]] Selection select_cached(const FileCache::Entry& entry, const RequestHead& head,
+                                      int64_t now = wall_clock());
+// What such a reply is called; 0: it is one of a kind.
+[[nodiscard]] uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection);
 
 }  // namespace fcgate::files

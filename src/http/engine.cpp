@@ -60,6 +60,7 @@ Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
     targets_.init(setup.targets);
+    ready_.init(setup.ready_replies);
     guaranteed_fields_ = guaranteed_fields(*setup.settings);
     shared_left_ = shared_fields(*setup.settings) + shared_lists(*setup.settings);
     pace_timer_.kind = static_cast<uint8_t>(TimerKind::pace);
@@ -102,6 +103,7 @@ void Engine::finish() {
         }
         run_once();
     }
+    ready_.clear();
     for (Drive& drive : drives_) {
         if (drive.mhd != nullptr) {
             MHD_stop_daemon(drive.mhd);

@@ -21,8 +21,10 @@
 #include "http/connection.hpp"
 #include "http/counts.hpp"
 #include "http/finished.hpp"
+#include "http/footprint.hpp"
 #include "http/linger.hpp"
 #include "http/message.hpp"
+#include "http/ready.hpp"
 #include "tls/certificate.hpp"
 
 struct MHD_Daemon;
@@ -69,6 +71,7 @@ class Engine {
         const FinishedSinks* finished = nullptr;
         Counts* counts = nullptr;
         std::span<Connection> connections;
+        size_t ready_replies = 0;  // limits::ready_replies at most
         Targets::Setup targets;
         std::span<Field> fields;                        // limits::request_fields
         std::span<char> field_scratch;                  // for a reply's fields on their way: connection_memory
@@ -117,6 +120,8 @@ class Engine {
     // Copies the body of the reply that is being made, which says Reply::Body::copied. False when there is no memory. `is_counted`: its memory
     // counts among what replies share; else it is a host's, who bounds it.
     [[nodiscard]] bool copy_body(std::span<const char> body, bool is_counted);
+    // The reply of that name is still here: Reply::Body::ready says that it shall be sent.
+    [[nodiscard]] bool has_ready(uint64_t name) const { return !stopping_ && ready_.find(name) != nullptr; }
     // In the middle of a body: answers and ends the connection. Whoever calls it from within body() takes all bytes.
     void refuse_rest(Connection& connection, uint16_t status);
 
@@ -207,7 +212,8 @@ class Engine {
 
     // reply.cpp
     [[nodiscard]] bool queue(Connection& connection, Reply& reply);
-    [[nodiscard]] bool send(Connection& connection, uint16_t status, MHD_Response* response);
+    [[nodiscard]] bool may_keep(const Reply& reply, const FieldsSize& fields) const;
+    [[nodiscard]] bool send(Connection& connection, uint16_t status, MHD_Response* response, bool is_kept = false);
     [[nodiscard]] bool send_held(Connection& connection);
     static void drop_held(Connection& connection);
     void note_reply(Connection& connection, const Reply& reply, bool is_bodiless);
@@ -236,6 +242,7 @@ class Engine {
     bool head_overflow_ = false;  // there were more of them than we take
     bool head_torn_ = false;      // a value lay before its name
     Reply reply_;
+    ReadyReplies ready_;
     MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
     SlotPool<Connection> connections_;
     Targets targets_;

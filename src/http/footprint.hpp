@@ -32,6 +32,9 @@ inline constexpr size_t reply_footprint = heap_block(256 + limits::stream_block)
 inline constexpr size_t tls_session_footprint = size_t{32} * 1024;
 inline constexpr size_t tls_library_footprint = size_t{640} * 1024;
 
+// Of a reply that is kept for the next request: the structure, and one for the fields, which are a name and a value.
+inline constexpr size_t ready_footprint = heap_block(256) + 2 * heap_block(64) + heap_block(limits::ready_fields);
+
 // Of header fields of a reply.
 struct FieldsSize {
     size_t text = 0;    // as it is sent

@@ -81,8 +81,9 @@ struct FileState {
 
 // What the client is to hear. A plain value: whoever fills it owns what it points to until the request is completed.
 struct Reply {
-    // page: that of the status; copied: by Engine::copy_body(); pieces: at most limits::reply_pieces, of the reader
-    enum class Body : uint8_t { none, page, memory, copied, file, stream, pieces };
+    // page: that of the status; copied: by Engine::copy_body(); pieces: at most limits::reply_pieces, of the reader;
+    // ready: the whole reply is, under its name: see Engine::has_ready()
+    enum class Body : uint8_t { none, page, memory, copied, file, stream, pieces, ready };
 
     uint16_t status = 0;
     Body body = Body::none;
@@ -91,6 +92,8 @@ struct Reply {
     bool length_known = false;  // `length` holds; always true for memory and file
     uint64_t length = 0;        // of the body; for HEAD and 304 the length a GET would have had
     std::string_view memory;
+    // Of a reply that is the same each time, and may be kept for as long as its bytes lie where they do. 0: none.
+    uint64_t ready_name = 0;
     int fd = -1;  // owned by the reply until it is queued, then by the HTTP side, which closes it
     uint64_t offset = 0;
     FileState file;  // of a file that must not change while it is sent

@@ -136,6 +136,7 @@ bool Engine::copy_body(std::span<const char> body, bool is_counted) {
 MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) {
     switch (reply.body) {
         case Reply::Body::none:
+        case Reply::Body::ready:
             break;
         case Reply::Body::page:
             return make_page(reply.status);
@@ -189,7 +190,19 @@ void Engine::give_back_fields(Connection& connection) {
     connection.fields_beyond = 0;
 }
 
+// Under its name it must not say anything of this connection alone. Only the bundled library keeps the fields in one block.
+bool Engine::may_keep(const Reply& reply, const FieldsSize& fields) const {
+    return takes_events && reply.ready_name != 0 && !stopping_ && !reply.close && fields.text <= limits::ready_fields;
+}
+
 bool Engine::queue(Connection& connection, Reply& reply) {
+    if (reply.body == Reply::Body::ready) {
+        connection.reader = BodyReader();
+        connection.has_page = false;
+        connection.file_fd = -1;
+        note_reply(connection, reply, status_has_no_body(reply.status));
+        return send(connection, reply.status, ready_.find(reply.ready_name), true);
+    }
     const FieldsSize fields = size_of(reply.all_fields());
     if (const size_t size = automatic_fields + fields.text; size > setup_.settings->server.connection_memory / 2) {
         // libmicrohttpd would close the connection without a word.
@@ -239,9 +252,10 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     connection.refused = connection.refused || connection.stage == Connection::Stage::body;
     if (!good) {
         MHD_destroy_response(response);
-        response = nullptr;
+        return send(connection, reply.status, nullptr);
     }
-    return send(connection, reply.status, response);
+    const bool is_kept = !connection.is_head && may_keep(reply, fields) && ready_.keep(reply.ready_name, response);
+    return send(connection, reply.status, response, is_kept);
 }
 
 // For Finished. What comes through a reader is counted there.
@@ -275,12 +289,12 @@ uint64_t Engine::sent_bytes(const Connection& connection) {
                : 0;
 }
 
-// Takes the response. nullptr: it could not be made.
-bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response) {
+// Takes the response unless it is kept. nullptr: it could not be made.
+bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response, bool is_kept) {
     enter(connection, Connection::Stage::replying);
     connection.trace.status = status;
     const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
-    if (response != nullptr) {
+    if (response != nullptr && !is_kept) {
         MHD_destroy_response(response);
     }
     if (!good) {

@@ -79,6 +79,8 @@ void Budget::add_libmicrohttpd(const Settings& settings) {
     add(group, "daemons"_p, http::daemon_footprint, threads);
     add(group, "connections"_p, http::connection_footprint(settings.server), connections);
     add(group, "replies"_p, http::reply_footprint, connections);
+    add(group, "replies kept for files"_p, http::ready_footprint,
+        std::min(limits::ready_replies, pools[PoolKind::cached_files].count) * threads);
     add(group, "fields of replies"_p, http::guaranteed_fields(settings), connections);
     add(group, "fields of large replies"_p, http::shared_fields(settings), threads);
     add(group, "copied lists of folders, status"_p, http::shared_lists(settings), threads);

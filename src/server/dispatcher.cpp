@@ -64,7 +64,9 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
             refuse(connection, reply, decision.status, decision.reason);
             break;
     }
-    add_site_fields(site_settings(), reply);
+    if (reply.body != Reply::Body::ready) {
+        add_site_fields(site_settings(), reply);
+    }
     return http::Outcome::reply;
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/upstream.hpp"
+#include "files/conditions.hpp"
 #include "files/file_cache.hpp"
 #include "files/known_files.hpp"
 #include "files/mime.hpp"
@@ -165,6 +166,8 @@ class Dispatcher {
 
     // dispatcher_files.cpp
     [[nodiscard]] bool find_cached(const http::Connection& connection, const RequestHead& head);
+    [[nodiscard]] bool send_ready(http::Connection& connection, const RequestHead& head,
+                                  const files::Selection& selection, Reply& reply);
     void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault; empty: that of the status.

@@ -25,11 +25,34 @@ bool Dispatcher::find_cached(const http::Connection& connection, const RequestHe
     return true;
 }
 
+// As it was sent before.
+bool Dispatcher::send_ready(http::Connection& connection, const RequestHead& head, const files::Selection& selection,
+                            Reply& reply) {
+    const files::FileCache::Entry& file = *route_.cached;
+    reply.ready_name = files::name_of(file, head, selection);
+    if (reply.ready_name == 0 || !setup_.engine->has_ready(reply.ready_name)) {
+        return false;
+    }
+    reply.body = Reply::Body::ready;
+    reply.length_known = true;
+    reply.length = file.size;
+    reply.status = 304;
+    if (selection.kind == files::Selection::Kind::whole) {
+        reply.status = 200;
+        connection.cached_file = setup_.files->hold(file);
+    }
+    return true;
+}
+
 void Dispatcher::serve_file(http::Connection& connection, const RequestHead& head, Reply& reply) {
     TextBuffer text(setup_.text_scratch);
     const files::FileCache::Entry* cached = route_.cached;
     if (cached != nullptr) {
-        files::serve_cached(*route_.root, *cached, head, *setup_.mime, text, reply);
+        const files::Selection selection = files::select_cached(*cached, head);
+        if (send_ready(connection, head, selection, reply)) {
+            return;
+        }
+        files::serve_cached(*route_.root, *cached, head, selection, *setup_.mime, text, reply);
     } else {
         const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
         cached = files::serve(*route_.root, route_.decision.path, head, *setup_.mime, text, reply, files::wall_clock(),

@@ -164,6 +164,7 @@ Status Worker::carve(const Pools& pools, Arena& arena) {
                          .finished = setup_.finished,
                          .counts = &counts_,
                          .connections = connections,
+                         .ready_replies = cached_files.size(),
                          .targets = targets,
                          .fields = fields,
                          .field_scratch = scratch,

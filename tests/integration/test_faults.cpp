@@ -164,9 +164,20 @@ void expect_codes(const World& world, std::initializer_list<const char*> codes) 
     }
 }
 
+// Plays until the file is old enough to be kept. From then on the heap has one reply that is kept for the next request, never two: the world's
+// cache has room for one file. (With libmicrohttpd 0.9.x none is kept.)
+void keep_a_reply(World& world) {
+    const size_t blocks = rest_of(world).blocks;
+    const int64_t deadline = fcgate::monotonic_ms() + 3500;
+    do {
+        world.play(plays[0].client, plays[0].php);
+    } while (rest_of(world).blocks == blocks && fcgate::monotonic_ms() < deadline);
+}
+
 void every_call_may_fail_once(void** /*state*/) {
     constexpr size_t most = 120;
     World world(&inject::begin, &inject::end);
+    keep_a_reply(world);
     size_t injected = 0;
     size_t heap_faults = 0;
     for (const Play& play : plays) {

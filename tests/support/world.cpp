@@ -72,6 +72,7 @@ World::World(void (*before)(), void (*after)()) : before_(before), after_(after)
     set(settings, "server.reserved_connections", "0");
     set(settings, "server.header_timeout", "1s");
     set(settings, "server.exchanges", "4");
+    set(settings, "server.file_cache", "2k");  // for one file
     set(settings, "server.log_level", "debug");
     fcgate_settings_set_log(
         settings,

@@ -238,7 +238,7 @@ struct Answer {
         text.clear();
         reply = Reply();
         if (entry != nullptr) {
-            serve_cached(root(all), *entry, head, mime, text, reply, modified + 100);
+            serve_cached(root(all), *entry, head, select_cached(*entry, head, modified + 100), mime, text, reply);
         } else {
             (void)serve(root(all), "/a.txt", head, mime, text, reply, modified + 100, cache, {0, "/a.txt", &head});
         }
@@ -296,6 +296,44 @@ void a_kept_file_is_answered_as_an_opened_one(void** /*state*/) {
     }
 }
 
+// Two requests whose replies have one name get the same bytes; so nothing else may have it.
+void what_is_the_same_each_time_has_a_name(void** /*state*/) {
+    Fixture all;
+    Answer answer;
+    const RequestHead get{.method = "GET"};
+    answer.ask(all, get, &all.cache, nullptr);
+    assert_int_equal(answer.reply.ready_name, 0);
+    const FileCache::Entry* entry = all.find("/a.txt", monotonic_ms());
+    const auto name_for = [&](std::string_view method, const Field& field) {
+        answer.ask(all, {.method = method, .fields = {&field, 1}}, nullptr, entry);
+        return answer.reply.ready_name;
+    };
+    const uint64_t whole = name_for("GET", {"Accept", "*/*"});
+    const uint64_t not_modified = name_for("GET", {"If-None-Match", "*"});
+    assert_true(whole != 0 && not_modified != 0 && whole != not_modified);
+    assert_true(name_for("GET", {"If-None-Match", "\"other\""}) == whole);
+    assert_true(name_for("GET", {"Range", "bytes=2-4"}) == 0);
+    assert_true(name_for("GET", {"Range", "bytes=20-"}) == 0);
+    assert_true(name_for("GET", {"If-Match", "\"other\""}) == 0);
+    assert_true(name_for("HEAD", {"Accept", "*/*"}) == 0);
+    assert_true(name_for("OPTIONS", {"Accept", "*/*"}) == 0);
+    // Without room for its fields it is an error, which is not kept.
+    Text<4> narrow;
+    assert_true(answer.settings.expires.push_back({"/", "1h"}));
+    serve_cached(answer.root(all), *entry, get, {}, answer.mime, narrow, answer.reply);
+    assert_int_equal(answer.reply.status, 500);
+    assert_true(answer.reply.ready_name == 0);
+    answer.settings.expires.clear();
+    // Found again it is the same, filled anew another one.
+    answer.ask(all, get, &all.cache, nullptr);
+    assert_ptr_equal(all.find("/a.txt", monotonic_ms()), entry);
+    assert_true(name_for("GET", {"Accept", "*/*"}) == whole);
+    all.cache.clear();
+    answer.ask(all, get, &all.cache, nullptr);
+    entry = all.find("/a.txt", monotonic_ms());
+    assert_true(name_for("GET", {"Accept", "*/*"}) > not_modified);
+}
+
 }  // namespace
 }  // namespace fcgate::files
 
@@ -315,6 +353,7 @@ int main() {
         cmocka_unit_test(every_text_about_it_counts),
         cmocka_unit_test(bytes_are_let_go_by_the_last_who_sends_them),
         cmocka_unit_test(a_kept_file_is_answered_as_an_opened_one),
+        cmocka_unit_test(what_is_the_same_each_time_has_a_name),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
