@@ -82,7 +82,7 @@ def beside(server, scenario, seconds):
 
 def slow(server, scenario, seconds):
     (server.root / 'answer48k.php').write_bytes(b'<?php echo str_repeat("0123456789abcdef", 48 * 64);\n')
-    with readers.SlowReaders(server.port, '/answer48k.php', 40, 5000):
+    with readers.SlowReaders(server.port, '/answer48k.php', 40, 5000, heads=False):
         return load(server, scenario, seconds)
 
 

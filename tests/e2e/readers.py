@@ -7,9 +7,10 @@ import wire
 
 
 class SlowReaders:
-    """So many clients on a thread, each taking so many bytes a second."""
+    """So many clients on a thread, each taking so many bytes a second. With `heads` all replies have begun when it is there; without, a
+    server that lets them wait for each other is not waited for."""
 
-    def __init__(self, port, target, count, rate):
+    def __init__(self, port, target, count, rate, heads=True):
         self.clients = [wire.Client(port, timeout=30, source=f'127.0.0.{number + 10}', window=2048) for number in range(count)]
         self.rate = rate
         self.over = threading.Event()
@@ -17,7 +18,8 @@ class SlowReaders:
         self.heads = []
         for client in self.clients:
             client.start('GET', target)
-            self.heads.append(client.head())
+            if heads:
+                self.heads.append(client.head())
 
     def __enter__(self):
         self.thread.start()
