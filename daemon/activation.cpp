@@ -29,16 +29,16 @@ int read_variables(PassedSockets& sockets) {
     }
     unsigned count = 0;
     if (!parse_number(number, count) || count > PassedSockets::most) {
-        say<"LISTEN_FDS: %s is no number of sockets from 0 to %u">(number, static_cast<unsigned>(PassedSockets::most));
+        say<"LISTEN_FDS: % is no number of sockets from 0 to %">(number, PassedSockets::most);
         return exit_failure;
     }
-    if (names != nullptr && !compose<"%s">(sockets.names, sizeof sockets.names, names)) {
-        say<"LISTEN_FDNAMES: at most %u characters">(static_cast<unsigned>(sizeof sockets.names - 1));
+    if (names != nullptr && !sockets.names.append(std::string_view(names)).ok()) {
+        say<"LISTEN_FDNAMES: at most % characters">(PassedSockets::most_names);
         return exit_failure;
     }
     for (int fd = PassedSockets::first; fd < PassedSockets::first + static_cast<int>(count); ++fd) {
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
-            say<"LISTEN_FDS: descriptor %u: %s">(static_cast<unsigned>(fd), strerror(errno));
+            say<"LISTEN_FDS: descriptor %: %">(fd, SystemError{errno});
             return exit_failure;
         }
     }
@@ -47,10 +47,10 @@ int read_variables(PassedSockets& sockets) {
 }
 
 int add(fcgate_settings* settings, int fd, const char* more) {
-    char value[32];
+    Text<32> value;
     fcgate_error error{};
-    (void)compose<"fd:%u%s">(value, sizeof value, static_cast<unsigned>(fd), more);
-    const int result = fcgate_set(settings, "server.listen", value, &error);
+    value.append<"fd:%%">(fd, more);
+    const int result = fcgate_set(settings, "server.listen", value.c_str(), &error);
     return result == FCGATE_OK ? exit_ok : complain(result, error);
 }
 
@@ -67,7 +67,7 @@ bool is_numbered(const char* value) {
 int add_named(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
     const char* const wanted = value + strlen("fd:");
     const size_t length = strcspn(wanted, " \t");
-    const char* name = sockets.names;
+    const char* name = sockets.names.c_str();
     size_t found = 0;
     for (size_t i = 0; i < sockets.count; ++i) {
         const size_t end = strcspn(name, ":");

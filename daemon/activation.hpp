@@ -5,16 +5,18 @@
 
 #include <cstddef>
 
+#include "base/text.hpp"
 #include "fcgate/fcgate.h"
 
 namespace fcgate::daemon {
 
 struct PassedSockets {
     static constexpr int first = 3;
-    static constexpr size_t most = 16;  // as many as there can be listeners
+    static constexpr size_t most_names = 1023;  // bytes of all
+    static constexpr size_t most = 16;          // as many as there can be listeners
 
     size_t count = 0;
-    char names[1024] = "";  // LISTEN_FDNAMES: one name a socket, parted by ':'
+    Text<most_names + 1> names;  // LISTEN_FDNAMES: one name a socket, parted by ':'
 };
 
 // Takes the variables out of the environment, so that nobody who is started later believes them, and keeps the sockets

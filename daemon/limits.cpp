@@ -25,7 +25,7 @@ constexpr rlim_t others = 256;
 
 void told(int result, const char* name) {
     if (result != 0) {
-        say<"warning: %s cannot be set: %s">(name, strerror(errno));
+        say<"warning: % cannot be set: %">(name, SystemError{errno});
     }
 }
 
@@ -45,8 +45,8 @@ void limit_resources(rlim_t descriptors) {
         return;
     }
     if (files.rlim_max < descriptors) {
-        say<"warning: only %llu descriptors may be open (RLIMIT_NOFILE); server.max_connections may need %llu">(
-            static_cast<unsigned long long>(files.rlim_max), static_cast<unsigned long long>(descriptors));
+        say<"warning: only % descriptors may be open (RLIMIT_NOFILE); server.max_connections may need %">(
+            files.rlim_max, descriptors);
     }
     const rlim_t most = std::min(files.rlim_max, descriptors);
     files = {most, most};

@@ -125,7 +125,7 @@ int wait_for_end(Running& running) {
     }
     while (watched[1].revents == 0) {
         if (poll(watched, 2, running.wants_reload ? Reload::retry_ms : -1) < 0 && errno != EINTR) {
-            say<"poll: %s">(strerror(errno));
+            say<"poll: %">(SystemError{errno});
             return exit_failure;
         }
         if (running.wants_reload) {
@@ -170,7 +170,7 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
     Identity identity;
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
         fcgate_get(settings, "server.pid_file", pid_path, sizeof pid_path) != FCGATE_OK) {
-        say<"server.user and server.pid_file: at most %u characters">(static_cast<unsigned>(name_size - 1));
+        say<"server.user and server.pid_file: at most % characters">(name_size - 1);
         return exit_configuration;
     }
     int code = identify(settings, identity);
@@ -179,7 +179,7 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
     }
     const int signals = open_signals();
     if (signals < 0) {
-        say<"cannot receive signals: %s">(strerror(errno));
+        say<"cannot receive signals: %">(SystemError{errno});
         return exit_failure;
     }
     keep_capabilities_from_children();

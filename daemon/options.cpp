@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "base/text.hpp"
 #include "exit_code.hpp"
 #include "report.hpp"
 #include "words.hpp"
@@ -68,11 +69,11 @@ void explain_word(const char* word) {
     if (strcmp(word, "doctor") == 0) {
         say<"doctor comes first: fcgate doctor OPTION...">();
     } else if (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) {
-        say<"to serve a folder write: fcgate -r %s">(word);
+        say<"to serve a folder write: fcgate -r %">(word);
     } else if (stat(word, &status) == 0) {
-        say<"to read a configuration file write: fcgate -c %s">(word);
+        say<"to read a configuration file write: fcgate -c %">(word);
     } else {
-        say<"what should \"%s\" be? A folder to serve goes behind -r, a configuration file behind -c">(word);
+        say<"what should \"%\" be? A folder to serve goes behind -r, a configuration file behind -c">(word);
     }
 }
 
@@ -84,7 +85,7 @@ int see_help() {
 template <size_t N>
 int append(const char* (&list)[N], size_t& count, const char* value, const char* flag) {
     if (count == N) {
-        say<"%s can be given %u times">(flag, static_cast<unsigned>(N));
+        say<"% can be given % times">(flag, N);
         return exit_usage;
     }
     list[count++] = value;
@@ -93,7 +94,7 @@ int append(const char* (&list)[N], size_t& count, const char* value, const char*
 
 int choose_budget(const char* form, Options& options) {
     if (form != nullptr && strcmp(form, "json") != 0) {
-        say<"--budget=%s: write --budget for a table or --budget=json">(form);
+        say<"--budget=%: write --budget for a table or --budget=json">(form);
         return exit_usage;
     }
     options.action = Options::Action::budget;
@@ -163,7 +164,7 @@ int take_option(int letter, const char* value, Options& options) {
 }
 
 int unknown(const char* argument) {
-    say<"unknown option %s">(argument);
+    say<"unknown option %">(argument);
     recall_habit(argument);
     return see_help();
 }
@@ -187,11 +188,11 @@ int take_long(const char* argument, Arguments& rest, Options& options) {
         }
         const bool wants_value = strchr(with_value, known.letter) != nullptr;
         if (value != nullptr && !wants_value && known.letter != option_budget) {
-            say<"option '--%s' takes no value">(known.name);
+            say<"option '--%' takes no value">(known.name);
             return see_help();
         }
         if (value == nullptr && wants_value && (value = rest.take()) == nullptr) {
-            say<"option '%s' requires an argument">(argument);
+            say<"option '%' requires an argument">(argument);
             return see_help();
         }
         return take_option(known.letter, value, options);
@@ -207,7 +208,7 @@ int take_letters(const char* letters, Arguments& rest, Options& options) {
         if (strchr(with_value, *letters) != nullptr) {
             const char* const value = letters[1] != '\0' ? letters + 1 : rest.take();
             if (value == nullptr) {
-                say<"option requires an argument -- '%s'">(option + 1);
+                say<"option requires an argument -- '%'">(option + 1);
                 recall_habit(option);
                 return see_help();
             }
@@ -224,7 +225,7 @@ int set(fcgate_settings* settings, const char* flag, const char* name, const cha
     if (value == nullptr || fcgate_set(settings, name, value, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    say<"%s: %s">(flag, error.text);
+    say<"%: %">(flag, error.text);
     return exit_usage;
 }
 
@@ -234,7 +235,7 @@ int replace(fcgate_settings* settings, const char* flag, const char* name) {
     if (fcgate_set(settings, name, nullptr, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    say<"%s: %s">(flag, error.text);
+    say<"%: %">(flag, error.text);
     return exit_failure;
 }
 
@@ -382,9 +383,9 @@ void print_help() {
         "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
         "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
         "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n"_p;
-    char* const text = room_to_print();
-    (void)compose_packed(text, printed_max, help);
-    (void)print(STDOUT_FILENO, text);
+    TextBuffer text({room_to_print(), printed_max});
+    text.append(help);
+    (void)print(STDOUT_FILENO, text.c_str());
 }
 
 void print_version() {

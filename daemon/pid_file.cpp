@@ -16,7 +16,7 @@ namespace {
 
 int fail(const char* path, const char* what) {
     const int number = errno;
-    say<"server.pid_file: %s: %s: %s">(path, what, strerror(number));
+    say<"server.pid_file: %: %: %">(path, what, SystemError{number});
     return number == EACCES || number == EPERM || number == EROFS ? exit_permission : exit_failure;
 }
 
@@ -26,8 +26,8 @@ PidFile::~PidFile() {
     if (fd_ < 0) {
         return;
     }
-    if (unlink(path_) != 0 && ftruncate(fd_, 0) != 0) {
-        say<"warning: server.pid_file: %s stays behind: %s">(path_, strerror(errno));
+    if (unlink(path_.c_str()) != 0 && ftruncate(fd_, 0) != 0) {
+        say<"warning: server.pid_file: % stays behind: %">(path_.c_str(), SystemError{errno});
     }
     close(fd_);
 }
@@ -36,8 +36,8 @@ int PidFile::write(const char* path) {
     if (*path == '\0') {
         return exit_ok;
     }
-    if (!compose<"%s">(path_, sizeof path_, path)) {
-        say<"server.pid_file: at most %u characters">(static_cast<unsigned>(sizeof path_ - 1));
+    if (!path_.append(std::string_view(path)).ok()) {
+        say<"server.pid_file: at most % characters">(most_path);
         return exit_configuration;
     }
     constexpr mode_t readable_by_all = 0644;
@@ -46,9 +46,9 @@ int PidFile::write(const char* path) {
     if (fd_ < 0) {
         return fail(path, "cannot be written");
     }
-    char line[16];
-    (void)compose<"%u\n">(line, sizeof line, static_cast<unsigned>(getpid()));
-    if (!print(fd_, line)) {
+    Text<16> line;
+    line.append<"%\n">(getpid());
+    if (!print(fd_, line.c_str())) {
         return fail(path, "cannot be written");
     }
     return exit_ok;

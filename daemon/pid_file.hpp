@@ -1,6 +1,7 @@
 // Owns: the file with the daemon's process number (server.pid_file), for init scripts that want one.
 #pragma once
 
+#include "base/text.hpp"
 #include "fcgate/fcgate.h"
 
 namespace fcgate::daemon {
@@ -19,7 +20,8 @@ class PidFile {
 
   private:
     int fd_ = -1;
-    char path_[256] = "";
+    static constexpr size_t most_path = 255;
+    Text<most_path + 1> path_;
 };
 
 }  // namespace fcgate::daemon

@@ -39,7 +39,7 @@ int find_group(const char* group, gid_t& gid) {
     if (parse_number(group, gid)) {
         return exit_ok;
     }
-    say<"server.group: there is no group %s">(group);
+    say<"server.group: there is no group %">(group);
     return exit_configuration;
 }
 
@@ -48,12 +48,12 @@ int find_identity(const char* user, const char* group, Identity& identity) {
     if (entry != nullptr) {
         identity.uid = entry->pw_uid;
         identity.gid = entry->pw_gid;
-        (void)compose<"%s">(identity.name, sizeof identity.name, entry->pw_name);
+        (void)stpncpy(identity.name, entry->pw_name, sizeof identity.name - 1);
     } else if (!parse_number(user, identity.uid)) {
-        say<"server.user: there is no user %s">(user);
+        say<"server.user: there is no user %">(user);
         return exit_configuration;
     } else if (*group == '\0') {
-        say<"server.user: no user has the number %s, so set server.group too">(user);
+        say<"server.user: no user has the number %, so set server.group too">(user);
         return exit_configuration;
     }
     return *group == '\0' ? exit_ok : find_group(group, identity.gid);
@@ -88,18 +88,18 @@ int confirm_identity(const char* user, const char* group) {
         }
     }
     if (wanted.uid != geteuid()) {
-        say<"server.user: only root can become %s; start as root or as %s, or leave server.user out">(user, user);
+        say<"server.user: only root can become %; start as root or as %, or leave server.user out">(user, user);
         return exit_permission;
     }
     if (wanted.gid != getegid()) {
-        say<"server.group: only root can change to %s; start as root, or leave server.group out">(group);
+        say<"server.group: only root can change to %; start as root, or leave server.group out">(group);
         return exit_permission;
     }
     return exit_ok;
 }
 
 int denied(const char* what) {
-    say<"cannot %s: %s">(what, strerror(errno));
+    say<"cannot %: %">(what, SystemError{errno});
     return exit_permission;
 }
 
@@ -128,7 +128,7 @@ int find_groups(Identity& identity) {
         identity.groups[0] = identity.gid;
         identity.group_count = 1;
     } else if (getgrouplist(identity.name, identity.gid, identity.groups, &identity.group_count) < 0) {
-        say<"server.user: %s is in more than %u groups">(identity.name, static_cast<unsigned>(Identity::most_groups));
+        say<"server.user: % is in more than % groups">(identity.name, Identity::most_groups);
         return exit_configuration;
     }
     return exit_ok;
@@ -167,7 +167,7 @@ struct Answer {
 };
 
 int cannot_ask() {
-    say<"the users of this system cannot be looked up: %s">(strerror(errno));
+    say<"the users of this system cannot be looked up: %">(SystemError{errno});
     return exit_failure;
 }
 
@@ -210,13 +210,13 @@ int identify(fcgate_settings* settings, Identity& identity) {
     char group[256];
     if (fcgate_get(settings, "server.user", user, sizeof user) != FCGATE_OK ||
         fcgate_get(settings, "server.group", group, sizeof group) != FCGATE_OK) {
-        say<"server.user and server.group: at most %u characters">(static_cast<unsigned>(sizeof user - 1));
+        say<"server.user and server.group: at most % characters">(sizeof user - 1);
         return exit_configuration;
     }
     const int code = choose_identity(user, group, identity);
     if (code == exit_ok && identity.name[0] != '\0' &&
         fcgate_set(settings, "server.user", identity.name, nullptr) != FCGATE_OK) {
-        say<"server.user: %s cannot be set">(identity.name);
+        say<"server.user: % cannot be set">(identity.name);
         return exit_configuration;
     }
     return code;

@@ -34,7 +34,7 @@ Reload::Result Reload::attempt(fcgate_server* server) const {
         return Result::later;
     }
     if (error.text[0] != '\0') {
-        say<"%s">(error.text);
+        say<"%">(error.text);
     }
     say<"reload: the configuration stays as it was">();
     return Result::refused;

@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <cstdarg>
-#include <cstring>
+#include <string_view>
 
+#include "base/text.hpp"
 #include "exit_code.hpp"
 #include "words.hpp"
 
@@ -26,24 +27,22 @@ void report_to(fcgate_server* server) {
 }
 
 void say_packed(Packed pattern, ...) {
-    static constexpr char name[] = "fcgate: ";
-    char line[1024];
-    char* const words = line + strlen(name);
-    memcpy(line, name, sizeof name);
-    va_list arguments;
-    va_start(arguments, pattern);
-    compose_list(words, sizeof line - sizeof name, pattern, arguments);
-    va_end(arguments);
+    static constexpr std::string_view name = "fcgate: ";
+    Text<1024> line(name);
+    va_list values;
+    va_start(values, pattern);
+    line.append_list(pattern, values, 1);
+    va_end(values);
     if (log_of != nullptr) {
-        fcgate_log(log_of, FCGATE_LOG_ERROR, words);
+        fcgate_log(log_of, FCGATE_LOG_ERROR, line.c_str() + name.size());
     } else {
-        memcpy(words + strlen(words), "\n", 2);
-        (void)print(STDERR_FILENO, line);
+        line.append('\n');
+        (void)print(STDERR_FILENO, line.c_str());
     }
 }
 
 int complain(int result, const fcgate_error& error) {
-    say<"%s">(error.text);
+    say<"%">(error.text);
     switch (result) {
         case FCGATE_INVALID:
         case FCGATE_TOO_LARGE:

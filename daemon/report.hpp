@@ -1,20 +1,19 @@
 // Owns: what the daemon itself tells its user: on stderr, and in the server's log while one runs.
 #pragma once
 
+#include "base/pattern.hpp"
 #include "fcgate/fcgate.h"
-#include "words.hpp"
 
 namespace fcgate::daemon {
 
 // From now on lines go to this server's log; nullptr: to stderr again.
 void report_to(fcgate_server* server);
 
-// One line: say<"%s cannot be read">(name). See compose().
+// One line: say<"% cannot be read">(name). See base/pattern.hpp.
 void say_packed(Packed pattern, ...);
-template <packing::Literal Pattern, typename... Arguments>
-void say(Arguments... arguments) {
-    static_assert(takes<Pattern, Arguments...>(), "the arguments are not those of the pattern");
-    say_packed(Packed(packing::Stored<Pattern>::kept.bytes), arguments...);
+template <packing::Literal Pattern, typename... Values>
+void say(Values... values) {
+    say_packed(pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
 }
 
 // Says what the library found wrong; returns what to exit with.

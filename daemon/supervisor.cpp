@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.hpp"
 #include "report.hpp"
-#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -18,13 +18,12 @@ namespace {
 
 constexpr size_t state_size = 512;
 
-unsigned long long monotonic_us() {
-    constexpr unsigned long long us_per_second = 1'000'000;
+uint64_t monotonic_us() {
+    constexpr uint64_t us_per_second = 1'000'000;
     constexpr unsigned long ns_per_us = 1000;
     timespec now{};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<unsigned long long>(now.tv_sec) * us_per_second +
-           static_cast<unsigned long>(now.tv_nsec) / ns_per_us;
+    return static_cast<uint64_t>(now.tv_sec) * us_per_second + static_cast<unsigned long>(now.tv_nsec) / ns_per_us;
 }
 
 }  // namespace
@@ -51,39 +50,39 @@ void Supervisor::open() {
         socket_ = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     }
     if (socket_ < 0) {
-        say<"warning: NOTIFY_SOCKET: %s cannot be used; the service manager will hear nothing">(path);
+        say<"warning: NOTIFY_SOCKET: % cannot be used; the service manager will hear nothing">(path);
     }
     unsetenv("NOTIFY_SOCKET");
 }
 
 // The address goes with every message: a service manager that has started anew has another socket there.
-void Supervisor::send(const char* state) const {
+void Supervisor::send(std::string_view state) const {
     if (socket_ < 0) {
         return;
     }
     const auto* const address = reinterpret_cast<const sockaddr*>(&address_);
-    if (sendto(socket_, state, strlen(state), MSG_NOSIGNAL, address, length_) < 0) {
-        say<"warning: the service manager cannot be told: %s">(strerror(errno));
+    if (sendto(socket_, state.data(), state.size(), MSG_NOSIGNAL, address, length_) < 0) {
+        say<"warning: the service manager cannot be told: %">(SystemError{errno});
     }
 }
 
 void Supervisor::ready(const char* status) const {
-    char state[state_size];
-    (void)compose<"READY=1\nSTATUS=%s">(state, sizeof state, status);
-    send(state);
+    Text<state_size> state;
+    state.append<"READY=1\nSTATUS=%">(status);
+    send(state.view());
 }
 
 // With its time, systemd can tell this reload from an earlier one (Type=notify-reload).
 void Supervisor::reloading() const {
-    char state[state_size];
-    (void)compose<"RELOADING=1\nMONOTONIC_USEC=%llu">(state, sizeof state, monotonic_us());
-    send(state);
+    Text<state_size> state;
+    state.append<"RELOADING=1\nMONOTONIC_USEC=%">(monotonic_us());
+    send(state.view());
 }
 
 void Supervisor::stopping(const char* status) const {
-    char state[state_size];
-    (void)compose<"STOPPING=1\nSTATUS=%s">(state, sizeof state, status);
-    send(state);
+    Text<state_size> state;
+    state.append<"STOPPING=1\nSTATUS=%">(status);
+    send(state.view());
 }
 
 }  // namespace fcgate::daemon

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <string_view>
+
 namespace fcgate::daemon {
 
 class Supervisor {
@@ -23,7 +25,7 @@ class Supervisor {
     void stopping(const char* status) const;
 
   private:
-    void send(const char* state) const;
+    void send(std::string_view state) const;
 
     int socket_ = -1;
     socklen_t length_ = 0;

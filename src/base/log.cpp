@@ -72,6 +72,15 @@ void Log::write(LogLevel level, Packed message) const {
     LogLine(*this, level).add(message).send();
 }
 
+void Log::write_packed(LogLevel level, Packed pattern, ...) const {
+    LogLine line(*this, level);
+    va_list values;
+    va_start(values, pattern);
+    line.add_list(pattern, values);
+    va_end(values);
+    line.send();
+}
+
 void Log::put(LogLevel level, std::string_view message) const {
     message = slice(message, 0, limits::log_line);
     if (const uint32_t lost = unwritten_.exchange(0); lost > 0) {
@@ -110,15 +119,7 @@ bool Log::emit(LogLevel level, std::string_view message) const {
     return output_.write(line.view()) == line.size();
 }
 
-std::string_view describe_error(int error_number, std::span<char> words) {
-    // The GNU strerror_r may return a static text instead of filling the buffer; musl's returns int.
-#if defined(__GLIBC__)
-    return strerror_r(error_number, words.data(), words.size());
-#else
-    return strerror_r(error_number, words.data(), words.size()) == 0 ? std::string_view(words.data())
-                                                                     : std::string_view();
-#endif
-}
+LogLine::LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
 
 LogLine& LogLine::add(std::string_view text) {
     // A line that is too long loses its end, not its last piece, nor the reason.
@@ -137,6 +138,20 @@ LogLine& LogLine::add(Packed text) {
         }
         text_.append(c);
     }
+    return *this;
+}
+
+void LogLine::add_list(Packed pattern, va_list values) {
+    if (log_.wants(level_)) {
+        text_.append_list(pattern, values, reason_room);
+    }
+}
+
+LogLine& LogLine::add_packed(Packed pattern, ...) {
+    va_list values;
+    va_start(values, pattern);
+    add_list(pattern, values);
+    va_end(values);
     return *this;
 }
 

@@ -35,10 +35,16 @@ class Log {
     void write(LogLevel level, const TextBuffer& message) const;
     void write(LogLevel level, std::string_view message) const;
     void write(LogLevel level, Packed message) const;
+    // write<"cannot open %: %">(level, path, SystemError{errno}): see base/pattern.hpp.
+    template <packing::Literal Pattern, typename... Values>
+    void write(LogLevel level, Values... values) const {
+        write_packed(level, pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
+    }
 
   private:
     LogSink sink_ = nullptr;
     void* context_ = nullptr;
+    void write_packed(LogLevel level, Packed pattern, ...) const;
     [[nodiscard]] bool admit() const;
     void put(LogLevel level, std::string_view message) const;
     [[nodiscard]] bool emit(LogLevel level, std::string_view message) const;
@@ -52,16 +58,19 @@ class Log {
     std::atomic<LogLevel> level_{LogLevel::info};  // a reload sets it while lines are written
 };
 
-// The system's words for an error number. `words` may or may not hold them: use what is returned.
-[[nodiscard]] std::string_view describe_error(int error_number, std::span<char> words);
-
 // One line in the making: `LogLine(log, LogLevel::error).add("listen "_p).add(address).send();`
 class LogLine {
   public:
-    LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
+    LogLine(const Log& log, LogLevel level);
 
     LogLine& add(std::string_view text);
     LogLine& add(Packed text);
+    // add<"listening on %">(address): see base/pattern.hpp.
+    template <packing::Literal Pattern, typename... Values>
+    LogLine& add(Values... values) {
+        return add_packed(pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
+    }
+    void add_list(Packed pattern, va_list values);
     LogLine& add_number(uint64_t value) {
         text_.append_number(value);
         return *this;
@@ -78,6 +87,8 @@ class LogLine {
 
   private:
     static constexpr size_t reason_room = 32;
+
+    LogLine& add_packed(Packed pattern, ...);
 
     const Log& log_;
     LogLevel level_;

@@ -13,9 +13,9 @@ class Packed {
     constexpr explicit Packed(const unsigned char* bytes) : bytes_(bytes) {}
 
     [[nodiscard]] constexpr bool empty() const { return *bytes_ == '\0'; }
+    [[nodiscard]] constexpr const unsigned char* bytes() const { return bytes_; }
 
   private:
-    friend class Unpacking;
     static constexpr unsigned char nothing[1] = {};
     const unsigned char* bytes_ = nothing;
 };
@@ -29,7 +29,7 @@ constexpr Packed operator""_p() {
 // A text on its way out: `Unpacking rest(text); while (const char c = rest.next()) ...`
 class Unpacking {
   public:
-    explicit Unpacking(Packed text) : text_(text.bytes_) {}
+    explicit Unpacking(Packed text) : text_(text.bytes()) {}
 
     [[nodiscard]] char next();  // '\0' at the end
 

@@ -176,6 +176,72 @@ TextBuffer& TextBuffer::append(Packed text) {
     return *this;
 }
 
+// NOLINTBEGIN(clang-analyzer-valist.Uninitialized): clang-tidy 14 takes a list that is given for one that was not begun.
+void TextBuffer::append_list(Packed pattern, va_list values, size_t kept) {
+    Unpacking rest(pattern);
+    while (char c = rest.next()) {
+        char words[96];
+        std::string_view piece(&c, 1);
+        if (c == '%') {
+            switch (rest.next()) {
+                case pattern::as_c_string:
+                    piece = va_arg(values, const char*);
+                    break;
+                case pattern::as_text: {
+                    const auto text = va_arg(values, pattern::PassedText);
+                    piece = {text.data, text.size};
+                    break;
+                }
+                case pattern::as_packed:
+                    append(Packed(va_arg(values, const unsigned char*)));
+                    continue;
+                case pattern::as_escaped: {
+                    const auto escaped = va_arg(values, pattern::PassedEscaped);
+                    append_escaped({escaped.text.data, escaped.text.size}, escaped.limit);
+                    continue;
+                }
+                case pattern::as_error:
+                    piece = describe_error(va_arg(values, SystemError).number, words);
+                    break;
+                case pattern::as_character:
+                    c = static_cast<char>(va_arg(values, int));
+                    break;
+                case pattern::as_number:
+                    append_number(va_arg(values, unsigned));
+                    continue;
+                case pattern::as_long_number:
+                    append_number(va_arg(values, uint64_t));
+                    continue;
+                default:
+                    break;
+            }
+        }
+        if (kept > 0) {
+            piece = slice(piece, 0, room() > kept ? room() - kept : 0);
+        }
+        append(piece);
+    }
+}
+// NOLINTEND(clang-analyzer-valist.Uninitialized)
+
+TextBuffer& TextBuffer::append_packed(Packed pattern, ...) {
+    va_list values;
+    va_start(values, pattern);
+    append_list(pattern, values);
+    va_end(values);
+    return *this;
+}
+
+std::string_view describe_error(int error_number, std::span<char> words) {
+    // The GNU strerror_r may return a static text instead of filling the buffer; musl's returns int.
+#if defined(__GLIBC__)
+    return strerror_r(error_number, words.data(), words.size());
+#else
+    return strerror_r(error_number, words.data(), words.size()) == 0 ? std::string_view(words.data())
+                                                                     : std::string_view();
+#endif
+}
+
 TextBuffer& TextBuffer::append_number(uint64_t value) {
     if (value < 10) {
         return append(static_cast<char>('0' + value));

@@ -3,6 +3,7 @@
 // Must not touch: files, sockets, the locale (a router's HTTP does not depend on LC_CTYPE).
 #pragma once
 
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +11,7 @@
 #include <string_view>
 
 #include "base/packed.hpp"
+#include "base/pattern.hpp"
 #include "base/status.hpp"
 
 namespace fcgate {
@@ -80,6 +82,13 @@ class TextBuffer {
     TextBuffer& append(std::string_view text);
     TextBuffer& append(Packed text);
     TextBuffer& append(char c) { return append(std::string_view(&c, 1)); }
+    // append<"% of %">(number, text): see base/pattern.hpp.
+    template <packing::Literal Pattern, typename... Values>
+    TextBuffer& append(Values... values) {
+        return append_packed(pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
+    }
+    // `kept` bytes stay free: with any, what does not fit is cut, and all is well.
+    void append_list(Packed pattern, va_list values, size_t kept = 0);
     TextBuffer& append_number(uint64_t value);
     TextBuffer& append_padded(uint64_t value, unsigned digits);  // at least `digits`, with leading zeros
     // For logs: bytes that are no printable ASCII as \xNN, at most `limit` bytes of input, then "...".
@@ -95,10 +104,15 @@ class TextBuffer {
     [[nodiscard]] const char* c_str() const { return storage_.data(); }
 
   private:
+    TextBuffer& append_packed(Packed pattern, ...);
+
     std::span<char> storage_;
     size_t size_ = 0;
     Status status_ = Status::ok;
 };
+
+// The system's words for an error number. `words` may or may not hold them: use what is returned.
+[[nodiscard]] std::string_view describe_error(int error_number, std::span<char> words);
 
 // A TextBuffer with its storage, for the stack.
 template <size_t N>
