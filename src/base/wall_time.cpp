@@ -33,4 +33,9 @@ void append_utc(TextBuffer& out, const timespec& now) {
     out.append('.').append_padded(static_cast<uint64_t>(now.tv_nsec) / 1'000'000, 3).append('Z');
 }
 
+void append_seconds(TextBuffer& out, uint64_t time_ms) {
+    constexpr uint64_t second = 1000;
+    out.append_number(time_ms / second).append('.').append_padded(time_ms % second, 3);
+}
+
 }  // namespace fcgate

@@ -1,37 +1,105 @@
 #include "server/access_line.hpp"
 
 #include "base/limits.hpp"
+#include "base/text_table.hpp"
 #include "base/wall_time.hpp"
 
 namespace fcgate::server {
 
 namespace {
 
-// Bytes of the line, for what clients choose.
-constexpr size_t most_of_method = 40;
-constexpr size_t most_of_target = 1024;
-constexpr size_t most_of_referer = 400;
-constexpr size_t most_of_agent = 300;
-constexpr size_t most_of_name = 100;
+// What both forms tell in their own ways, in an order that suits both: JSON begins with `site`.
+enum Part : uint8_t {
+    request_time,
+    backend_time,
+    queue_time,
+    backend,
+    cause,
+    referer,
+    user_agent,
+    site,
+    method,
+    target,
+    protocol,
+};
+
+struct Row {
+    std::string_view name;    // in JSON
+    std::string_view before;  // in the other forms
+    std::string_view Finished::*text = nullptr;
+    uint16_t most = 100;  // bytes of the line, for what clients choose
+};
+
+constexpr int64_t Finished::*times[] = {&Finished::request_ms, &Finished::backend_ms, &Finished::queue_ms};
+
+constexpr Row rows[] = {
+    {"request_ms", " rt="},
+    {"backend_ms", " bt="},
+    {"queue_ms", " qt="},
+    {"backend", " backend=", &Finished::backend},
+    {"cause", " cause=", &Finished::cause},
+    {"referer", " \"", &Finished::referer, 400},
+    {"user_agent", "\" \"", &Finished::user_agent, 300},
+    {"site", "", &Finished::site},
+    {"method", "] \"", &Finished::method, 40},
+    {"target", " ", &Finished::target, 1024},
+    {"protocol", "", &Finished::version},
+};
+static_assert(std::size(rows) == protocol + 1);
+
+constexpr auto names = pack_texts<rows, &Row::name, &Row::before>();
+constexpr auto texts = pack_column<rows, &Row::text>();
+constexpr auto sizes = pack_column<rows, &Row::most>();
 
 // The line in the making, in its own way of writing what is not printable.
 class Line {
   public:
-    Line(TextBuffer& out, AccessForm form) : out_(out), is_json_(form == AccessForm::json) {}
+    Line(TextBuffer& out, const Finished& finished, bool is_json) : out_(out), finished_(finished), is_json_(is_json) {}
 
+    void add_all(Part first, Part last) {
+        for (unsigned part = first; part <= last; ++part) {
+            if (is_json_) {
+                out_.append(",\"").append(names[2 * part]).append("\":");
+            } else {
+                out_.append(names[2 * part + 1]);
+            }
+            if (part < std::size(times)) {
+                add_time(finished_.*times[part]);
+            } else {
+                add_text(finished_.*texts[part], sizes[part]);
+            }
+        }
+    }
+
+  private:
+    void add_time(int64_t ms) {
+        if (ms < 0) {
+            add_nothing();
+        } else if (is_json_) {
+            out_.append_number(static_cast<uint64_t>(ms));
+        } else {
+            append_seconds(out_, static_cast<uint64_t>(ms));
+        }
+    }
+    void add_nothing() { out_.append(is_json_ ? "null" : "-"); }
     // At most `most` bytes, however many they stand for.
-    Line& text(std::string_view text, size_t most) {
+    void add_text(std::string_view text, size_t most) {
         static constexpr char digits[] = "0123456789abcdef";
-        size_t left = most;
+        if (text.empty()) {
+            add_nothing();
+            return;
+        }
+        const std::string_view quote = is_json_ ? "\"" : "";
+        out_.append(quote);
         for (const char c : text) {
             const auto byte = static_cast<unsigned char>(c);
             const bool is_plain = byte >= 0x20 && byte < 0x7f && c != '"' && c != '\\';
             const size_t size = is_plain ? 1 : (is_json_ ? 6 : 4);
-            if (left < size + 3) {
+            if (most < size + 3) {
                 out_.append("...");
                 break;
             }
-            left -= size;
+            most -= size;
             if (is_plain) {
                 out_.append(c);
             } else {
@@ -39,43 +107,11 @@ class Line {
                 out_.append(is_json_ ? "\\u00" : "\\x").append(std::string_view(code, sizeof code));
             }
         }
-        return *this;
+        out_.append(quote);
     }
-    Line& plain(std::string_view words) {
-        out_.append(words);
-        return *this;
-    }
-    // `between`, then the text or a dash.
-    Line& or_dash(std::string_view between, std::string_view text, size_t most) {
-        return plain(between).text(text.empty() ? "-" : text, most);
-    }
-    // ,"name":"text" or, where there is none, null
-    Line& member(std::string_view name, std::string_view text, size_t most) {
-        plain(",\"").plain(name);
-        return text.empty() ? plain("\":null") : plain("\":\"").Line::text(text, most).plain("\"");
-    }
-    Line& number(std::string_view name, int64_t value) {
-        plain(",\"").plain(name).plain("\":");
-        if (value < 0) {
-            return plain("null");
-        }
-        out_.append_number(static_cast<uint64_t>(value));
-        return *this;
-    }
-    // " name=1.234", or a dash
-    Line& seconds(std::string_view name, int64_t ms) {
-        plain(name);
-        if (ms < 0) {
-            return plain("-");
-        }
-        out_.append_number(static_cast<uint64_t>(ms) / 1000).append('.');
-        out_.append_padded(static_cast<uint64_t>(ms) % 1000, 3);
-        return *this;
-    }
-    TextBuffer& out() { return out_; }
 
-  private:
     TextBuffer& out_;
+    const Finished& finished_;
     bool is_json_;
 };
 
@@ -92,53 +128,48 @@ void append_common_time(TextBuffer& out, time_t now) {
     out.append(is_west ? " -" : " +").append_padded(minutes / 60, 2).append_padded(minutes % 60, 2);
 }
 
-void append_json(Line line, const Finished& finished, const timespec& now) {
-    TextBuffer& out = line.out();
+void append_json(TextBuffer& out, const Finished& finished, const timespec& now) {
+    Line line(out, finished, true);
     out.append("{\"time\":\"");
     append_utc(out, now);
     out.append("\",\"client\":\"");
-    finished.asker.print_address(out);
-    out.append('"');
     Text<64> asker;
     Text<64> peer;
     finished.asker.print_address(asker);
     finished.client.print_address(peer);
-    line.member("proxy", asker.view() != peer.view() ? peer.view() : std::string_view(), most_of_name)
-        .member("site", finished.site, most_of_name)
-        .member("method", finished.method, most_of_method)
-        .member("target", finished.target, most_of_target)
-        .member("protocol", finished.version, most_of_name)
-        .number("status", finished.status)
-        .number("bytes", static_cast<int64_t>(finished.bytes))
-        .number("request_ms", finished.request_ms)
-        .number("backend_ms", finished.backend_ms)
-        .number("queue_ms", finished.queue_ms)
-        .member("backend", finished.backend, most_of_name)
-        .member("cause", finished.cause, most_of_name)
-        .member("referer", finished.referer, most_of_referer)
-        .member("user_agent", finished.user_agent, most_of_agent)
-        .plain(finished.is_whole ? ",\"whole\":true}\n" : ",\"whole\":false}\n");
+    out.append(asker.view()).append("\",\"proxy\":");
+    if (asker.view() != peer.view()) {
+        out.append('"').append(peer.view()).append('"');
+    } else {
+        out.append("null");
+    }
+    line.add_all(site, protocol);
+    out.append(",\"status\":").append_number(finished.status).append(",\"bytes\":").append_number(finished.bytes);
+    line.add_all(request_time, user_agent);
+    out.append(",\"whole\":").append(finished.is_whole ? "true}\n" : "false}\n");
 }
 
-void append_common(Line line, bool is_combined, const Finished& finished, const timespec& now) {
-    TextBuffer& out = line.out();
+void append_common(TextBuffer& out, bool is_combined, const Finished& finished, const timespec& now) {
+    Line line(out, finished, false);
     finished.asker.print_address(out);
     out.append(" - - [");
     append_common_time(out, now.tv_sec);
     if (finished.method.empty() && finished.target.empty()) {
-        line.plain("] \"-");
+        out.append("] \"-");
     } else {
-        line.or_dash("] \"", finished.method, most_of_method).or_dash(" ", finished.target, most_of_target);
-        line.plain(finished.version.empty() ? "" : " ").text(finished.version, most_of_name);
+        line.add_all(method, target);
+        if (!finished.version.empty()) {
+            out.append(' ');
+            line.add_all(protocol, protocol);
+        }
     }
     out.append("\" ").append_number(finished.status).append(' ').append_number(finished.bytes);
     if (is_combined) {
-        line.or_dash(" \"", finished.referer, most_of_referer).or_dash("\" \"", finished.user_agent, most_of_agent);
-        line.plain("\"");
+        line.add_all(referer, user_agent);
+        out.append('"');
     }
-    line.seconds(" rt=", finished.request_ms).seconds(" bt=", finished.backend_ms);
-    line.seconds(" qt=", finished.queue_ms).or_dash(" backend=", finished.backend, most_of_name);
-    line.or_dash(" cause=", finished.cause, most_of_name).plain("\n");
+    line.add_all(request_time, cause);
+    out.append('\n');
 }
 
 }  // namespace
@@ -152,9 +183,9 @@ AccessForm access_form(std::string_view name) {
 
 void append_access_line(TextBuffer& out, AccessForm form, const Finished& finished, const timespec& now) {
     if (form == AccessForm::json) {
-        append_json({out, form}, finished, now);
+        append_json(out, finished, now);
     } else {
-        append_common({out, form}, form == AccessForm::combined, finished, now);
+        append_common(out, form == AccessForm::combined, finished, now);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "server/metrics.hpp"
 
 #include "base/packed_table.hpp"
+#include "base/wall_time.hpp"
 
 namespace fcgate::server {
 
@@ -178,11 +179,6 @@ void append_quoted(TextBuffer& out, std::string_view text) {
         out.append(c >= ' ' && c < '\x7f' ? c : '?');
     }
     out.append('"');
-}
-
-void append_seconds(TextBuffer& out, uint64_t time_ms) {
-    constexpr uint64_t second = 1000;
-    out.append_number(time_ms / second).append('.').append_padded(time_ms % second, 3);
 }
 
 }  // namespace fcgate::server

@@ -44,6 +44,5 @@ void append_label(TextBuffer& out, Metric::Labels labels, size_t number);
 
 // A text in double quotes, after the rules of JSON and of Prometheus at once: what is no printable ASCII becomes '?'.
 void append_quoted(TextBuffer& out, std::string_view text);
-void append_seconds(TextBuffer& out, uint64_t time_ms);
 
 }  // namespace fcgate::server

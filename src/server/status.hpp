@@ -18,17 +18,17 @@
 namespace fcgate::server {
 
 struct Snapshot {
-    // Numbers alone, so that the table of metrics can point at them.
+    // Numbers alone, so that the table of metrics can point at them; in the order in which people see them.
     struct Backend {
-        uint64_t places;
         uint64_t in_use;
+        uint64_t places;
         uint64_t streams;
-        uint64_t parked;
         uint64_t waiting;
-        uint64_t most_waiting;
         uint64_t queue;
+        uint64_t most_waiting;
         uint64_t refused;                // of the faults: no place, or none in time
         std::array<uint64_t, 2> opened;  // kept, fresh
+        uint64_t parked;
         std::array<uint64_t, fastcgi::BackendCounts::wait_ends.size() + 1> waits;
         uint64_t waited_ms;
         std::array<uint64_t, fastcgi::fault_count> faults;
@@ -37,20 +37,20 @@ struct Snapshot {
         uint64_t php_deaths;
     };
     struct Pool {
-        uint64_t size;  // of an item, in bytes
-        uint64_t count;
         uint64_t in_use;
         uint64_t most;
+        uint64_t count;
+        uint64_t size;  // of an item, in bytes
     };
     struct Totals {
         uint64_t uptime_ms;
         std::array<uint64_t, http::Counts::stages> connections;
         uint64_t newcomers;
         uint64_t accepted;
-        uint64_t turned_away;
         std::array<uint64_t, http::Counts::classes> answers;
         std::array<uint64_t, http::page_count> pages;
         uint64_t parser_refusals;
+        uint64_t turned_away;
         uint64_t received;
         uint64_t sent;
         uint64_t spooled;

@@ -1,6 +1,6 @@
 // The form of the status page that people read: one page without scripts, which asks for itself again.
 #include <algorithm>
-#include <initializer_list>
+#include <span>
 
 #include "base/html.hpp"
 #include "http/library.hpp"
@@ -54,20 +54,19 @@ void append_time(TextBuffer& out, uint64_t seconds) {
     }
 }
 
-// The pattern with the numbers in it: '#' as they are, '~' as bytes, '@' as a time in seconds.
-void fill(TextBuffer& out, Packed pattern, std::initializer_list<uint64_t> numbers) {
-    const uint64_t* next = numbers.begin();
+// The pattern with numbers in it, as they follow each other: '#' as they are, '~' as bytes, '@' as a time in seconds.
+void fill(TextBuffer& out, Packed pattern, const uint64_t* numbers) {
     Unpacking rest(pattern);
     while (const char c = rest.next()) {
         switch (c) {
             case '#':
-                out.append_number(*next++);
+                out.append_number(*numbers++);
                 break;
             case '~':
-                append_bytes(out, *next++);
+                append_bytes(out, *numbers++);
                 break;
             case '@':
-                append_time(out, *next++);
+                append_time(out, *numbers++);
                 break;
             default:
                 out.append(c);
@@ -75,9 +74,17 @@ void fill(TextBuffer& out, Packed pattern, std::initializer_list<uint64_t> numbe
     }
 }
 
+// A line of a table for what is nearly always 0; then there is none.
+void append_count(TextBuffer& out, std::string_view name, const uint64_t& count) {
+    if (count != 0) {
+        out.append("<tr><th>"_p).append(name);
+        fill(out, "<td>#"_p, &count);
+    }
+}
+
 struct Sums {
-    uint64_t places = 0;
     uint64_t in_use = 0;
+    uint64_t places = 0;
     uint64_t waiting = 0;
 };
 
@@ -92,55 +99,57 @@ struct Sums {
 }
 
 // A bar for each step; what is highest fills the height, unless `full` says what would.
-void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*what, uint64_t full) {
-    constexpr uint64_t height = 60;
-    uint64_t highest = full;
+void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*what, uint32_t full) {
+    constexpr uint32_t height = 60;
+    uint32_t highest = full;
     for (const History::Step& step : snapshot.history) {
-        highest = highest > step.*what ? highest : step.*what;
+        highest = std::max(highest, step.*what);
     }
     out.append(
         "<svg viewBox=\"0 0 239 60\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"The last five minutes\">"
         "<path d=\""_p);
-    for (size_t i = 0; i < History::steps; ++i) {
-        const uint64_t value = snapshot.history[i].*what;
-        if (value > 0 && highest > 0) {
+    uint32_t at = 0;
+    for (const History::Step& step : snapshot.history) {
+        if (const uint32_t value = step.*what; value > 0) {
             // One that is there is seen.
-            const uint64_t bar = 1 + value * (height - 1) / highest;
-            fill(out, "M# 60v-#h3v#z"_p, {4 * i, bar, bar});
+            const uint64_t bar = 1 + uint64_t{value} * (height - 1) / highest;
+            const uint64_t numbers[] = {at, bar, bar};
+            fill(out, "M# 60v-#h3v#z"_p, numbers);
         }
+        at += 4;
     }
-    out.append("\"/></svg>"_p);
+    out.append("\"/></svg><small><span>5 minutes ago</span><span>"_p);
 }
 
 void write_requests(TextBuffer& out, const Snapshot& snapshot) {
     constexpr size_t minute = 12;  // steps
-    uint64_t requests = 0;
-    uint64_t highest = 1;
+    uint32_t requests = 0;
+    uint32_t highest = 1;
     for (size_t i = 0; i < History::steps; ++i) {
-        const uint64_t value = snapshot.history[i].requests;
+        const uint32_t value = snapshot.history[i].requests;
         requests += i >= History::steps - minute ? value : 0;
-        highest = highest > value ? highest : value;
+        highest = std::max(highest, value);
     }
     // The server may be younger.
-    const uint64_t seconds = std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60);
-    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"_p,
-         {requests / seconds, requests % seconds * 10 / seconds});
+    const auto seconds = static_cast<uint32_t>(std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60));
+    const uint64_t numbers[] = {requests / seconds, requests % seconds * 10 / seconds, highest / 5, highest % 5 * 2};
+    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"_p, numbers);
     draw(out, snapshot, &History::Step::requests, 0);
-    fill(out, "<small><span>5 minutes ago</span><span>at most #.# a second</span><span>now</span></small></section>"_p,
-         {highest / 5, highest % 5 * 2});
+    fill(out, "at most #.# a second</span><span>now</span></small></section>"_p, numbers + 2);
 }
 
 void write_places(TextBuffer& out, const Snapshot& snapshot, const Sums& sums) {
-    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #"_p,
-         {sums.in_use, sums.places, sums.waiting});
-    draw(out, snapshot, &History::Step::places, sums.places);
-    fill(out, "<small><span>5 minutes ago</span><span>the most in use, of #</span><span>now</span></small></section>"_p,
-         {sums.places});
+    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #"_p, &sums.in_use);
+    draw(out, snapshot, &History::Step::places, static_cast<uint32_t>(sums.places));
+    fill(out, "the most in use, of #</span><span>now</span></small></section>"_p, &sums.places);
 }
 
-void append_meter(TextBuffer& out, uint64_t value, uint64_t most) {
+// How much of the number behind it `value` is.
+void append_meter(TextBuffer& out, const uint64_t& value) {
+    const uint64_t most = *(&value + 1);
     // Its colour changes when little is left.
-    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>"_p, {value, most, most * 9 / 10});
+    const uint64_t numbers[] = {value, most, most * 9 / 10};
+    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>"_p, numbers);
 }
 
 void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
@@ -151,93 +160,83 @@ void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
     out.append("</h2><p>"_p);
     append_html(out, name.address);
     out.append("</p>"_p);
-    append_meter(out, backend.in_use, backend.places);
+    append_meter(out, backend.in_use);
     fill(out,
          "<table><tr><th>Places in use<td># of #<tr><th>by event streams<td>#<tr><th>Waiting<td># of #"
          "<tr><th>most that ever did<td>#<tr><th>Refused for want of a place<td>#<tr><th>Kept connections used<td>#"
          "<tr><th>Fresh ones<td>#<tr><th>Parked now<td>#"_p,
-         {backend.in_use, backend.places, backend.streams, backend.waiting, backend.queue, backend.most_waiting,
-          backend.refused, backend.opened[0], backend.opened[1], backend.parked});
+         &backend.in_use);
     for (size_t i = 0; i < name.server_count; ++i) {
         out.append("<tr><th>"_p);
         append_html(out, name.servers[i].address);
-        fill(out, name.servers[i].is_up ? "<td>up, #"_p : "<td>down, #"_p, {name.servers[i].connections});
+        fill(out, name.servers[i].is_up ? "<td>up, #"_p : "<td>down, #"_p, &name.servers[i].connections);
     }
     if (!name.php.empty()) {
         out.append("<tr><th>PHP, started by fcgate<td>"_p);
         append_html(out, name.php);
-        fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#"_p, {backend.php_starts, backend.php_deaths});
+        fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#"_p, &backend.php_starts);
     }
     constexpr auto& ends = fastcgi::BackendCounts::wait_ends;
     for (size_t i = 0; i <= ends.size(); ++i) {
-        if (backend.waits[i] != 0) {
+        const uint64_t numbers[] = {ends[std::min(i, ends.size() - 1)], backend.waits[i]};
+        if (numbers[1] != 0) {
             fill(out,
                  i == 0            ? "<tr><th>Waited not at all<td>#"_p
                  : i < ends.size() ? "<tr><th>Waited up to # ms<td>#"_p
                                    : "<tr><th>Waited longer than # ms<td>#"_p,
-                 {i == 0 ? backend.waits[0] : ends[i < ends.size() ? i : i - 1], backend.waits[i]});
+                 i == 0 ? numbers + 1 : numbers);
         }
     }
     for (size_t i = 0; i < fastcgi::fault_count; ++i) {
-        if (backend.faults[i] != 0) {
-            out.append("<tr><th>"_p).append(fastcgi::text_of(static_cast<fastcgi::Fault>(i)).code);
-            fill(out, "<td>#"_p, {backend.faults[i]});
-        }
+        append_count(out, fastcgi::text_of(static_cast<fastcgi::Fault>(i)).code, backend.faults[i]);
     }
     out.append("</table></section>"_p);
 }
 
 void write_answers(TextBuffer& out, const Snapshot::Totals& totals) {
-    fill(out, "<section><h2>Answers</h2><table>"_p, {});
-    for (size_t i = 1; i <= totals.answers.size(); ++i) {
-        const size_t number = i % totals.answers.size();
-        if (totals.answers[number] != 0) {
-            out.append("<tr><th>"_p);
-            fill(out, number == 0 ? "No answer of ours"_p : "#xx"_p, {number});
-            fill(out, "<td>#"_p, {totals.answers[number]});
-        }
+    out.append("<section><h2>Answers</h2><table>"_p);
+    char name[] = "0xx";
+    for (const uint64_t& count : std::span(totals.answers).subspan(1)) {
+        ++name[0];
+        append_count(out, name, count);
     }
+    append_count(out, "No answer of ours", totals.answers[0]);
     fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>"_p,
-         {totals.received, totals.sent});
+         &totals.received);
     for (size_t i = 0; i < totals.pages.size(); ++i) {
-        if (totals.pages[i] != 0) {
-            out.append("<tr><th>"_p).append(http::page_words(i));
-            fill(out, "<td>#"_p, {totals.pages[i]});
-        }
+        append_count(out, http::page_words(i), totals.pages[i]);
     }
     fill(out, "<tr><th>No valid HTTP<td>#<tr><th>Connections turned away<td>#</table></section>"_p,
-         {totals.parser_refusals, totals.turned_away});
+         &totals.parser_refusals);
 }
 
 void write_connections(TextBuffer& out, const Snapshot& snapshot) {
     const Snapshot::Totals& totals = snapshot.totals;
     const auto& states = totals.connections;
-    fill(out,
-         "<section><h2>Connections</h2><table><tr><th>Idle<td>#<tr><th>Sending a request<td>#<tr><th>Waiting for an "
-         "answer<td>#"
-         "<tr><th>Fetching an answer<td>#<tr><th>At most so far<td># of #<tr><th>Waiting for a place<td>#"
-         "<tr><th>Accepted<td>#</table></section>"_p,
-         {states[0], states[1] + states[2], states[3], states[4], snapshot.pools[Snapshot::connections].most,
-          snapshot.pools[Snapshot::connections].count, totals.newcomers, totals.accepted});
+    const uint64_t sending = states[1] + states[2];
+    fill(out, "<section><h2>Connections</h2><table><tr><th>Idle<td>#"_p, &states[0]);
+    fill(out, "<tr><th>Sending a request<td>#"_p, &sending);
+    fill(out, "<tr><th>Waiting for an answer<td>#<tr><th>Fetching an answer<td>#"_p, &states[3]);
+    fill(out, "<tr><th>At most so far<td># of #"_p, &snapshot.pools[Snapshot::connections].most);
+    fill(out, "<tr><th>Waiting for a place<td>#<tr><th>Accepted<td>#</table></section>"_p, &totals.newcomers);
 }
 
 void write_memory(TextBuffer& out, const Snapshot& snapshot) {
     const Snapshot::Totals& totals = snapshot.totals;
     out.append("<section><h2>Memory</h2>"_p);
-    append_meter(out, totals.memory, totals.most_memory);
-    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>"_p, {totals.memory, totals.most_memory});
-    fill(out, totals.ceiling == 0 ? "No ceiling<td>"_p : "Ceiling<td>~"_p, {totals.ceiling});
+    append_meter(out, totals.memory);
+    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>"_p, &totals.memory);
+    fill(out, totals.ceiling == 0 ? "No ceiling<td>"_p : "Ceiling<td>~"_p, &totals.ceiling);
     fill(out,
          "<tr><th>Bodies in files<td>~<tr><th>Log lines left out<td>#</table></section><section><h2>Pools</h2><table>"
          "<tr><th>of<td>now<td>most<td>size"_p,
-         {totals.spooled, totals.log_lines_lost});
+         &totals.spooled);
     for (size_t i = 0; i < snapshot.pools.size(); ++i) {
-        const Snapshot::Pool& pool = snapshot.pools[i];
         out.append("<tr><th>"_p);
         for (const char c : pool_name(i)) {
             out.append(c == '_' ? ' ' : c);
         }
-        fill(out, "<td>#<td>#<td>#"_p, {pool.in_use, pool.most, pool.count});
+        fill(out, "<td>#<td>#<td>#"_p, &snapshot.pools[i].in_use);
     }
     out.append("</table></section>"_p);
 }
@@ -252,10 +251,11 @@ void write_html(const Snapshot& snapshot, TextBuffer& out) {
     const Sums sums = sums_of(snapshot);
     out.append(html_start);
     fill(out, "fcgate: # of # PHP places in use</title><meta http-equiv=\"refresh\" content=\"5\"><style>"_p,
-         {sums.in_use, sums.places});
+         &sums.in_use);
     out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd "_p);
     append_html(out, http::libmicrohttpd_version());
-    fill(out, ", up for @</p><div>"_p, {snapshot.totals.uptime_ms / 1000});
+    const uint64_t seconds = snapshot.totals.uptime_ms / 1000;
+    fill(out, ", up for @</p><div>"_p, &seconds);
     write_requests(out, snapshot);
     write_places(out, snapshot, sums);
     out.append("</div><main>"_p);

@@ -1,4 +1,5 @@
 // The forms of the status page that machines read.
+#include "base/wall_time.hpp"
 #include "http/library.hpp"
 #include "server/metrics.hpp"
 
