@@ -51,6 +51,9 @@ cross_tree() {
     ninja -C "$tree" --quiet
 }
 
+# Compiled together with the program, musl goes without what that does not ask it for.
+musl_flags='-Oz -flto -ffunction-sections -fdata-sections'
+
 # musl_toolchain ARCH TRIPLET: makes Clang build static programs with musl, and with libgcc and libstdc++'s headers of Debian's glibc
 # cross compiler; sets musl_home, where a constants file for Meson says how.
 musl_toolchain() {
@@ -60,7 +63,7 @@ musl_toolchain() {
     # What Meson compiles for, as an option each.
     read -ra target < <(sed -n "s/^target = \[\(.*\)\]$/\1/p" "$project_root/cross/$arch-musl.ini" | tr -d "',")
     target+=("--target=$triplet")
-    if [ ! -f "$musl_home/lib/libc.a" ]; then
+    if ! echo "$musl_flags" | cmp --silent - "$musl_home/flags"; then
         fetch_musl
         compile_musl "$triplet" "${target[@]}"
     fi
@@ -70,7 +73,7 @@ musl_toolchain() {
 # Musl's headers come behind those of libstdc++, which include them by #include_next; nothing of glibc is looked at. Programs are
 # static and, for address space randomisation, PIE.
 musl_constants() {
-    local triplet=$1 directory name c_args cpp_args=() link_args
+    local triplet=$1 directory lto name c_args cpp_args=() link_args
     shift
     # The kernel's headers belong to no C library, but stand among glibc's.
     for directory in linux asm asm-generic; do
@@ -81,8 +84,11 @@ musl_constants() {
         cpp_args+=(-cxx-isystem "$directory")
     done
     link_args=(-nostdlib -static-pie)
-    for name in start accounts; do
-        clang-19 "$@" -Oz -fpie -fno-asynchronous-unwind-tables -Wall -Wextra -Werror "${c_args[@]}" \
+    for name in start accounts calls threads; do
+        lto=-flto
+        # Nothing that the linker's compiler adds works before there are pointers.
+        [ "$name" != start ] || lto=-fno-lto
+        clang-19 "$@" -Oz "$lto" -fpie -fno-asynchronous-unwind-tables -D_GNU_SOURCE -Wall -Wextra -Werror "${c_args[@]}" \
             -c "$project_root/cross/musl-$name.c" -o "$musl_home/$name.o"
         link_args+=("$musl_home/$name.o")
     done
@@ -131,8 +137,9 @@ compile_musl() {
     (
         cd "$musl_home/source" &&
         LIBCC=$("$triplet-gcc" -print-libgcc-file-name) CC="clang-19 $*" AR=llvm-ar-19 RANLIB=llvm-ranlib-19 \
-            CFLAGS='-Oz -ffunction-sections -fdata-sections' ./configure --host="$triplet" --disable-shared --prefix="$musl_home" &&
+            CFLAGS=$musl_flags ./configure --host="$triplet" --disable-shared --prefix="$musl_home" &&
         make --jobs="$(nproc)" install-headers install-libs
     ) >"$log" 2>&1 || fail "musl cannot be compiled: $(tail "$log")"
     rm -rf "$musl_home/source"
+    echo "$musl_flags" >"$musl_home/flags"
 }
