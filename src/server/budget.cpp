@@ -65,8 +65,9 @@ void Budget::add(const char* group, Packed name, size_t size, size_t count) {
 
 void Budget::add_arena(const Settings& settings) {
     const Pools pools(settings);
+    size_t number = 0;
     for (const Pool& pool : pools) {
-        add("arena", pool.name, pool.size, pool.count * pool.times);
+        add("arena", Pools::name(number++), pool.size, pool.count * pool.times);
     }
     add("arena", "alignment"_p, pools.slack(), 1);
 }

@@ -40,7 +40,7 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     if (!find_site(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
     }
-    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+    if (const HostOps* const host = setup_.common->endpoints.ops(); host != nullptr) {
         http::Outcome outcome = http::Outcome::reply;
         if (host->begin(*this, connection, head, reply, outcome)) {
             return outcome;
@@ -139,7 +139,8 @@ Status Dispatcher::find_host(const Configuration& configuration, std::string_vie
     if (!value.empty() && route::parse_host(is_kept ? known.value() : value, route_.host) != Status::ok) {
         return Status::malformed;
     }
-    const Result<size_t> site = route::find_site(*configuration.settings, route_.host, setup_.machine_name);
+    const Result<size_t> site =
+        route::find_site(*configuration.settings, route_.host, setup_.common->machine_name.view());
     if (!site.ok()) {
         return site.status();
     }
@@ -168,7 +169,7 @@ bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
         return true;
     }
     const uint32_t cap = configuration_of(connection).settings->server.max_connections_per_client;
-    if (!setup_.clients->enter(key, cap)) {
+    if (!setup_.common->clients.enter(key, cap)) {
         refuse(connection, reply, 503, "too many requests through a proxy (see `max_connections_per_client`)"_p,
                http::reason_code("client-full"));
         return false;
@@ -197,7 +198,7 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
     if (exchange != nullptr) {
         return setup_.upstream->feed(*exchange, bytes);
     }
-    return is_kept(connection) ? setup_.endpoints->ops()->body(*this, connection, bytes) : bytes.size();
+    return is_kept(connection) ? setup_.common->endpoints.ops()->body(*this, connection, bytes) : bytes.size();
 }
 
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
@@ -218,7 +219,7 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         }
     }
     if (exchange == nullptr && is_kept(connection)) {
-        return setup_.endpoints->ops()->poll(*this, connection, reply);
+        return setup_.common->endpoints.ops()->poll(*this, connection, reply);
     }
     if (exchange == nullptr) {
         // Nobody else waits without an exchange.
@@ -247,7 +248,7 @@ void Dispatcher::done(http::Connection& connection) {
     }
     setup_.upstream->finish_delivery(connection.slot);
     if (is_kept(connection)) {
-        setup_.endpoints->ops()->done(*this, connection);
+        setup_.common->endpoints.ops()->done(*this, connection);
     }
     connection.exchange = Handle();
     if (connection.cached_file != no_slot) {
@@ -256,7 +257,7 @@ void Dispatcher::done(http::Connection& connection) {
     }
     if (connection.is_asker_counted) {
         connection.is_asker_counted = false;
-        setup_.clients->leave(connection.asker_key);
+        setup_.common->clients.leave(connection.asker_key);
     }
     if constexpr (has_spool) {
         if (SpooledBody* const kept = spooled(connection); kept != nullptr) {

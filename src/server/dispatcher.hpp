@@ -7,51 +7,34 @@
 #include <span>
 #include <string_view>
 
-#include "base/log.hpp"
 #include "base/text.hpp"
 #include "config/settings.hpp"
 #include "fastcgi/upstream.hpp"
 #include "files/conditions.hpp"
 #include "files/file_cache.hpp"
 #include "files/known_files.hpp"
-#include "files/mime.hpp"
 #include "http/engine.hpp"
 #include "route/host.hpp"
 #include "route/router.hpp"
 #include "route/script_memo.hpp"
-#include "server/client_counts.hpp"
-#include "server/configuration.hpp"
-#include "server/endpoints.hpp"
+#include "server/common.hpp"
 #include "server/kept_requests.hpp"
 #include "server/spool.hpp"
-#include "server/status.hpp"
 
 namespace fcgate::server {
-
-// Who tells how the server is.
-struct StatusWriter {
-    void* context = nullptr;
-    void (*write)(void* context, StatusForm form, TextBuffer& out) = nullptr;
-};
 
 class Dispatcher {
   public:
     struct Setup {
-        std::span<const Configuration> configurations;
-        const Log* log = nullptr;
+        Common* common = nullptr;
         const TurnClock* clock = nullptr;
         http::Engine* engine = nullptr;
         fastcgi::Upstream* upstream = nullptr;
-        const files::MimeTable* mime = nullptr;
-        const Endpoints* endpoints = nullptr;
-        StatusWriter status;
-        ClientCounts* clients = nullptr;
         Spool* spool = nullptr;
         files::FileCache* files = nullptr;
         KeptRequests* kept = nullptr;
         std::span<char> params;  // what hosts give PHP: params_size for each connection
         size_t params_size = 0;
-        std::string_view machine_name;
         std::span<char> path_scratch;    // path_scratch_size
         std::span<char> text_scratch;    // for four targets
         std::span<char> status_page;     // limits::status_page()
@@ -180,7 +163,7 @@ class Dispatcher {
                      std::string_view code = {});
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
-        return setup_.configurations[connection.configuration];
+        return setup_.common->configurations[connection.configuration];
     }
     [[nodiscard]] const SiteSettings& site_settings() const { return *route_.root->settings; }
 

@@ -68,10 +68,10 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
     Text<512> unused;
     Reply file;
     if (may_be_sent) {
-        (void)files::serve(root, path, plain, *setup_.mime, unused, file);
+        (void)files::serve(root, path, plain, setup_.common->mime, unused, file);
     }
     if (file.status != 200) {
-        LogLine line(*setup_.log, LogLevel::warning);
+        LogLine line(setup_.common->log, LogLevel::warning);
         describe(connection, line.text());
         line.add(": "_p).add_number(reply.status).add(": the page "_p);
         line.text().append_escaped(path, 128);

@@ -52,11 +52,12 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
         if (send_ready(connection, head, selection, reply)) {
             return;
         }
-        files::serve_cached(*route_.root, *cached, head, selection, *setup_.mime, text, reply);
+        files::serve_cached(*route_.root, *cached, head, selection, setup_.common->mime, text, reply);
     } else {
         const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
-        cached = files::serve(*route_.root, route_.decision.path, head, *setup_.mime, text, reply, files::wall_clock(),
-                              may_be ? setup_.files : nullptr, {route_.site, route_.target.path, &head});
+        cached = files::serve(*route_.root, route_.decision.path, head, setup_.common->mime, text, reply,
+                              files::wall_clock(), may_be ? setup_.files : nullptr,
+                              {route_.site, route_.target.path, &head});
     }
     if (cached != nullptr && reply.body == Reply::Body::memory) {
         connection.cached_file = setup_.files->hold(*cached);
@@ -159,7 +160,7 @@ void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint1
                              std::string_view code) {
     code = code.empty() ? http::code_of(status) : code;
     connection.trace.cause = code;
-    LogLine line(*setup_.log, level);
+    LogLine line(setup_.common->log, level);
     connection.asker.print_address(line.text());
     line.add(": "_p);
     describe(connection, line.text());

@@ -43,9 +43,9 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
     if (!params_of(connection).empty()) {
         params_of(connection).front() = '\0';
     }
-    const HostHandler* const handler = setup_.endpoints->find(path.value());
+    const HostHandler* const handler = setup_.common->endpoints.find(path.value());
     bool is_taken = false;
-    if (const HostHandler* const hook = setup_.endpoints->hook(); hook != nullptr) {
+    if (const HostHandler* const hook = setup_.common->endpoints.hook(); hook != nullptr) {
         is_taken = call_host(connection, head, *hook, path.value(), nullptr, reply);
     }
     if (!is_taken && handler != nullptr) {
@@ -70,7 +70,7 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
 // and whole.
 bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head, const HostHandler& handler,
                            std::string_view path, KeptRequest* call, Reply& reply) {
-    const bool is_hook = &handler == setup_.endpoints->hook();
+    const bool is_hook = &handler == setup_.common->endpoints.hook();
     const SiteSettings& site = configuration_of(connection).settings->sites[route_.site];
     TextBuffer text(setup_.text_scratch);
     Text<64> client;
@@ -81,7 +81,7 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
                         .reply = reply,
                         .engine = *setup_.engine,
                         .kept = *setup_.kept,
-                        .mime = *setup_.mime,
+                        .mime = setup_.common->mime,
                         .root = configuration_of(connection).sites[route_.site].root,
                         .site = static_cast<uint32_t>(route_.site),
                         .params = params_of(connection),

@@ -136,7 +136,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     }
     std::span<const Pair> params{site_settings().params.begin(), site_settings().params.size()};
     std::array<Pair, limits::pairs_per_site + limits::host_params> room;
-    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+    if (const HostOps* const host = setup_.common->endpoints.ops(); host != nullptr) {
         params = host->params(*this, connection, params, room);
     }
     const fastcgi::CgiRequest request{

@@ -92,7 +92,7 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
     if (file.path.empty()) {
         sent.status = 403;
     } else {
-        (void)files::serve(file.root, file.path, head, *setup_.mime, text, sent);
+        (void)files::serve(file.root, file.path, head, setup_.common->mime, text, sent);
     }
     if (sent.status >= 400 && sent.status != 412 && sent.status != 416) {
         log_named_file(connection, file, sent.status);
@@ -120,7 +120,7 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
 
 void Dispatcher::log_named_file(http::Connection& connection, const NamedFile& file, uint16_t status) {
     connection.trace.cause = http::reason_code("file-not-sent");
-    LogLine line(*setup_.log, LogLevel::error);
+    LogLine line(setup_.common->log, LogLevel::error);
     describe(connection, line.text());
     line.add(": "_p).add_number(status).add(": the script's file "_p);
     line.text().append_escaped(file.name, 256);

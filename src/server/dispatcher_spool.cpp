@@ -38,7 +38,7 @@ uint16_t Dispatcher::log_spooling(http::Connection& connection, size_t site, Sta
     const int error_number = errno;
     const uint16_t answer = status == Status::exhausted ? 507 : 500;
     connection.trace.cause = http::code_of(answer);
-    LogLine line(*setup_.log, LogLevel::error);
+    LogLine line(setup_.common->log, LogLevel::error);
     describe(connection, line.text());
     line.add(": "_p)
         .add_number(answer)

@@ -37,7 +37,7 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
     }
     const StatusForm form = choose_form(target.query, head.field("Accept"));
     TextBuffer page(setup_.status_page);
-    setup_.status.write(setup_.status.context, form, page);
+    setup_.common->status.write(setup_.common->status.context, form, page);
     if (!page.ok() || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
         refuse(connection, reply, 503, "there is no room for the status page"_p);
         return;

@@ -135,8 +135,9 @@ constexpr auto alignments = pack_column<shapes, &Shape::alignment>();
 Pools::Pools(const Settings& settings) {
     const ServerSettings& server = settings.server;
     for (size_t i = 0; i < pools_.size(); ++i) {
-        const bool is_of_worker = i >= static_cast<size_t>(PoolKind::workers);
-        pools_[i] = {names[i], sizes[i], 0, is_of_worker ? server.threads : 1, alignments[i]};
+        pools_[i].size = sizes[i];
+        pools_[i].alignment = alignments[i];
+        pools_[i].times = i > static_cast<size_t>(PoolKind::workers) ? server.threads : 1;
     }
     most_waiting_ = BackendSettings().queue;
     for (const BackendSettings& backend : settings.backends) {
@@ -158,7 +159,23 @@ Pools::Pools(const Settings& settings) {
     size(PoolKind::mime_types) = limits::mime_types;
     count(PoolKind::mime_types) = server.mime_types.empty() ? 0 : 1;
     count(PoolKind::access_log) = has_access_log(settings) ? 1 : 0;
+    count(PoolKind::workers) = server.threads;
     count_workers(settings);
+}
+
+Packed Pools::name(size_t number) {
+    return names[number];
+}
+
+Status Pools::carve(Arena& arena, PoolKind first, PoolKind end) {
+    for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(end); ++i) {
+        Pool& pool = pools_[i];
+        pool.memory = arena.take(pool.bytes(), pool.alignment).data();
+        if (pool.memory == nullptr) {
+            return Status::exhausted;
+        }
+    }
+    return Status::ok;
 }
 
 void Pools::count_workers(const Settings& settings) {
@@ -169,7 +186,6 @@ void Pools::count_workers(const Settings& settings) {
     // others have some left.
     const size_t exchanges = std::min<size_t>(server.exchanges, connections);
     const size_t links = exchanges + spare_links;
-    count(PoolKind::workers) = 1;
     count(PoolKind::timers) = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
     count(PoolKind::grants) = 2 * places_ + exchanges;
     count(PoolKind::worklist) = exchanges;

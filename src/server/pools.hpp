@@ -1,13 +1,15 @@
 // Owns: every pool that a server carves from its arena: how large an item is, how many there are. The server carves by these numbers
 // and the budget prints them, so neither can differ from the other.
-// Borrows: the settings, while it works them out; they have passed check().
-// Must not touch: memory.
+// Borrows: the settings, while it works them out; they have passed check(). The arena, while it carves.
+// Must not touch: what it has carved.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
+#include "base/arena.hpp"
 #include "config/settings.hpp"
 
 namespace fcgate::server {
@@ -20,8 +22,8 @@ enum class PoolKind : uint8_t {
     roots,       // paths of the sites
     mime_types,  // of the file that is named
     access_log,  // lines on their way, of all workers
-    workers,     // from here on one of each worker; before, one of the server
-    timers,      // heap of deadlines
+    workers,     // up to here the server's
+    timers,      // from here on one of each worker: heap of deadlines
     grants,      // under way to the worker: in its list and in its mailbox
     worklist,    // of exchanges
     fields,      // of the request whose head is looked at
@@ -51,11 +53,11 @@ enum class PoolKind : uint8_t {
 };
 
 struct Pool {
-    Packed name;
     size_t size = 0;  // of an item
     size_t count = 0;
     size_t times = 1;  // one for each worker, or one
     size_t alignment = 1;
+    uint8_t* memory = nullptr;  // of the last that was carved
 
     [[nodiscard]] size_t bytes() const { return size * count; }  // of one of `times`
 };
@@ -71,6 +73,19 @@ class Pools {
     explicit Pools(const Settings& settings);
 
     [[nodiscard]] const Pool& operator[](PoolKind kind) const { return pools_[static_cast<size_t>(kind)]; }
+    [[nodiscard]] static Packed name(size_t number);
+    // Takes memory for the pools from `first` to `end`, without it: for the server, or for another worker. All of its bytes are zero. exhausted:
+    // the arena was measured too small (a fault of ours, answered all the same).
+    [[nodiscard]] Status carve(Arena& arena, PoolKind first, PoolKind end);
+    // What was carved last. T is the type of the pool's items, which are not constructed.
+    template <typename T>
+    [[nodiscard]] std::span<T> items(PoolKind kind) const {
+        return {reinterpret_cast<T*>((*this)[kind].memory), (*this)[kind].count};
+    }
+    [[nodiscard]] std::span<char> bytes(PoolKind kind) const {
+        return {reinterpret_cast<char*>((*this)[kind].memory), (*this)[kind].bytes()};
+    }
+
     [[nodiscard]] const Pool* begin() const { return pools_.data(); }
     [[nodiscard]] const Pool* end() const { return pools_.data() + pools_.size(); }
 
@@ -79,8 +94,6 @@ class Pools {
     // Of everything, with the slack.
     [[nodiscard]] size_t arena_size() const;
 
-    // How many of the workers' grants are in the mailbox; the others are in the list.
-    [[nodiscard]] size_t mailbox_grants() const { return (*this)[PoolKind::grants].count - places_; }
     [[nodiscard]] size_t places() const { return places_; }              // of all backends, after any reload
     [[nodiscard]] size_t gates() const { return gates_; }                // that can be in use, after any reload
     [[nodiscard]] size_t most_waiting() const { return most_waiting_; }  // at one gate, after any reload

@@ -41,7 +41,7 @@ Status Server::reload(Settings& next, ServerError& error) {
         return explain(error, Status::gone, "the server is being stopped"_p, "", 0);
     }
     Configuration& before = *common_.configuration.load();
-    Configuration& after = configurations_[(before.number + 1U) % Configuration::count];
+    Configuration& after = common_.configurations[(before.number + 1U) % Configuration::count];
     if (after.is_used.load() || after.settings != nullptr) {
         return explain(error, Status::again, "requests still run under the configuration before this one"_p, "", 0);
     }
@@ -71,7 +71,7 @@ Status Server::reload(Settings& next, ServerError& error) {
     }
     if constexpr (features::tls) {
         if (status == Status::ok) {
-            status = after.open_certificate(machine_name_.view(), log_, &before, error);
+            status = after.open_certificate(common_.machine_name.view(), common_.log, &before, error);
         }
     }
     if (status != Status::ok) {
@@ -82,7 +82,7 @@ Status Server::reload(Settings& next, ServerError& error) {
         return status;
     }
     if (kept.size() > 0) {
-        LogLine(log_, LogLevel::warning).add("these change with a restart only: "_p).add(kept.view()).send();
+        LogLine(common_.log, LogLevel::warning).add("these change with a restart only: "_p).add(kept.view()).send();
     }
     put_in_force(after);
     return Status::ok;
@@ -90,28 +90,28 @@ Status Server::reload(Settings& next, ServerError& error) {
 
 // A backend that stays where it was keeps its gate, and with it its places and those who wait for them.
 Status Server::match_backends(Configuration& after, Settings& next, ServerError& error) {
-    uint32_t taken = configurations_[(after.number + 1U) % Configuration::count].gate_mask();
+    uint32_t taken = common_.configurations[(after.number + 1U) % Configuration::count].gate_mask();
     const Configuration& before = *common_.configuration.load();
     size_t places = 0;
     for (size_t number = 0; number < next.backends.size(); ++number) {
         BackendSettings& backend = next.backends[number];
-        auto gate = static_cast<uint32_t>(gate_count_);
+        auto gate = static_cast<uint32_t>(common_.gate_count);
         for (size_t old = 0; old < before.settings->backends.size(); ++old) {
             if (is_same_place(before.settings->backends[old], backend)) {
                 gate = before.gates[old];
                 keep_spawned(before.settings->backends[old], backend);
             }
         }
-        if (gate == gate_count_ && backend.kind == BackendSettings::Kind::spawn) {
+        if (gate == common_.gate_count && backend.kind == BackendSettings::Kind::spawn) {
             return explain(error, Status::refused, "address = spawn where it was not: that needs a restart"_p, "", 0);
         }
-        for (uint32_t free = 0; free < gate_count_ && gate == gate_count_; ++free) {
+        for (uint32_t free = 0; free < common_.gate_count && gate == common_.gate_count; ++free) {
             if ((taken >> free & 1U) == 0) {
                 gate = free;
-                gates_[free].servers().clear();
+                common_.gates[free].servers().clear();
             }
         }
-        if (gate == gate_count_) {
+        if (gate == common_.gate_count) {
             return explain(error, Status::refused, "too many backends, with those that end: that needs a restart"_p, "",
                            0);
         }
@@ -135,7 +135,7 @@ void Server::keep_spawned(const BackendSettings& before, BackendSettings& after)
         return;
     }
     after.workers = before.workers;
-    LogLine(log_, LogLevel::warning)
+    LogLine(common_.log, LogLevel::warning)
         .add("`command`, `php` and `workers` of PHP that fcgate starts change with a restart only"_p)
         .send();
 }
@@ -145,28 +145,27 @@ void Server::put_in_force(Configuration& after) {
     before.listeners.hand_on(after.listeners);
     for (uint32_t number = 0; number < after.settings->backends.size(); ++number) {
         // A gate that nobody used is resized by the first worker, with the others.
-        backends_.set(after.gates[number], &after.settings->backends[number]);
+        common_.backends.set(after.gates[number], &after.settings->backends[number]);
     }
     common_.stop_timeout_ms = static_cast<uint32_t>(after.settings->server.stop_timeout_ms);
-    log_.set_level(after.settings->server.log_level);
-    const auto workers = static_cast<uint32_t>(workers_.size());
+    common_.log.set_level(after.settings->server.log_level);
+    const auto workers = static_cast<uint32_t>(common_.workers.size());
     after.holders = workers;
     after.newcomers = workers;
     after.is_used = true;
     common_.configuration = &after;
-    for (Worker& worker : workers_) {
+    for (Worker& worker : common_.workers) {
         worker.mailbox().ring();
     }
-    LogLine(log_, LogLevel::info).add("a new configuration is in force"_p).send();
+    LogLine(common_.log, LogLevel::info).add("a new configuration is in force"_p).send();
 }
 
-// By the last worker that let go.
-void Server::release(Configuration& unused) {
+void Common::release(Configuration& unused) {
     unused.close_roots();
-    const uint32_t in_force = common_.configuration.load()->gate_mask();
-    for (uint32_t gate = 0; gate < gate_count_; ++gate) {
+    const uint32_t in_force = configuration.load()->gate_mask();
+    for (uint32_t gate = 0; gate < gate_count; ++gate) {
         if ((in_force >> gate & 1U) == 0) {
-            backends_.set(gate, nullptr);
+            backends.set(gate, nullptr);
         }
     }
     unused.is_used = false;
@@ -174,7 +173,7 @@ void Server::release(Configuration& unused) {
 
 const Settings* Server::take_unused() {
     const Lock lock(&status_mutex_);
-    for (Configuration& configuration : configurations_) {
+    for (Configuration& configuration : common_.configurations) {
         if (!configuration.is_used.load() && configuration.settings != nullptr) {
             const Settings* const unused = configuration.settings;
             configuration.settings = nullptr;

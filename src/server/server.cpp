@@ -64,11 +64,11 @@ void warn_of_first_page(const Log& log, const Site& served) {
 Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
     settings_ = &settings;
     started_at_ = monotonic_ms();
-    log_.set_level(settings.server.log_level);
-    log_.set_sink(sink, sink_context);
+    common_.log.set_level(settings.server.log_level);
+    common_.log.set_sink(sink, sink_context);
     char name[128] = "";
     (void)gethostname(name, sizeof name - 1);
-    machine_name_.append(name);
+    common_.machine_name.append(name);
     ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ended_.valid()) {
         return explain(error, Status::exhausted, "eventfd"_p, "", errno);
@@ -81,9 +81,9 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     if (status == Status::ok) {
         status = start_spawner(error);
     }
-    Configuration& first = configurations_[0];
+    Configuration& first = common_.configurations[0];
     for (uint8_t number = 0; number < Configuration::count; ++number) {
-        configurations_[number].number = number;
+        common_.configurations[number].number = number;
     }
     first.settings = settings_;
     first.is_used = true;
@@ -94,7 +94,7 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     }
     if constexpr (features::tls) {
         if (status == Status::ok) {
-            status = first.open_certificate(machine_name_.view(), log_, nullptr, error);
+            status = first.open_certificate(common_.machine_name.view(), common_.log, nullptr, error);
         }
     }
     return status;
@@ -122,85 +122,77 @@ Status Server::start_spawner(ServerError& error) {
 
 void Server::init_supervisor() {
     spawn::Supervisor::Setup setup;
-    setup.backends = &backends_;
-    setup.log = &log_;
-    setup.gates = {gates_.data(), gate_count_};
+    setup.backends = &common_.backends;
+    setup.log = &common_.log;
+    setup.gates = common_.gates_in_use();
     setup.plan = plan_;
     setup.spawner = &spawner_;
     setup.context = this;
-    setup.ring = [](void* context) { static_cast<Server*>(context)->workers_[0].mailbox().ring(); };
+    setup.ring = [](void* context) { static_cast<Server*>(context)->common_.workers[0].mailbox().ring(); };
     setup.news = [](void* context, uint32_t backend) {
-        for (Worker& worker : static_cast<Server*>(context)->workers_) {
+        for (Worker& worker : static_cast<Server*>(context)->common_.workers) {
             worker.mailbox().post_php_news(backend);
         }
     };
-    supervisor_.init(setup);
+    common_.supervisor.init(setup);
 }
 
 Status Server::open_logs(ServerError& error) {
     const ServerSettings& server = settings_->server;
     const SyslogForm form = server.syslog_format == "local" ? SyslogForm::local : SyslogForm::rfc5424;
-    Status status = log_.open(server.error_log, form);
+    Status status = common_.log.open(server.error_log, form);
     if (status != Status::ok) {
         return explain(error, status, "error_log: cannot open "_p, server.error_log, errno);
     }
     if constexpr (features::access_log) {
         if (has_access_log(*settings_)) {
-            status = access_log_.open(server.access_log, access_form(server.access_log_format), form);
+            status = common_.access_log.open(server.access_log, access_form(server.access_log_format), form);
         }
     }
     return status == Status::ok ? status
                                 : explain(error, status, "access_log: cannot open "_p, server.access_log, errno);
 }
 
-// False when there is no room.
-bool Server::begin_access_log(const Pools& pools) {
+void Server::begin_access_log(const Pools& pools) {
     if constexpr (features::access_log) {
         if (has_access_log(*settings_)) {
-            const std::span<char> buffer = arena_.take_text(pools[PoolKind::access_log].size);
-            access_log_.begin(buffer, log_);
-            return !buffer.empty() && finished_.add({[](void* log, const Finished& finished) {
-                                                         static_cast<AccessLog*>(log)->add(finished);
-                                                     },
-                                                     &access_log_});
+            common_.access_log.begin(pools.bytes(PoolKind::access_log), common_.log);
+            // There is room: the host has one at most.
+            (void)common_.finished.add(
+                {[](void* log, const Finished& finished) { static_cast<AccessLog*>(log)->add(finished); },
+                 &common_.access_log});
         }
     }
-    return true;
 }
 
 Status Server::read_mime_types(const Pools& pools, ServerError& error) {
     if (settings_->server.mime_types.empty()) {
         return Status::ok;
     }
-    const std::span<char> storage = arena_.take_text(pools[PoolKind::mime_types].size);
     const Text<limits::path> path(settings_->server.mime_types);
     Text<256> why;
-    const Status status = storage.empty() ? Status::exhausted : mime_.read(path.c_str(), storage, why);
+    const Status status = common_.mime.read(path.c_str(), pools.bytes(PoolKind::mime_types), why);
     return status == Status::ok ? status : explain(error, status, "mime_types: "_p, why.view(), 0);
 }
 
 Status Server::prepare(ServerError& error) {
-    const Pools pools(*settings_);
-    if (arena_.init(pools.arena_size()) != Status::ok) {
+    Pools pools(*settings_);
+    if (arena_.init(pools.arena_size()) != Status::ok ||
+        pools.carve(arena_, PoolKind::clients, PoolKind::timers) != Status::ok) {
         return explain(error, Status::exhausted, "not enough memory for the configured capacities"_p, "", errno);
     }
-    const std::span<ClientCounts::Entry> clients =
-        arena_.take_array<ClientCounts::Entry>(pools[PoolKind::clients].count);
-    clients_.init(clients);
-    if (clients.empty() || make_gates(pools) != Status::ok) {
-        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
-    }
-    for (Configuration& configuration : configurations_) {
-        configuration.text = arena_.take_text(pools[PoolKind::roots].size);
+    common_.clients.init(pools.items<ClientCounts::Entry>(PoolKind::clients));
+    make_gates(pools);
+    for (Configuration& configuration : common_.configurations) {
+        const size_t size = pools[PoolKind::roots].size;
+        configuration.text = pools.bytes(PoolKind::roots).subspan(configuration.number * size, size);
     }
     if (const Status types = read_mime_types(pools, error); types != Status::ok) {
         return types;
     }
-    if (!begin_access_log(pools)) {
-        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
-    }
+    begin_access_log(pools);
     can_list_ = pools[PoolKind::listing_page].count > 0;
-    const Status roots = configurations_[0].open_roots(error);
+    const Status roots = common_.configurations[0].open_roots(error);
     if (roots != Status::ok) {
         return roots;
     }
@@ -214,7 +206,7 @@ Status Server::prepare(ServerError& error) {
     if constexpr (features::sandbox) {
         bool is_on = false;
         if (workers == Status::ok && settings.server.sandbox) {
-            const Status status = enter_sandbox(settings, log_, is_on, error);
+            const Status status = enter_sandbox(settings, common_.log, is_on, error);
             sandboxed_ = is_on ? sandboxed_folders(settings) : 0;
             return status;
         }
@@ -222,102 +214,57 @@ Status Server::prepare(ServerError& error) {
     return workers;
 }
 
-Status Server::make_gates(const Pools& pools) {
+void Server::make_gates(const Pools& pools) {
+    const size_t threads = settings_->server.threads;
     most_waiting_ = pools.most_waiting();
     most_places_ = pools.places();
-    for (; gate_count_ < pools.gates(); ++gate_count_) {
-        const std::span<fastcgi::Gate::Place> queue = arena_.take_array<fastcgi::Gate::Place>(most_waiting_);
-        const std::span<fastcgi::Gate::Parking> parking =
-            arena_.take_array<fastcgi::Gate::Parking>(settings_->server.threads);
-        if (parking.empty()) {
-            return Status::exhausted;
-        }
-        gates_[gate_count_].init(0, queue, parking);
+    for (; common_.gate_count < pools.gates(); ++common_.gate_count) {
+        const size_t number = common_.gate_count;
+        common_.gates[number].init(
+            0, pools.items<fastcgi::Gate::Place>(PoolKind::queues).subspan(number * most_waiting_, most_waiting_),
+            pools.items<fastcgi::Gate::Parking>(PoolKind::parkings).subspan(number * threads, threads));
     }
     for (uint32_t number = 0; number < settings_->backends.size(); ++number) {
         const BackendSettings& backend = settings_->backends[number];
-        configurations_[0].gates[number] = number;
-        backends_.set(number, &backend);
-        gates_[number].resize(backend.workers, backend.queue);
+        common_.configurations[0].gates[number] = number;
+        common_.backends.set(number, &backend);
+        common_.gates[number].resize(backend.workers, backend.queue);
     }
-    return Status::ok;
 }
 
-Status Server::make_workers(const Pools& pools, ServerError& error) {
-    const uint32_t count = settings_->server.threads;
+Status Server::make_workers(Pools& pools, ServerError& error) {
+    const std::span<Worker> workers = pools.items<Worker>(PoolKind::workers);
+    const auto count = static_cast<uint32_t>(workers.size());
     common_.accepting = count;
-    configurations_[0].holders = count;
-    const std::span<uint8_t> storage = arena_.take(count * pools[PoolKind::workers].size, alignof(Worker));
-    if (storage.empty()) {
-        return explain(error, Status::exhausted, "the arena is too small"_p, "", 0);
-    }
-    auto* const workers = reinterpret_cast<Worker*>(storage.data());
+    common_.configurations[0].holders = count;
+    common_.status = {this, [](void* server, StatusForm form, TextBuffer& out) {
+                          static_cast<Server*>(server)->write_status(form, out);
+                      }};
     for (uint32_t number = 0; number < count; ++number) {
-        new (workers + number) Worker();
-        workers_ = {workers, number + 1};
-        const Worker::Setup setup{
-            .log = &log_,
-            .gates = {gates_.data(), gate_count_},
-            .backends = &backends_,
-            .configurations = configurations_,
-            .mime = &mime_,
-            .endpoints = &endpoints_,
-            .finished = &finished_,
-            .status = {this, [](void* server, StatusForm form,
-                                TextBuffer& out) { static_cast<Server*>(server)->write_status(form, out); }},
-            .access_log = has_access_log(*settings_) ? &access_log_ : nullptr,
-            .machine_name = machine_name_.view(),
-            .common = &common_,
-            .clients = &clients_,
-            .post = post(),
-            .offer_newcomers = &Server::offer_newcomers,
-            .release = [](void* server, Configuration& unused) { static_cast<Server*>(server)->release(unused); },
-            .supervisor = plan_ != nullptr ? &supervisor_ : nullptr,
-            .number = number,
-            .count = count};
-        const Status status = workers[number].init(setup, pools, arena_);
+        auto* const worker = new (&workers[number]) Worker();
+        common_.workers = workers.first(number + 1);
+        const Status status = worker->init(common_, number, pools, arena_);
         if (status != Status::ok) {
             return explain(error, status, "a worker cannot be made (descriptors or memory are used up)"_p, "", errno);
         }
     }
-    announce(configurations_[0]);
+    announce(common_.configurations[0]);
     prepared_ = true;
     // The order may have come a moment ago.
-    workers_[0].mailbox().ring();
+    common_.workers[0].mailbox().ring();
     return Status::ok;
-}
-
-fastcgi::Post Server::post() {
-    fastcgi::Post post;
-    post.context = this;
-    post.grant = [](void* context, const fastcgi::Grant& grant) {
-        return static_cast<Server*>(context)->workers_[grant.waiter.worker].mailbox().post(grant);
-    };
-    post.yield = [](void* context, uint32_t worker, uint32_t backend) {
-        static_cast<Server*>(context)->workers_[worker].mailbox().post_yield(backend);
-    };
-    return post;
-}
-
-void Server::offer_newcomers(void* context, uint32_t worker) {
-    const std::span<Worker> workers = static_cast<Server*>(context)->workers_;
-    for (uint32_t number = 0; number < workers.size(); ++number) {
-        if (number != worker) {
-            workers[number].mailbox().post_newcomers();
-        }
-    }
 }
 
 void Server::announce(const Configuration& configuration) const {
     for (const ListenSettings& listen : configuration.settings->server.listen) {
-        LogLine line(log_, LogLevel::info);
+        LogLine line(common_.log, LogLevel::info);
         line.add("listening on "_p).add(listen.text);
-        add_url(line, listen, machine_name_.view());
+        add_url(line, listen, common_.machine_name.view());
         line.send();
     }
     for (size_t i = 0; i < configuration.site_count; ++i) {
         const SiteSettings& site = configuration.settings->sites[i];
-        LogLine line(log_, LogLevel::info);
+        LogLine line(common_.log, LogLevel::info);
         line.add("site "_p).add(site.name.empty() ? "(default)" : site.name).add(": "_p);
         line.add(configuration.sites[i].document_root);
         if (site.has_backend) {
@@ -332,14 +279,14 @@ void Server::announce(const Configuration& configuration) const {
             }
         }
         line.send();
-        warn_of_first_page(log_, configuration.sites[i]);
+        warn_of_first_page(common_.log, configuration.sites[i]);
     }
 }
 
 Status Server::run_worker(uint32_t number) {
     Status status = Status::ok;
     while (status == Status::ok) {
-        status = workers_[number].turn(-1);
+        status = common_.workers[number].turn(-1);
     }
     return status;
 }
@@ -356,7 +303,7 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     int failure = 0;
     // One count of our own: nobody is told of the end before all have begun.
     running_.fetch_add(1);
-    for (uint32_t number = first; number < workers_.size() && failure == 0; ++number) {
+    for (uint32_t number = first; number < common_.workers.size() && failure == 0; ++number) {
         starts_[number] = {this, number};
         running_.fetch_add(1);
         failure = pthread_create(&threads_[thread_count_], &attributes, &Server::thread_main, &starts_[number]);
@@ -399,7 +346,7 @@ void Server::stop(int64_t deadline) {
     common_.deadline.bring_forward(deadline);
     // Before that they look at the order when they begin.
     if (prepared_) {
-        for (Worker& worker : workers_) {
+        for (Worker& worker : common_.workers) {
             worker.mailbox().ring();
         }
     }
@@ -408,7 +355,7 @@ void Server::stop(int64_t deadline) {
 void Server::reopen_logs() {
     common_.reopen_logs = true;
     if (prepared_) {
-        workers_[0].mailbox().ring();
+        common_.workers[0].mailbox().ring();
     }
 }
 
@@ -437,21 +384,21 @@ void Server::join_threads() {
 void Server::finish() {
     stop(0);
     join_threads();
-    for (Worker& worker : workers_) {
+    for (Worker& worker : common_.workers) {
         worker.finish();
         worker.~Worker();
     }
     if constexpr (features::access_log) {
-        access_log_.flush();
+        common_.access_log.flush();
     }
     if constexpr (features::spawn) {
         spawner_.finish();
     }
-    clients_.finish();
-    for (size_t i = 0; i < gate_count_; ++i) {
-        gates_[i].finish();
+    common_.clients.finish();
+    for (size_t i = 0; i < common_.gate_count; ++i) {
+        common_.gates[i].finish();
     }
-    for (Configuration& configuration : configurations_) {
+    for (Configuration& configuration : common_.configurations) {
         configuration.close_roots();
         configuration.listeners.close_own();
     }

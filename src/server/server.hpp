@@ -11,15 +11,8 @@
 #include <span>
 
 #include "base/arena.hpp"
-#include "base/log.hpp"
 #include "config/settings.hpp"
-#include "fastcgi/backend_table.hpp"
-#include "fastcgi/gate.hpp"
-#include "files/mime.hpp"
-#include "server/access_log.hpp"
-#include "server/configuration.hpp"
-#include "server/dispatcher.hpp"
-#include "server/status.hpp"
+#include "server/common.hpp"
 #include "server/worker.hpp"
 
 namespace fcgate::server {
@@ -40,13 +33,13 @@ class Server {
     // Opens the log, forks the spawner and binds the listeners: what may need privileges. `settings` have passed check() and outlive the server.
     [[nodiscard]] Status init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error);
     // Before prepare(): afterwards the workers read them.
-    [[nodiscard]] Endpoints& endpoints() { return endpoints_; }
+    [[nodiscard]] Endpoints& endpoints() { return common_.endpoints; }
     // Who hears of requests that are over; the same holds for them.
-    [[nodiscard]] FinishedSinks& finished() { return finished_; }
+    [[nodiscard]] FinishedSinks& finished() { return common_.finished; }
     // Where a kept request is, or nullptr. Any thread.
     [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
         const uint32_t number = KeptRequests::worker_of(ticket);
-        return prepared_ && number < workers_.size() ? &workers_[number].kept() : nullptr;
+        return prepared_ && number < common_.workers.size() ? &common_.workers[number].kept() : nullptr;
     }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
@@ -59,7 +52,7 @@ class Server {
     // How it is now. Any thread, as long as the server lives.
     void write_status(StatusForm form, TextBuffer& out);
     // After a failed init(): inherited listeners stay the host's.
-    void give_back_inherited() { configurations_[0].listeners.give_back_inherited(); }
+    void give_back_inherited() { common_.configurations[0].listeners.give_back_inherited(); }
     // Ends everything at once and waits for the threads.
     void finish();
 
@@ -67,8 +60,8 @@ class Server {
     [[nodiscard]] Status start_threads(uint32_t first, ServerError& error);
     // Runs one worker on this thread until it has stopped. gone: as ordered.
     [[nodiscard]] Status run_worker(uint32_t number);
-    [[nodiscard]] Worker& worker(uint32_t number) { return workers_[number]; }
-    [[nodiscard]] const Worker& worker(uint32_t number) const { return workers_[number]; }
+    [[nodiscard]] Worker& worker(uint32_t number) { return common_.workers[number]; }
+    [[nodiscard]] const Worker& worker(uint32_t number) const { return common_.workers[number]; }
 
     void join_threads();
     [[nodiscard]] bool is_broken() const { return broken_; }  // a worker could not go on
@@ -83,22 +76,21 @@ class Server {
 
     // Of the configuration in force. Any thread.
     [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout_ms.load(); }
-    [[nodiscard]] const Log& log() const { return log_; }
+    [[nodiscard]] const Log& log() const { return common_.log; }
     [[nodiscard]] const Arena& arena() const { return arena_; }
 
   private:
     [[nodiscard]] Status open_logs(ServerError& error);
-    [[nodiscard]] bool begin_access_log(const Pools& pools);
+    void begin_access_log(const Pools& pools);
     [[nodiscard]] Status start_spawner(ServerError& error);
     [[nodiscard]] Status read_mime_types(const Pools& pools, ServerError& error);
     void init_supervisor();
-    [[nodiscard]] Status make_gates(const Pools& pools);
+    void make_gates(const Pools& pools);
     // reload.cpp
     [[nodiscard]] Status match_backends(Configuration& after, Settings& next, ServerError& error);
     void keep_spawned(const BackendSettings& before, BackendSettings& after) const;
     void put_in_force(Configuration& after);
-    void release(Configuration& unused);
-    [[nodiscard]] Status make_workers(const Pools& pools, ServerError& error);
+    [[nodiscard]] Status make_workers(Pools& pools, ServerError& error);
     // server_status.cpp
     void look(Snapshot& snapshot);
     void look_at_pools(Snapshot& snapshot, const Settings& settings) const;
@@ -106,22 +98,10 @@ class Server {
     void announce(const Configuration& configuration) const;
     static void* thread_main(void* argument);
     void thread_ended();
-    [[nodiscard]] fastcgi::Post post();
-    static void offer_newcomers(void* context, uint32_t worker);
 
     const Settings* settings_ = nullptr;  // those of the start, until there are workers
-    Log log_;
     Arena arena_;
     Common common_;
-    ClientCounts clients_;
-    files::MimeTable mime_;
-    Endpoints endpoints_;
-    FinishedSinks finished_;
-    AccessLog access_log_;
-    std::array<Configuration, Configuration::count> configurations_;
-    std::array<fastcgi::Gate, limits::backends> gates_{};
-    size_t gate_count_ = 0;
-    fastcgi::BackendTable backends_;
     size_t most_places_ = 0;   // of all gates together
     size_t most_waiting_ = 0;  // of one gate
     bool can_list_ = false;    // there is memory for lists of folders
@@ -129,8 +109,6 @@ class Server {
     Arena plan_memory_;
     spawn::Plan* plan_ = nullptr;  // none when no PHP is spawned
     spawn::SpawnerLink spawner_;
-    spawn::Supervisor supervisor_;
-    std::span<Worker> workers_;
     std::array<pthread_t, limits::threads> threads_{};
     std::array<ThreadStart, limits::threads> starts_{};
     size_t thread_count_ = 0;
@@ -138,7 +116,6 @@ class Server {
     std::atomic<bool> broken_{false};
     std::atomic<bool> prepared_{false};  // the workers can be rung
     Descriptor ended_;
-    Text<256> machine_name_;
     pthread_mutex_t status_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // settings are not given back while it is held
     int64_t started_at_ = 0;
 };

@@ -74,20 +74,20 @@ void Server::look(Snapshot& snapshot) {
     totals.memory = anonymous_memory();
     totals.most_memory = Budget(settings).sum();
     totals.ceiling = settings.server.memory_ceiling;
-    totals.log_lines_lost = log_.lost();
+    totals.log_lines_lost = common_.log.lost();
     totals.spooled = uint64_t{common_.spooled_kib.load()} * 1024;
     snapshot.backend_count = settings.backends.size();
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
         snapshot.names[i].name = settings.backends[i].name;
         snapshot.names[i].address = settings.backends[i].address;
         snapshot.backends[i].queue = settings.backends[i].queue;
-        look_at_servers(snapshot.names[i], settings.backends[i], gates_[configuration.gates[i]].servers());
+        look_at_servers(snapshot.names[i], settings.backends[i], common_.gates[configuration.gates[i]].servers());
     }
     if (!prepared_) {
         return;
     }
     look_at_pools(snapshot, settings);
-    for (const Worker& worker : workers_) {
+    for (const Worker& worker : common_.workers) {
         worker.add_to(snapshot, configuration, now);
     }
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
@@ -105,20 +105,20 @@ void Server::look_at_pools(Snapshot& snapshot, const Settings& settings) const {
 }
 
 void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, bool is_spawned) {
-    const fastcgi::Gate::Counts counts = gates_[gate].glance();
+    const fastcgi::Gate::Counts counts = common_.gates[gate].glance();
     Snapshot::Backend& backend = snapshot.backends[number];
     backend.places = counts.capacity;
     backend.in_use = counts.in_use;
     backend.parked = counts.parked;
     backend.streams = counts.streams;
     backend.waiting = counts.waiting;
-    backend.most_waiting = gates_[gate].most_waiting();
+    backend.most_waiting = common_.gates[gate].most_waiting();
     for (const fastcgi::Fault fault : refusals) {
         backend.refused += backend.faults[static_cast<size_t>(fault)];
     }
     if constexpr (features::spawn) {
         if (plan_ != nullptr && is_spawned) {
-            const spawn::Supervisor::Life life = supervisor_.look(gate);
+            const spawn::Supervisor::Life life = common_.supervisor.look(gate);
             snapshot.names[number].php = life.phase;
             backend.php_running = life.is_running ? 1 : 0;
             backend.php_starts = life.starts;

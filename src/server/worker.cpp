@@ -20,38 +20,25 @@ constexpr int64_t accept_pause_ms = 200;
 
 }  // namespace
 
-Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
-    setup_ = setup;
-    configuration_ = setup.common->configuration.load();
+Status Worker::init(Common& common, uint32_t number, Pools& pools, Arena& arena) {
+    common_ = &common;
+    number_ = number;
+    configuration_ = common.configuration.load();
     accept_timer_.kind = static_cast<uint8_t>(TimerKind::accept);
     stop_timer_.kind = static_cast<uint8_t>(TimerKind::stop);
     waiting_timer_.kind = static_cast<uint8_t>(TimerKind::waiting);
     epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-    if (!epoll_.valid()) {
+    if (!epoll_.valid() || pools.carve(arena, PoolKind::timers, PoolKind::count) != Status::ok) {
         return Status::exhausted;
     }
-    const Status carved = carve(pools, arena);
-    if (carved != Status::ok) {
-        return carved;
+    const Status made = make_parts(pools);
+    if (made != Status::ok) {
+        return made;
     }
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.u64 = EventTag{EventKind::mailbox, {0, 0}}.pack();
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, mailbox_.fd(), &event) != 0) {
+    if (!watch(mailbox_.fd(), {EventKind::mailbox, {0, 0}}) || !watch(engine_.epoll_fd(), {EventKind::http, {0, 0}}) ||
+        !watch(engine_.tls_epoll_fd(), {EventKind::http, {0, 0}}) ||
+        (runs_supervisor() && !watch(common.supervisor.fd(), {EventKind::spawner, {0, 0}}))) {
         return Status::exhausted;
-    }
-    event.data.u64 = EventTag{EventKind::http, {0, 0}}.pack();
-    if (engine_.epoll_fd() >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.epoll_fd(), &event) != 0) {
-        return Status::exhausted;
-    }
-    if (engine_.tls_epoll_fd() >= 0 && epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, engine_.tls_epoll_fd(), &event) != 0) {
-        return Status::exhausted;
-    }
-    if (runs_supervisor()) {
-        event.data.u64 = EventTag{EventKind::spawner, {0, 0}}.pack();
-        if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, setup_.supervisor->fd(), &event) != 0) {
-            return Status::exhausted;
-        }
     }
     arm_listeners(true);
     // The order to stop may have come before there was a mailbox to announce it.
@@ -59,116 +46,101 @@ Status Worker::init(const Setup& setup, const Pools& pools, Arena& arena) {
     return Status::ok;
 }
 
-Status Worker::carve(const Pools& pools, Arena& arena) {
-    const auto number = [&pools](PoolKind kind) { return pools[kind].count; };
-    const auto bytes = [&](PoolKind kind) { return arena.take_text(pools[kind].bytes(), pools[kind].alignment); };
-    const std::span<Timer*> timers = arena.take_array<Timer*>(number(PoolKind::timers));
-    const std::span<fastcgi::Grant> grants = arena.take_array<fastcgi::Grant>(number(PoolKind::grants));
-    const std::span<fastcgi::Exchange*> worklist = arena.take_array<fastcgi::Exchange*>(number(PoolKind::worklist));
-    const std::span<Field> fields = arena.take_array<Field>(number(PoolKind::fields));
-    const std::span<fastcgi::Link> links = arena.take_array<fastcgi::Link>(number(PoolKind::links));
-    const std::span<fastcgi::Exchange> exchanges = arena.take_array<fastcgi::Exchange>(number(PoolKind::exchanges));
-    const std::span<http::Connection> connections = arena.take_array<http::Connection>(number(PoolKind::connections));
-    const std::span<fastcgi::Delivery> deliveries = arena.take_array<fastcgi::Delivery>(number(PoolKind::deliveries));
-    const std::span<SpooledBody> bodies = arena.take_array<SpooledBody>(number(PoolKind::bodies));
-    const std::span<KeptRequest> kept = arena.take_array<KeptRequest>(number(PoolKind::kept));
-    const std::span<char> kept_buffers = bytes(PoolKind::kept_buffers);
-    const std::span<char> params = bytes(PoolKind::params);
-    const std::span<char> path_scratch = bytes(PoolKind::path);
-    const std::span<char> text_scratch = bytes(PoolKind::text);
-    const std::span<char> scratch = bytes(PoolKind::scratch);
-    const http::Targets::Setup targets{.places = arena.take_array<uint32_t>(number(PoolKind::target_places)),
-                                       .short_texts = bytes(PoolKind::targets),
-                                       .short_size = pools[PoolKind::targets].size,
-                                       .long_texts = bytes(PoolKind::long_targets),
-                                       .long_size = pools[PoolKind::long_targets].size};
-    const std::span<fastcgi::BackendCounts> counts =
-        arena.take_array<fastcgi::BackendCounts>(number(PoolKind::backend_counts));
-    history_.init(arena.take_array<History::Slot>(number(PoolKind::history)));
-    const std::span<char> heads = bytes(PoolKind::heads);
-    const std::span<char> listing_page = bytes(PoolKind::listing_page);
-    const std::span<char> listing_memory = bytes(PoolKind::listing_memory);
-    const std::span<char> pages = bytes(PoolKind::pages);
-    const std::span<files::FileCache::Entry> cached_files =
-        arena.take_array<files::FileCache::Entry>(number(PoolKind::cached_files));
-    files_.init(cached_files, bytes(PoolKind::file_cache));
-    if (pages.empty()) {
-        return Status::exhausted;
-    }
-    timers_.init(timers);
-    clock_.begin_turn();
-    pages_.init({reinterpret_cast<Page*>(pages.data()), number(PoolKind::pages)}, exchanges.size());
+// True also where there is none to be watched.
+bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
+    epoll_event event{};
+    event.events = events;
+    event.data.u64 = tag.pack();
+    return fd < 0 || epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
+Status Worker::make_parts(const Pools& pools) {
+    const Settings& settings = *configuration_->settings;
+    const std::span<fastcgi::Grant> grants = pools.items<fastcgi::Grant>(PoolKind::grants);
+    const std::span<char> scratch = pools.bytes(PoolKind::scratch);
     const Status mailbox = mailbox_.init(grants.subspan(pools.places()), pools.places());
     if (mailbox != Status::ok) {
         return mailbox;
     }
+    clock_.begin_turn();
+    timers_.init(pools.items<Timer*>(PoolKind::timers));
+    history_.init(pools.items<History::Slot>(PoolKind::history));
+    files_.init(pools.items<files::FileCache::Entry>(PoolKind::cached_files), pools.bytes(PoolKind::file_cache));
+    pages_.init(pools.items<Page>(PoolKind::pages), pools[PoolKind::exchanges].count);
     if constexpr (has_spool) {
-        spool_.init(bodies, setup_.common->spooled_kib, configuration_->settings->server.spool_total);
+        spool_.init(pools.items<SpooledBody>(PoolKind::bodies), common_->spooled_kib, settings.server.spool_total);
     }
-    kept_.init(kept, kept_buffers, pools[PoolKind::kept_buffers].size, mailbox_, setup_.number);
-    const Dispatcher::Setup dispatcher{.configurations = setup_.configurations,
-                                       .log = setup_.log,
-                                       .clock = &clock_,
-                                       .engine = &engine_,
-                                       .upstream = &upstream_,
-                                       .mime = setup_.mime,
-                                       .endpoints = setup_.endpoints,
-                                       .status = setup_.status,
-                                       .clients = setup_.clients,
-                                       .spool = &spool_,
-                                       .files = &files_,
-                                       .kept = &kept_,
-                                       .params = params,
-                                       .params_size = pools[PoolKind::params].size,
-                                       .machine_name = setup_.machine_name,
-                                       .path_scratch = path_scratch,
-                                       .text_scratch = text_scratch,
-                                       .status_page = scratch,
-                                       .listing_memory = listing_memory,
-                                       .listing_page = listing_page};
-    dispatcher_.init(dispatcher);
-    const fastcgi::Upstream::Setup upstream{
-        .backends = setup_.backends,
-        .log = setup_.log,
-        .counts = counts,
-        .timers = &timers_,
-        .clock = &clock_,
-        .pages = &pages_,
-        .gates = setup_.gates,
-        .response_buffer = static_cast<size_t>(configuration_->settings->server.response_buffer),
-        .worker = setup_.number,
-        .epoll_fd = epoll_.get(),
-        .exchanges = exchanges,
-        .deliveries = deliveries,
-        .links = links,
-        .grants = grants.first(pools.places()),
-        .worklist = worklist,
-        .head_storage = heads,
-        .head_size = pools[PoolKind::heads].size,
-        .read_scratch = scratch.first(read_chunk_of(*configuration_->settings)),
-        .params_scratch = {reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()},
-        .post = setup_.post,
-        .starter = starter()};
-    upstream_.init(upstream);
-    const http::ConnectionWatcher watcher{.context = setup_.clients,
-                                          .closed = [](void* context, const http::Connection& connection) {
-                                              static_cast<ClientCounts*>(context)->leave(connection.client_key);
-                                          }};
-    return engine_.init({.settings = configuration_->settings,
-                         .log = setup_.log,
+    kept_.init(pools.items<KeptRequest>(PoolKind::kept), pools.bytes(PoolKind::kept_buffers),
+               pools[PoolKind::kept_buffers].size, mailbox_, number_);
+    dispatcher_.init({.common = common_,
+                      .clock = &clock_,
+                      .engine = &engine_,
+                      .upstream = &upstream_,
+                      .spool = &spool_,
+                      .files = &files_,
+                      .kept = &kept_,
+                      .params = pools.bytes(PoolKind::params),
+                      .params_size = pools[PoolKind::params].size,
+                      .path_scratch = pools.bytes(PoolKind::path),
+                      .text_scratch = pools.bytes(PoolKind::text),
+                      .status_page = scratch,
+                      .listing_memory = pools.bytes(PoolKind::listing_memory),
+                      .listing_page = pools.bytes(PoolKind::listing_page)});
+    upstream_.init({.backends = &common_->backends,
+                    .log = &common_->log,
+                    .counts = pools.items<fastcgi::BackendCounts>(PoolKind::backend_counts),
+                    .timers = &timers_,
+                    .clock = &clock_,
+                    .pages = &pages_,
+                    .gates = common_->gates_in_use(),
+                    .response_buffer = static_cast<size_t>(settings.server.response_buffer),
+                    .worker = number_,
+                    .epoll_fd = epoll_.get(),
+                    .exchanges = pools.items<fastcgi::Exchange>(PoolKind::exchanges),
+                    .deliveries = pools.items<fastcgi::Delivery>(PoolKind::deliveries),
+                    .links = pools.items<fastcgi::Link>(PoolKind::links),
+                    .grants = grants.first(pools.places()),
+                    .worklist = pools.items<fastcgi::Exchange*>(PoolKind::worklist),
+                    .head_storage = pools.bytes(PoolKind::heads),
+                    .head_size = pools[PoolKind::heads].size,
+                    .read_scratch = scratch.first(read_chunk_of(settings)),
+                    .params_scratch = {reinterpret_cast<uint8_t*>(scratch.data()), scratch.size()},
+                    .post = post(),
+                    .starter = starter()});
+    return engine_.init({.settings = &settings,
+                         .log = &common_->log,
                          .timers = &timers_,
                          .clock = &clock_,
                          .epoll_fd = epoll_.get(),
                          .handler = dispatcher_.handler(),
-                         .watcher = watcher,
-                         .finished = setup_.finished,
+                         .watcher = {.context = common_,
+                                     .closed =
+                                         [](void* common, const http::Connection& connection) {
+                                             static_cast<Common*>(common)->clients.leave(connection.client_key);
+                                         }},
+                         .finished = &common_->finished,
                          .counts = &counts_,
-                         .connections = connections,
-                         .ready_replies = cached_files.size(),
-                         .targets = targets,
-                         .fields = fields,
+                         .connections = pools.items<http::Connection>(PoolKind::connections),
+                         .ready_replies = pools[PoolKind::cached_files].count,
+                         .targets = {.places = pools.items<uint32_t>(PoolKind::target_places),
+                                     .short_texts = pools.bytes(PoolKind::targets),
+                                     .short_size = pools[PoolKind::targets].size,
+                                     .long_texts = pools.bytes(PoolKind::long_targets),
+                                     .long_size = pools[PoolKind::long_targets].size},
+                         .fields = pools.items<Field>(PoolKind::fields),
                          .field_scratch = scratch,
                          .certificate = configuration_->presented()});
+}
+
+fastcgi::Post Worker::post() {
+    return {
+        .context = common_,
+        .grant =
+            [](void* common, const fastcgi::Grant& grant) {
+                return static_cast<Common*>(common)->workers[grant.waiter.worker].mailbox().post(grant);
+            },
+        .yield = [](void* common, uint32_t worker,
+                    uint32_t backend) { static_cast<Common*>(common)->workers[worker].mailbox().post_yield(backend); }};
 }
 
 fastcgi::Starter Worker::starter() {
@@ -176,7 +148,7 @@ fastcgi::Starter Worker::starter() {
     if constexpr (!features::spawn) {
         return starter;
     }
-    starter.context = setup_.supervisor;
+    starter.context = &common_->supervisor;
     starter.want = [](void* context, uint32_t backend, TextBuffer& path) {
         return static_cast<spawn::Supervisor*>(context)->want(backend, path);
     };
@@ -203,7 +175,7 @@ int Worker::timeout_ms() const {
     }
     int http = engine_.timeout_ms();
     if (has_lines()) {
-        const int patience = setup_.access_log->wait_ms();
+        const int patience = common_->access_log.wait_ms();
         http = http < 0 ? patience : std::min(http, patience);
     }
     const int64_t due = timers_.next();
@@ -221,7 +193,7 @@ Status Worker::turn(int wait_ms) {
     const int count = epoll_wait(epoll_.get(), events, max_events, timeout);
     clock_.begin_turn();
     if (count < 0 && errno != EINTR) {
-        LogLine(*setup_.log, LogLevel::error).add("epoll_wait"_p).add_error(errno).send();
+        LogLine(common_->log, LogLevel::error).add("epoll_wait"_p).add_error(errno).send();
         return Status::io;
     }
     // A wait that ended without an event may have been for libmicrohttpd.
@@ -241,7 +213,7 @@ Status Worker::turn(int wait_ms) {
     if constexpr (features::access_log) {
         if (has_lines()) {
             // A wait that was to be none says nothing.
-            setup_.access_log->look(count == 0 && due_ms != 0);
+            common_->access_log.look(count == 0 && due_ms != 0);
         }
     }
     count_connections();
@@ -289,7 +261,7 @@ void Worker::handle(uint64_t packed, uint32_t events) {
             break;
         case EventKind::spawner:
             if constexpr (features::spawn) {
-                setup_.supervisor->on_reports(timers_);
+                common_->supervisor.on_reports(timers_);
             }
             break;
     }
@@ -321,11 +293,11 @@ void Worker::handle_timers(int64_t now) {
                 break;
             case TimerKind::php:
                 if constexpr (features::spawn) {
-                    setup_.supervisor->on_timer(timers_, now);
+                    common_->supervisor.on_timer(timers_, now);
                 }
                 break;
             case TimerKind::stop:
-                LogLine(*setup_.log, LogLevel::warning)
+                LogLine(common_->log, LogLevel::warning)
                     .add("stop_timeout is over: cutting off "_p)
                     .add_number(engine_.live())
                     .add(" connections"_p)
@@ -342,7 +314,7 @@ void Worker::handle_mailbox() {
     while (mailbox_.take(grant)) {
         upstream_.on_grant(grant);
     }
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
+    for (uint32_t backend = 0; backend < common_->gate_count; ++backend) {
         for (uint32_t yields = mailbox_.take_yields(backend); yields > 0; --yields) {
             upstream_.on_yield(backend);
         }
@@ -354,9 +326,9 @@ void Worker::handle_mailbox() {
         (void)accept_from_all();
     }
     if (runs_supervisor()) {
-        setup_.supervisor->on_wanted(timers_);
+        common_->supervisor.on_wanted(timers_);
     }
-    if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr && kept_.take_news()) {
+    if (const HostOps* const host = common_->endpoints.ops(); host != nullptr && kept_.take_news()) {
         host->on_news(dispatcher_);
     }
     change_over();
@@ -365,7 +337,7 @@ void Worker::handle_mailbox() {
 
 // A configuration has come into force: what begins from now on is answered under it.
 void Worker::change_over() {
-    Configuration* const next = setup_.common->configuration.load();
+    Configuration* const next = common_->configuration.load();
     if (next == configuration_ || stopping_) {
         return;
     }
@@ -375,9 +347,9 @@ void Worker::change_over() {
     engine_.use(*next->settings, next->presented());
     upstream_.keep_backends(next->gate_mask());
     upstream_.forget_counts(next->gate_mask() & ~before_->gate_mask());
-    for (size_t i = 0; setup_.number == 0 && i < next->settings->backends.size(); ++i) {
+    for (size_t i = 0; number_ == 0 && i < next->settings->backends.size(); ++i) {
         const BackendSettings& backend = next->settings->backends[i];
-        setup_.gates[next->gates[i]].resize(backend.workers, backend.queue);
+        common_->gates[next->gates[i]].resize(backend.workers, backend.queue);
         upstream_.grant_free(next->gates[i]);
     }
     let_go();
@@ -403,16 +375,16 @@ void Worker::let_go() {
         Configuration& unused = *before_;
         before_ = nullptr;
         if (unused.holders.fetch_sub(1) == 1) {
-            setup_.release(setup_.post.context, unused);
+            common_->release(unused);
         }
     }
 }
 
 void Worker::follow_orders(int64_t now) {
-    if (setup_.number == 0 && setup_.common->reopen_logs.exchange(false)) {
+    if (number_ == 0 && common_->reopen_logs.exchange(false)) {
         reopen_logs();
     }
-    const int64_t deadline = setup_.common->deadline.get();
+    const int64_t deadline = common_->deadline.get();
     if (deadline == never || deadline >= stop_deadline_) {
         return;
     }
@@ -422,7 +394,7 @@ void Worker::follow_orders(int64_t now) {
         is_draining_ = true;
         leave_listeners();
         upstream_.end_streams();
-        if (const HostOps* const host = setup_.endpoints->ops(); host != nullptr) {
+        if (const HostOps* const host = common_->endpoints.ops(); host != nullptr) {
             host->on_stop(dispatcher_);
         }
         engine_.begin_stop(now);
@@ -435,14 +407,14 @@ void Worker::follow_orders(int64_t now) {
 }
 
 void Worker::reopen_logs() {
-    Status status = setup_.log->reopen();
+    Status status = common_->log.reopen();
     if constexpr (features::access_log) {
-        if (setup_.access_log != nullptr && status == Status::ok) {
-            status = setup_.access_log->reopen();
+        if (status == Status::ok) {
+            status = common_->access_log.reopen();
         }
     }
     if (status != Status::ok) {
-        LogLine(*setup_.log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file"_p).send();
+        LogLine(common_->log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file"_p).send();
     }
 }
 
@@ -451,7 +423,7 @@ void Worker::abort() {
     if (is_draining_) {
         is_draining_ = false;
         arm_listeners(false);
-        if (setup_.common->accepting.fetch_sub(1) == 1) {
+        if (common_->accepting.fetch_sub(1) == 1) {
             configuration_->listeners.close_own();
         }
     }
@@ -461,7 +433,7 @@ void Worker::abort() {
 void Worker::count_connections() {
     const auto live = static_cast<uint32_t>(engine_.live());
     if (live != counted_) {
-        setup_.common->connections.fetch_add(live - counted_);
+        common_->connections.fetch_add(live - counted_);
         counted_ = live;
     }
 }
@@ -482,7 +454,7 @@ void Worker::leave_listeners() {
     }
     is_draining_ = false;
     arm_listeners(false);
-    if (setup_.common->accepting.fetch_sub(1) == 1) {
+    if (common_->accepting.fetch_sub(1) == 1) {
         (void)accept_from_all();
         configuration_->listeners.close_own();
     }
@@ -516,7 +488,11 @@ void Worker::accept_from(size_t listener_number) {
                 // have not heard of him.
                 arm_listeners(false);
                 if (!is_everyone_full()) {
-                    setup_.offer_newcomers(setup_.post.context, setup_.number);
+                    for (Worker& other : common_->workers) {
+                        if (&other != this) {
+                            other.mailbox_.post_newcomers();
+                        }
+                    }
                 }
                 return;
             }
@@ -528,7 +504,7 @@ void Worker::accept_from(size_t listener_number) {
             continue;
         }
         if (status == Status::exhausted && !stopping_) {
-            LogLine(*setup_.log, LogLevel::error).add("no connection can be accepted"_p).add_error(errno).send();
+            LogLine(common_->log, LogLevel::error).add("no connection can be accepted"_p).add_error(errno).send();
             arm_listeners(false);
             accepting_paused_ = true;
             timers_.set(accept_timer_, clock_.now() + accept_pause_ms);
@@ -543,12 +519,11 @@ void Worker::arm_listeners(bool armed) {
     }
     listening_ = armed;
     for (uint32_t i = 0; i < configuration_->listeners.count; ++i) {
-        epoll_event event{};
-        event.events = EPOLLIN | (setup_.count > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
-        event.data.u64 = EventTag{EventKind::listener, {i, 0}}.pack();
+        const uint32_t events =
+            EPOLLIN | (configuration_->settings->server.threads > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
         const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-        if (epoll_ctl(epoll_.get(), operation, configuration_->listeners.fds[i], &event) != 0 && armed) {
-            LogLine(*setup_.log, LogLevel::error).add("a listener cannot be watched"_p).add_error(errno).send();
+        if (!watch(configuration_->listeners.fds[i], {EventKind::listener, {i, 0}}, events, operation) && armed) {
+            LogLine(common_->log, LogLevel::error).add("a listener cannot be watched"_p).add_error(errno).send();
         }
     }
 }

@@ -3,9 +3,9 @@
 // Must not touch: other workers, but through their mailboxes.
 #pragma once
 
-#include <atomic>
+#include <sys/epoll.h>
+
 #include <cstdint>
-#include <span>
 
 #include "base/arena.hpp"
 #include "base/descriptor.hpp"
@@ -15,55 +15,19 @@
 #include "fastcgi/upstream.hpp"
 #include "files/file_cache.hpp"
 #include "http/engine.hpp"
-#include "server/access_log.hpp"
-#include "server/client_counts.hpp"
-#include "server/configuration.hpp"
+#include "server/common.hpp"
 #include "server/dispatcher.hpp"
 #include "server/history.hpp"
 #include "server/kept_requests.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
-#include "server/shared_deadline.hpp"
 #include "server/waiting_room.hpp"
-#include "spawn/supervisor.hpp"
 
 namespace fcgate::server {
 
-// What all workers see: orders, written by any thread, also from signal handlers; and how full the others are.
-struct Common {
-    std::atomic<Configuration*> configuration{nullptr};  // in force
-    std::atomic<uint32_t> stop_timeout_ms{0};            // of it
-    SharedDeadline deadline;                             // never: go on serving
-    std::atomic<bool> reopen_logs{false};
-    std::atomic<uint32_t> connections{0};
-    std::atomic<uint32_t> spooled_kib{0};
-    std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
-};
-
 class Worker {
   public:
-    struct Setup {
-        Log* log = nullptr;
-        std::span<fastcgi::Gate> gates;
-        const fastcgi::BackendTable* backends = nullptr;
-        std::span<const Configuration> configurations;
-        const files::MimeTable* mime = nullptr;
-        const Endpoints* endpoints = nullptr;
-        const FinishedSinks* finished = nullptr;
-        StatusWriter status;
-        AccessLog* access_log = nullptr;  // nullptr: there is none
-        std::string_view machine_name;
-        Common* common = nullptr;
-        ClientCounts* clients = nullptr;
-        fastcgi::Post post;
-        void (*offer_newcomers)(void* context, uint32_t worker) = nullptr;  // to all other workers; context is post's
-        void (*release)(void* context, Configuration& unused) = nullptr;  // nobody holds it any more; context is post's
-        spawn::Supervisor* supervisor = nullptr;                          // nullptr: no PHP is spawned
-        uint32_t number = 0;
-        uint32_t count = 1;
-    };
-
-    [[nodiscard]] Status init(const Setup& setup, const Pools& pools, Arena& arena);
+    [[nodiscard]] Status init(Common& common, uint32_t number, Pools& pools, Arena& arena);
     void finish();
 
     [[nodiscard]] int epoll_fd() const { return epoll_.get(); }
@@ -80,12 +44,11 @@ class Worker {
     void add_to(Snapshot& snapshot, const Configuration& configuration, int64_t now) const;
 
   private:
-    [[nodiscard]] Status carve(const Pools& pools, Arena& arena);
+    [[nodiscard]] Status make_parts(const Pools& pools);
+    [[nodiscard]] bool watch(int fd, EventTag tag, uint32_t events = EPOLLIN, int operation = EPOLL_CTL_ADD);
     void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
-    [[nodiscard]] bool has_lines() const {
-        return features::access_log && setup_.access_log != nullptr && setup_.access_log->is_pending();
-    }
+    [[nodiscard]] bool has_lines() const { return features::access_log && common_->access_log.is_pending(); }
     void reopen_logs();
     void handle_mailbox();
     void follow_orders(int64_t now);
@@ -93,8 +56,9 @@ class Worker {
     void change_listeners(Configuration& next);
     void let_go();
     [[nodiscard]] bool runs_supervisor() const {
-        return features::spawn && setup_.supervisor != nullptr && setup_.number == 0;
+        return features::spawn && common_->supervisor.is_used() && number_ == 0;
     }
+    [[nodiscard]] fastcgi::Post post();
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
     void note_history(int64_t now);
@@ -118,7 +82,8 @@ class Worker {
     void on_waiting_timer(int64_t now);
     void clear_waiting();
 
-    Setup setup_;
+    Common* common_ = nullptr;
+    uint32_t number_ = 0;
     Configuration* configuration_ = nullptr;  // for requests that begin now
     Configuration* before_ = nullptr;         // while requests under it may still run
     Descriptor epoll_;

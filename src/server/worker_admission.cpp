@@ -24,7 +24,7 @@ bool Worker::is_full_for_most() const {
 bool Worker::is_everyone_full() const {
     const ServerSettings& server = configuration_->settings->server;
     const uint32_t kept = engine_.is_full() ? 0 : server.reserved_connections;
-    return setup_.count == 1 || setup_.common->connections.load() + kept >= server.max_connections;
+    return server.threads == 1 || common_->connections.load() + kept >= server.max_connections;
 }
 
 // The listeners are worth being watched: whoever comes finds a place, an answer, or somebody who makes room.
@@ -47,8 +47,8 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
     const bool is_counted =
         client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*configuration_->settings, client);
     const uint32_t cap = configuration_->settings->server.max_connections_per_client;
-    if (is_counted && !setup_.clients->enter(client.client_key(), cap)) {
-        LogLine line(*setup_.log, LogLevel::info);
+    if (is_counted && !common_->clients.enter(client.client_key(), cap)) {
+        LogLine line(common_->log, LogLevel::info);
         client.print_address(line.text());
         line.add(": refused: it has "_p)
             .add_number(cap)
@@ -108,11 +108,11 @@ void Worker::seat_waiting() {
 }
 
 void Worker::turn_away(const Newcomer& newcomer, Packed words, std::string_view code) {
-    LogLine line(*setup_.log, LogLevel::info);
+    LogLine line(common_->log, LogLevel::info);
     newcomer.client.print_address(line.text());
     line.add(": refused: "_p).add(words).add_reason(code).send();
     if (newcomer.is_counted) {
-        setup_.clients->leave(newcomer.client.client_key());
+        common_->clients.leave(newcomer.client.client_key());
     }
     engine_.turn_away(newcomer, code);
 }
