@@ -46,7 +46,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     if (!program.empty()) {
         php.program.append(program);
         if (access(php.program.c_str(), X_OK) != 0) {
-            error.append("command: "_p).append(program).append(" is no program that can be run"_p);
+            error.append<"command: % is no program that can be run">(program);
             return Status::not_found;
         }
     } else if (!find_program(php.program)) {
@@ -85,7 +85,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     }
     const passwd* entry = find_user(server.user);
     if (entry == nullptr && !server.user.empty()) {
-        error.append("user: there is no user "_p).append(server.user);
+        error.append<"user: there is no user %">(server.user);
         return Status::malformed;
     }
     if (entry != nullptr) {
@@ -121,9 +121,9 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     if (is_ours) {
         return Status::ok;
     }
-    error.append("runtime_dir: "_p).append(plan.runtime_dir.view());
-    error.append(
-        " must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may write to"_p);
+    error.append<
+        "runtime_dir: % must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may "
+        "write to">(plan.runtime_dir.view());
     return Status::refused;
 }
 
@@ -148,9 +148,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
         }
     }
     const int number = errno;
-    char words[96] = "";
-    error.append("runtime_dir: cannot make "_p).append(plan.runtime_dir.view());
-    error.append(": "_p).append(describe_error(number, words));
+    error.append<"runtime_dir: cannot make %: %">(plan.runtime_dir.view(), SystemError{number});
     return number == EACCES ? Status::denied : Status::io;
 }
 
@@ -180,11 +178,7 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
 }
 
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out) {
-    out.append(plan.runtime_dir.view())
-        .append("/php-"_p)
-        .append_number(static_cast<uint64_t>(plan.owner_pid))
-        .append('-');
-    out.append_number(backend).append('-').append_number(run).append(".sock"_p);
+    out.append<"%/php-%-%-%.sock">(plan.runtime_dir.view(), plan.owner_pid, backend, run);
 }
 
 }  // namespace fcgate::spawn

@@ -17,6 +17,7 @@
 #include "base/descriptor.hpp"
 #include "base/fixed_list.hpp"
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 
 namespace fcgate::spawn {
 
@@ -39,10 +40,7 @@ void print_path(const Launch& request, std::string_view name, TextBuffer& out) {
 }
 
 void print_configuration_path(const Launch& request, TextBuffer& out) {
-    out.append(request.plan.runtime_dir.view())
-        .append("/php-"_p)
-        .append_number(static_cast<uint64_t>(request.plan.owner_pid));
-    out.append('-').append_number(request.backend).append(".conf"_p);
+    out.append<"%/php-%-%.conf">(request.plan.runtime_dir.view(), request.plan.owner_pid, request.backend);
 }
 
 // The listening socket is made here and handed over, so that it belongs to whoever connects and PHP needs no right to make it.
@@ -76,7 +74,7 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
         "2s\n[fcgate]\nlisten = ");
     print_socket_path(request.plan, request.backend, request.run, text);
     text.append("\npm = static\npm.max_requests = 500\npm.max_children = "_p);
-    text.append_number(request.settings.backends[request.backend].workers);
+    text.append_number(request.settings.workers);
     text.append("\nclear_env = no\n"_p);
     const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     return text.ok() && file.valid() &&
@@ -84,57 +82,55 @@ void print_configuration_path(const Launch& request, TextBuffer& out) {
 }
 
 // Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
-void add_ini(Vector& arguments, std::string_view name, std::string_view value) {
-    Text<limits::path + 128> setting(name);
-    setting.append('=').append(value);
+void add_ini(Vector& arguments, std::string_view first, std::string_view second) {
     arguments.add("-d");
-    arguments.add(setting.view());
+    arguments.add(first, second);
 }
 
+// The first is for sessions, the others for what is temporary.
+constexpr std::string_view in_folder_rows[] = {
+    "session.save_path=", "upload_tmp_dir=", "sys_temp_dir=", "opcache.lockfile_path="};
+constexpr auto in_folder = pack_texts<in_folder_rows>();
+constexpr std::string_view fixed_rows[] = {"session.gc_probability=1", "opcache.memory_consumption=16",
+                                           "opcache.interned_strings_buffer=2", "opcache.max_accelerated_files=1000"};
+constexpr auto fixed = pack_texts<fixed_rows>();
+
 void add_settings(const Launch& request, Vector& arguments) {
-    Text<limits::path> sessions;
-    Text<limits::path> temporary;
     Text<24> body;
-    print_path(request, "/sessions", sessions);
-    print_path(request, "/tmp", temporary);
-    body.append_number(request.plan.php[request.backend].largest_body);
-    const Pair all[] = {
-        {"session.save_path", sessions.view()},
-        {"session.gc_probability", "1"},
-        {"upload_tmp_dir", temporary.view()},
-        {"sys_temp_dir", temporary.view()},
-        {"post_max_size", body.view()},
-        {"upload_max_filesize", body.view()},
-        {"opcache.lockfile_path", temporary.view()},
-        {"opcache.memory_consumption", "16"},
-        {"opcache.interned_strings_buffer", "2"},
-        {"opcache.max_accelerated_files", "1000"},
-    };
-    for (const Pair& pair : all) {
-        add_ini(arguments, pair.name, pair.value);
+    body.append_number(request.php.largest_body);
+    for (size_t i = 0; i < in_folder.size(); ++i) {
+        Text<limits::path> path;
+        print_path(request, i == 0 ? "/sessions" : "/tmp", path);
+        add_ini(arguments, in_folder[i], path.view());
     }
-    for (const Pair& pair : request.settings.backends[request.backend].php) {
-        add_ini(arguments, pair.name, pair.value);
+    add_ini(arguments, "post_max_size=", body.view());
+    add_ini(arguments, "upload_max_filesize=", body.view());
+    for (size_t i = 0; i < fixed.size(); ++i) {
+        add_ini(arguments, fixed[i], {});
+    }
+    for (const Pair& pair : request.settings.php) {
+        Text<limits::path> name(pair.name);
+        add_ini(arguments, name.append('=').view(), pair.value);
     }
 }
 
 [[nodiscard]] bool build_arguments(const Launch& request) {
-    const PhpPlan& php = request.plan.php[request.backend];
+    const PhpPlan& php = request.php;
     Vector& arguments = request.scratch.arguments;
     arguments.clear();
     arguments.add(php.program.view());
     if (php.is_fpm) {
         Text<limits::path> configuration;
         print_configuration_path(request, configuration);
-        for (const std::string_view word : {std::string_view("--nodaemonize"), std::string_view("--force-stderr"),
-                                            std::string_view("--fpm-config"), configuration.view()}) {
-            arguments.add(word);
-        }
+        arguments.add("--nodaemonize");
+        arguments.add("--force-stderr");
+        arguments.add("--fpm-config");
+        arguments.add(configuration.view());
         if (geteuid() == 0 && !request.plan.changes_user) {
             arguments.add("--allow-to-run-as-root");
         }
     }
-    std::string_view command = request.settings.backends[request.backend].command;
+    std::string_view command = request.settings.command;
     (void)next_word(command);
     for (std::string_view word = next_word(command); !word.empty(); word = next_word(command)) {
         arguments.add(word);
@@ -144,11 +140,14 @@ void add_settings(const Launch& request, Vector& arguments) {
 }
 
 // What a supervisor has told fcgate about itself is not PHP's.
+constexpr std::string_view our_rows[] = {
+    "NOTIFY_SOCKET=", "LISTEN_FDS=",  "LISTEN_PID=",        "LISTEN_FDNAMES=",       "WATCHDOG_USEC=",
+    "WATCHDOG_PID=",  "FPM_SOCKETS=", "PHP_FCGI_CHILDREN=", "PHP_FCGI_MAX_REQUESTS="};
+constexpr auto ours = pack_texts<our_rows>();
+
 [[nodiscard]] bool is_ours_alone(std::string_view entry) {
-    for (const std::string_view name :
-         {"NOTIFY_SOCKET=", "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-          "FPM_SOCKETS=", "PHP_FCGI_CHILDREN=", "PHP_FCGI_MAX_REQUESTS="}) {
-        if (starts_with(entry, name)) {
+    for (size_t i = 0; i < ours.size(); ++i) {
+        if (starts_with(entry, ours[i])) {
             return true;
         }
     }
@@ -158,13 +157,13 @@ void add_settings(const Launch& request, Vector& arguments) {
 [[nodiscard]] bool build_environment(const Launch& request, int listening) {
     Vector& environment = request.scratch.environment;
     environment.clear();
-    if (request.plan.php[request.backend].is_fpm) {
+    if (request.php.is_fpm) {
         Text<limits::path + 32> sockets("FPM_SOCKETS=");
         print_socket_path(request.plan, request.backend, request.run, sockets);
         sockets.append('=').append_number(static_cast<uint64_t>(listening));
         environment.add(sockets.view());
     } else {
-        environment.add_number("PHP_FCGI_CHILDREN=", request.settings.backends[request.backend].workers);
+        environment.add_number("PHP_FCGI_CHILDREN=", request.settings.workers);
         environment.add("PHP_FCGI_MAX_REQUESTS=500");
     }
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -185,7 +184,7 @@ void add_settings(const Launch& request, Vector& arguments) {
 [[noreturn]] void execute(const Launch& request, int listening, int errors, int failures, pid_t parent) {
     // Its own session: a signal of the terminal is for fcgate, and all its processes can be ended as one group.
     (void)setsid();
-    const bool is_fpm = request.plan.php[request.backend].is_fpm;
+    const bool is_fpm = request.php.is_fpm;
     const int listen_at = is_fpm ? 3 : STDIN_FILENO;  // php-cgi takes its socket as standard input
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     const bool placed = dup2(errors, STDERR_FILENO) >= 0 && dup2(errors, STDOUT_FILENO) >= 0 &&
@@ -203,7 +202,7 @@ void add_settings(const Launch& request, Vector& arguments) {
         // After the change of user, which would clear it. Should the spawner be killed, PHP goes as well.
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() == parent) {
-            (void)execve(request.plan.php[request.backend].program.c_str(), request.scratch.arguments.finish(),
+            (void)execve(request.php.program.c_str(), request.scratch.arguments.finish(),
                          request.scratch.environment.finish());
         }
     }
@@ -212,8 +211,8 @@ void add_settings(const Launch& request, Vector& arguments) {
     _exit(127);
 }
 
-[[nodiscard]] Status fail(Launched& out, const char* what) {
-    out.what = what;
+[[nodiscard]] Status fail(Launched& out, Packed what) {
+    out.what.append(what);
     return Status::io;
 }
 
@@ -240,39 +239,39 @@ char** Vector::finish() {
 
 Status launch(const Launch& request, Launched& out) {
     if (!make_folder(request, "/sessions") || !make_folder(request, "/tmp")) {
-        return fail(out, "cannot make PHP's folders in runtime_dir");
+        return fail(out, "cannot make PHP's folders in runtime_dir"_p);
     }
-    if (request.plan.php[request.backend].is_fpm && !write_configuration(request)) {
-        return fail(out, "cannot write php-fpm's configuration to runtime_dir");
+    if (request.php.is_fpm && !write_configuration(request)) {
+        return fail(out, "cannot write php-fpm's configuration to runtime_dir"_p);
     }
     const Descriptor listening(open_socket(request));
     if (!listening.valid()) {
-        return fail(out, "cannot make PHP's socket in runtime_dir");
+        return fail(out, "cannot make PHP's socket in runtime_dir"_p);
     }
     int errors[2];
     int failures[2];
     if (pipe2(errors, O_CLOEXEC) != 0) {
-        return fail(out, "pipe");
+        return fail(out, "pipe"_p);
     }
     Descriptor error_reader(errors[0]);
     const Descriptor error_writer(errors[1]);
     // php-fpm opens its error log by name, /proc/self/fd/2, as its own user.
     if (request.plan.changes_user && fchown(errors[1], request.plan.php_user, request.plan.php_group) != 0) {
-        return fail(out, "fchown");
+        return fail(out, "fchown"_p);
     }
     if (pipe2(failures, O_CLOEXEC) != 0) {
-        return fail(out, "pipe");
+        return fail(out, "pipe"_p);
     }
     const Descriptor failure_reader(failures[0]);
     Descriptor failure_writer(failures[1]);
     if (!build_arguments(request) || !build_environment(request, 3)) {
         errno = E2BIG;
-        return fail(out, "too many arguments for PHP");
+        return fail(out, "too many arguments for PHP"_p);
     }
     const pid_t parent = getpid();
     const pid_t pid = fork();
     if (pid < 0) {
-        return fail(out, "fork");
+        return fail(out, "fork"_p);
     }
     if (pid == 0) {
         execute(request, listening.get(), error_writer.get(), failure_writer.get(), parent);
@@ -283,7 +282,8 @@ Status launch(const Launch& request, Launched& out) {
     if (read(failure_reader.get(), &number, sizeof number) == static_cast<ssize_t>(sizeof number)) {
         errno = number;
         out.pid = pid;  // to be waited for
-        return fail(out, request.plan.php[request.backend].program.c_str());
+        out.what.append(request.php.program.view());
+        return Status::io;
     }
     out.pid = pid;
     out.errors = error_reader.release();

@@ -52,15 +52,16 @@ struct LaunchScratch {
 struct Launch {
     LaunchScratch& scratch;
     const Plan& plan;
-    const Settings& settings;
-    size_t backend;
+    const PhpPlan& php;
+    const BackendSettings& settings;
+    size_t backend;  // its number
     uint32_t run;
 };
 
 struct Launched {
     pid_t pid = -1;
-    int errors = -1;        // the reading end of its standard error
-    const char* what = "";  // on failure: what could not be done; errno tells why
+    int errors = -1;             // the reading end of its standard error
+    Text<limits::program> what;  // on failure: what could not be done; errno tells why
 };
 
 [[nodiscard]] Status launch(const Launch& request, Launched& out);

@@ -9,7 +9,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +17,11 @@
 #include <cerrno>
 #include <cstring>
 #include <new>
-#include <span>
 
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
 #include "base/text.hpp"
+#include "fastcgi/link.hpp"
 #include "fastcgi/record.hpp"
 #include "spawn/program.hpp"
 
@@ -37,9 +36,10 @@ constexpr int first_kept = 10;
 constexpr std::string_view ready_words = "ready to handle connections";
 
 struct Php {
+    uint8_t backend = 0;
     pid_t pid = -1;
-    int errors = -1;
-    int probe = -1;  // a connection on which the first answer is awaited
+    Descriptor errors;
+    Descriptor probe;  // a connection on which the first answer is awaited
     uint32_t run = 0;
     bool ready = false;
     int64_t kill_at = never;  // when it has been asked to end
@@ -59,23 +59,28 @@ void rest() {
 class Spawner {
   public:
     Spawner(const Plan& plan, const Settings& settings, int server, int children)
-        : plan_(plan), settings_(settings), server_(server), children_(children) {}
+        : plan_(plan), settings_(settings), server_(server), children_(children) {
+        for (size_t i = 0; i < php_.size(); ++i) {
+            php_[i].backend = static_cast<uint8_t>(i);
+        }
+    }
 
     [[noreturn]] void run();
 
   private:
-    [[nodiscard]] Launch launch_of(size_t backend) { return {scratch_, plan_, settings_, backend, php_[backend].run}; }
+    [[nodiscard]] Launch launch_of(const Php& php);
+    [[nodiscard]] bool is_fpm(const Php& php) const { return plan_.php[php.backend].is_fpm; }
     [[nodiscard]] bool take_orders();
-    void start(size_t backend);
-    void stop(size_t backend, bool at_once);
-    void probe(size_t backend);
-    void read_probe(size_t backend);
-    void ready(size_t backend);
-    void read_errors(size_t backend);
-    void end_line(size_t backend);
+    void start(Php& php);
+    void stop(Php& php, bool at_once);
+    void probe(Php& php);
+    void read_probe(Php& php);
+    void ready(Php& php);
+    void read_errors(Php& php);
+    void end_line(Php& php);
     void collect_children();
-    void ended(size_t backend, int status);
-    void report(Report::Kind kind, size_t backend, int value, std::string_view text);
+    void ended(Php& php, int status);
+    void report(Report::Kind kind, const Php& php, int value, std::string_view text);
     [[nodiscard]] int next_timeout() const;
     void kill_overdue();
     [[noreturn]] void leave();
@@ -88,27 +93,32 @@ class Spawner {
     LaunchScratch scratch_;
 };
 
+// Asked for in many places.
+[[gnu::noinline]] Launch Spawner::launch_of(const Php& php) {
+    return {scratch_, plan_, plan_.php[php.backend], settings_.backends[php.backend], php.backend, php.run};
+}
+
 void Spawner::run() {
     for (;;) {
         // A negative number is passed over.
         std::array<pollfd, 2 + 2 * limits::backends> watched{};
-        const std::span<pollfd> errors = std::span(watched).subspan(2, php_.size());
-        const std::span<pollfd> probes = std::span(watched).subspan(2 + php_.size());
         watched[0] = {server_, POLLIN, 0};
         watched[1] = {children_, POLLIN, 0};
-        for (size_t i = 0; i < php_.size(); ++i) {
-            errors[i] = {php_[i].errors, POLLIN, 0};
-            probes[i] = {php_[i].probe, POLLIN, 0};
+        pollfd* next = &watched[2];
+        for (const Php& php : php_) {
+            *next++ = {php.errors.get(), POLLIN, 0};
+            *next++ = {php.probe.get(), POLLIN, 0};
         }
         if (poll(watched.data(), watched.size(), next_timeout()) < 0) {
             rest();
         }
-        for (size_t i = 0; i < php_.size(); ++i) {
-            if (errors[i].revents != 0) {
-                read_errors(i);
+        next = &watched[2];
+        for (Php& php : php_) {
+            if (next++->revents != 0) {
+                read_errors(php);
             }
-            if (probes[i].revents != 0) {
-                read_probe(i);
+            if (next++->revents != 0) {
+                read_probe(php);
             }
         }
         if (watched[1].revents != 0) {
@@ -124,10 +134,9 @@ void Spawner::run() {
 int Spawner::next_timeout() const {
     int64_t due = never;
     for (const Php& php : php_) {
-        due = php.kill_at < due ? php.kill_at : due;
+        due = std::min(due, php.kill_at);
     }
-    const int64_t left = due == never ? -1 : due - monotonic_ms();
-    return due == never ? -1 : static_cast<int>(left > 0 ? left : 0);
+    return due == never ? -1 : static_cast<int>(std::max<int64_t>(due - monotonic_ms(), 0));
 }
 
 // False when the server has ended, in whatever way.
@@ -140,16 +149,16 @@ bool Spawner::take_orders() {
     if (count != static_cast<ssize_t>(sizeof order) || order.backend >= php_.size()) {
         return false;
     }
+    Php& php = php_[order.backend];
     if (order.kind == Order::Kind::start) {
-        start(order.backend);
+        start(php);
     } else {
-        stop(order.backend, order.kind == Order::Kind::stop);
+        stop(php, order.kind == Order::Kind::stop);
     }
     return true;
 }
 
-void Spawner::start(size_t backend) {
-    Php& php = php_[backend];
+void Spawner::start(Php& php) {
     if (php.pid > 0) {
         return;
     }
@@ -158,63 +167,62 @@ void Spawner::start(size_t backend) {
     php.kill_at = never;
     php.line.clear();
     Launched launched;
-    if (launch(launch_of(backend), launched) != Status::ok) {
+    if (launch(launch_of(php), launched) != Status::ok) {
         const int number = errno;
         if (launched.pid > 0) {
             (void)waitpid(launched.pid, nullptr, 0);
         }
-        clean_up(launch_of(backend));
-        report(Report::Kind::failed, backend, number, launched.what);
+        clean_up(launch_of(php));
+        report(Report::Kind::failed, php, number, launched.what.view());
         return;
     }
     php.pid = launched.pid;
-    php.errors = launched.errors;
-    if (!plan_.php[backend].is_fpm) {
-        probe(backend);
+    php.errors.reset(launched.errors);
+    if (!is_fpm(php)) {
+        probe(php);
     }
 }
 
 // php-cgi does not say when it is ready, and its socket takes connections before it does: one that ends at once would reset them.
-void Spawner::probe(size_t backend) {
+void Spawner::probe(Php& php) {
     Text<limits::path> path;
-    print_socket_path(plan_, backend, php_[backend].run, path);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    memcpy(address.sun_path, path.c_str(), std::min(path.size(), sizeof address.sun_path - 1));
-    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    print_socket_path(plan_, php.backend, php.run, path);
+    fastcgi::Link link{};
     constexpr std::array question = fastcgi::get_values();
-    if (fd.valid() && connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-        send(fd.get(), question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size())) {
-        php_[backend].probe = fd.release();
-    } else if (errno != ECONNREFUSED && errno != ECONNRESET && errno != EPIPE) {
-        ready(backend);  // not to be found out; the others mean that it has died, and its end will be told
+    if (fastcgi::open_link(settings_.backends[php.backend], path.view(), link) == Status::ok) {
+        php.probe.reset(link.fd);
+        if (send(link.fd, question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size())) {
+            return;
+        }
+    }
+    const int number = errno;
+    php.probe.reset();
+    if (number != ECONNREFUSED && number != ECONNRESET && number != EPIPE) {
+        ready(php);  // not to be found out; the others mean that it has died, and its end will be told
     }
 }
 
-void Spawner::read_probe(size_t backend) {
-    Php& php = php_[backend];
+void Spawner::read_probe(Php& php) {
     char bytes[fastcgi::header_size];
-    const ssize_t count = recv(php.probe, bytes, sizeof bytes, 0);
+    const ssize_t count = recv(php.probe.get(), bytes, sizeof bytes, 0);
     if (count < 0 && is_passing(errno)) {
         return;
     }
-    close(php.probe);
-    php.probe = -1;
+    php.probe.reset();
     // Reset: it has died.
     if (count >= 0) {
-        ready(backend);
+        ready(php);
     }
 }
 
-void Spawner::ready(size_t backend) {
-    php_[backend].ready = true;
-    report(Report::Kind::ready, backend, 0, {});
+void Spawner::ready(Php& php) {
+    php.ready = true;
+    report(Report::Kind::ready, php, 0, {});
 }
 
-void Spawner::stop(size_t backend, bool at_once) {
-    Php& php = php_[backend];
+void Spawner::stop(Php& php, bool at_once) {
     if (php.pid > 0 && php.kill_at == never) {
-        (void)kill(php.pid, at_once || !plan_.php[backend].is_fpm ? SIGTERM : SIGQUIT);
+        (void)kill(php.pid, at_once || !is_fpm(php) ? SIGTERM : SIGQUIT);
         php.kill_at = monotonic_ms() + stop_ms;
     }
 }
@@ -229,40 +237,37 @@ void Spawner::kill_overdue() {
     }
 }
 
-void Spawner::read_errors(size_t backend) {
-    Php& php = php_[backend];
+void Spawner::read_errors(Php& php) {
     char bytes[512];
-    const ssize_t count = read(php.errors, bytes, sizeof bytes);
+    const ssize_t count = read(php.errors.get(), bytes, sizeof bytes);
     if (count < 0 && is_passing(errno)) {
         return;
     }
     if (count <= 0) {
-        close(php.errors);
-        php.errors = -1;
+        php.errors.reset();
         // It can no longer say so: a command may have turned its words elsewhere.
-        if (!php.ready && php.probe < 0) {
-            probe(backend);
+        if (!php.ready && !php.probe.valid()) {
+            probe(php);
         }
         return;
     }
-    for (ssize_t i = 0; i < count; ++i) {
-        if (bytes[i] == '\n' || php.line.room() < 2) {
-            end_line(backend);
+    for (const char c : std::string_view(bytes, static_cast<size_t>(count))) {
+        if (c == '\n' || php.line.room() < 2) {
+            end_line(php);
         }
-        if (bytes[i] != '\n') {
-            php.line.append(bytes[i]);
+        if (c != '\n') {
+            php.line.append(c);
         }
     }
 }
 
-void Spawner::end_line(size_t backend) {
-    Php& php = php_[backend];
+void Spawner::end_line(Php& php) {
     if (php.line.size() == 0) {
         return;
     }
-    report(Report::Kind::line, backend, 0, php.line.view());
+    report(Report::Kind::line, php, 0, php.line.view());
     if (!php.ready && php.line.view().find(ready_words) != std::string_view::npos) {
-        ready(backend);
+        ready(php);
     }
     php.line.clear();
 }
@@ -270,49 +275,38 @@ void Spawner::end_line(size_t backend) {
 void Spawner::collect_children() {
     signalfd_siginfo info{};
     while (read(children_, &info, sizeof info) > 0) {}
-    for (size_t i = 0; i < php_.size(); ++i) {
+    for (Php& php : php_) {
         int status = 0;
-        if (php_[i].pid > 0 && waitpid(php_[i].pid, &status, WNOHANG) == php_[i].pid) {
-            ended(i, status);
+        if (php.pid > 0 && waitpid(php.pid, &status, WNOHANG) == php.pid) {
+            ended(php, status);
         }
     }
 }
 
-void Spawner::ended(size_t backend, int status) {
-    Php& php = php_[backend];
-    while (php.errors >= 0 && php.line.ok()) {
-        const int before = php.errors;
-        pollfd more{php.errors, POLLIN, 0};
+void Spawner::ended(Php& php, int status) {
+    while (php.errors.valid()) {
+        pollfd more{php.errors.get(), POLLIN, 0};
         if (poll(&more, 1, 0) != 1) {
             break;
         }
-        read_errors(backend);
-        if (php.errors != before) {
-            break;
-        }
+        read_errors(php);
     }
-    end_line(backend);
+    end_line(php);
     // A master that was killed leaves its workers behind; they are its group.
     (void)kill(-php.pid, SIGKILL);
-    if (php.errors >= 0) {
-        close(php.errors);
-    }
-    if (php.probe >= 0) {
-        close(php.probe);
-    }
-    clean_up(launch_of(backend));
+    php.errors.reset();
+    php.probe.reset();
+    clean_up(launch_of(php));
     php.pid = -1;
-    php.errors = -1;
-    php.probe = -1;
     php.kill_at = never;
-    report(Report::Kind::exited, backend, status, {});
+    report(Report::Kind::exited, php, status, {});
 }
 
-void Spawner::report(Report::Kind kind, size_t backend, int value, std::string_view text) {
+void Spawner::report(Report::Kind kind, const Php& php, int value, std::string_view text) {
     Report out{};
     out.kind = kind;
-    out.backend = static_cast<uint8_t>(backend);
-    out.run = php_[backend].run;
+    out.backend = php.backend;
+    out.run = php.run;
     out.value = value;
     text = slice(text, 0, sizeof out.text - 1);
     if (!text.empty()) {
@@ -333,8 +327,7 @@ void Spawner::leave() {
             (void)kill(php.pid, SIGTERM);
         }
     }
-    for (size_t i = 0; i < php_.size(); ++i) {
-        Php& php = php_[i];
+    for (const Php& php : php_) {
         while (php.pid > 0 && waitpid(php.pid, nullptr, WNOHANG) == 0 && monotonic_ms() < deadline) {
             pollfd child{children_, POLLIN, 0};
             (void)poll(&child, 1, 50);
@@ -344,7 +337,7 @@ void Spawner::leave() {
         if (php.pid > 0) {
             (void)kill(-php.pid, SIGKILL);
             (void)waitpid(php.pid, nullptr, WNOHANG);
-            clean_up(launch_of(i));
+            clean_up(launch_of(php));
         }
     }
     if (plan_.is_private_dir) {

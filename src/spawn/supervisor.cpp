@@ -23,10 +23,10 @@ constexpr int64_t idle_looks = 4;
 
 void add_end(LogLine& line, int status) {
     if (WIFSIGNALED(status)) {
-        line.add("was killed by signal "_p).add_number(static_cast<uint64_t>(WTERMSIG(status)));
-        line.add(WTERMSIG(status) == SIGKILL ? " (out of memory?)" : "");
+        line.add<"was killed by signal %%">(WTERMSIG(status),
+                                            WTERMSIG(status) == SIGKILL ? " (out of memory?)"_p : Packed());
     } else {
-        line.add("ended with exit code "_p).add_number(static_cast<uint64_t>(WEXITSTATUS(status)));
+        line.add<"ended with exit code %">(WEXITSTATUS(status));
     }
 }
 
@@ -45,35 +45,39 @@ void add_end(LogLine& line, int status) {
 void Supervisor::init(const Setup& setup) {
     setup_ = setup;
     timer_.kind = static_cast<uint8_t>(TimerKind::php);
+    for (uint32_t backend = 0; backend < php_.size(); ++backend) {
+        php_[backend].backend = backend;
+    }
 }
 
 fastcgi::Readiness Supervisor::want(uint32_t backend, TextBuffer& path) {
     Php& php = php_[backend];
-    const Phase phase = php.phase.load();
+    const Phase phase = php.shared_phase.load(std::memory_order_acquire);
     if (phase == Phase::running) {
-        print_socket_path(*setup_.plan, backend, php.run.load(), path);
+        print_socket_path(*setup_.plan, backend, php.run.get(), path);
         return fastcgi::Readiness::ready;
     }
     if (phase == Phase::broken) {
         return fastcgi::Readiness::broken;
     }
-    if (phase != Phase::starting && !php.wanted.exchange(true)) {
+    if (phase != Phase::starting && !php.wanted.get()) {
+        php.wanted.set(true);
         setup_.ring(setup_.context);
     }
     return fastcgi::Readiness::starting;
 }
 
 void Supervisor::lost(uint32_t backend) {
-    php_[backend].lost = true;
-    php_[backend].wanted = true;
+    php_[backend].lost.set(true);
+    php_[backend].wanted.set(true);
     setup_.ring(setup_.context);
 }
 
 void Supervisor::silent(uint32_t backend) {
     Php& php = php_[backend];
-    if (php.silences.fetch_add(1) >= setup_.backends->of(backend).workers) {
-        php.silences = 0;
-        php.hangs = true;
+    if (php.silences.fetch_add(1, std::memory_order_relaxed) >= setup_.backends->of(backend).workers) {
+        php.silences.store(0, std::memory_order_relaxed);
+        php.hangs.set(true);
         lost(backend);
     }
 }
@@ -81,7 +85,7 @@ void Supervisor::silent(uint32_t backend) {
 Supervisor::Life Supervisor::look(uint32_t backend) const {
     constexpr std::string_view names[] = {"stopped", "starting", "running", "stopping", "broken"};
     const Php& php = php_[backend];
-    const Phase phase = php.phase.load();
+    const Phase phase = php.phase();
     return {names[static_cast<size_t>(phase)], phase == Phase::running, php.starts.get(), php.deaths.get()};
 }
 
@@ -90,64 +94,67 @@ void Supervisor::on_wanted(Timers& timers) {
     arm(timers);
 }
 
+Status Supervisor::tell(const Php& php, Order::Kind kind) const {
+    return setup_.spawner->send({kind, static_cast<uint8_t>(php.backend)});
+}
+
 void Supervisor::start_wanted(int64_t now) {
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        Php& php = php_[backend];
-        if (php.lost.exchange(false) && php.phase.load() == Phase::running) {
-            give_up(backend, now);
+    for (Php& php : all()) {
+        if (php.lost.get()) {
+            php.lost.set(false);
+            if (php.is(Phase::running)) {
+                give_up(php, now);
+            }
         }
-        if (php.wanted.load() && php.phase.load() == Phase::stopped && php.not_before <= now) {
-            start(backend, now);
+        if (php.wanted.get() && php.is(Phase::stopped) && php.not_before <= now) {
+            start(php, now);
         }
     }
 }
 
 // When it has died already, its end is reported all the same.
-void Supervisor::give_up(uint32_t backend, int64_t now) {
-    Php& php = php_[backend];
+void Supervisor::give_up(Php& php, int64_t now) {
     // Nobody can come to it any more, but those who were there before are served; unless they are why it is ended.
-    const Order::Kind kind = php.hangs.load() ? Order::Kind::stop : Order::Kind::finish;
-    if (setup_.spawner->send({kind, static_cast<uint8_t>(backend)}) == Status::again) {
-        php.lost = true;
+    const bool hangs = php.hangs.get();
+    if (tell(php, hangs ? Order::Kind::stop : Order::Kind::finish) == Status::again) {
+        php.lost.set(true);
         php.not_before = now + first_pause_ms;
         return;
     }
-    php.phase = Phase::stopping;
+    php.hangs.set(false);
+    php.enter(Phase::stopping);
     php.is_given_up = true;
     LogLine(*setup_.log, LogLevel::warning)
-        .add(php.hangs.exchange(false) ? "all PHP workers hang: PHP is started again (see `response_timeout`)"
-                                       : "nobody answers at PHP's socket: PHP is started again")
+        .add(hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"_p
+                   : "nobody answers at PHP's socket: PHP is started again"_p)
         .send();
 }
 
-void Supervisor::start(uint32_t backend, int64_t now) {
-    Php& php = php_[backend];
-    php.wanted = false;
+void Supervisor::start(Php& php, int64_t now) {
+    php.wanted.set(false);
     php.is_given_up = false;
-    php.silences = 0;
-    php.hangs = false;
-    php.is_well = false;
-    php.phase = Phase::starting;
+    php.silences.store(0, std::memory_order_relaxed);
+    php.hangs.set(false);
+    php.is_well.set(false);
+    php.enter(Phase::starting);
     php.starts.add();
     php.started_at = now;
-    const Status sent = setup_.spawner->send({Order::Kind::start, static_cast<uint8_t>(backend)});
+    const Status sent = tell(php, Order::Kind::start);
     if (sent == Status::again) {
         LogLine(*setup_.log, LogLevel::error)
-            .add("PHP cannot be started: the spawner cannot be told to"_p)
-            .add_error(errno)
+            .add<"PHP cannot be started: the spawner cannot be told to: %">(SystemError{errno})
             .send();
-        failed(backend, now);
-        setup_.news(setup_.context, backend);
+        failed(php, now);
+        spread(php);
     } else if (sent != Status::ok) {
         spawner_gone();
     }
 }
 
-void Supervisor::failed(uint32_t backend, int64_t now) {
-    Php& php = php_[backend];
+void Supervisor::failed(Php& php, int64_t now) {
     ++php.failures;
     php.not_before = now + pause_after(php.failures);
-    php.phase = Phase::broken;
+    php.enter(Phase::broken);
 }
 
 void Supervisor::on_reports(Timers& timers) {
@@ -174,62 +181,55 @@ void Supervisor::take(const Report& report, int64_t now) {
     Php& php = php_[report.backend];
     switch (report.kind) {
         case Report::Kind::line:
-            LogLine(*setup_.log, level_of(report.text)).add("php: "_p).add_escaped(report.text).send();
+            LogLine(*setup_.log, level_of(report.text)).add<"php: %">(Escaped{report.text}).send();
             return;
         case Report::Kind::ready:
-            php.run = report.run;
+            php.run.set(report.run);
             php.idle_since = now;
-            php.phase = Phase::running;
+            php.enter(Phase::running);
             LogLine(*setup_.log, LogLevel::info)
-                .add("PHP is ready, "_p)
-                .add_number(static_cast<uint64_t>(now - php.started_at))
-                .add(" ms after it was wanted"_p)
+                .add<"PHP is ready, % ms after it was wanted">(now - php.started_at)
                 .send();
             break;
         case Report::Kind::failed:
             LogLine(*setup_.log, LogLevel::error)
-                .add("PHP cannot be started: "_p)
-                .add(report.text)
-                .add_error(report.value)
+                .add<"PHP cannot be started: %: %">(static_cast<const char*>(report.text), SystemError{report.value})
                 .send();
-            failed(report.backend, now);
+            failed(php, now);
             break;
         case Report::Kind::exited:
-            exited(report.backend, report, now);
+            exited(php, report.value, now);
             break;
     }
-    setup_.news(setup_.context, report.backend);
+    spread(php);
 }
 
-void Supervisor::exited(uint32_t backend, const Report& report, int64_t now) {
-    Php& php = php_[backend];
-    const Phase before = php.phase.load();
+void Supervisor::exited(Php& php, int status, int64_t now) {
+    const Phase before = php.phase();
     if (before == Phase::stopping && !php.is_given_up) {
         LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped"_p).send();
         php.failures = 0;
-        php.phase = Phase::stopped;
+        php.enter(Phase::stopped);
         return;
     }
     php.deaths.add();
     LogLine line(*setup_.log, LogLevel::error);
-    line.add(before == Phase::starting ? "PHP did not start: it " : "PHP ");
-    add_end(line, report.value);
+    line.add(before == Phase::starting ? "PHP did not start: it "_p : "PHP "_p);
+    add_end(line, status);
     line.send();
-    php.failures = php.is_well.load() || now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
+    php.failures = php.is_well.get() || now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
     // Not more often than it would be tried in vain.
     php.not_before = php.failures == 0 ? php.started_at + first_pause_ms : now + pause_after(php.failures);
     // One that runs and dies is started again for whoever waits; one that does not start has told why, and waiting would not help.
-    php.phase = before == Phase::starting ? Phase::broken : Phase::stopped;
+    php.enter(before == Phase::starting ? Phase::broken : Phase::stopped);
 }
 
 void Supervisor::on_timer(Timers& timers, int64_t now) {
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        Php& php = php_[backend];
-        const Phase phase = php.phase.load();
-        if (phase == Phase::broken && php.not_before <= now && !gone_) {
-            php.phase = Phase::stopped;
-        } else if (phase == Phase::running) {
-            look_for_idle(backend, now);
+    for (Php& php : all()) {
+        if (php.is(Phase::broken) && php.not_before <= now && !gone_) {
+            php.enter(Phase::stopped);
+        } else if (php.is(Phase::running)) {
+            look_for_idle(php, now);
         }
     }
     start_wanted(now);
@@ -237,15 +237,15 @@ void Supervisor::on_timer(Timers& timers, int64_t now) {
 }
 
 // PHP that no backend names any more is stopped as soon as it is idle.
-int64_t Supervisor::idle_stop_of(uint32_t backend) const {
-    const BackendSettings* const settings = setup_.backends->find(backend);
+int64_t Supervisor::idle_stop_of(const Php& php) const {
+    const BackendSettings* const settings = setup_.backends->find(php.backend);
     return settings != nullptr ? settings->idle_stop_ms : 1;
 }
 
-void Supervisor::look_for_idle(uint32_t backend, int64_t now) {
-    const int64_t idle_stop = idle_stop_of(backend);
-    Php& php = php_[backend];
-    const fastcgi::Gate::Counts counts = setup_.gates[backend].counts();
+void Supervisor::look_for_idle(Php& php, int64_t now) {
+    const int64_t idle_stop = idle_stop_of(php);
+    fastcgi::Gate& gate = setup_.gates[php.backend];
+    const fastcgi::Gate::Counts counts = gate.counts();
     if (counts.in_use > 0 || counts.served != php.served) {
         php.served = counts.served;
         php.idle_since = now;
@@ -254,28 +254,28 @@ void Supervisor::look_for_idle(uint32_t backend, int64_t now) {
     if (idle_stop == 0 || now - php.idle_since < idle_stop) {
         return;
     }
-    // Said first, looked at again then: a request that has found it running holds a place by now.
-    php.phase = Phase::stopping;
-    if (setup_.gates[backend].counts().in_use > 0 ||
-        setup_.spawner->send({Order::Kind::stop, static_cast<uint8_t>(backend)}) != Status::ok) {
-        php.phase = Phase::running;
-        setup_.news(setup_.context, backend);
+    // Said first, looked at again then: a request that has found it running holds a place by now, and the gate's lock orders the two.
+    php.enter(Phase::stopping);
+    if (gate.counts().in_use > 0 || tell(php, Order::Kind::stop) != Status::ok) {
+        php.enter(Phase::running);
+        spread(php);
     }
 }
 
 void Supervisor::arm(Timers& timers) {
     int64_t due = never;
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        const Php& php = php_[backend];
-        const Phase phase = php.phase.load();
-        const int64_t idle_stop = idle_stop_of(backend);
-        if ((phase == Phase::broken && !gone_) || (phase == Phase::stopped && php.wanted.load())) {
-            due = std::min(due, php.not_before);
-        } else if (phase == Phase::running && php.lost.load()) {
-            due = std::min(due, std::max(php.not_before, monotonic_ms() + 1));
-        } else if (phase == Phase::running && idle_stop > 0) {
-            due = std::min(due, monotonic_ms() + std::max<int64_t>(idle_stop / idle_looks, 1));
+    const int64_t now = monotonic_ms();
+    for (const Php& php : all()) {
+        const int64_t idle_stop = idle_stop_of(php);
+        int64_t next = never;
+        if ((php.is(Phase::broken) && !gone_) || (php.is(Phase::stopped) && php.wanted.get())) {
+            next = php.not_before;
+        } else if (php.is(Phase::running) && php.lost.get()) {
+            next = std::max(php.not_before, now + 1);
+        } else if (php.is(Phase::running) && idle_stop > 0) {
+            next = now + std::max<int64_t>(idle_stop / idle_looks, 1);
         }
+        due = std::min(due, next);
     }
     if (due != never && timer_.due > due) {
         timers.set(timer_, due);
@@ -292,9 +292,9 @@ void Supervisor::spawner_gone() {
         setup_.spawner->finish();
     }
     gone_ = true;
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        php_[backend].phase = Phase::broken;
-        setup_.news(setup_.context, backend);
+    for (Php& php : all()) {
+        php.enter(Phase::broken);
+        spread(php);
     }
 }
 

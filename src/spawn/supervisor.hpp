@@ -41,8 +41,8 @@ class Supervisor {
     // them hang, and nobody but us can end them.
     void silent(uint32_t backend);
     void answered(uint32_t backend) {
-        php_[backend].silences = 0;
-        php_[backend].is_well = true;
+        php_[backend].silences.store(0, std::memory_order_relaxed);
+        php_[backend].is_well.set(true);
     }
 
     struct Life {
@@ -64,33 +64,52 @@ class Supervisor {
   private:
     enum class Phase : uint8_t { stopped, starting, running, stopping, broken };
 
+    // What any worker may set or look at. Nothing is ordered by it.
+    class Flag {
+      public:
+        [[nodiscard]] bool get() const { return value_.load(std::memory_order_relaxed); }
+        void set(bool value) { value_.store(value, std::memory_order_relaxed); }
+
+      private:
+        std::atomic<bool> value_{false};
+    };
+
     struct Php {
-        std::atomic<Phase> phase{Phase::stopped};
-        std::atomic<bool> wanted{false};
-        std::atomic<bool> lost{false};
-        std::atomic<bool> hangs{false};
-        std::atomic<bool> is_well{false};   // has answered in this run
+        // Of the worker that runs this one alone; the others see with a phase what was so before.
+        [[nodiscard]] Phase phase() const { return shared_phase.load(std::memory_order_relaxed); }
+        void enter(Phase phase) { shared_phase.store(phase, std::memory_order_release); }
+        [[nodiscard]] bool is(Phase phase) const { return this->phase() == phase; }
+
+        uint32_t backend = 0;
+        std::atomic<Phase> shared_phase{Phase::stopped};
+        Flag wanted;
+        Flag lost;
+        Flag hangs;
+        Flag is_well;                       // has answered in this run
         std::atomic<uint32_t> silences{0};  // in a row
-        std::atomic<uint32_t> run{0};
-        Count starts;
-        Count deaths;
+        Gauge run;
         bool is_given_up = false;  // it is ended because nobody answered at its socket
         uint32_t failures = 0;     // in a row
-        int64_t not_before = 0;    // of the next start
+        Count starts;
+        Count deaths;
+        int64_t not_before = 0;  // of the next start
         int64_t started_at = 0;
         int64_t idle_since = 0;
         uint64_t served = 0;  // of the gate, when it was looked at last
     };
 
+    [[nodiscard]] std::span<Php> all() { return std::span(php_).first(setup_.gates.size()); }
     void arm(Timers& timers);
     void start_wanted(int64_t now);
-    void give_up(uint32_t backend, int64_t now);
-    void failed(uint32_t backend, int64_t now);
-    void start(uint32_t backend, int64_t now);
+    void give_up(Php& php, int64_t now);
+    void failed(Php& php, int64_t now);
+    void start(Php& php, int64_t now);
     void take(const Report& report, int64_t now);
-    void exited(uint32_t backend, const Report& report, int64_t now);
-    void look_for_idle(uint32_t backend, int64_t now);
-    [[nodiscard]] int64_t idle_stop_of(uint32_t backend) const;
+    void exited(Php& php, int status, int64_t now);
+    void look_for_idle(Php& php, int64_t now);
+    [[nodiscard]] int64_t idle_stop_of(const Php& php) const;
+    [[nodiscard]] Status tell(const Php& php, Order::Kind kind) const;
+    void spread(const Php& php) const { setup_.news(setup_.context, php.backend); }
     void spawner_gone();
 
     Setup setup_;

@@ -37,10 +37,10 @@ struct Php {
     Php(const Php&) = delete;
     Php& operator=(const Php&) = delete;
 
-    [[nodiscard]] Launch request() { return {scratch, plan, settings, 0, 1}; }
+    [[nodiscard]] Launch request() { return {scratch, plan, plan.php[0], settings.backends[0], 0, 1}; }
     void refuses(std::string_view words) {
         test::check_status(launch(request(), launched), Status::io);
-        test::check_text(launched.what, words);
+        test::check_text(launched.what.view(), words);
         assert_int_equal(launched.pid, -1);
     }
     // All that it says, when it has ended.
@@ -128,7 +128,7 @@ void what_cannot_be_executed_is_told(void**) {
     Php php("no-program");
     test::check_status(launch(php.request(), php.launched), Status::io);
     assert_int_equal(errno, ENOEXEC);
-    test::check_text(php.launched.what, php.plan.php[0].program.view());
+    test::check_text(php.launched.what.view(), php.plan.php[0].program.view());
     int status = 0;
     assert_int_equal(waitpid(php.launched.pid, &status, 0), php.launched.pid);
     assert_int_equal(WEXITSTATUS(status), 127);
