@@ -1,6 +1,9 @@
 #include "fastcgi/environment.hpp"
 
+#include <array>
+
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 
 namespace fcgate::fastcgi {
 
@@ -61,12 +64,73 @@ RequestUri request_uri(std::string_view target) {
     return {rest.starts_with('/') ? "" : "/", rest};
 }
 
-// One bit of 64 for a field name, whatever its case.
-uint64_t name_bit(std::string_view name) {
+// One bit of 32 for a field name, whatever its case.
+uint32_t name_bit(std::string_view name) {
     const auto first = static_cast<unsigned char>(to_lower(name.front()));
     const auto last = static_cast<unsigned char>(to_lower(name.back()));
-    return uint64_t{1} << ((name.size() * 7 + size_t{5} * first + last) % 64);
+    return uint32_t{1} << ((name.size() * 7 + size_t{5} * first + last) % 32);
 }
+
+// What values are made of.
+enum Part : uint8_t {
+    nothing,
+    ok_status,
+    method,
+    uri_slash,
+    uri_rest,
+    query,
+    root,
+    root_or_slash,
+    script,
+    path_info,
+    interface,
+    software,
+    protocol,
+    local,
+    server_port,
+    remote,
+    remote_port,
+    scheme,
+    https,
+    opening,
+    server_name,
+    closing,
+    content_type,
+    part_count,
+};
+
+struct Variable {
+    std::string_view name;
+    std::array<Part, 3> parts = {};
+    Part needed = ok_status;  // it is left out when this is empty
+};
+
+constexpr Variable variables[] = {
+    {"REQUEST_METHOD", {method}},
+    {"REQUEST_URI", {uri_slash, uri_rest}},
+    {"QUERY_STRING", {query}},
+    {"DOCUMENT_ROOT", {root_or_slash}},
+    {"DOCUMENT_URI", {script, path_info}},
+    {"SCRIPT_NAME", {script}},
+    {"SCRIPT_FILENAME", {root, script}},
+    {"PATH_INFO", {path_info}, path_info},
+    {"PATH_TRANSLATED", {root, path_info}, path_info},
+    {"REDIRECT_STATUS", {ok_status}},  // php-cgi refuses to run without it (cgi.force_redirect)
+    {"GATEWAY_INTERFACE", {interface}},
+    {"SERVER_SOFTWARE", {software}},
+    {"SERVER_PROTOCOL", {protocol}},
+    {"SERVER_ADDR", {local}},
+    {"SERVER_PORT", {server_port}},
+    {"REMOTE_ADDR", {remote}},
+    {"REMOTE_PORT", {remote_port}, remote_port},
+    {"REQUEST_SCHEME", {scheme}},
+    {"HTTPS", {https}, https},
+    {"SERVER_NAME", {opening, server_name, closing}},
+    {"CONTENT_TYPE", {content_type}, content_type},
+};
+constexpr auto names = pack_texts<variables, &Variable::name>();
+constexpr auto parts_of = pack_column<variables, &Variable::parts>();
+constexpr auto needed_by = pack_column<variables, &Variable::needed>();
 
 class Environment {
   public:
@@ -75,11 +139,7 @@ class Environment {
     void add_all();
 
   private:
-    void add(std::string_view name, std::string_view value);
-    void add(std::string_view name, std::string_view first, std::string_view second, std::string_view third = {});
-    void add_number(std::string_view name, uint64_t value);
-    void add_server();
-    void add_script();
+    void add_variables();
     void add_headers();
     void add_header(std::string_view name, std::string_view value);
     void add_joined(size_t at);
@@ -92,71 +152,64 @@ class Environment {
 };
 
 void Environment::add_all() {
-    add_script();
-    add_server();
+    add_variables();
     if (request_.has_body) {
         Text<24> length;
         length.append_number(request_.body_length);
         writer_.add("CONTENT_LENGTH", length.view());
     }
-    const std::string_view content_type = request_.head.field("Content-Type");
-    if (!content_type.empty()) {
-        add("CONTENT_TYPE", content_type);
-    }
     add_headers();
     add_params();
 }
 
-void Environment::add_script() {
-    const std::string_view root = request_.document_root;
-    const RequestUri uri = request_uri(request_.head.target);
-    add("REQUEST_METHOD", request_.head.method);
-    add("REQUEST_URI", uri.slash, uri.rest);
-    add("QUERY_STRING", request_.query);
-    add("DOCUMENT_ROOT", root.empty() ? "/" : root);
-    add("DOCUMENT_URI", request_.script_name, request_.path_info);
-    add("SCRIPT_NAME", request_.script_name);
-    add("SCRIPT_FILENAME", root, request_.script_name);
-    if (!request_.path_info.empty()) {
-        add("PATH_INFO", request_.path_info);
-        add("PATH_TRANSLATED", root, request_.path_info);
-    }
-    add("REDIRECT_STATUS", "200");  // php-cgi refuses to run without it (cgi.force_redirect)
-}
-
-void Environment::add_server() {
+void Environment::add_variables() {
     const RequestHead& head = request_.head;
-    Text<64> local;
-    head.local.print_address(local);
-    Text<64> remote;
-    head.client.print_address(remote);
-
-    add("GATEWAY_INTERFACE", "CGI/1.1");
-    add("SERVER_SOFTWARE", request_.server_software);
-    add("SERVER_PROTOCOL", head.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1");
-    add("SERVER_ADDR", local.view());
+    Text<64> local_text;
+    Text<64> remote_text;
+    Text<8> local_port;
+    Text<8> remote_port_text;
+    head.local.print_address(local_text);
+    head.client.print_address(remote_text);
     // What a client of the proxy before us sees: our own port would lead scripts' absolute addresses astray, and a unix socket has none.
     const unsigned scheme_port = head.is_tls ? 443 : 80;
-    if (head.is_proxied && !request_.server_port.empty()) {
-        add("SERVER_PORT", request_.server_port);
-    } else {
-        add_number("SERVER_PORT", head.local.is_ip() && !head.is_proxied ? head.local.port() : scheme_port);
-    }
-    add("REMOTE_ADDR", remote.view());
+    local_port.append_number(head.local.is_ip() && !head.is_proxied ? head.local.port() : scheme_port);
     if (head.client.port() != 0) {
-        add_number("REMOTE_PORT", head.client.port());
+        remote_port_text.append_number(head.client.port());
     }
-    add("REQUEST_SCHEME", head.is_tls ? "https" : "http");
-    if (head.is_tls) {
-        add("HTTPS", "on");
-    }
-
-    const std::string_view fallback = head.local.is_ip() ? local.view() : "localhost";
+    const RequestUri uri = request_uri(head.target);
+    const std::string_view fallback = head.local.is_ip() ? local_text.view() : "localhost";
     const std::string_view name = request_.server_name.empty() ? fallback : request_.server_name;
-    if (name.find(':') != std::string_view::npos && !name.starts_with('[')) {
-        add("SERVER_NAME", "[", name, "]");  // RFC 3875 section 4.1.14
-    } else {
-        add("SERVER_NAME", name);
+    const bool is_bare = name.find(':') != std::string_view::npos && !name.starts_with('[');  // RFC 3875 section 4.1.14
+
+    std::string_view values[part_count];
+    values[ok_status] = "200";
+    values[method] = head.method;
+    values[uri_slash] = uri.slash;
+    values[uri_rest] = uri.rest;
+    values[query] = request_.query;
+    values[root] = request_.document_root;
+    values[root_or_slash] = request_.document_root.empty() ? "/" : request_.document_root;
+    values[script] = request_.script_name;
+    values[path_info] = request_.path_info;
+    values[interface] = "CGI/1.1";
+    values[software] = request_.server_software;
+    values[protocol] = head.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1";
+    values[local] = local_text.view();
+    values[server_port] = head.is_proxied && !request_.server_port.empty() ? request_.server_port : local_port.view();
+    values[remote] = remote_text.view();
+    values[remote_port] = remote_port_text.view();
+    values[scheme] = head.is_tls ? "https" : "http";
+    values[https] = head.is_tls ? "on" : "";
+    values[opening] = is_bare ? "[" : "";
+    values[server_name] = name;
+    values[closing] = is_bare ? "]" : "";
+    values[content_type] = head.field("Content-Type");
+    for (size_t i = 0; i < names.size(); ++i) {
+        if (!values[needed_by[i]].empty() && !is_configured(names[i])) {
+            const std::array<Part, 3>& parts = parts_of[i];
+            const std::string_view value[] = {values[parts[0]], values[parts[1]], values[parts[2]]};
+            writer_.add(names[i], value);
+        }
     }
 }
 
@@ -167,11 +220,11 @@ void Environment::add_headers() {
     }
     const std::span<const Field> fields = request_.head.fields;
     // Names are compared only where two of them share a bit: most requests repeat none.
-    uint64_t once = 0;
-    uint64_t twice = 0;
+    uint32_t once = 0;
+    uint32_t twice = 0;
     for (const Field& field : fields) {
         if (!field.name.empty()) {
-            const uint64_t bit = name_bit(field.name);
+            const uint32_t bit = name_bit(field.name);
             twice |= once & bit;
             once |= bit;
         }
@@ -236,24 +289,6 @@ void Environment::add_params() {
             writer_.add(param.name, param.value);
         }
     }
-}
-
-void Environment::add(std::string_view name, std::string_view value) {
-    if (!is_configured(name)) {
-        writer_.add(name, value);
-    }
-}
-
-void Environment::add(std::string_view name, std::string_view first, std::string_view second, std::string_view third) {
-    if (!is_configured(name)) {
-        writer_.add(name, first, second, third);
-    }
-}
-
-void Environment::add_number(std::string_view name, uint64_t value) {
-    Text<24> text;
-    text.append_number(value);
-    add(name, text.view());
 }
 
 bool Environment::is_configured(std::string_view name) const {

@@ -26,25 +26,15 @@ ParamsWriter::ParamsWriter(std::span<uint8_t> storage, bool keep_connection) : s
     size_ = begin.size();
 }
 
-void ParamsWriter::add(std::string_view name, std::string_view value) {
-    // Almost all are short, and there is room in the open record.
-    if ((name.size() | value.size()) <= longest_short_length && value_left_ == 0 &&
-        size_ + 2 + name.size() + value.size() <= room_until_) {
-        storage_[size_++] = static_cast<uint8_t>(name.size());
-        storage_[size_++] = static_cast<uint8_t>(value.size());
-        put(name);
-        put(value);
-        return;
+void ParamsWriter::add(std::string_view name, std::span<const std::string_view> parts) {
+    size_t length = 0;
+    for (const std::string_view part : parts) {
+        length += part.size();
     }
-    begin_value(name, false, value.size());
-    append_value(value);
-}
-
-void ParamsWriter::add(std::string_view name, std::string_view first, std::string_view second, std::string_view third) {
-    begin_value(name, false, first.size() + second.size() + third.size());
-    append_value(first);
-    append_value(second);
-    append_value(third);
+    begin_value(name, false, length);
+    for (const std::string_view part : parts) {
+        append_value(part);
+    }
 }
 
 void ParamsWriter::add_header(std::string_view name, std::string_view value) {
@@ -105,6 +95,9 @@ bool ParamsWriter::reserve(size_t name_length, size_t value_length) {
         return false;
     }
     const size_t pair = encoded_size(name_length) + encoded_size(value_length) + name_length + value_length;
+    if (size_ + pair <= room_until_) {
+        return true;  // almost always: there is room in the open record
+    }
     if (pair > max_content) {
         fail(Status::too_large);
         return false;

@@ -29,9 +29,9 @@ class ParamsWriter {
   public:
     ParamsWriter(std::span<uint8_t> storage, bool keep_connection);
 
-    void add(std::string_view name, std::string_view value);
-    // A value in two or three parts, for DOCUMENT_ROOT + SCRIPT_NAME and the like.
-    void add(std::string_view name, std::string_view first, std::string_view second, std::string_view third = {});
+    void add(std::string_view name, std::string_view value) { add(name, std::span(&value, 1)); }
+    // A value in parts, for DOCUMENT_ROOT + SCRIPT_NAME and the like.
+    void add(std::string_view name, std::span<const std::string_view> parts);
     // "HTTP_" + name in upper case with '-' as '_' (RFC 3875 section 4.1.18).
     void add_header(std::string_view name, std::string_view value);
 

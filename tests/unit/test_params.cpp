@@ -145,8 +145,10 @@ void header_names_become_upper_case_with_underscores(void** /*state*/) {
 void a_value_may_come_in_parts(void** /*state*/) {
     GuardedBytes memory(1024);
     ParamsWriter writer(memory.bytes(1024), true);
-    writer.add("TWO", "/www", "/index.php");
-    writer.add("THREE", "a", "", "c");
+    constexpr std::string_view two[] = {"/www", "/index.php"};
+    constexpr std::string_view three[] = {"a", "", "c"};
+    writer.add("TWO", two);
+    writer.add("THREE", three);
     writer.begin_value("Cookie", true, 8);
     writer.append_value("a=1");
     writer.append_value("; ");
@@ -182,7 +184,7 @@ void every_capacity_too_small_is_told_and_kept_to(void** /*state*/) {
     const auto write = [](ParamsWriter& writer) {
         writer.add("SCRIPT_NAME", "/index.php");
         writer.add_header("Accept", text_of(130));
-        writer.add("Q", "", "");
+        writer.add("Q", std::array<std::string_view, 2>());
     };
     GuardedBytes memory(1024);
     ParamsWriter measured(memory.bytes(1024), true);
