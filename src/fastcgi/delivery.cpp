@@ -16,9 +16,9 @@ Delivery& Upstream::deliver(Exchange& exchange) {
 // An exchange that has ended, and whose reply has begun, is needed no more but for the output that its client has not taken: with that
 // gone, it is free for another request. It stays while all pages are in use but those that exchanges are guaranteed.
 void Upstream::hand_over(Exchange& exchange) {
-    const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
     Delivery& delivery = setup_.deliveries[exchange.start.connection];
-    if (!is_over || !exchange.reply_begun || exchange.is_orphan || !exchange.response.hand_over(delivery.output)) {
+    if (!exchange.is_over() || !exchange.reply_begun || exchange.is_orphan ||
+        !exchange.response.hand_over(delivery.output)) {
         return;
     }
     delivery.is_cut = exchange.phase == Exchange::Phase::failed || exchange.response.is_cut_short();
@@ -46,16 +46,15 @@ ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
     if (exchange->read_blocked && exchange->response.room() > 0) {
         put_on_worklist(*exchange);
     }
-    const Exchange::Phase phase = exchange->phase;
-    const bool is_cut = phase == Exchange::Phase::failed || exchange->response.is_cut_short();
     if (count > 0) {
         hand_over(*exchange);
         return static_cast<ptrdiff_t>(count);
     }
-    if (phase != Exchange::Phase::failed && phase != Exchange::Phase::ended) {
+    if (!exchange->is_over()) {
         return 0;
     }
-    return is_cut ? BodyReader::failed : BodyReader::end;
+    return exchange->phase == Exchange::Phase::failed || exchange->response.is_cut_short() ? BodyReader::failed
+                                                                                           : BodyReader::end;
 }
 
 }  // namespace fcgate::fastcgi

@@ -30,12 +30,12 @@ struct ExchangeOwner {
 };
 
 struct ExchangeStart {
-    ExchangeOwner owner;
-    BackendTrace* trace = nullptr;  // of the request, as long as the owner is there
-    uint32_t connection = 0;        // of the client: number of its Delivery
-    uint32_t site = 0;              // for the owner
-    uint32_t script_memo = 0;       // for the owner
     uint32_t backend = 0;
+    uint32_t connection = 0;        // of the client: number of its Delivery
+    BackendTrace* trace = nullptr;  // of the request, as long as the owner is there
+    ExchangeOwner owner;
+    uint32_t site = 0;         // for the owner
+    uint32_t script_memo = 0;  // for the owner
     uint64_t client_key = 0;
     uint64_t body_length = 0;
     bool is_safe = false;  // of the method (RFC 9110 section 9.2.1): may be sent again
@@ -45,7 +45,8 @@ struct ExchangeStart {
 
 class Upstream;
 
-struct Exchange {
+// Where an exchange stands: all zero when it begins.
+struct Progress {
     enum class Phase : uint8_t {
         collecting,  // the request body is not there yet, PHP is not asked for
         queued,      // at the gate
@@ -57,6 +58,31 @@ struct Exchange {
         failed,
     };
 
+    Phase phase;
+    bool is_stream;         // counted as an event stream at the gate
+    uint8_t server;         // of the backend: the one that is asked
+    uint8_t tried;          // a bit for each that could not be connected to
+    bool met_full_backlog;  // at one of those
+    uint8_t tries;          // that were made again
+    bool reply_begun;       // the client has got the head: too late for an error of ours
+    bool read_blocked;      // output was full: bytes may wait in the backend's socket
+    bool write_blocked;     // the backend's socket was full
+    bool body_refused;      // the backend takes no more of the request: the rest is dropped
+    bool is_doubted;        // PHP may be busy behind its last reply on this connection
+    bool is_orphan;         // the client has all it is due; the script runs on to its end
+    bool is_abandoned;      // an orphan whose client left before it had everything
+    bool in_worklist;
+    bool script_noted;          // the log has said why PHP does not run the script
+    uint16_t failure_status;    // failed: 502, 503, 504; 200: with the answer as far as it came
+    uint32_t error_lines;       // of FCGI_STDERR, in error_second
+    uint32_t error_lines_lost;  // left out since the last line that went to the log
+    size_t error_line_size;
+    int64_t starting_deadline;  // 0: PHP has not been waited for
+    int64_t queued_at;          // 0: it has not been
+};
+
+// What is used most comes first: there it is reached by the shortest instructions.
+struct Exchange : Progress {
     // The pool's
     uint32_t slot;
     uint32_t generation;
@@ -64,39 +90,21 @@ struct Exchange {
     bool live;
 
     [[nodiscard]] bool is_timed() const { return start.trace != nullptr && start.trace->is_timed; }
+    [[nodiscard]] bool holds_place() const { return phase >= Phase::starting && phase <= Phase::active; }
+    // It needs neither place nor connection any more.
+    [[nodiscard]] bool is_over() const { return phase >= Phase::ended; }
 
-    Phase phase = Phase::collecting;
-    Upstream* upstream = nullptr;  // whose it is
+    uint32_t link;       // while opening and active, else no_slot
+    Upstream* upstream;  // whose it is
     ExchangeStart start;
+    Timer timer;
     RequestStream request;
     ResponseStream response;
-    Timer timer;
-    int64_t opening_deadline = 0;
-    int64_t starting_deadline = 0;  // 0: PHP has not been waited for
-    Handle ticket;                  // while queued
-    int64_t queued_at = 0;          // 0: it has not been
-    uint32_t link = no_slot;        // while opening and active
-    uint64_t number = 0;            // who came later has a higher one
-    uint16_t failure_status = 0;    // failed: 502, 503, 504; 200: with the answer as far as it came
-    bool is_stream = false;         // counted as an event stream at the gate
-    uint8_t server = 0;             // of the backend: the one that is asked
-    uint8_t tried = 0;              // a bit for each that could not be connected to
-    bool met_full_backlog = false;  // at one of those
-    uint8_t tries = 0;              // that were made again
-    int64_t first_try = 0;          // when
-    bool reply_begun = false;       // the client has got the head: too late for an error of ours
-    bool read_blocked = false;      // output was full: bytes may wait in the backend's socket
-    bool write_blocked = false;     // the backend's socket was full
-    bool body_refused = false;      // the backend takes no more of the request: the rest is dropped
-    bool is_doubted = false;        // PHP may be busy behind its last reply on this connection
-    bool is_orphan = false;         // the client has all it is due; the script runs on to its end
-    bool is_abandoned = false;      // an orphan whose client left before it had everything
-    bool in_worklist = false;
-    bool script_noted = false;      // the log has said why PHP does not run the script
-    int64_t error_second = 0;       // in which lines of FCGI_STDERR are counted
-    uint32_t error_lines = 0;       // in it
-    uint32_t error_lines_lost = 0;  // left out since the last line that went to the log
-    size_t error_line_size = 0;     // of FCGI_STDERR
+    Handle ticket;  // while queued
+    int64_t opening_deadline;
+    int64_t first_try;     // when the first of `tries` was made
+    int64_t error_second;  // in which lines of FCGI_STDERR are counted
+    uint64_t number;       // who came later has a higher one
     std::array<char, limits::stderr_line> error_line;
 };
 

@@ -17,14 +17,14 @@ namespace {
 struct ScriptComplaint {
     std::string_view begin;
     Fault fault;
-    std::string_view advice;
+    Packed advice;
 };
 
 constexpr ScriptComplaint complaints[] = {
-    {"Primary script unknown", Fault::script_unknown, ""},
+    {"Primary script unknown", Fault::script_unknown, {}},
     {"Unable to open primary script", Fault::script_unreadable,
-     ": may PHP's user read it, and is it inside open_basedir?"},
-    {"Access to the script", Fault::script_refused, ""},
+     ": may PHP's user read it, and is it inside open_basedir?"_p},
+    {"Access to the script", Fault::script_refused, {}},
 };
 
 // What php-fpm and php-cgi answer instead, which is all there is to see with fastcgi.logging = 0.
@@ -33,18 +33,15 @@ constexpr size_t answer_end = 2;  // of both
 
 }  // namespace
 
-void Upstream::fail(Exchange& exchange, Fault fault, std::string_view detail, int error_number) {
+void Upstream::fail(Exchange& exchange, Fault fault) {
+    fail(exchange, Failure{fault});
+}
+
+void Upstream::fail(Exchange& exchange, const Failure& failure) {
     finish_error_output(exchange);
-    log_fault(exchange, fault, detail, error_number);
-    detach(exchange, false);
-    exchange.phase = Exchange::Phase::failed;
-    exchange.failure_status = text_of(fault).status;
-    if (exchange.is_orphan) {
-        release(exchange);
-        return;
-    }
-    wake(exchange);
-    hand_over(exchange);
+    log_fault(exchange, failure);
+    exchange.failure_status = text_of(failure.fault).status;
+    conclude(exchange, Exchange::Phase::failed, false);
 }
 
 void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
@@ -56,7 +53,8 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
 }
 
 // One line that says which request, which backend, what happened and what to do, and names the fault.
-void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number) const {
+void Upstream::log_fault(const Exchange& exchange, const Failure& failure) const {
+    const Fault fault = failure.fault;
     counts_of(exchange).faults[static_cast<size_t>(fault)].add();
     const FaultText text = text_of(fault);
     if (exchange.start.trace != nullptr) {
@@ -65,39 +63,43 @@ void Upstream::log_fault(const Exchange& exchange, Fault fault, std::string_view
     const bool ours = text.status == 503 || text.status == 431 || fault == Fault::app_status;
     LogLine line(*setup_.log, ours ? LogLevel::warning : LogLevel::error);
     describe(exchange, line.text());
-    if (exchange.is_orphan && !leaves_answer(fault)) {
-        line.add(": cut off"_p);
-    } else if (fault == Fault::body_short || (exchange.reply_begun && !leaves_answer(fault))) {
-        line.add(": reply cut off"_p);
-    } else if (leaves_answer(fault)) {
-        const ResponseStream& response = exchange.response;
-        line.add(": "_p).add_number(response.head_done() ? response.head().status() : text.status);
+    const bool stands = leaves_answer(fault);
+    if (exchange.is_orphan && !stands) {
+        line.add(": cut off: "_p);
+    } else if (fault == Fault::body_short || (exchange.reply_begun && !stands)) {
+        line.add(": reply cut off: "_p);
     } else {
-        line.add(": "_p).add_number(text.status);
+        const ResponseStream& response = exchange.response;
+        line.add<": %: ">(stands && response.head_done() ? response.head().status() : text.status);
     }
-    line.add(": backend "_p).add(server_of(exchange).address).add(": "_p).add(text.words).add(detail);
-    if (error_number != 0) {
-        line.add_error(error_number);
+    explain(exchange, failure, {}, line);
+}
+
+// How the backend is, what was wrong, and the name of that.
+void Upstream::explain(const Exchange& exchange, const Failure& failure, Packed state, LogLine& line) const {
+    const FaultText text = text_of(failure.fault);
+    line.add<"backend %%: %%">(server_of(exchange).address, state, text.words, failure.detail);
+    if (failure.error_number != 0) {
+        line.add_error(failure.error_number);
     }
     line.add_reason(text.code).send();
 }
 
 // As fail_over().
 bool Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
-    Fault fault = Fault::backend_unreachable;
+    Failure failure{Fault::backend_unreachable, {}, error_number};
     Text<512> why;
     if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
-        fault = Fault::connect_shortage;
+        failure.fault = Fault::connect_shortage;
     } else if (status == Status::not_found) {
-        fault = Fault::backend_absent;
+        failure.fault = Fault::backend_absent;
     } else if (status == Status::refused) {
-        fault = Fault::backend_refused;
+        failure.fault = Fault::backend_refused;
     } else if (status == Status::denied) {
-        fault = Fault::backend_denied;
         explain_denial(exchange, why);
-        error_number = 0;
+        failure = {Fault::backend_denied, why.view()};
     }
-    return fail_over(exchange, fault, why.view(), error_number);
+    return fail_over(exchange, failure);
 }
 
 // To write to a unix socket one needs the right to write to its file, and to search the folders above it.
@@ -108,24 +110,23 @@ void Upstream::explain_denial(const Exchange& exchange, TextBuffer& out) const {
     append_user_name(geteuid(), user);
     struct stat found {};
     if (backend.kind == BackendSettings::Kind::tcp) {
-        out.append("connect: permission denied (does a packet filter or a sandbox stop user "_p).append(user.view());
-        out.append("?)"_p);
+        out.append<"connect: permission denied (does a packet filter or a sandbox stop user %?)">(user.view());
         return;
     }
-    out.append("permission denied on "_p)
-        .append(backend.kind == BackendSettings::Kind::spawn ? "its socket" : path.view());
-    if (backend.kind == BackendSettings::Kind::spawn || stat(path.c_str(), &found) != 0) {
-        out.append(": may user "_p).append(user.view()).append(" search the folders above it?"_p);
+    const bool is_spawned = backend.kind == BackendSettings::Kind::spawn;
+    out.append<"permission denied on %">(is_spawned ? std::string_view("its socket") : path.view());
+    if (is_spawned || stat(path.c_str(), &found) != 0) {
+        out.append<": may user % search the folders above it?">(user.view());
         return;
     }
     Text<80> group;
     append_group_name(found.st_gid, group);
     if (is_in_group(found.st_gid)) {
-        out.append(": user "_p).append(user.view()).append(" is in group "_p).append(group.view());
-        out.append(", but that may not write to it (see listen.mode of php-fpm)"_p);
+        out.append<": user % is in group %, but that may not write to it (see listen.mode of php-fpm)">(user.view(),
+                                                                                                        group.view());
     } else {
-        out.append(": is user "_p).append(user.view()).append(" in group "_p).append(group.view());
-        out.append("? (see listen.group, listen.mode and listen.owner of php-fpm)"_p);
+        out.append<": is user % in group %? (see listen.group, listen.mode and listen.owner of php-fpm)">(user.view(),
+                                                                                                          group.view());
     }
 }
 
@@ -160,9 +161,7 @@ void Upstream::flush_error_line(Exchange& exchange) {
     }
     LogLine line(*setup_.log, LogLevel::warning);
     describe(exchange, line.text());
-    line.add(": PHP: "_p);
-    line.text().append_escaped(text, limits::log_line / 2);
-    line.send();
+    line.add<": PHP: %">(Escaped{text, limits::log_line / 2}).send();
 }
 
 // Nothing more of it comes.
@@ -191,26 +190,26 @@ void Upstream::tell_lost_lines(Exchange& exchange) const {
     if (exchange.error_lines_lost > 0) {
         LogLine line(*setup_.log, LogLevel::warning);
         describe(exchange, line.text());
-        line.add(": PHP: "_p).add_number(exchange.error_lines_lost).add(" further lines were left out"_p).send();
+        line.add<": PHP: % further lines were left out">(exchange.error_lines_lost).send();
         exchange.error_lines_lost = 0;
     }
 }
 
 // PHP does not run the script, though it is there for us; its answer goes to the client as it is.
-void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view text, std::string_view advice) {
+void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view text, Packed advice) {
     exchange.script_noted = true;
     Text<2 * limits::log_line> detail;
-    detail.append_escaped(text, limits::log_line / 4);
+    const Escaped complaint{text, limits::log_line / 4};
     if (fault == Fault::script_unknown) {
         Text<limits::path> file;
         const ExchangeOwner& owner = exchange.start.owner;
         owner.name_script(owner.handler, owner.context, file);
-        detail.append(": php-fpm cannot see "_p).append_escaped(file.view());
-        detail.append(": chroot or open_basedir? may its user search the folders?"_p);
+        detail.append<"%: php-fpm cannot see %: chroot or open_basedir? may its user search the folders?">(
+            complaint, Escaped{file.view()});
     } else {
-        detail.append(advice);
+        detail.append<"%%">(complaint, advice);
     }
-    log_fault(exchange, fault, detail.view());
+    log_fault(exchange, {fault, detail.view()});
 }
 
 // An answer that is whole may tell of a fault all the same.
@@ -226,7 +225,7 @@ void Upstream::note_outcome(Exchange& exchange) {
     if (response.app_status() != 0) {
         Text<24> number;
         number.append_number(response.app_status());
-        log_fault(exchange, Fault::app_status, number.view());
+        log_fault(exchange, {Fault::app_status, number.view()});
     }
 }
 

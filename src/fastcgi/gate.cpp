@@ -29,10 +29,15 @@ void Gate::resize(uint32_t workers, size_t waiting) {
 
 Gate::Released Gate::grant_free() {
     const Lock lock(mutex());
+    return release(no_slot);
+}
+
+// A place that is free goes to whoever is next.
+Gate::Released Gate::release(uint32_t worker) {
     Released released;
-    if (in_use_.get() + parked_total() < capacity_.get()) {
-        released.passed_on = grant_next(no_slot, released.next);
-        in_use_.add(released.passed_on ? 1U : 0U);
+    if (in_use_.get() + parked_total() < capacity_.get() && grant_next(worker, released.next)) {
+        released.passed_on = true;
+        in_use_.add();
     }
     return released;
 }
@@ -41,11 +46,11 @@ void Gate::finish() {
     pthread_mutex_destroy(&mutex_);
 }
 
-pthread_mutex_t* Gate::mutex() {
+[[gnu::noinline]] pthread_mutex_t* Gate::mutex() {
     return parking_.size() > 1 ? &mutex_ : nullptr;
 }
 
-uint32_t Gate::parked_total() const {
+[[gnu::noinline]] uint32_t Gate::parked_total() const {
     uint32_t total = 0;
     for (const Parking& parking : parking_) {
         total += parking.count.get();
@@ -68,19 +73,14 @@ Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
         }
         streams_.add();
     }
-    const uint32_t parked = parked_total();
+    Gauge& parked = parking_[waiter.worker].count;
+    const bool has_parked = parked.get() > 0;
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == no_slot && parking_[waiter.worker].count.get() > 0) {
-        parking_[waiter.worker].count.subtract();
+    if (first_ == no_slot && (has_parked || in_use_.get() + parked_total() < capacity_.get())) {
+        parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
         served_.add();
-        answer.entry = Entry::granted_parked;
-        return answer;
-    }
-    if (first_ == no_slot && in_use_.get() + parked < capacity_.get()) {
-        in_use_.add();
-        served_.add();
-        answer.entry = Entry::granted;
+        answer.entry = has_parked ? Entry::granted_parked : Entry::granted;
         return answer;
     }
     const Place* place = enqueue(waiter, client_key);
@@ -182,10 +182,7 @@ bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
         return false;
     }
     evicted = place->waiter;
-    if (evicted.is_stream) {
-        streams_.subtract();
-    }
-    unlink(*place);
+    drop(*place);
     return true;
 }
 
@@ -199,16 +196,21 @@ void Gate::unlink(Place& place) {
     queue_.give_back(place);
 }
 
+// One that waits for nothing any more.
+void Gate::drop(Place& place) {
+    if (place.waiter.is_stream) {
+        streams_.subtract();
+    }
+    unlink(place);
+}
+
 bool Gate::cancel(Handle ticket) {
     const Lock lock(mutex());
     Place* const place = queue_.find(ticket);
     if (place == nullptr) {
         return false;
     }
-    if (place->waiter.is_stream) {
-        streams_.subtract();
-    }
-    unlink(*place);
+    drop(*place);
     return true;
 }
 
@@ -246,16 +248,14 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
 
 Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
     const Lock lock(mutex());
-    Released released;
     if (is_stream) {
         streams_.subtract();
     }
-    // There may be fewer places than there were.
-    released.passed_on = in_use_.get() + parked_total() <= capacity_.get() && grant_next(worker, released.next);
+    in_use_.subtract();
+    Released released = release(worker);
     if (released.passed_on) {
         return released;
     }
-    in_use_.subtract();
     // One PHP worker is always left to other clients of the same pool.
     if (may_park && parked_total() + 1 < capacity_.get() && in_use_.get() + parked_total() < capacity_.get()) {
         parking_[worker].count.add();
@@ -266,15 +266,10 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
 
 Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     const Lock lock(mutex());
-    Released released;
     Parking& parking = parking_[worker];
     parking.count.subtract();
     parking.asked -= asked ? 1 : 0;
-    released.passed_on = in_use_.get() + parked_total() < capacity_.get() && grant_next(worker, released.next);
-    if (released.passed_on) {
-        in_use_.add();
-    }
-    return released;
+    return release(worker);
 }
 
 bool Gate::become_stream() {

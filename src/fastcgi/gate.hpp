@@ -127,20 +127,23 @@ class Gate {
     void put_behind(Place& place, uint32_t before);
     void take_out(const Place& place);
     void unlink(Place& place);
+    void drop(Place& place);
     [[nodiscard]] bool grant_next(uint32_t worker, Waiter& next);
+    [[nodiscard]] Released release(uint32_t worker);
 
-    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
-    Servers servers_;
+    // What is used most comes first: there it is reached by the shortest instructions.
     SlotPool<Place> queue_;
-    std::span<Parking> parking_;
     uint32_t first_ = no_slot;
     uint32_t last_ = no_slot;
+    std::span<Parking> parking_;
     Gauge capacity_;
-    size_t most_waiting_ = 0;
     Gauge in_use_;
     Gauge streams_;
+    size_t most_waiting_ = 0;
     Count served_;
     uint64_t turn_ = 0;  // of the waiter served last
+    pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
+    Servers servers_;
 };
 
 }  // namespace fcgate::fastcgi

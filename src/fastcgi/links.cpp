@@ -48,7 +48,7 @@ void Upstream::connected(Exchange& exchange, Link& link) {
     watch_room(link, false);
     if (!link.reused && servers_of(link.backend).answered(link.server)) {
         LogLine line(*setup_.log, LogLevel::info);
-        line.add("backend "_p).add(server_of(exchange).address).add(" is up again"_p).send();
+        line.add<"backend % is up again">(server_of(exchange).address).send();
     }
     exchange.phase = Exchange::Phase::active;
     exchange.write_blocked = false;
@@ -70,12 +70,12 @@ bool Upstream::is_back(const Link& link) const {
 
 // Of a parked one. One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
 bool Upstream::is_usable(const Link& link) const {
-    const bool is_fresh = setup_.clock->now() - link.parked_at < peek_after_ms;
+    const bool is_fresh = now() - link.parked_at < peek_after_ms;
     return !link.hung_up && (is_fresh || (is_alive(link) && is_back(link)));
 }
 
 bool Upstream::is_busy_behind(const Link& link) const {
-    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > setup_.clock->now() && !is_back(link);
+    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > now() && !is_back(link);
 }
 
 void Upstream::doubt(Exchange& exchange, const Link& link) {
@@ -84,7 +84,7 @@ void Upstream::doubt(Exchange& exchange, const Link& link) {
         exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
         exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
         exchange.is_doubted = true;
-        setup_.timers->set(exchange.timer, setup_.clock->now() + doubt_ms);
+        setup_.timers->set(exchange.timer, now() + doubt_ms);
     }
 }
 
@@ -120,8 +120,7 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     if (exchange.is_abandoned) {
         if ((events & (EPOLLHUP | EPOLLERR)) != 0 || is_taken(*link)) {
             tell_starter(exchange, &Starter::answered);
-            detach(exchange, false);
-            release(exchange);
+            drop(exchange);
         }
         return;
     }
@@ -182,7 +181,7 @@ void Upstream::park(Link& link) {
     link.next_parked = first_parked_[link.backend];
     first_parked_[link.backend] = link.slot;
     ++parked_;
-    link.parked_at = setup_.clock->now();
+    link.parked_at = now();
     setup_.timers->set(link.timer, link.parked_at + setup_.backends->of(link.backend).park_timeout_ms);
 }
 
@@ -241,7 +240,7 @@ Link* Upstream::adopt(const Grant& grant) {
     return link;
 }
 
-Link* Upstream::take_link() {
+[[gnu::noinline]] Link* Upstream::take_link() {
     Link* const link = links_.take();
     if (link != nullptr) {
         link->timer.owner = link->slot;
@@ -250,7 +249,7 @@ Link* Upstream::take_link() {
     return link;
 }
 
-void Upstream::drop_link(Link& link, bool at_once) {
+[[gnu::noinline]] void Upstream::drop_link(Link& link, bool at_once) {
     (at_once ? reset_link : close_link)(link);
     servers_of(link.backend).closed(link.server);
     links_.give_back(link);

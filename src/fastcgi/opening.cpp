@@ -39,7 +39,7 @@ bool Upstream::find_socket(Exchange& exchange, TextBuffer& path) {
 // However long PHP takes to start, the request waits for it as it would wait for PHP's answer.
 void Upstream::wait_for_php(Exchange& exchange) {
     if (exchange.starting_deadline == 0) {
-        exchange.starting_deadline = setup_.clock->now() + backend_of(exchange).response_timeout_ms;
+        exchange.starting_deadline = now() + backend_of(exchange).response_timeout_ms;
     }
     exchange.phase = Exchange::Phase::starting;
     setup_.timers->set(exchange.timer, exchange.starting_deadline);
@@ -112,7 +112,7 @@ bool Upstream::cannot_open(Exchange& exchange, Status status, int error_number) 
     exchange.phase = Exchange::Phase::opening;
     if (status == Status::exhausted) {
         exchange.met_full_backlog = true;
-        return fail_over(exchange, Fault::backlog_full, {}, 0);
+        return fail_over(exchange, {Fault::backlog_full});
     }
     const bool is_gone = status == Status::not_found || status == Status::refused;
     if (is_gone && backend_of(exchange).kind == BackendSettings::Kind::spawn) {
@@ -124,10 +124,9 @@ bool Upstream::cannot_open(Exchange& exchange, Status status, int error_number) 
 }
 
 // True when the next server is to be tried. Else the exchange has failed; or all are tried once more after a while, when a backlog was full.
-bool Upstream::fail_over(Exchange& exchange, Fault fault, std::string_view detail, int error_number) {
-    const size_t count = backend_of(exchange).server_count();
-    if (fault == Fault::connect_shortage) {
-        fail(exchange, fault, detail, error_number);
+bool Upstream::fail_over(Exchange& exchange, const Failure& failure) {
+    if (failure.fault == Fault::connect_shortage) {
+        fail(exchange, failure);
         return false;
     }
     if (exchange.link != no_slot) {
@@ -135,25 +134,18 @@ bool Upstream::fail_over(Exchange& exchange, Fault fault, std::string_view detai
         exchange.link = no_slot;
         drop_link(link);
     }
-    if (count > 1 && fault != Fault::backlog_full &&
-        servers_of(exchange.start.backend).failed(exchange.server, setup_.clock->now())) {
+    const size_t count = backend_of(exchange).server_count();
+    if (count > 1 && failure.fault != Fault::backlog_full &&
+        servers_of(exchange.start.backend).failed(exchange.server, now())) {
         LogLine line(*setup_.log, LogLevel::error);
-        line.add("backend "_p)
-            .add(server_of(exchange).address)
-            .add(" is down: "_p)
-            .add(text_of(fault).words)
-            .add(detail);
-        if (error_number != 0) {
-            line.add_error(error_number);
-        }
-        line.add_reason(text_of(fault).code).send();
+        explain(exchange, failure, " is down"_p, line);
     }
     exchange.tried = static_cast<uint8_t>(exchange.tried | 1U << exchange.server);
     if (exchange.tried != (1U << count) - 1) {
         return true;
     }
     if (!exchange.met_full_backlog) {
-        fail(exchange, fault, detail, error_number);
+        fail(exchange, failure);
         return false;
     }
     exchange.phase = Exchange::Phase::retrying;

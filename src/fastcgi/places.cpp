@@ -11,7 +11,6 @@ namespace fcgate::fastcgi {
 void Upstream::ask_for_place(Exchange& exchange) {
     const uint32_t number = exchange.start.backend;
     if (exchange.is_stream && stopping_) {
-        exchange.is_stream = false;
         fail(exchange, Fault::stopping);
         return;
     }
@@ -30,7 +29,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
         case Gate::Entry::queued:
             exchange.phase = Exchange::Phase::queued;
             exchange.ticket = answer.ticket;
-            exchange.queued_at = setup_.clock->now();
+            exchange.queued_at = now();
             if (exchange.is_timed()) {
                 exchange.start.trace->queue(exchange.queued_at);
             }
@@ -40,11 +39,9 @@ void Upstream::ask_for_place(Exchange& exchange) {
             }
             return;
         case Gate::Entry::full:
-            exchange.is_stream = false;
             fail(exchange, Fault::queue_full);
             return;
         case Gate::Entry::no_stream:
-            exchange.is_stream = false;
             fail(exchange, Fault::streams_full);
             return;
     }
@@ -62,17 +59,16 @@ void Upstream::evict(const Waiter& waiter) {
 void Upstream::take_place(Exchange& exchange, uint32_t link_slot) {
     places_.add();
     most_places_ = std::max(most_places_, places());
-    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : setup_.clock->now() - exchange.queued_at);
+    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : now() - exchange.queued_at);
     use_place(exchange, link_slot);
 }
 
 void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
     if (exchange.is_timed()) {
-        exchange.start.trace->place(setup_.clock->now());
+        exchange.start.trace->place(now());
     }
     const auto probes = [&] {
-        return backend_of(exchange).server_count() > 1 &&
-               servers_of(exchange.start.backend).has_due(setup_.clock->now());
+        return backend_of(exchange).server_count() > 1 && servers_of(exchange.start.backend).has_due(now());
     };
     if (link_slot != no_slot && (!exchange.start.is_safe || probes())) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
@@ -81,7 +77,7 @@ void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
         link_slot = no_slot;
     }
     if (link_slot == no_slot) {
-        exchange.opening_deadline = setup_.clock->now() + backend_of(exchange).connect_timeout_ms;
+        exchange.opening_deadline = now() + backend_of(exchange).connect_timeout_ms;
         open_connection(exchange);
         return;
     }
@@ -98,7 +94,6 @@ void Upstream::on_grant(const Grant& grant) {
     Exchange* const exchange = exchanges_.find(grant.waiter.exchange);
     if (grant.is_notice()) {
         if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
-            exchange->is_stream = false;
             fail(*exchange, Fault::queue_evicted);
         }
         return;
@@ -124,12 +119,8 @@ bool Upstream::may_park(uint32_t link) const {
            setup_.backends->of(links_.all()[link].backend).park_timeout_ms > 0;
 }
 
-void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_slot) {
+void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_t link_slot) {
     Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
-    if (released.passed_on && released.next.worker == setup_.worker) {
-        setup_.grants[grant_count_++] = {released.next, backend, -1, 0, link_slot};
-        return;
-    }
     if (!released.passed_on) {
         if (link != nullptr && released.parked) {
             park(*link);
@@ -139,6 +130,11 @@ void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_
         return;
     }
     Grant grant{released.next, backend};
+    if (released.next.worker == setup_.worker) {
+        grant.link = link_slot;
+        setup_.grants[grant_count_++] = grant;
+        return;
+    }
     if (link != nullptr) {
         forget(*link);
         if (empty_link(*link, setup_.read_scratch)) {
@@ -149,21 +145,22 @@ void Upstream::pass_on(Gate::Released released, uint32_t backend, uint32_t link_
             drop_link(*link);
         }
     }
-    while (released.passed_on && !setup_.post.grant(setup_.post.context, grant)) {
+    while (!setup_.post.grant(setup_.post.context, grant)) {
         // That worker has ended: the place goes to whoever is next.
-        released = setup_.gates[backend].leave(setup_.worker, grant.waiter.is_stream, false);
-        grant.waiter = released.next;
-    }
-    if (!released.passed_on && grant.fd >= 0) {
-        ::close(grant.fd);
-        servers_of(backend).closed(grant.server);
+        const Gate::Released next = setup_.gates[backend].leave(setup_.worker, grant.waiter.is_stream, false);
+        if (!next.passed_on) {
+            if (grant.fd >= 0) {
+                ::close(grant.fd);
+                servers_of(backend).closed(grant.server);
+            }
+            return;
+        }
+        grant.waiter = next.next;
     }
 }
 
 void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
     Gate& gate = setup_.gates[exchange.start.backend];
-    const bool is_stream = exchange.is_stream;
-    exchange.is_stream = false;
     places_.subtract();
     uint32_t link_slot = exchange.link;
     exchange.link = no_slot;
@@ -175,7 +172,7 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
             link_slot = no_slot;
         }
     }
-    pass_on(gate.leave(setup_.worker, is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
+    pass_on(gate.leave(setup_.worker, exchange.is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
 }
 
 void Upstream::forget_counts(uint32_t mask) {
@@ -220,7 +217,7 @@ Exchange* Upstream::make_room(uint64_t client_key) {
     if (found == nullptr) {
         return nullptr;
     }
-    log_fault(*found, Fault::exchange_evicted, {});
+    log_fault(*found, {Fault::exchange_evicted});
     detach(*found, false);
     wake(*found);
     release(*found);

@@ -174,8 +174,8 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
         return false;
     }
     if (status != Status::ok) {
-        fail(exchange, response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed,
-             response.error());
+        fail(exchange,
+             {response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed, response.error()});
         return false;
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
@@ -196,15 +196,9 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
 void Upstream::fail_head_too_large(Exchange& exchange) {
     const ResponseHead& head = exchange.response.head();
     Text<128> sizes;
-    sizes.append_number(head.size())
-        .append(" bytes in "_p)
-        .append_number(head.field_count())
-        .append(" fields; there is room for "_p);
-    sizes.append_number(setup_.head_size)
-        .append(" in "_p)
-        .append_number(head.most_fields())
-        .append(" (see `connection_memory`)"_p);
-    fail(exchange, Fault::head_too_large, sizes.view());
+    sizes.append<"% bytes in % fields; there is room for % in % (see `connection_memory`)">(
+        head.size(), head.field_count(), setup_.head_size, head.most_fields());
+    fail(exchange, {Fault::head_too_large, sizes.view()});
 }
 
 // END_REQUEST has come.
@@ -217,12 +211,12 @@ void Upstream::finish_answer(Exchange& exchange) {
         fail(exchange, Fault::backend_overloaded);
     } else if (response.protocol_status() != static_cast<uint8_t>(ProtocolStatus::request_complete)) {
         detail.append_number(response.protocol_status());
-        fail(exchange, Fault::backend_rejected, detail.view());
+        fail(exchange, {Fault::backend_rejected, detail.view()});
     } else if (!response.head_done()) {
         if (response.app_status() != 0) {
-            detail.append(", application status "_p).append_number(response.app_status());
+            detail.append<", application status %">(response.app_status());
         }
-        fail(exchange, Fault::head_missing, detail.view());
+        fail(exchange, {Fault::head_missing, detail.view()});
     } else if (response.is_cut_short()) {
         fail(exchange, Fault::body_short);
     } else {
@@ -239,7 +233,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     exchange.is_doubted = false;
     const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
-        setup_.timers->set(exchange.timer, setup_.clock->now() + backend_of(exchange).response_timeout_ms);
+        setup_.timers->set(exchange.timer, now() + backend_of(exchange).response_timeout_ms);
     } else {
         Timers::cancel(exchange.timer);
     }
@@ -267,6 +261,7 @@ bool Upstream::try_again(Exchange& exchange) {
         return false;
     }
     exchange.is_doubted = false;
+    exchange.body_refused = false;  // by the connection that is given up
     // Where there are several servers, rather at another; a kept connection says nothing about its own.
     exchange.tried = static_cast<uint8_t>(has_others && !link.reused ? 1U << link.server : 0);
     ++exchange.tries;
@@ -289,11 +284,8 @@ void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
         return;
     }
     // Whether the kernel calls it an end or a reset depends on what PHP had not read yet.
-    if (error_number == 0 || error_number == ECONNRESET || error_number == EPIPE) {
-        fail(exchange, Fault::backend_closed, {}, error_number);
-    } else {
-        fail(exchange, Fault::backend_io, where, error_number);
-    }
+    const bool is_end = error_number == 0 || error_number == ECONNRESET || error_number == EPIPE;
+    fail(exchange, {is_end ? Fault::backend_closed : Fault::backend_io, is_end ? "" : where, error_number});
 }
 
 }  // namespace fcgate::fastcgi

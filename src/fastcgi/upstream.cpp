@@ -7,11 +7,32 @@
 
 namespace fcgate::fastcgi {
 
-void Upstream::init(const Setup& setup) {
+// Not inlined: the setup is copied as a whole there, not member by member.
+[[gnu::noinline]] void Upstream::init(const Setup& setup) {
     setup_ = setup;
     exchanges_.init(setup.exchanges);
     links_.init(setup.links);
     first_parked_.fill(no_slot);
+}
+
+// These are asked for everywhere.
+
+[[gnu::noinline]] const BackendSettings& Upstream::backend_of(const Exchange& exchange) const {
+    return setup_.backends->of(exchange.start.backend);
+}
+
+[[gnu::noinline]] const BackendAddress& Upstream::server_of(const Exchange& exchange) const {
+    return backend_of(exchange).server(exchange.server);
+}
+
+[[gnu::noinline]] const BackendAddress& Upstream::address_of(const Link& link) const {
+    return setup_.backends->of(link.backend).server(link.server);
+}
+
+[[gnu::noinline]] void Upstream::wake(const Exchange& exchange) {
+    if (!exchange.is_orphan) {
+        exchange.start.owner.wake(exchange.start.owner.context);
+    }
 }
 
 Exchange* Upstream::open(const ExchangeStart& start) {
@@ -22,35 +43,19 @@ Exchange* Upstream::open(const ExchangeStart& start) {
     if (exchange == nullptr) {
         return nullptr;
     }
+    static_cast<Progress&>(*exchange) = {};
+    exchange->is_stream = start.wants_stream;
+    exchange->link = no_slot;
     exchange->upstream = this;
+    exchange->start = start;
     exchange->timer.owner = exchange->slot;
     exchange->timer.kind = static_cast<uint8_t>(TimerKind::exchange);
-    exchange->phase = Exchange::Phase::collecting;
-    exchange->start = start;
     exchange->request.init(*setup_.pages, start.body_length);
     exchange->response.init(*setup_.pages, setup_.response_buffer,
                             setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
                             start.is_head);
-    exchange->link = no_slot;
+    exchange->error_second = 0;
     exchange->number = ++exchanges_opened_;
-    exchange->starting_deadline = 0;
-    exchange->queued_at = 0;
-    exchange->failure_status = 0;
-    exchange->is_stream = start.wants_stream;
-    exchange->server = exchange->tried = 0;
-    exchange->met_full_backlog = false;
-    exchange->tries = 0;
-    exchange->reply_begun = false;
-    exchange->read_blocked = false;
-    exchange->write_blocked = false;
-    exchange->body_refused = false;
-    exchange->is_doubted = false;
-    exchange->is_orphan = false;
-    exchange->is_abandoned = false;
-    exchange->in_worklist = false;
-    exchange->script_noted = false;
-    exchange->error_lines = exchange->error_lines_lost = 0;
-    exchange->error_line_size = 0;
     return exchange;
 }
 
@@ -58,24 +63,17 @@ void Upstream::begin(Exchange& exchange) {
     if (exchange.request.has_whole_body()) {
         ask_for_place(exchange);
     } else {
-        setup_.timers->set(exchange.timer, setup_.clock->now() + limits::body_wait_ms);
+        setup_.timers->set(exchange.timer, now() + limits::body_wait_ms);
     }
 }
 
 size_t Upstream::feed(Exchange& exchange, std::span<const char> bytes) {
-    switch (exchange.phase) {
-        case Exchange::Phase::active:
-            return exchange.body_refused ? bytes.size() : send(exchange, bytes);
-        case Exchange::Phase::ended:
-        case Exchange::Phase::failed:
-            // The answer stands. The rest of the body is taken and dropped, for MHD queues a reply only behind it.
-            return bytes.size();
-        case Exchange::Phase::collecting:
-        case Exchange::Phase::queued:
-        case Exchange::Phase::starting:
-        case Exchange::Phase::retrying:
-        case Exchange::Phase::opening:
-            break;
+    if (exchange.is_over() || exchange.body_refused) {
+        // The answer stands. The rest of the body is taken and dropped, for MHD queues a reply only behind it.
+        return bytes.size();
+    }
+    if (exchange.phase == Exchange::Phase::active) {
+        return send(exchange, bytes);
     }
     const size_t taken = exchange.request.put_by(bytes);
     // A slow uploader holds no PHP worker for nothing: it is asked for when there is work for it.
@@ -126,46 +124,46 @@ void Upstream::remove_work(size_t at) {
 
 void Upstream::end_trace(const Exchange& exchange) const {
     if (exchange.is_timed()) {
-        exchange.start.trace->end(setup_.clock->now());
+        exchange.start.trace->end(now());
     }
 }
 
 // Leaves gate, connection and clock, wherever the exchange stands.
 void Upstream::detach(Exchange& exchange, bool keep_link) {
+    finish_error_output(exchange);
     Timers::cancel(exchange.timer);
     end_trace(exchange);
-    switch (exchange.phase) {
-        case Exchange::Phase::queued:
-            // When cancel() comes too late the grant finds the exchange gone from the queue and passes it on.
-            (void)setup_.gates[exchange.start.backend].cancel(exchange.ticket);
-            exchange.is_stream = false;
-            break;
-        case Exchange::Phase::starting:
-        case Exchange::Phase::retrying:
-        case Exchange::Phase::opening:
-        case Exchange::Phase::active:
-            give_up_place(exchange, keep_link);
-            break;
-        case Exchange::Phase::collecting:
-        case Exchange::Phase::ended:
-        case Exchange::Phase::failed:
-            break;
+    if (exchange.phase == Exchange::Phase::queued) {
+        // When cancel() comes too late the grant finds the exchange gone from the queue and passes it on.
+        (void)setup_.gates[exchange.start.backend].cancel(exchange.ticket);
+    } else if (exchange.holds_place()) {
+        give_up_place(exchange, keep_link);
     }
+    exchange.is_stream = false;
 }
 
 void Upstream::end(Exchange& exchange) {
     const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
                            exchange.request.is_finished() && exchange.link != no_slot &&
                            !links_.all()[exchange.link].hung_up && !is_busy_behind(links_.all()[exchange.link]);
-    finish_error_output(exchange);
+    conclude(exchange, Exchange::Phase::ended, keep_link);
+}
+
+void Upstream::conclude(Exchange& exchange, Exchange::Phase phase, bool keep_link) {
     detach(exchange, keep_link);
-    exchange.phase = Exchange::Phase::ended;
+    exchange.phase = phase;
     if (exchange.is_orphan) {
         release(exchange);
         return;
     }
     wake(exchange);
     hand_over(exchange);
+}
+
+// Nobody hears of it.
+void Upstream::drop(Exchange& exchange) {
+    detach(exchange, false);
+    release(exchange);
 }
 
 void Upstream::close(Exchange& exchange) {
@@ -183,8 +181,7 @@ void Upstream::close(Exchange& exchange) {
     if (is_active && exchange.request.is_finished() && abandon(exchange)) {
         return;
     }
-    detach(exchange, false);
-    release(exchange);
+    drop(exchange);
 }
 
 // A script that has its request, or will have it without its client. An event stream without one would never end.
@@ -219,12 +216,11 @@ bool Upstream::abandon(Exchange& exchange) {
     exchange.is_abandoned = true;
     exchange.is_doubted = false;
     exchange.response.drop_rest();
-    setup_.timers->set(exchange.timer, setup_.clock->now() + backend_of(exchange).response_timeout_ms);
+    setup_.timers->set(exchange.timer, now() + backend_of(exchange).response_timeout_ms);
     return true;
 }
 
 void Upstream::release(Exchange& exchange) {
-    finish_error_output(exchange);
     exchange.request.finish();
     exchange.response.finish();
     for (size_t i = 0; exchange.in_worklist; ++i) {
@@ -246,21 +242,14 @@ void Upstream::on_php_news(uint32_t backend) {
 void Upstream::end_streams() {
     stopping_ = true;
     for (Exchange& exchange : exchanges_.all()) {
-        const bool is_over = exchange.phase == Exchange::Phase::ended || exchange.phase == Exchange::Phase::failed;
-        if (!exchange.live || !exchange.is_stream || is_over) {
+        if (!exchange.live || !exchange.is_stream || exchange.is_over()) {
             continue;
         }
         if (!exchange.reply_begun) {
             fail(exchange, Fault::stopping);
-            continue;
-        }
-        // The end of a stream that was under way is nothing to log.
-        detach(exchange, false);
-        exchange.phase = Exchange::Phase::failed;
-        if (exchange.is_orphan) {
-            release(exchange);
         } else {
-            wake(exchange);
+            // The end of a stream that was under way is nothing to log.
+            conclude(exchange, Exchange::Phase::failed, false);
         }
     }
 }
@@ -269,15 +258,10 @@ void Upstream::retire() {
     // What is still there are scripts that run on behind their replies: nobody waits for them.
     for (Exchange& exchange : exchanges_.all()) {
         if (exchange.live) {
-            detach(exchange, false);
-            release(exchange);
+            drop(exchange);
         }
     }
-    for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        while (first_parked_[backend] != no_slot) {
-            unpark(links_.all()[first_parked_[backend]], false);
-        }
-    }
+    keep_backends(0);
     while (run_worklist()) {}
 }
 
@@ -339,7 +323,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             }
             break;
         case Exchange::Phase::opening:
-            if (fail_over(exchange, Fault::connect_timeout, {}, 0)) {
+            if (fail_over(exchange, {Fault::connect_timeout})) {
                 open_connection(exchange);
             }
             break;
@@ -353,8 +337,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
                 tell_starter(exchange, &Starter::silent);
             }
             if (exchange.is_abandoned) {
-                detach(exchange, false);
-                release(exchange);
+                drop(exchange);
                 break;
             }
             fail(exchange, Fault::backend_silent);

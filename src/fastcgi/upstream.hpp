@@ -62,28 +62,34 @@ struct Post {
     void (*yield)(void* context, uint32_t worker, uint32_t backend) = nullptr;
 };
 
+struct Failure {
+    Fault fault;
+    std::string_view detail;  // behind the fault's words
+    int error_number = 0;     // 0: none
+};
+
 class Upstream {
   public:
     struct Setup {
         const BackendTable* backends = nullptr;
-        const Log* log = nullptr;
-        std::span<BackendCounts> counts;  // one for each gate
+        std::span<Gate> gates;  // a backend is named by the number of its gate
         Timers* timers = nullptr;
         const TurnClock* clock = nullptr;
-        PagePool* pages = nullptr;
-        std::span<Gate> gates;       // a backend is named by the number of its gate
-        size_t response_buffer = 0;  // bytes of output, for one exchange
+        const Log* log = nullptr;
+        std::span<BackendCounts> counts;  // one for each gate
         uint32_t worker = 0;
         int epoll_fd = -1;
-        std::span<Exchange> exchanges;
         std::span<Delivery> deliveries;  // one for each client connection
-        std::span<Link> links;           // more than exchanges: the rest may be parked
         std::span<Grant> grants;         // one for each place of all backends
         std::span<Exchange*> worklist;   // one for each exchange
-        std::span<char> head_storage;    // head_size for each exchange
-        size_t head_size = 0;
         std::span<char> read_scratch;
         std::span<uint8_t> params_scratch;
+        PagePool* pages = nullptr;
+        size_t response_buffer = 0;  // bytes of output, for one exchange
+        std::span<Exchange> exchanges;
+        std::span<Link> links;         // more than exchanges: the rest may be parked
+        std::span<char> head_storage;  // head_size for each exchange
+        size_t head_size = 0;
         Post post;
         Starter starter;
     };
@@ -168,29 +174,22 @@ class Upstream {
     [[nodiscard]] bool abandon(Exchange& exchange);
     [[nodiscard]] bool may_finish(const Exchange& exchange) const;
     void end(Exchange& exchange);
+    void conclude(Exchange& exchange, Exchange::Phase phase, bool keep_link);
     void detach(Exchange& exchange, bool keep_link);
+    void drop(Exchange& exchange);
     void end_trace(const Exchange& exchange) const;
     void put_on_worklist(Exchange& exchange);
     void remove_work(size_t at);
     [[nodiscard]] BackendCounts& counts_of(const Exchange& exchange) const {
         return setup_.counts[exchange.start.backend];
     }
-    [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const {
-        return setup_.backends->of(exchange.start.backend);
-    }
-    [[nodiscard]] const BackendAddress& address_of(const Link& link) const {
-        return setup_.backends->of(link.backend).server(link.server);
-    }
+    [[nodiscard]] const BackendSettings& backend_of(const Exchange& exchange) const;
+    [[nodiscard]] const BackendAddress& address_of(const Link& link) const;
     // The one that is asked, or was asked last.
-    [[nodiscard]] const BackendAddress& server_of(const Exchange& exchange) const {
-        return backend_of(exchange).server(exchange.server);
-    }
+    [[nodiscard]] const BackendAddress& server_of(const Exchange& exchange) const;
     [[nodiscard]] Servers& servers_of(uint32_t backend) const { return setup_.gates[backend].servers(); }
-    static void wake(const Exchange& exchange) {
-        if (!exchange.is_orphan) {
-            exchange.start.owner.wake(exchange.start.owner.context);
-        }
-    }
+    [[nodiscard]] int64_t now() const { return setup_.clock->now(); }
+    static void wake(const Exchange& exchange);
     static void describe(const Exchange& exchange, TextBuffer& out);
 
     // places.cpp: the gate, and room for newcomers
@@ -201,7 +200,7 @@ class Upstream {
     void take_place(Exchange& exchange, uint32_t link);
     void use_place(Exchange& exchange, uint32_t link);
     void give_up_place(Exchange& exchange, bool keep_link);
-    void pass_on(Gate::Released released, uint32_t backend, uint32_t link);
+    void pass_on(const Gate::Released& released, uint32_t backend, uint32_t link);
     [[nodiscard]] bool may_park(uint32_t link) const;
 
     // delivery.cpp: from the exchange to the client
@@ -212,7 +211,7 @@ class Upstream {
     [[nodiscard]] bool try_to_open(Exchange& exchange);
     [[nodiscard]] bool cannot_open(Exchange& exchange, Status status, int error_number);
     [[nodiscard]] int64_t choose_server(Exchange& exchange);
-    [[nodiscard]] bool fail_over(Exchange& exchange, Fault fault, std::string_view detail, int error_number);
+    [[nodiscard]] bool fail_over(Exchange& exchange, const Failure& failure);
     void wait_for_php(Exchange& exchange);
     [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
 
@@ -248,31 +247,34 @@ class Upstream {
     [[nodiscard]] bool try_again(Exchange& exchange);
 
     // failure.cpp: statuses and words
-    void fail(Exchange& exchange, Fault fault, std::string_view detail = {}, int error_number = 0);
+    void fail(Exchange& exchange, const Failure& failure);
+    void fail(Exchange& exchange, Fault fault);
     [[nodiscard]] bool fail_opening(Exchange& exchange, Status status, int error_number);
     void explain_denial(const Exchange& exchange, TextBuffer& out) const;
-    void log_fault(const Exchange& exchange, Fault fault, std::string_view detail, int error_number = 0) const;
+    void log_fault(const Exchange& exchange, const Failure& failure) const;
+    void explain(const Exchange& exchange, const Failure& failure, Packed state, LogLine& line) const;
     void note_outcome(Exchange& exchange);
-    void note_script(Exchange& exchange, Fault fault, std::string_view text, std::string_view advice);
+    void note_script(Exchange& exchange, Fault fault, std::string_view text, Packed advice);
     void write_error_output(Exchange& exchange, std::string_view text);
     void flush_error_line(Exchange& exchange);
     void finish_error_output(Exchange& exchange);
     [[nodiscard]] bool admit_error_line(Exchange& exchange) const;
     void tell_lost_lines(Exchange& exchange) const;
 
-    Setup setup_;
+    // What is used most comes first: there it is reached by the shortest instructions.
     SlotPool<Exchange> exchanges_;
     SlotPool<Link> links_;
-    std::array<uint32_t, limits::backends> first_parked_{};
-    std::array<int64_t, limits::backends> doubted_until_{};  // a script works on behind its replies
-    uint64_t exchanges_opened_ = 0;
-    Gauge places_;
-    size_t most_places_ = 0;  // since take_most_places()
-    uint32_t kept_backends_ = UINT32_MAX;
-    size_t parked_ = 0;
     size_t grant_count_ = 0;
     size_t work_count_ = 0;
+    size_t parked_ = 0;
+    uint32_t kept_backends_ = UINT32_MAX;
+    Setup setup_;
+    Gauge places_;
+    size_t most_places_ = 0;  // since take_most_places()
     bool stopping_ = false;
+    uint64_t exchanges_opened_ = 0;
+    std::array<uint32_t, limits::backends> first_parked_{};
+    std::array<int64_t, limits::backends> doubted_until_{};  // a script works on behind its replies
 };
 
 }  // namespace fcgate::fastcgi
