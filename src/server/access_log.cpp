@@ -76,11 +76,7 @@ void AccessLog::flush_locked(int64_t now) {
     is_stuck_ = size_ > 0;
     due_ = size_ > 0 ? stamp(now + retry_ms) : 0;
     if (lost_ > 0 && done > 0) {
-        LogLine(*log_, LogLevel::warning)
-            .add("access_log: ")
-            .add_number(lost_)
-            .add(" lines were lost: they could not be written in time")
-            .send();
+        log_->write<"access_log: % lines were lost: they could not be written in time">(LogLevel::warning, lost_);
         lost_ = 0;
     }
 }

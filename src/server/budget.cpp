@@ -56,58 +56,60 @@ Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceili
     add_process(settings);
 }
 
-void Budget::add(const char* group, Packed name, size_t size, size_t count) {
+void Budget::add(Packed name, size_t size, size_t count) {
     if (size > 0 && count > 0) {
         // There are fewer lines than there is room for.
-        (void)lines_.push_back({group, name, size, count});
+        (void)lines_.push_back({group_, name, size, count});
     }
 }
 
 void Budget::add_arena(const Settings& settings) {
+    group_ = "arena";
     const Pools pools(settings);
     size_t number = 0;
     for (const Pool& pool : pools) {
-        add("arena", Pools::name(number++), pool.size, pool.count * pool.times);
+        add(Pools::name(number++), pool.size, pool.count * pool.times);
     }
-    add("arena", "alignment"_p, pools.slack(), 1);
+    add("alignment"_p, pools.slack(), 1);
 }
 
 void Budget::add_libmicrohttpd(const Settings& settings) {
-    constexpr const char* group = "libmicrohttpd";
+    group_ = "libmicrohttpd";
     const size_t threads = settings.server.threads;
     const Pools pools(settings);
     const size_t connections = pools[PoolKind::connections].count * threads;
-    add(group, "daemons"_p, http::daemon_footprint, threads);
-    add(group, "connections"_p, http::connection_footprint(settings.server), connections);
-    add(group, "replies"_p, http::reply_footprint, connections);
-    add(group, "replies kept for files"_p, http::ready_footprint,
+    add("daemons"_p, http::daemon_footprint, threads);
+    add("connections"_p, http::connection_footprint(settings.server), connections);
+    add("replies"_p, http::reply_footprint, connections);
+    add("replies kept for files"_p, http::ready_footprint,
         std::min(limits::ready_replies, pools[PoolKind::cached_files].count) * threads);
-    add(group, "fields of replies"_p, http::guaranteed_fields(settings), connections);
-    add(group, "fields of large replies"_p, http::shared_fields(settings), threads);
-    add(group, "copied lists of folders, status"_p, http::shared_lists(settings), threads);
+    add("fields of replies"_p, http::guaranteed_fields(settings), connections);
+    add("fields of large replies"_p, http::shared_fields(settings), threads);
+    add("copied lists of folders, status"_p, http::shared_lists(settings), threads);
     if (features::tls && settings.server.wants_tls()) {
-        add(group, "daemons for TLS"_p, http::daemon_footprint, threads);
-        add(group, "TLS (as measured)"_p, http::tls_session_footprint, connections);
-        add(group, "GnuTLS (as measured)"_p, http::tls_library_footprint, 1);
+        add("daemons for TLS"_p, http::daemon_footprint, threads);
+        add("TLS (as measured)"_p, http::tls_session_footprint, connections);
+        add("GnuTLS (as measured)"_p, http::tls_library_footprint, 1);
     }
     // Blocks of many sizes come and go: some room lies between them.
     uint64_t allocated = 0;
     for (const BudgetLine& line : lines_) {
-        allocated += line.group == group ? line.bytes() : 0;
+        allocated += line.group == group_ ? line.bytes() : 0;
     }
-    add(group, "gaps of the heap"_p, static_cast<size_t>(allocated / limits::heap_gaps), 1);
+    add("gaps of the heap"_p, static_cast<size_t>(allocated / limits::heap_gaps), 1);
 }
 
 void Budget::add_process(const Settings& settings) {
-    constexpr const char* group = "process";
-    add(group, "configurations (two for reload)"_p, settings.used_size(), 2);
-    add(group, "server"_p, sizeof(Server), 1);
-    add(group, "stacks of threads"_p, limits::thread_stack, settings.server.threads);
-    add(group, "main stack"_p, limits::main_stack, 1);
-    add(group, "data of program and C library"_p, limits::process_data, 1);
+    group_ = "process";
+    add("configurations (two for reload)"_p, settings.used_size(), 2);
+    add("server"_p, sizeof(Server), 1);
+    add("stacks of threads"_p, limits::thread_stack, settings.server.threads);
+    add("main stack"_p, limits::main_stack, 1);
+    add("data of program and C library"_p, limits::process_data, 1);
     if (features::spawn && may_spawn(settings)) {
-        add(group, "plan for PHP"_p, sizeof(spawn::Plan), 1);
-        add("spawner", "process that starts PHP"_p, limits::spawner_memory, 1);
+        add("plan for PHP"_p, sizeof(spawn::Plan), 1);
+        group_ = "spawner";
+        add("process that starts PHP"_p, limits::spawner_memory, 1);
     }
 }
 
@@ -137,7 +139,7 @@ void Budget::print_table(TextBuffer& out) const {
     }
     append_name(out, "sum"_p, name_width + size_width + count_width);
     append_column(out, sum(), bytes_width);
-    out.append("  ("_p).append_number((sum() + kib - 1) / kib).append(" KiB)\n"_p);
+    out.append<"  (% KiB)\n">((sum() + kib - 1) / kib);
     if (spool_ != 0) {
         append_name(out, "not in it: spool_total, on tmpfs"_p, name_width + size_width + count_width);
         append_column(out, spool_, bytes_width);
@@ -146,7 +148,7 @@ void Budget::print_table(TextBuffer& out) const {
     if (ceiling_ != 0) {
         append_name(out, "memory_ceiling"_p, name_width + size_width + count_width);
         append_column(out, ceiling_, bytes_width);
-        out.append("  ("_p).append_number(ceiling_ / kib).append(" KiB)\n"_p);
+        out.append<"  (% KiB)\n">(ceiling_ / kib);
     }
 }
 
@@ -154,23 +156,16 @@ void Budget::print_json(TextBuffer& out) const {
     out.append("{\"pools\":["_p);
     bool is_first = true;
     for (const BudgetLine& line : lines_) {
-        out.append(is_first ? "\n" : ",\n").append("{\"group\":\""_p).append(line.group).append("\",\"name\":\""_p);
-        out.append(line.name).append("\",\"size\":"_p).append_number(line.size);
-        out.append(",\"count\":"_p).append_number(line.count).append(",\"bytes\":"_p).append_number(line.bytes());
-        out.append('}');
+        out.append<"%\n{\"group\":\"%\",\"name\":\"%\",\"size\":%,\"count\":%,\"bytes\":%}">(
+            is_first ? ""_p : ","_p, line.group, line.name, line.size, line.count, line.bytes());
         is_first = false;
     }
-    out.append("\n],\n\"sum\":"_p)
-        .append_number(sum())
-        .append(",\n\"spool\":"_p)
-        .append_number(spool_)
-        .append(",\n\"memory_ceiling\":"_p);
+    out.append<"\n],\n\"sum\":%,\n\"spool\":%,\n\"memory_ceiling\":">(sum(), spool_);
     if (ceiling_ == 0) {
-        out.append("null"_p);
+        out.append("null}\n"_p);
     } else {
-        out.append_number(ceiling_);
+        out.append<"%}\n">(ceiling_);
     }
-    out.append("}\n"_p);
 }
 
 Status check_ceiling(const Settings& settings, ConfigError& error) {
@@ -180,10 +175,9 @@ Status check_ceiling(const Settings& settings, ConfigError& error) {
         return Status::ok;
     }
     error.line = 0;
-    error.text.append("[server] memory_ceiling: all pools together can take "_p);
-    error.text.append_number((budget.sum() + kib - 1) / kib).append("k, and "_p);
-    error.text.append_number(settings.server.memory_ceiling / kib);
-    error.text.append("k are allowed; `fcgate --budget` shows what takes how much"_p);
+    error.text.append<
+        "[server] memory_ceiling: all pools together can take %k, and %k are allowed; `fcgate --budget` shows what "
+        "takes how much">((budget.sum() + kib - 1) / kib, settings.server.memory_ceiling / kib);
     return Status::too_large;
 }
 

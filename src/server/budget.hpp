@@ -38,11 +38,12 @@ class Budget {
     void print_json(TextBuffer& out) const;
 
   private:
-    void add(const char* group, Packed name, size_t size, size_t count);
+    void add(Packed name, size_t size, size_t count);
     void add_arena(const Settings& settings);
     void add_libmicrohttpd(const Settings& settings);
     void add_process(const Settings& settings);
 
+    const char* group_ = nullptr;  // of the lines that are added now
     FixedList<BudgetLine, 48> lines_;
     uint64_t ceiling_ = 0;
     uint64_t spool_ = 0;  // of files; memory where they lie on tmpfs

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdarg>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,29 +15,31 @@
 
 namespace fcgate::server {
 
-Status explain(ServerError& error, Status status, Packed what, std::string_view about, int number) {
-    char words[96] = "";
+Status explain(ServerError& error, Status status, Packed words) {
     error.clear();
-    error.append(what).append(about);
-    if (number != 0) {
-        error.append(": "_p).append(describe_error(number, words));
-    }
+    error.append(words);
+    return status;
+}
+
+Status explain_packed(ServerError& error, Status status, Packed pattern, ...) {
+    va_list values;
+    va_start(values, pattern);
+    error.clear();
+    error.append_list(pattern, values);
+    va_end(values);
     return status;
 }
 
 namespace {
 
 [[nodiscard]] Status no_folder(ServerError& error, Packed key, std::string_view folder, int number) {
-    const Status status = number == EACCES ? Status::denied : Status::not_found;
-    (void)explain(error, status, key, folder, number);
-    if (number == ENOENT) {
-        error.append("; make it, or name another folder (root, -r)"_p);
-    } else if (number == ENOTDIR) {
-        error.append("; it must be a folder"_p);
-    } else if (number == EACCES) {
-        error.append("; whoever serves (server.user) must be able to enter it and the folders above it"_p);
-    }
-    return status;
+    const Packed advice = number == ENOENT    ? "; make it, or name another folder (root, -r)"_p
+                          : number == ENOTDIR ? "; it must be a folder"_p
+                          : number == EACCES
+                              ? "; whoever serves (server.user) must be able to enter it and the folders above it"_p
+                              : ""_p;
+    return explain<"%%: %%">(error, number == EACCES ? Status::denied : Status::not_found, key, folder,
+                             SystemError{number}, advice);
 }
 
 }  // namespace
@@ -60,7 +63,7 @@ Status Listeners::open(const FixedList<ListenSettings, limits::listeners>& liste
         const Result<int> fd = is_known ? Result<int>(before->fds[known]) : http::open_listener(wanted, error);
         if (!fd.ok()) {
             const bool may_have_had_rights = before != nullptr && fd.status() == Status::denied;
-            error.append(may_have_had_rights ? "; a restart has the rights of the start again" : "");
+            error.append(may_have_had_rights ? "; a restart has the rights of the start again"_p : ""_p);
             return fd.status();
         }
         fds[count] = fd.value();
@@ -135,7 +138,7 @@ Status Configuration::open_roots(ServerError& error) {
         const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
         if (length > text.size() - used) {
             close_roots();
-            return explain(error, Status::too_large, "the paths of all roots together are too long"_p, "", 0);
+            return explain(error, Status::too_large, "the paths of all roots together are too long"_p);
         }
         memcpy(text.data() + used, absolute, length);
         site.document_root = {text.data() + used, length};

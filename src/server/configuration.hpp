@@ -19,8 +19,14 @@ namespace fcgate::server {
 // What went wrong, for whoever started the server.
 using ServerError = Text<384>;
 
-// A status for the caller, and the words for it; `number` is an errno or 0.
-[[nodiscard]] Status explain(ServerError& error, Status status, Packed what, std::string_view about, int number);
+// A status for the caller, and the words for it.
+[[nodiscard]] Status explain(ServerError& error, Status status, Packed words);
+// explain<"cannot open %: %">(error, status, path, SystemError{errno}): see base/pattern.hpp.
+[[nodiscard]] Status explain_packed(ServerError& error, Status status, Packed pattern, ...);
+template <packing::Literal Pattern, typename... Values>
+[[nodiscard]] Status explain(ServerError& error, Status status, Values... values) {
+    return explain_packed(error, status, pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
+}
 
 // A site as it was found when its configuration came into force.
 struct Site {

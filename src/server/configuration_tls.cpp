@@ -20,36 +20,26 @@ constexpr int64_t day = int64_t{24} * 60 * 60;
     Text<384> why;
     const Result<tls::Renewal> renewal = tls::renew(wanted, names, why);
     if (!renewal.ok()) {
-        return explain(error, renewal.status(), "tls_self_signed: cannot write "_p, why.view(), 0);
+        return explain<"tls_self_signed: cannot write %">(error, renewal.status(), why.view());
     }
     if (renewal.value() == tls::Renewal::made) {
-        LogLine(log, LogLevel::info)
-            .add("a certificate was made for this device: "_p)
-            .add(wanted.certificate_path)
-            .add(" ("_p)
-            .add(why.view())
-            .add(")")
-            .send();
+        log.write<"a certificate was made for this device: % (%)">(LogLevel::info, wanted.certificate_path, why.view());
     } else if (renewal.value() == tls::Renewal::foreign) {
-        LogLine(log, LogLevel::warning)
-            .add(wanted.certificate_path)
-            .add(" was not made by fcgate: tls_self_signed leaves it alone"_p)
-            .send();
+        log.write<"% was not made by fcgate: tls_self_signed leaves it alone">(LogLevel::warning,
+                                                                               wanted.certificate_path);
     }
     return Status::ok;
 }
 
 void tell_validity(const tls::Certificate& certificate, int64_t now, int64_t made, const Log& log) {
     if (now < made) {
-        LogLine(log, LogLevel::warning)
-            .add("the clock is not set: nobody can tell whether the certificate is valid"_p)
-            .send();
+        log.write(LogLevel::warning, "the clock is not set: nobody can tell whether the certificate is valid"_p);
     } else if (certificate.valid_until() < now) {
-        LogLine(log, LogLevel::error).add("the certificate has expired (see `tls_certificate`)"_p).send();
+        log.write(LogLevel::error, "the certificate has expired (see `tls_certificate`)"_p);
     } else if (certificate.valid_until() < now + 14 * day) {
-        LogLine(log, LogLevel::warning).add("the certificate ends within two weeks (see `tls_certificate`)"_p).send();
+        log.write(LogLevel::warning, "the certificate ends within two weeks (see `tls_certificate`)"_p);
     } else if (certificate.valid_from() > now) {
-        LogLine(log, LogLevel::warning).add("the certificate is not valid yet (see `tls_certificate`)"_p).send();
+        log.write(LogLevel::warning, "the certificate is not valid yet (see `tls_certificate`)"_p);
     }
 }
 
@@ -67,10 +57,10 @@ Status Configuration::open_certificate(std::string_view machine_name, const Log&
         return Status::ok;
     }
     if (!http::speaks_tls()) {
-        return explain(error, Status::refused, "libmicrohttpd was built without TLS"_p, "", 0);
+        return explain(error, Status::refused, "libmicrohttpd was built without TLS"_p);
     }
     if (before != nullptr && before->presented() == nullptr) {
-        return explain(error, Status::refused, "listen: tls where there was none: that needs a restart"_p, "", 0);
+        return explain(error, Status::refused, "listen: tls where there was none: that needs a restart"_p);
     }
     const Text<limits::path> chain_path(server.tls_certificate);
     const Text<limits::path> key_path(server.tls_key);
@@ -87,15 +77,12 @@ Status Configuration::open_certificate(std::string_view machine_name, const Log&
     Text<384> why;
     const Status status = certificate.load(chain_path.c_str(), key_path.c_str(), why);
     if (status == Status::denied && before != nullptr && has_same_files(server, before->settings->server)) {
-        LogLine(log, LogLevel::warning)
-            .add(why.view())
-            .add(": the certificate from before stays in force; a restart reads it"_p)
-            .send();
+        log.write<"%: the certificate from before stays in force; a restart reads it">(LogLevel::warning, why.view());
         certificate.share(before->certificate);
         return Status::ok;
     }
     if (status != Status::ok) {
-        return explain(error, status, "tls_certificate and tls_key: "_p, why.view(), 0);
+        return explain<"tls_certificate and tls_key: %">(error, status, why.view());
     }
     tell_validity(certificate, now, made, log);
     return Status::ok;

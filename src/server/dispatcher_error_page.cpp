@@ -73,9 +73,8 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
     if (file.status != 200) {
         LogLine line(setup_.common->log, LogLevel::warning);
         describe(connection, line.text());
-        line.add(": "_p).add_number(reply.status).add(": the page "_p);
-        line.text().append_escaped(path, 128);
-        line.add(" cannot be sent (see `error_page`)"_p).add_reason(http::reason_code("error-page")).send();
+        line.add<": %: the page % cannot be sent (see `error_page`)">(reply.status, Escaped{path, 128});
+        line.add_reason(http::reason_code("error-page")).send();
         reply.body = reply.length == 0 ? Reply::Body::none : reply.body;
         return;
     }

@@ -74,7 +74,8 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
             (void)page.add_field(field.name, field.value);
         }
         reply = page;
-        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it"_p);
+        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it"_p,
+                    http::code_of(reply.status));
     }
 }
 
@@ -145,6 +146,10 @@ void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     }
 }
 
+void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words) {
+    refuse(connection, reply, status, words, http::code_of(status));
+}
+
 void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words,
                         std::string_view code) {
     http::reply_with_status(reply, status);
@@ -158,13 +163,12 @@ void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t sta
 
 void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words,
                              std::string_view code) {
-    code = code.empty() ? http::code_of(status) : code;
     connection.trace.cause = code;
     LogLine line(setup_.common->log, level);
     connection.asker.print_address(line.text());
     line.add(": "_p);
     describe(connection, line.text());
-    line.add(": "_p).add_number(status).add(": "_p).add(words).add_reason(code).send();
+    line.add<": %: %">(status, words).add_reason(code).send();
 }
 
 // A captive portal leads whoever asks for some other name to its own.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
 
@@ -126,7 +127,7 @@ size_t Dispatcher::host_body(http::Connection& connection, std::span<const char>
         return std::min(static_cast<size_t>(result), bytes.size());
     }
     const auto status = static_cast<uint16_t>(-result >= least && -result <= most ? -result : 500);
-    log_refusal(connection, LogLevel::info, status, "its body was refused by the host"_p);
+    log_refusal(connection, LogLevel::info, status, "its body was refused by the host"_p, http::code_of(status));
     setup_.engine->refuse_rest(connection, status);
     return bytes.size();
 }

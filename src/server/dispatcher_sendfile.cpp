@@ -122,9 +122,9 @@ void Dispatcher::log_named_file(http::Connection& connection, const NamedFile& f
     connection.trace.cause = http::reason_code("file-not-sent");
     LogLine line(setup_.common->log, LogLevel::error);
     describe(connection, line.text());
-    line.add(": "_p).add_number(status).add(": the script's file "_p);
-    line.text().append_escaped(file.name, 256);
-    line.add(file.path.empty() ? " may not be sent (see `sendfile_root` and `internal`)" : " cannot be sent");
+    line.add<": %: the script's file % %">(
+        status, Escaped{file.name},
+        file.path.empty() ? "may not be sent (see `sendfile_root` and `internal`)"_p : "cannot be sent"_p);
     line.add_reason(connection.trace.cause).send();
 }
 

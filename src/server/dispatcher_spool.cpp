@@ -23,7 +23,7 @@ http::Outcome Dispatcher::begin_spooling(http::Connection& connection, Reply& re
 void Dispatcher::spool(http::Connection& connection, SpooledBody& body, std::span<const char> bytes) {
     const uint64_t most = configuration_of(connection).settings->sites[body.site].max_body;
     if (bytes.size() > most - std::min(most, body.size)) {
-        log_refusal(connection, LogLevel::info, 413, "the body is larger than `max_body`"_p);
+        log_refusal(connection, LogLevel::info, 413, "the body is larger than `max_body`"_p, http::code_of(413));
         setup_.engine->refuse_rest(connection, 413);
         return;
     }
@@ -40,11 +40,9 @@ uint16_t Dispatcher::log_spooling(http::Connection& connection, size_t site, Sta
     connection.trace.cause = http::code_of(answer);
     LogLine line(setup_.common->log, LogLevel::error);
     describe(connection, line.text());
-    line.add(": "_p)
-        .add_number(answer)
-        .add(": its body cannot be kept in "_p)
-        .add(configuration_of(connection).settings->sites[site].spool);
-    line.add(" (see `spool` and `spool_total`)"_p).add_error(error_number).add_reason(connection.trace.cause).send();
+    line.add<": %: its body cannot be kept in % (see `spool` and `spool_total`): %">(
+        answer, configuration_of(connection).settings->sites[site].spool, SystemError{error_number});
+    line.add_reason(connection.trace.cause).send();
     return answer;
 }
 

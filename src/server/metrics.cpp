@@ -17,18 +17,22 @@ struct Row {
     Metric::Place place;
 };
 
+constexpr uint8_t number_at(size_t offset) {
+    return static_cast<uint8_t>(offset / sizeof(uint64_t));
+}
+
 constexpr Row of_server(std::string_view name, Type type, size_t offset, std::string_view help,
                         Labels labels = Labels::none) {
-    return {name, help, {static_cast<uint16_t>(offset), Scope::server, type, labels}};
+    return {name, help, {number_at(offset), Scope::server, type, labels}};
 }
 
 constexpr Row of_backend(std::string_view name, Type type, size_t offset, std::string_view help,
                          Labels labels = Labels::none) {
-    return {name, help, {static_cast<uint16_t>(offset), Scope::backend, type, labels}};
+    return {name, help, {number_at(offset), Scope::backend, type, labels}};
 }
 
 constexpr Row of_pool(std::string_view name, size_t offset, std::string_view help) {
-    return {name, help, {static_cast<uint16_t>(offset), Scope::pool, Type::gauge, Labels::none}};
+    return {name, help, {number_at(offset), Scope::pool, Type::gauge, Labels::none}};
 }
 
 using Totals = Snapshot::Totals;
@@ -76,33 +80,38 @@ constexpr Row table[] = {
     of_backend("php_deaths", Type::counter, offsetof(Backend, php_deaths), "ends that fcgate did not ask for"),
 };
 
-constexpr auto names = pack_texts<table, &Row::name>();
-constexpr auto helps = pack_tightly<table, &Row::help>();
+constexpr auto texts = pack_tightly<table, &Row::name, &Row::help>();
 constexpr auto places = pack_column<table, &Row::place>();
 
-constexpr std::string_view states[] = {"idle", "head", "body", "waiting", "replying"};
-constexpr std::string_view classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
-constexpr std::string_view openings[] = {"kept", "fresh"};
-constexpr std::string_view pool_names[] = {"connections", "exchanges", "php_connections", "pages", "long_targets"};
-static_assert(sizeof states / sizeof states[0] == http::Counts::stages);
-static_assert(sizeof classes / sizeof classes[0] == http::Counts::classes);
-static_assert(sizeof pool_names / sizeof pool_names[0] == Snapshot::pool_count);
+constexpr std::string_view pool_rows[] = {"connections", "exchanges", "php_connections", "pages", "long_targets"};
+constexpr auto pool_names = pack_texts<pool_rows>();
+static_assert(pool_names.size() == Snapshot::pool_count);
+
+// Of the kinds of labels whose texts are fixed, one behind the other.
+constexpr std::string_view label_rows[] = {"idle", "head", "body", "waiting", "replying", "none", "1xx",
+                                           "2xx",  "3xx",  "4xx",  "5xx",     "kept",     "fresh"};
+constexpr auto label_texts = pack_texts<label_rows>();
 
 struct LabelKind {
     std::string_view name;
-    size_t count;
+    uint8_t count;
+    uint8_t first = 0;  // of its texts
 };
 
 // In the order of the enumeration.
 constexpr LabelKind kinds[] = {
     {"", 1},
-    {"state", http::Counts::stages},
-    {"class", http::Counts::classes},
+    {"state", http::Counts::stages, 0},
+    {"class", http::Counts::classes, http::Counts::stages},
+    {"kind", 2, http::Counts::stages + http::Counts::classes},
     {"status", http::page_count},
-    {"kind", 2},
     {"reason", fastcgi::fault_count},
     {"le", fastcgi::BackendCounts::wait_ends.size() + 1},
 };
+static_assert(label_texts.size() == http::Counts::stages + http::Counts::classes + 2);
+constexpr auto kind_names = pack_tightly<kinds, &LabelKind::name>();
+constexpr auto kind_counts = pack_column<kinds, &LabelKind::count>();
+constexpr auto kind_firsts = pack_column<kinds, &LabelKind::first>();
 
 }  // namespace
 
@@ -111,33 +120,22 @@ size_t metric_count() {
 }
 
 Metric metric_at(size_t number) {
-    return {names[number], helps[number], places[number]};
+    return {texts[2 * number], texts[2 * number + 1], places[number]};
 }
 
 size_t label_count(Labels labels) {
-    return kinds[static_cast<size_t>(labels)].count;
+    return kind_counts[static_cast<size_t>(labels)];
 }
 
-std::string_view label_name(Labels labels) {
-    return kinds[static_cast<size_t>(labels)].name;
+Packed label_name(Labels labels) {
+    return kind_names[static_cast<size_t>(labels)];
 }
 
 void append_label(TextBuffer& out, Labels labels, size_t number) {
     constexpr auto& ends = fastcgi::BackendCounts::wait_ends;
     switch (labels) {
-        case Labels::none:
-            break;
-        case Labels::state:
-            out.append(states[number]);
-            break;
-        case Labels::status_class:
-            out.append(classes[number]);
-            break;
         case Labels::status:
             out.append_number(http::page_status(number));
-            break;
-        case Labels::opened:
-            out.append(openings[number]);
             break;
         case Labels::reason:
             out.append(fastcgi::text_of(static_cast<fastcgi::Fault>(number)).code);
@@ -149,6 +147,12 @@ void append_label(TextBuffer& out, Labels labels, size_t number) {
                 out.append("+Inf"_p);
             }
             break;
+        case Labels::none:
+            break;
+        case Labels::state:
+        case Labels::status_class:
+        case Labels::opened:
+            out.append(label_texts[kind_firsts[static_cast<size_t>(labels)] + number]);
     }
 }
 
@@ -163,7 +167,7 @@ const uint64_t* numbers_of(const Snapshot& snapshot, const Metric& metric, size_
     } else if (metric.place.scope == Scope::pool) {
         base = &snapshot.pools[item];
     }
-    return static_cast<const uint64_t*>(base) + metric.place.offset / sizeof(uint64_t);
+    return static_cast<const uint64_t*>(base) + metric.place.number;
 }
 
 std::string_view pool_name(size_t number) {

@@ -14,16 +14,16 @@ namespace fcgate::server {
 struct Metric {
     enum class Scope : uint8_t { server, backend, pool };
     enum class Type : uint8_t { gauge, counter, milliseconds, histogram };
-    enum class Labels : uint8_t { none, state, status_class, status, opened, reason, wait };
+    enum class Labels : uint8_t { none, state, status_class, opened, status, reason, wait };
 
     struct Place {
-        uint16_t offset;  // in Totals, Backend or Pool
+        uint8_t number;  // in Totals, Backend or Pool
         Scope scope;
         Type type;
         Labels labels;
     };
 
-    std::string_view name;
+    Packed name;
     Packed help;
     Place place;
 };
@@ -33,7 +33,7 @@ struct Metric {
 
 // How many numbers a metric has, and what each is called.
 [[nodiscard]] size_t label_count(Metric::Labels labels);
-[[nodiscard]] std::string_view label_name(Metric::Labels labels);
+[[nodiscard]] Packed label_name(Metric::Labels labels);
 void append_label(TextBuffer& out, Metric::Labels labels, size_t number);
 // Of many that are nearly always 0 only those are told that are not.
 [[nodiscard]] bool leaves_out_zero(Metric::Labels labels);

@@ -38,29 +38,28 @@ namespace {
 
 Status Server::reload(Settings& next, ServerError& error) {
     if (common_.deadline.get() != never) {
-        return explain(error, Status::gone, "the server is being stopped"_p, "", 0);
+        return explain(error, Status::gone, "the server is being stopped"_p);
     }
     Configuration& before = *common_.configuration.load();
     Configuration& after = common_.configurations[(before.number + 1U) % Configuration::count];
     if (after.is_used.load() || after.settings != nullptr) {
-        return explain(error, Status::again, "requests still run under the configuration before this one"_p, "", 0);
+        return explain(error, Status::again, "requests still run under the configuration before this one"_p);
     }
     ConfigError wrong;
     Text<256> kept;
     const Status fixed = next.keep_start_keys(*before.settings, kept, wrong);
     if (fixed != Status::ok) {
-        return explain(error, fixed, {}, wrong.text.view(), 0);
+        return explain<"%">(error, fixed, wrong.text.view());
     }
     after.settings = &next;
-    Status status =
-        can_list_ || !wants_lists(next)
-            ? match_backends(after, next, error)
-            : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart"_p, "", 0);
+    Status status = can_list_ || !wants_lists(next)
+                        ? match_backends(after, next, error)
+                        : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart"_p);
     if constexpr (features::sandbox) {
         if (status == Status::ok && sandboxed_ != 0 && sandboxed_folders(next) != sandboxed_) {
-            status = explain(
-                error, Status::refused,
-                "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart"_p, "", 0);
+            status =
+                explain(error, Status::refused,
+                        "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart"_p);
         }
     }
     if (status == Status::ok) {
@@ -82,7 +81,7 @@ Status Server::reload(Settings& next, ServerError& error) {
         return status;
     }
     if (kept.size() > 0) {
-        LogLine(common_.log, LogLevel::warning).add("these change with a restart only: "_p).add(kept.view()).send();
+        common_.log.write<"these change with a restart only: %">(LogLevel::warning, kept.view());
     }
     put_in_force(after);
     return Status::ok;
@@ -103,7 +102,7 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == common_.gate_count && backend.kind == BackendSettings::Kind::spawn) {
-            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart"_p, "", 0);
+            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart"_p);
         }
         for (uint32_t free = 0; free < common_.gate_count && gate == common_.gate_count; ++free) {
             if ((taken >> free & 1U) == 0) {
@@ -112,21 +111,18 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == common_.gate_count) {
-            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart"_p, "",
-                           0);
+            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart"_p);
         }
         taken |= 1U << gate;
         after.gates[number] = gate;
         places += backend.workers;
         if (backend.queue > most_waiting_) {
-            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart"_p,
-                           "", 0);
+            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart"_p);
         }
     }
     return places <= most_places_
                ? Status::ok
-               : explain(error, Status::refused, "workers: more in all than there is room for: that needs a restart"_p,
-                         "", 0);
+               : explain(error, Status::refused, "workers: more in all than there is room for: that needs a restart"_p);
 }
 
 // PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.
@@ -135,9 +131,8 @@ void Server::keep_spawned(const BackendSettings& before, BackendSettings& after)
         return;
     }
     after.workers = before.workers;
-    LogLine(common_.log, LogLevel::warning)
-        .add("`command`, `php` and `workers` of PHP that fcgate starts change with a restart only"_p)
-        .send();
+    common_.log.write(LogLevel::warning,
+                      "`command`, `php` and `workers` of PHP that fcgate starts change with a restart only"_p);
 }
 
 void Server::put_in_force(Configuration& after) {
@@ -157,7 +152,7 @@ void Server::put_in_force(Configuration& after) {
     for (Worker& worker : common_.workers) {
         worker.mailbox().ring();
     }
-    LogLine(common_.log, LogLevel::info).add("a new configuration is in force"_p).send();
+    common_.log.write(LogLevel::info, "a new configuration is in force"_p);
 }
 
 void Common::release(Configuration& unused) {

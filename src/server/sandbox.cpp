@@ -123,23 +123,19 @@ Status enter_sandbox(const Settings& settings, const Log& log, bool& is_on, Serv
     const long version = syscall(create_ruleset_call, nullptr, size_t{0}, asks_for_version);
     is_on = version > 0;
     if (!is_on) {
-        LogLine(log, LogLevel::warning)
-            .add("sandbox: unsupported: this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK, lsm=)"_p)
-            .add_error(errno)
-            .send();
+        log.write<"sandbox: unsupported: this kernel has no Landlock (Linux 5.13, CONFIG_SECURITY_LANDLOCK, lsm=): %">(
+            LogLevel::warning, SystemError{errno});
         return Status::ok;
     }
     Ruleset ruleset(version);
     allow_what_is_needed(settings, ruleset);
     if (!ruleset.enter()) {
-        return explain(error, Status::io, "sandbox: Landlock"_p, "", errno);
+        return explain<"sandbox: Landlock: %">(error, Status::io, SystemError{errno});
     }
     const bool is_whole = version >= version_with_truncate;
-    LogLine(log, is_whole ? LogLevel::info : LogLevel::warning)
-        .add(is_whole ? "sandbox: on" : "sandbox: partly on: files can still be cut short (Linux 6.2 prevents it)")
-        .add(", Landlock "_p)
-        .add_number(static_cast<uint64_t>(version))
-        .send();
+    log.write<"sandbox: %, Landlock %">(
+        is_whole ? LogLevel::info : LogLevel::warning,
+        is_whole ? "on"_p : "partly on: files can still be cut short (Linux 6.2 prevents it)"_p, version);
     return Status::ok;
 }
 

@@ -30,8 +30,8 @@ void add_url(LogLine& line, const ListenSettings& listen, std::string_view machi
         return;
     }
     const std::string_view address = slice(listen.text, 0, listen.text.find_first_of(" \t"));  // "tls" may follow
-    line.add(listen.tls ? ": https://" : ": http://").add(is_any ? machine : std::string_view());
-    line.add(is_any ? slice(address, address.rfind(':')) : address).add("/");
+    line.add<": %://%%/">(listen.tls ? "https"_p : "http"_p, is_any ? machine : std::string_view(),
+                          is_any ? slice(address, address.rfind(':')) : address);
 }
 
 // Whoever opens "/" first should not wonder.
@@ -43,19 +43,12 @@ void warn_of_first_page(const Log& log, const Site& served) {
     };
     if (!site.front_controller.empty()) {
         if (!is_there(slice(site.front_controller, 1))) {
-            LogLine(log, LogLevel::warning)
-                .add("front_controller = "_p)
-                .add(site.front_controller)
-                .add(": there is no such file below "_p)
-                .add(served.document_root)
-                .send();
+            log.write<"front_controller = %: there is no such file below %">(LogLevel::warning, site.front_controller,
+                                                                             served.document_root);
         }
     } else if (!site.listing && std::ranges::none_of(site.index, is_there)) {
-        LogLine(log, LogLevel::info)
-            .add("there is no index file in "_p)
-            .add(served.document_root)
-            .add(", so / is answered 404 (see index, listing, front_controller)"_p)
-            .send();
+        log.write<"there is no index file in %, so / is answered 404 (see index, listing, front_controller)">(
+            LogLevel::info, served.document_root);
     }
 }
 
@@ -71,7 +64,7 @@ Status Server::init(const Settings& settings, LogSink sink, void* sink_context, 
     common_.machine_name.append(name);
     ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ended_.valid()) {
-        return explain(error, Status::exhausted, "eventfd"_p, "", errno);
+        return explain<"eventfd: %">(error, Status::exhausted, SystemError{errno});
     }
     error.clear();
     Status status = http::check_libmicrohttpd(error);
@@ -109,7 +102,7 @@ Status Server::start_spawner(ServerError& error) {
         return Status::ok;
     }
     if (plan_memory_.init(sizeof(spawn::Plan)) != Status::ok) {
-        return explain(error, Status::exhausted, "not enough memory"_p, "", errno);
+        return explain<"not enough memory: %">(error, Status::exhausted, SystemError{errno});
     }
     plan_ = new (plan_memory_.take(sizeof(spawn::Plan), alignof(spawn::Plan)).data()) spawn::Plan;
     const Status planned = spawn::make_plan(*settings_, *plan_, error);
@@ -117,7 +110,8 @@ Status Server::start_spawner(ServerError& error) {
         return planned;
     }
     const Status started = spawner_.start(*plan_, *settings_);
-    return started == Status::ok ? started : explain(error, started, "the spawner cannot be started"_p, "", errno);
+    return started == Status::ok ? started
+                                 : explain<"the spawner cannot be started: %">(error, started, SystemError{errno});
 }
 
 void Server::init_supervisor() {
@@ -142,15 +136,16 @@ Status Server::open_logs(ServerError& error) {
     const SyslogForm form = server.syslog_format == "local" ? SyslogForm::local : SyslogForm::rfc5424;
     Status status = common_.log.open(server.error_log, form);
     if (status != Status::ok) {
-        return explain(error, status, "error_log: cannot open "_p, server.error_log, errno);
+        return explain<"error_log: cannot open %: %">(error, status, server.error_log, SystemError{errno});
     }
     if constexpr (features::access_log) {
         if (has_access_log(*settings_)) {
             status = common_.access_log.open(server.access_log, access_form(server.access_log_format), form);
         }
     }
-    return status == Status::ok ? status
-                                : explain(error, status, "access_log: cannot open "_p, server.access_log, errno);
+    return status == Status::ok
+               ? status
+               : explain<"access_log: cannot open %: %">(error, status, server.access_log, SystemError{errno});
 }
 
 void Server::begin_access_log(const Pools& pools) {
@@ -172,14 +167,15 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
     const Text<limits::path> path(settings_->server.mime_types);
     Text<256> why;
     const Status status = common_.mime.read(path.c_str(), pools.bytes(PoolKind::mime_types), why);
-    return status == Status::ok ? status : explain(error, status, "mime_types: "_p, why.view(), 0);
+    return status == Status::ok ? status : explain<"mime_types: %">(error, status, why.view());
 }
 
 Status Server::prepare(ServerError& error) {
     Pools pools(*settings_);
     if (arena_.init(pools.arena_size()) != Status::ok ||
         pools.carve(arena_, PoolKind::clients, PoolKind::timers) != Status::ok) {
-        return explain(error, Status::exhausted, "not enough memory for the configured capacities"_p, "", errno);
+        return explain<"not enough memory for the configured capacities: %">(error, Status::exhausted,
+                                                                             SystemError{errno});
     }
     common_.clients.init(pools.items<ClientCounts::Entry>(PoolKind::clients));
     make_gates(pools);
@@ -245,7 +241,8 @@ Status Server::make_workers(Pools& pools, ServerError& error) {
         common_.workers = workers.first(number + 1);
         const Status status = worker->init(common_, number, pools, arena_);
         if (status != Status::ok) {
-            return explain(error, status, "a worker cannot be made (descriptors or memory are used up)"_p, "", errno);
+            return explain<"a worker cannot be made (descriptors or memory are used up): %">(error, status,
+                                                                                             SystemError{errno});
         }
     }
     announce(common_.configurations[0]);
@@ -258,23 +255,22 @@ Status Server::make_workers(Pools& pools, ServerError& error) {
 void Server::announce(const Configuration& configuration) const {
     for (const ListenSettings& listen : configuration.settings->server.listen) {
         LogLine line(common_.log, LogLevel::info);
-        line.add("listening on "_p).add(listen.text);
+        line.add<"listening on %">(listen.text);
         add_url(line, listen, common_.machine_name.view());
         line.send();
     }
     for (size_t i = 0; i < configuration.site_count; ++i) {
         const SiteSettings& site = configuration.settings->sites[i];
         LogLine line(common_.log, LogLevel::info);
-        line.add("site "_p).add(site.name.empty() ? "(default)" : site.name).add(": "_p);
-        line.add(configuration.sites[i].document_root);
+        line.add<"site %: %">(site.name.empty() ? std::string_view("(default)") : site.name,
+                              configuration.sites[i].document_root);
         if (site.has_backend) {
             const BackendSettings& backend = configuration.settings->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {
-                line.add(", PHP by "_p);
-                line.add(plan_->php[configuration.gates[site.backend_number]].program.view()).add(" on demand"_p);
+                line.add<", PHP by % on demand">(plan_->php[configuration.gates[site.backend_number]].program.view());
             } else {
                 for (size_t number = 0; number < backend.server_count(); ++number) {
-                    line.add(number == 0 ? ", PHP at " : ", ").add(backend.server(number).address);
+                    line.add<"%%">(number == 0 ? ", PHP at "_p : ", "_p, backend.server(number).address);
                 }
             }
         }
@@ -318,7 +314,7 @@ Status Server::start_threads(uint32_t first, ServerError& error) {
     if (failure != 0) {
         stop(0);
         join_threads();
-        return explain(error, Status::exhausted, "a thread cannot be started"_p, "", failure);
+        return explain<"a thread cannot be started: %">(error, Status::exhausted, SystemError{failure});
     }
     thread_ended();
     return Status::ok;

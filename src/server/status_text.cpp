@@ -21,97 +21,106 @@ void append_value(TextBuffer& out, Type type, uint64_t value) {
 
 // ---- JSON ----
 
-// "name":
-void append_key(TextBuffer& out, bool& is_first, std::string_view name) {
-    out.append(is_first ? "" : ",");
-    append_quoted(out, name);
-    out.append(':');
-    is_first = false;
+// "name": of the next member.
+void append_key(TextBuffer& out, Packed name) {
+    out.append<"%\"%\":">(ends_with(out.view(), "{") ? ""_p : ","_p, name);
+}
+
+void append_text(TextBuffer& out, Packed name, std::string_view text) {
+    append_key(out, name);
+    append_quoted(out, text);
 }
 
 void append_json(TextBuffer& out, const Metric& metric, const uint64_t* numbers) {
+    append_key(out, metric.name);
     if (metric.place.labels == Labels::none) {
         append_value(out, metric.place.type, *numbers);
         return;
     }
-    bool is_first = true;
     out.append('{');
     for (size_t i = 0; i < label_count(metric.place.labels); ++i) {
         if (numbers[i] != 0 || !leaves_out_zero(metric.place.labels)) {
-            Text<32> label;
-            append_label(label, metric.place.labels, i);
-            append_key(out, is_first, label.view());
-            out.append_number(numbers[i]);
+            out.append(ends_with(out.view(), "{") ? "\"" : ",\"");
+            append_label(out, metric.place.labels, i);
+            out.append<"\":%">(numbers[i]);
         }
     }
     out.append('}');
 }
 
-void append_json(TextBuffer& out, bool& is_first, const Snapshot& snapshot, Scope scope, size_t item) {
+void append_json(TextBuffer& out, const Snapshot& snapshot, Scope scope, size_t item) {
     for (size_t i = 0; i < metric_count(); ++i) {
         const Metric metric = metric_at(i);
         if (metric.place.scope == scope) {
-            append_key(out, is_first, metric.name);
             append_json(out, metric, numbers_of(snapshot, metric, item));
         }
     }
 }
 
-void append_text(TextBuffer& out, bool& is_first, std::string_view name, std::string_view text) {
-    append_key(out, is_first, name);
-    append_quoted(out, text);
-}
-
-void append_servers(TextBuffer& out, bool& is_first, const Snapshot::BackendName& name) {
-    for (size_t i = 0; i < name.server_count; ++i) {
-        if (i == 0) {
-            append_key(out, is_first, "servers");
-        }
-        bool is_first_text = true;
-        out.append(i == 0 ? "[{" : ",{");
-        append_text(out, is_first_text, "address", name.servers[i].address);
-        out.append(name.servers[i].is_up ? ",\"up\":1" : ",\"up\":0");
-        out.append(",\"connections\":"_p).append_number(name.servers[i].connections).append('}');
+void append_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
+    const Snapshot::BackendName& name = snapshot.names[number];
+    out.append(number == 0 ? '[' : ',').append('{');
+    append_text(out, "name"_p, name.name);
+    append_text(out, "address"_p, name.address);
+    if (!name.php.empty()) {
+        append_text(out, "php"_p, name.php);
     }
-    out.append(name.server_count > 0 ? "]" : "");
+    append_json(out, snapshot, Scope::backend, number);
+    append_key(out, "waited_seconds"_p);
+    append_seconds(out, snapshot.backends[number].waited_ms);
+    for (size_t i = 0; i < name.server_count; ++i) {
+        const Snapshot::Server& server = name.servers[i];
+        out.append(i == 0 ? ",\"servers\":[{"_p : ",{"_p);
+        append_text(out, "address"_p, server.address);
+        out.append<",\"up\":%,\"connections\":%}">(server.is_up ? 1 : 0, server.connections);
+    }
+    out.append(name.server_count > 0 ? "]}"_p : "}"_p);
 }
 
 // ---- Prometheus ----
-
-constexpr std::string_view prefix[] = {"fcgate_", "fcgate_backend_", "fcgate_pool_"};
 
 std::string_view name_of(const Snapshot& snapshot, size_t backend) {
     const std::string_view name = snapshot.names[backend].name;
     return name.empty() ? "(default)" : name;
 }
 
-struct Labeller {
-    TextBuffer& out;
-    bool is_first = true;
+// {name= of the first label, ,name= of another
+void append_key_of_label(TextBuffer& out, Packed name) {
+    out.append<"%%=">(ends_with(out.view(), "\"") ? ',' : '{', name);
+}
 
-    void add(std::string_view name, std::string_view value) {
-        out.append(is_first ? "{" : ",").append(name).append('=');
-        append_quoted(out, value);
-        is_first = false;
+void append_label(TextBuffer& out, Packed name, std::string_view value) {
+    append_key_of_label(out, name);
+    append_quoted(out, value);
+}
+
+void end_labels(TextBuffer& out) {
+    out.append(ends_with(out.view(), "\"") ? "} " : " ");
+}
+
+void append_name(TextBuffer& out, const Metric& metric, Packed suffix) {
+    out.append("fcgate_"_p);
+    if (metric.place.scope != Scope::server) {
+        out.append(metric.place.scope == Scope::backend ? "backend_"_p : "pool_"_p);
     }
-    void end() { out.append(is_first ? " " : "} "); }
-};
+    out.append(metric.name).append(suffix);
+}
 
 void append_sample(TextBuffer& out, const Snapshot& snapshot, const Metric& metric, size_t item, size_t number,
-                   std::string_view suffix) {
-    out.append(prefix[static_cast<size_t>(metric.place.scope)]).append(metric.name).append(suffix);
-    Labeller labels{out};
+                   Packed suffix) {
+    append_name(out, metric, suffix);
     if (metric.place.scope == Scope::backend) {
-        labels.add("backend", name_of(snapshot, item));
+        append_label(out, "backend"_p, name_of(snapshot, item));
     } else if (metric.place.scope == Scope::pool) {
-        labels.add("pool", pool_name(item));
+        append_label(out, "pool"_p, pool_name(item));
     }
     if (metric.place.labels != Labels::none && number < label_count(metric.place.labels)) {
-        Text<32> label;
-        append_label(label, metric.place.labels, number);
-        labels.add(label_name(metric.place.labels), label.view());
+        append_key_of_label(out, label_name(metric.place.labels));
+        out.append('"');
+        append_label(out, metric.place.labels, number);
+        out.append('"');
     }
-    labels.end();
+    end_labels(out);
 }
 
 // Its buckets hold what those before them hold as well.
@@ -121,35 +130,38 @@ void append_histogram(TextBuffer& out, const Snapshot& snapshot, const Metric& m
     uint64_t sum = 0;
     for (size_t i = 0; i < count; ++i) {
         sum += numbers[i];
-        append_sample(out, snapshot, metric, item, i, "_bucket");
+        append_sample(out, snapshot, metric, item, i, "_bucket"_p);
         out.append_number(sum).append('\n');
     }
-    append_sample(out, snapshot, metric, item, count, "_sum");
+    append_sample(out, snapshot, metric, item, count, "_sum"_p);
     append_seconds(out, snapshot.backends[item].waited_ms);
     out.append('\n');
-    append_sample(out, snapshot, metric, item, count, "_count");
+    append_sample(out, snapshot, metric, item, count, "_count"_p);
     out.append_number(sum).append('\n');
 }
 
 void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metric) {
-    const std::string_view suffix = metric.place.type == Type::counter ? "_total" : "";
-    const std::string_view name = prefix[static_cast<size_t>(metric.place.scope)];
-    const std::string_view type = metric.place.type == Type::counter     ? "counter"
-                                  : metric.place.type == Type::histogram ? "histogram"
-                                                                         : "gauge";
-    out.append("# HELP "_p).append(name).append(metric.name).append(suffix).append(' ').append(metric.help);
-    out.append("\n# TYPE "_p).append(name).append(metric.name).append(suffix).append(' ').append(type).append('\n');
+    const Metric::Place& place = metric.place;
+    const Packed suffix = place.type == Type::counter ? "_total"_p : ""_p;
+    const Packed type = place.type == Type::counter     ? "counter"_p
+                        : place.type == Type::histogram ? "histogram"_p
+                                                        : "gauge"_p;
+    out.append("# HELP "_p);
+    append_name(out, metric, suffix);
+    out.append<" %\n# TYPE ">(metric.help);
+    append_name(out, metric, suffix);
+    out.append<" %\n">(type);
     const size_t counts[] = {1, snapshot.backend_count, Snapshot::pool_count};
-    for (size_t item = 0; item < counts[static_cast<size_t>(metric.place.scope)]; ++item) {
-        if (metric.place.type == Type::histogram) {
+    for (size_t item = 0; item < counts[static_cast<size_t>(place.scope)]; ++item) {
+        if (place.type == Type::histogram) {
             append_histogram(out, snapshot, metric, item);
             continue;
         }
         const uint64_t* const numbers = numbers_of(snapshot, metric, item);
-        for (size_t i = 0; i < label_count(metric.place.labels); ++i) {
-            if (numbers[i] != 0 || !leaves_out_zero(metric.place.labels)) {
+        for (size_t i = 0; i < label_count(place.labels); ++i) {
+            if (numbers[i] != 0 || !leaves_out_zero(place.labels)) {
                 append_sample(out, snapshot, metric, item, i, suffix);
-                append_value(out, metric.place.type, numbers[i]);
+                append_value(out, place.type, numbers[i]);
                 out.append('\n');
             }
         }
@@ -157,21 +169,19 @@ void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metr
 }
 
 void append_servers(TextBuffer& out, const Snapshot& snapshot) {
-    constexpr std::string_view name = "fcgate_backend_server_up";
     bool is_first = true;
     for (size_t backend = 0; backend < snapshot.backend_count; ++backend) {
         for (size_t i = 0; i < snapshot.names[backend].server_count; ++i) {
             const Snapshot::Server& server = snapshot.names[backend].servers[i];
             if (is_first) {
-                out.append("# HELP "_p).append(name).append(" 0: it cannot be connected to\n# TYPE "_p);
-                out.append(name).append(" gauge\n"_p);
+                out.append(
+                    "# HELP fcgate_backend_server_up 0: it cannot be connected to\n# TYPE fcgate_backend_server_up gauge\n"_p);
             }
             is_first = false;
-            out.append(name);
-            Labeller labels{out};
-            labels.add("backend", name_of(snapshot, backend));
-            labels.add("server", server.address);
-            labels.end();
+            out.append("fcgate_backend_server_up"_p);
+            append_label(out, "backend"_p, name_of(snapshot, backend));
+            append_label(out, "server"_p, server.address);
+            end_labels(out);
             out.append(server.is_up ? "1\n" : "0\n");
         }
     }
@@ -180,46 +190,26 @@ void append_servers(TextBuffer& out, const Snapshot& snapshot) {
 }  // namespace
 
 void write_json(const Snapshot& snapshot, TextBuffer& out) {
-    bool is_first = true;
-    out.append('{');
-    append_text(out, is_first, "fcgate", FCGATE_BUILD_VERSION);
-    append_text(out, is_first, "libmicrohttpd", http::libmicrohttpd_version());
-    append_json(out, is_first, snapshot, Scope::server, 0);
-    append_key(out, is_first, "pools");
-    char separator = '{';
-    for (size_t i = 0; i < Snapshot::pool_count; ++i, separator = ',') {
-        out.append(separator);
-        append_quoted(out, pool_name(i));
-        out.append(":{"_p);
-        bool is_first_number = true;
-        append_json(out, is_first_number, snapshot, Scope::pool, i);
+    out.append("{\"fcgate\":\"" FCGATE_BUILD_VERSION "\""_p);
+    append_text(out, "libmicrohttpd"_p, http::libmicrohttpd_version());
+    append_json(out, snapshot, Scope::server, 0);
+    for (size_t i = 0; i < Snapshot::pool_count; ++i) {
+        out.append<"%\"%\":{">(i == 0 ? ",\"pools\":{"_p : ","_p, pool_name(i));
+        append_json(out, snapshot, Scope::pool, i);
         out.append('}');
     }
-    out.append("},\"backends\":["_p);
+    out.append("},\"backends\":"_p);
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
-        const Snapshot::BackendName& name = snapshot.names[i];
-        bool is_first_number = true;
-        out.append(i == 0 ? "{" : ",{");
-        append_text(out, is_first_number, "name", name.name);
-        append_text(out, is_first_number, "address", name.address);
-        if (!name.php.empty()) {
-            append_text(out, is_first_number, "php", name.php);
-        }
-        append_json(out, is_first_number, snapshot, Scope::backend, i);
-        append_key(out, is_first_number, "waited_seconds");
-        append_seconds(out, snapshot.backends[i].waited_ms);
-        append_servers(out, is_first_number, name);
-        out.append('}');
+        append_backend(out, snapshot, i);
     }
-    out.append("]}\n"_p);
+    out.append(snapshot.backend_count > 0 ? "]}\n"_p : "[]}\n"_p);
 }
 
 void write_prometheus(const Snapshot& snapshot, TextBuffer& out) {
     out.append("# HELP fcgate_info versions\n# TYPE fcgate_info gauge\nfcgate_info"_p);
-    Labeller labels{out};
-    labels.add("version", FCGATE_BUILD_VERSION);
-    labels.add("libmicrohttpd", http::libmicrohttpd_version());
-    labels.end();
+    append_label(out, "version"_p, FCGATE_BUILD_VERSION);
+    append_label(out, "libmicrohttpd"_p, http::libmicrohttpd_version());
+    end_labels(out);
     out.append("1\n"_p);
     for (size_t i = 0; i < metric_count(); ++i) {
         append_metric(out, snapshot, metric_at(i));

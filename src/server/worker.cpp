@@ -193,7 +193,7 @@ Status Worker::turn(int wait_ms) {
     const int count = epoll_wait(epoll_.get(), events, max_events, timeout);
     clock_.begin_turn();
     if (count < 0 && errno != EINTR) {
-        LogLine(common_->log, LogLevel::error).add("epoll_wait"_p).add_error(errno).send();
+        common_->log.write<"epoll_wait: %">(LogLevel::error, SystemError{errno});
         return Status::io;
     }
     // A wait that ended without an event may have been for libmicrohttpd.
@@ -297,11 +297,8 @@ void Worker::handle_timers(int64_t now) {
                 }
                 break;
             case TimerKind::stop:
-                LogLine(common_->log, LogLevel::warning)
-                    .add("stop_timeout is over: cutting off "_p)
-                    .add_number(engine_.live())
-                    .add(" connections"_p)
-                    .send();
+                common_->log.write<"stop_timeout is over: cutting off % connections">(LogLevel::warning,
+                                                                                      engine_.live());
                 abort();
                 break;
         }
@@ -414,7 +411,7 @@ void Worker::reopen_logs() {
         }
     }
     if (status != Status::ok) {
-        LogLine(common_->log, LogLevel::error).add("a log cannot be opened again; it goes on in the old file"_p).send();
+        common_->log.write(LogLevel::error, "a log cannot be opened again; it goes on in the old file"_p);
     }
 }
 
@@ -504,7 +501,7 @@ void Worker::accept_from(size_t listener_number) {
             continue;
         }
         if (status == Status::exhausted && !stopping_) {
-            LogLine(common_->log, LogLevel::error).add("no connection can be accepted"_p).add_error(errno).send();
+            common_->log.write<"no connection can be accepted: %">(LogLevel::error, SystemError{errno});
             arm_listeners(false);
             accepting_paused_ = true;
             timers_.set(accept_timer_, clock_.now() + accept_pause_ms);
@@ -523,7 +520,7 @@ void Worker::arm_listeners(bool armed) {
             EPOLLIN | (configuration_->settings->server.threads > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
         const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
         if (!watch(configuration_->listeners.fds[i], {EventKind::listener, {i, 0}}, events, operation) && armed) {
-            LogLine(common_->log, LogLevel::error).add("a listener cannot be watched"_p).add_error(errno).send();
+            common_->log.write<"a listener cannot be watched: %">(LogLevel::error, SystemError{errno});
         }
     }
 }

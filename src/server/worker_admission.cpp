@@ -50,9 +50,7 @@ void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool i
     if (is_counted && !common_->clients.enter(client.client_key(), cap)) {
         LogLine line(common_->log, LogLevel::info);
         client.print_address(line.text());
-        line.add(": refused: it has "_p)
-            .add_number(cap)
-            .add(" connections already (see `max_connections_per_client`)"_p)
+        line.add<": refused: it has % connections already (see `max_connections_per_client`)">(cap)
             .add_reason(http::reason_code("client-full"))
             .send();
         engine_.turn_away({.fd = fd, .client = client, .is_tls = is_tls}, http::reason_code("client-full"));
@@ -110,7 +108,7 @@ void Worker::seat_waiting() {
 void Worker::turn_away(const Newcomer& newcomer, Packed words, std::string_view code) {
     LogLine line(common_->log, LogLevel::info);
     newcomer.client.print_address(line.text());
-    line.add(": refused: "_p).add(words).add_reason(code).send();
+    line.add<": refused: %">(words).add_reason(code).send();
     if (newcomer.is_counted) {
         common_->clients.leave(newcomer.client.client_key());
     }
