@@ -14,33 +14,37 @@
 
 namespace fcgate::fastcgi {
 
-// The HTTP side of a request, seen from here.
-struct ExchangeOwner {
-    void* handler = nullptr;  // of the worker
-    void* context = nullptr;  // of the request
+// What the HTTP side of a request does for us; `handler` is of the worker, `context` of the request.
+struct OwnerCalls {
     // Something has changed: the reply can be made, output can be read, body can be fed, or the exchange has failed.
-    void (*wake)(void* context) = nullptr;
+    void (*wake)(void* context);
     // Writes the CGI environment. May be called again for a second try or after a short write, with the same outcome.
     // False when the request leads to no script any more.
-    bool (*write_params)(void* handler, void* context, ParamsWriter& out) = nullptr;
+    bool (*write_params)(void* handler, void* context, ParamsWriter& out);
     // For the log: "GET /path".
-    void (*describe)(void* handler, void* context, TextBuffer& out) = nullptr;
+    void (*describe)(void* handler, void* context, TextBuffer& out);
     // For the log: the script's file, as PHP is told.
-    void (*name_script)(void* handler, void* context, TextBuffer& out) = nullptr;
+    void (*name_script)(void* handler, void* context, TextBuffer& out);
+};
+
+struct ExchangeOwner {
+    const OwnerCalls* calls;
+    void* handler;
+    void* context;
 };
 
 struct ExchangeStart {
-    uint32_t backend = 0;
-    uint32_t connection = 0;        // of the client: number of its Delivery
-    BackendTrace* trace = nullptr;  // of the request, as long as the owner is there
+    uint32_t backend;
+    uint32_t connection;  // of the client: number of its Delivery
+    BackendTrace* trace;  // of the request, as long as the owner is there
     ExchangeOwner owner;
-    uint32_t site = 0;         // for the owner
-    uint32_t script_memo = 0;  // for the owner
-    uint64_t client_key = 0;
-    uint64_t body_length = 0;
-    bool is_safe = false;  // of the method (RFC 9110 section 9.2.1): may be sent again
-    bool is_head = false;
-    bool wants_stream = false;  // Accept: text/event-stream
+    uint32_t site;         // for the owner
+    uint32_t script_memo;  // for the owner
+    uint64_t client_key;
+    uint64_t body_length;
+    bool is_safe;  // of the method (RFC 9110 section 9.2.1): may be sent again
+    bool is_head;
+    bool wants_stream;  // Accept: text/event-stream
 };
 
 class Upstream;

@@ -48,7 +48,7 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
     if (exchange.is_orphan) {
         out.append("a script that runs on behind its reply"_p);
     } else {
-        exchange.start.owner.describe(exchange.start.owner.handler, exchange.start.owner.context, out);
+        exchange.start.owner.calls->describe(exchange.start.owner.handler, exchange.start.owner.context, out);
     }
 }
 
@@ -78,7 +78,7 @@ void Upstream::log_fault(const Exchange& exchange, const Failure& failure) const
 // How the backend is, what was wrong, and the name of that.
 void Upstream::explain(const Exchange& exchange, const Failure& failure, Packed state, LogLine& line) const {
     const FaultText text = text_of(failure.fault);
-    line.add<"backend %%: %%">(server_of(exchange).address, state, text.words, failure.detail);
+    line.add<"backend %%: %%%">(server_of(exchange).address, state, text.words, failure.what, failure.detail);
     if (failure.error_number != 0) {
         line.add_error(failure.error_number);
     }
@@ -87,7 +87,7 @@ void Upstream::explain(const Exchange& exchange, const Failure& failure, Packed 
 
 // As fail_over().
 bool Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
-    Failure failure{Fault::backend_unreachable, {}, error_number};
+    Failure failure{Fault::backend_unreachable, {}, {}, error_number};
     Text<512> why;
     if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
         failure.fault = Fault::connect_shortage;
@@ -97,7 +97,7 @@ bool Upstream::fail_opening(Exchange& exchange, Status status, int error_number)
         failure.fault = Fault::backend_refused;
     } else if (status == Status::denied) {
         explain_denial(exchange, why);
-        failure = {Fault::backend_denied, why.view()};
+        failure = {Fault::backend_denied, {}, why.view()};
     }
     return fail_over(exchange, failure);
 }
@@ -203,13 +203,13 @@ void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view tex
     if (fault == Fault::script_unknown) {
         Text<limits::path> file;
         const ExchangeOwner& owner = exchange.start.owner;
-        owner.name_script(owner.handler, owner.context, file);
+        owner.calls->name_script(owner.handler, owner.context, file);
         detail.append<"%: php-fpm cannot see %: chroot or open_basedir? may its user search the folders?">(
             complaint, Escaped{file.view()});
     } else {
         detail.append<"%%">(complaint, advice);
     }
-    log_fault(exchange, {fault, detail.view()});
+    log_fault(exchange, {fault, {}, detail.view()});
 }
 
 // An answer that is whole may tell of a fault all the same.
@@ -225,7 +225,7 @@ void Upstream::note_outcome(Exchange& exchange) {
     if (response.app_status() != 0) {
         Text<24> number;
         number.append_number(response.app_status());
-        log_fault(exchange, {Fault::app_status, number.view()});
+        log_fault(exchange, {Fault::app_status, {}, number.view()});
     }
 }
 

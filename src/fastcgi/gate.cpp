@@ -62,7 +62,7 @@ bool Gate::stream_fits() const {
     return streams_.get() + 1 < capacity_.get();
 }
 
-Gate::Answer Gate::enter(Waiter waiter, uint64_t client_key) {
+Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     const Lock lock(mutex());
     Answer answer{};
     if (waiter.is_stream) {
@@ -119,7 +119,7 @@ void Gate::nothing_to_yield(uint32_t worker) {
 
 // A client's first waiter gets the turn after the one being served, its second the turn behind that, and so on; the queue is ordered
 // by turn. So each turn is a finite set once it is being served, and nobody who comes later can hold back whoever is in it.
-Gate::Place* Gate::enqueue(Waiter waiter, uint64_t client_key) {
+Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     uint64_t turn = turn_ + 1;
     // From behind, for one client with many requests finds itself at once; turns of a client grow along the queue.
     for (uint32_t at = last_; at != no_slot; at = queue_.all()[at].previous) {

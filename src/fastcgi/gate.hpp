@@ -72,7 +72,7 @@ class Gate {
         Waiter evicted;
         uint32_t yield_worker = no_slot;
     };
-    [[nodiscard]] Answer enter(Waiter waiter, uint64_t client_key);
+    [[nodiscard]] Answer enter(const Waiter& waiter, uint64_t client_key);
 
     // Leaves the queue. False when the place has been granted meanwhile: it is on its way and must be given back.
     [[nodiscard]] bool cancel(Handle ticket);
@@ -122,7 +122,7 @@ class Gate {
     [[nodiscard]] Place* last_of_largest(uint64_t client_key);
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     [[nodiscard]] bool stream_fits() const;
-    [[nodiscard]] Place* enqueue(Waiter waiter, uint64_t client_key);
+    [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
     void put_behind(Place& place, uint32_t before);
     void take_out(const Place& place);

@@ -22,19 +22,20 @@ struct Link {
     uint32_t next_free;
     bool live;
 
-    bool opening = false;       // connect() is under way
-    bool reused = false;        // has carried an exchange before: PHP may have closed it unnoticed
-    bool hung_up = false;       // the other side has closed; read on to the end
-    bool watches_room = false;  // told when it can be written again
+    // Whoever takes or opens it sets these.
+    bool opening;       // connect() is under way
+    bool reused;        // has carried an exchange before: PHP may have closed it unnoticed
+    bool hung_up;       // the other side has closed; read on to the end
+    bool watches_room;  // told when it can be written again
     // Reads without taking out of the socket what it reads; not now, because the last answer was long.
-    enum class Looking : uint8_t { unknown, impossible, yes, no } looking = Looking::unknown;
-    int fd = -1;
-    uint32_t seen = 0;  // bytes that were read and are still in the socket
-    uint32_t backend = 0;
-    uint8_t server = 0;           // of the backend
-    uint32_t exchange = no_slot;  // slot of the exchange it carries; none while parked
-    uint32_t next_parked = no_slot;
-    int64_t parked_at = 0;
+    enum class Looking : uint8_t { unknown, impossible, yes, no } looking;
+    int fd;
+    uint32_t seen;  // bytes that were read and are still in the socket
+    uint32_t backend;
+    uint8_t server;     // of the backend
+    uint32_t exchange;  // slot of the exchange it carries; none while parked
+    uint32_t next_parked;
+    int64_t parked_at;
     Timer timer;  // of a parked link
 };
 

@@ -49,7 +49,7 @@ RecordReader::Event RecordReader::next(std::span<const char>& input) {
                 break;
             }
             case State::done:
-                (void)fail("bytes behind FCGI_END_REQUEST");
+                (void)fail("bytes behind FCGI_END_REQUEST"_p);
                 return Event::malformed;
         }
         // What is used up ends at once, not at the next byte: a record that is complete must not look as if it were cut off.
@@ -88,26 +88,26 @@ bool RecordReader::collect(std::span<const char>& input, size_t size) {
 
 bool RecordReader::accept_header() {
     if (stored_[0] != version_1) {
-        return fail("record of an unknown FastCGI version");
+        return fail("record of an unknown FastCGI version"_p);
     }
     type_ = static_cast<RecordType>(stored_[1]);
     if (type_ != RecordType::standard_output && type_ != RecordType::standard_error &&
         type_ != RecordType::end_request) {
-        return fail("record of a type that is no answer");
+        return fail("record of a type that is no answer"_p);
     }
     if (load_be16(&stored_[2]) != request_id) {
-        return fail("record of another request");
+        return fail("record of another request"_p);
     }
     content_left_ = load_be16(&stored_[4]);
     padding_left_ = stored_[6];
     if (type_ == RecordType::end_request && content_left_ != end_request_size) {
-        return fail("FCGI_END_REQUEST of a wrong length");
+        return fail("FCGI_END_REQUEST of a wrong length"_p);
     }
     state_ = State::content;
     return true;
 }
 
-bool RecordReader::fail(const char* why) {
+bool RecordReader::fail(Packed why) {
     error_ = why;
     broken_ = true;
     return false;

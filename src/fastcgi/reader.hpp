@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/packed.hpp"
 #include "base/status.hpp"
 #include "fastcgi/record.hpp"
 
@@ -34,7 +35,7 @@ class RecordReader {
     [[nodiscard]] std::string_view slice() const { return slice_; }
     [[nodiscard]] uint32_t app_status() const { return app_status_; }
     [[nodiscard]] uint8_t protocol_status() const { return protocol_status_; }
-    [[nodiscard]] const char* error() const { return error_; }  // a static text for the log
+    [[nodiscard]] Packed error() const { return error_; }  // for the log
     // True between records: the stream may be cut here without loss of a started record.
     [[nodiscard]] bool at_boundary() const;
 
@@ -45,10 +46,10 @@ class RecordReader {
 
     [[nodiscard]] bool collect(std::span<const char>& input, size_t size);
     [[nodiscard]] bool accept_header();
-    bool fail(const char* why);
+    bool fail(Packed why);
 
     std::string_view slice_;
-    const char* error_ = "";
+    Packed error_;
     uint32_t app_status_ = 0;
     uint16_t content_left_ = 0;
     uint8_t padding_left_ = 0;

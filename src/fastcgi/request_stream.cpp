@@ -9,6 +9,13 @@ namespace {
 // A multiple of eight, so that records need no padding to keep the next header aligned (FastCGI 1.0 section 3.3).
 constexpr size_t largest_record = 65528;
 
+// Ends STDIN.
+constexpr auto last_record = [] {
+    std::array<uint8_t, header_size> record{};
+    encode_header(record.data(), RecordType::standard_input, 0);
+    return record;
+}();
+
 void add_piece(RequestStream::Pieces& out, const void* bytes, size_t size) {
     if (size > 0) {
         // The list is long enough for every piece of one record, see gather().
@@ -18,11 +25,13 @@ void add_piece(RequestStream::Pieces& out, const void* bytes, size_t size) {
 
 }  // namespace
 
+// Not inlined wherever there is one.
+[[gnu::noinline]] RequestStream::RequestStream() = default;
+
 void RequestStream::init(PagePool& pool, uint64_t body_length) {
     *this = RequestStream();
     body_.init(pool, false, limits::body_buffer);
     body_length_ = body_length;
-    encode_header(last_.data(), RecordType::standard_input, 0);
     last_left_ = header_size;
 }
 
@@ -68,7 +77,7 @@ void RequestStream::gather(std::span<const uint8_t> head, std::span<const char> 
         room -= size;
     }
     if (room == 0 && body_sent_ + content_left_ == body_length_) {
-        add_piece(out, last_.data() + header_size - last_left_, last_left_);
+        add_piece(out, last_record.data() + header_size - last_left_, last_left_);
     }
 }
 

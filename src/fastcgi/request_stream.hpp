@@ -21,6 +21,7 @@ class RequestStream {
     // The head, a record header, pages, direct bytes and the last record.
     using Pieces = FixedList<iovec, 24>;
 
+    RequestStream();
     void init(PagePool& pool, uint64_t body_length);
     void finish() { body_.clear(); }
 
@@ -75,7 +76,6 @@ class RequestStream {
     uint8_t last_left_ = 0;      // of the empty STDIN record
     bool head_sent_ = false;
     std::array<uint8_t, header_size> header_{};
-    std::array<uint8_t, header_size> last_{};
 };
 
 }  // namespace fcgate::fastcgi

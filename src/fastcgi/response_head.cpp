@@ -41,7 +41,7 @@ Status ResponseHead::feed(std::string_view& input) {
         const std::string_view part = slice(input, 0, end == std::string_view::npos ? end : end + 1);
         if (!is_oversized_ && part.size() > storage_.size() - size_) {
             is_oversized_ = true;
-            error_ = "response head larger than its buffer";
+            error_ = "response head larger than its buffer"_p;
             line_has_text_ = has_text({storage_.data() + packed_, line_size_});
         }
         size_ += part.size();
@@ -77,20 +77,20 @@ void ResponseHead::count(std::string_view part) {
 
 Status ResponseHead::take_line(std::string_view line) {
     if (line.front() == ' ' || line.front() == '\t') {
-        return fail("folded header field");
+        return fail("folded header field"_p);
     }
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-        return fail(line_size_ == size_ && starts_with(line, "HTTP/") ? "HTTP status line instead of a CGI head"
-                                                                      : "header field without a colon");
+        return fail(line_size_ == size_ && starts_with(line, "HTTP/") ? "HTTP status line instead of a CGI head"_p
+                                                                      : "header field without a colon"_p);
     }
     const std::string_view name = slice(line, 0, colon);
     const std::string_view value = trim(slice(line, colon + 1));
     if (!is_token(name)) {
-        return fail("header field name with a forbidden character");
+        return fail("header field name with a forbidden character"_p);
     }
     if (has_control(value)) {
-        return fail("header field value with a control character");
+        return fail("header field value with a control character"_p);
     }
     if (equals_ignore_case(name, "Status")) {
         return take_status(value);
@@ -120,7 +120,7 @@ Status ResponseHead::take_line(std::string_view line) {
 void ResponseHead::pack(std::string_view name, std::string_view value, char first) {
     if (field_count_++ == most_fields()) {
         is_oversized_ = true;
-        error_ = "too many header fields";
+        error_ = "too many header fields"_p;
         return;
     }
     char* const at = storage_.data() + packed_;
@@ -138,11 +138,11 @@ void ResponseHead::pack(std::string_view name, std::string_view value, char firs
 Status ResponseHead::take_status(std::string_view value) {
     const Result<uint64_t> code = parse_decimal(slice(value, 0, 3));
     if (value.size() < 3 || !code.ok() || code.value() < lowest_status || (value.size() > 3 && value[3] != ' ')) {
-        return fail("Status is no code from 200 to 999");
+        return fail("Status is no code from 200 to 999"_p);
     }
     const auto status = static_cast<uint16_t>(code.value());
     if (status_ != 0 && status_ != status) {
-        return fail("two different Status fields");
+        return fail("two different Status fields"_p);
     }
     status_ = status;
     return Status::again;
@@ -151,10 +151,10 @@ Status ResponseHead::take_status(std::string_view value) {
 Status ResponseHead::take_content_length(std::string_view value) {
     const Result<uint64_t> length = parse_decimal(value);
     if (!length.ok()) {
-        return fail("Content-Length is no number");
+        return fail("Content-Length is no number"_p);
     }
     if (has_content_length_ && content_length_ != length.value()) {
-        return fail("two different Content-Length fields");
+        return fail("two different Content-Length fields"_p);
     }
     has_content_length_ = true;
     content_length_ = length.value();
@@ -163,7 +163,7 @@ Status ResponseHead::take_content_length(std::string_view value) {
 
 Status ResponseHead::complete() {
     if (line_size_ == size_) {
-        return fail("response without header fields");
+        return fail("response without header fields"_p);
     }
     if (has_connection_) {
         drop_named_by_connection();
@@ -200,7 +200,7 @@ void ResponseHead::drop_fields(bool (*is_unwanted)(std::string_view name)) {
     }
 }
 
-Status ResponseHead::fail(const char* why) {
+Status ResponseHead::fail(Packed why) {
     error_ = why;
     return Status::malformed;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/limits.hpp"
+#include "base/packed.hpp"
 #include "base/status.hpp"
 #include "http/message.hpp"
 
@@ -40,7 +41,7 @@ class ResponseHead {
     [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream
     // It is, or is going to be, too_large.
     [[nodiscard]] bool is_oversized() const { return is_oversized_; }
-    [[nodiscard]] const char* error() const { return error_; }
+    [[nodiscard]] Packed error() const { return error_; }
     [[nodiscard]] size_t size() const { return size_; }  // bytes seen, for the log
     [[nodiscard]] size_t field_count() const { return field_count_; }
     [[nodiscard]] size_t most_fields() const { return limits::script_fields(storage_.size()); }
@@ -55,14 +56,14 @@ class ResponseHead {
     [[nodiscard]] Status complete();
     void drop_named_by_connection();
     void pack(std::string_view name, std::string_view value, char first);
-    [[nodiscard]] Status fail(const char* why);
+    [[nodiscard]] Status fail(Packed why);
 
     std::span<char> storage_;
     size_t size_ = 0;
     size_t packed_ = 0;  // bytes of the fields so far; behind them lies the line that is not complete yet
     size_t line_size_ = 0;
     size_t field_count_ = 0;
-    const char* error_ = "";
+    Packed error_;
     uint64_t content_length_ = 0;
     uint16_t status_ = 0;
     Status outcome_ = Status::again;

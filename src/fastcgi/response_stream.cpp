@@ -4,6 +4,9 @@
 
 namespace fcgate::fastcgi {
 
+// Not inlined wherever there is one.
+[[gnu::noinline]] ResponseStream::ResponseStream() = default;
+
 void ResponseStream::init(PagePool& pool, size_t buffer_limit, std::span<char> head_storage, bool drop_body) {
     *this = ResponseStream();
     output_.init(pool, true, buffer_limit);
@@ -64,7 +67,7 @@ Status ResponseStream::take_output(std::string_view bytes) {
         return Status::ok;
     }
     if (output_.append(bytes) != bytes.size()) {
-        error_ = "more output than there was room for";
+        error_ = "more output than there was room for"_p;
         return Status::too_large;
     }
     return Status::ok;

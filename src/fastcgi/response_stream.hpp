@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/packed.hpp"
 #include "base/pages.hpp"
 #include "fastcgi/reader.hpp"
 #include "fastcgi/response_head.hpp"
@@ -24,6 +25,7 @@ struct ErrorSink {
 
 class ResponseStream {
   public:
+    ResponseStream();
     // `drop_body`: the request was HEAD.
     void init(PagePool& pool, size_t buffer_limit, std::span<char> head_storage, bool drop_body);
     void finish() { output_.clear(); }
@@ -44,7 +46,7 @@ class ResponseStream {
     // After END_REQUEST: nothing followed it, the connection can carry the next request.
     [[nodiscard]] bool is_clean() const { return ended_ && !trailing_bytes_; }
     [[nodiscard]] bool nothing_received() const { return received_ == 0; }
-    [[nodiscard]] const char* error() const { return error_; }
+    [[nodiscard]] Packed error() const { return error_; }
     // The error is one of FastCGI, not of the script's head.
     [[nodiscard]] bool is_record_malformed() const { return record_malformed_; }
     // The error is that more than limits::chatter came without a byte of an answer.
@@ -72,7 +74,7 @@ class ResponseStream {
     RecordReader reader_;
     ResponseHead head_{std::span<char>()};
     PageChain output_;
-    const char* error_ = "";
+    Packed error_;
     uint64_t received_ = 0;   // bytes of any kind
     uint64_t chatter_ = 0;    // since the last byte of STDOUT
     uint64_t body_seen_ = 0;  // body bytes taken, those dropped included

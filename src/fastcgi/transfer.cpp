@@ -45,7 +45,7 @@ constexpr size_t receive_at_once = size_t{256} * 1024;
 Result<std::span<const uint8_t>> Upstream::encode_head(Exchange& exchange) {
     const ExchangeOwner& owner = exchange.start.owner;
     ParamsWriter params(setup_.params_scratch, backend_of(exchange).keep_alive);
-    if (!owner.write_params(owner.handler, owner.context, params)) {
+    if (!owner.calls->write_params(owner.handler, owner.context, params)) {
         fail(exchange, Fault::script_changed);
         return Status::gone;
     }
@@ -98,7 +98,7 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
 // PHP may have answered without reading the whole request, and closed: then the answer is what counts.
 void Upstream::write_failed(Exchange& exchange, int error_number) {
     if (exchange.request.nothing_sent()) {
-        broken(exchange, "write", error_number);
+        broken(exchange, "write"_p, error_number);
         return;
     }
     exchange.body_refused = true;
@@ -129,7 +129,7 @@ void Upstream::receive(Exchange& exchange) {
             break;
         }
         if (count <= 0) {
-            broken(exchange, "read", count == 0 ? 0 : errno);
+            broken(exchange, "read"_p, count == 0 ? 0 : errno);
             return;
         }
         if (!take(exchange, setup_.read_scratch.first(static_cast<size_t>(count)))) {
@@ -137,7 +137,7 @@ void Upstream::receive(Exchange& exchange) {
         }
         // Only a whole answer is left in the socket: in the middle of one PHP may wait for room.
         if (!empty_link(link, setup_.read_scratch)) {
-            broken(exchange, "read", errno);
+            broken(exchange, "read"_p, errno);
             return;
         }
         budget -= std::min(budget, static_cast<size_t>(count));
@@ -169,13 +169,9 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
         fail_head_too_large(exchange);
         return false;
     }
-    if (status != Status::ok && response.is_chatter()) {
-        fail(exchange, Fault::chatter);
-        return false;
-    }
     if (status != Status::ok) {
-        fail(exchange,
-             {response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed, response.error()});
+        const Fault fault = response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed;
+        fail(exchange, {response.is_chatter() ? Fault::chatter : fault, response.error()});
         return false;
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
@@ -198,7 +194,7 @@ void Upstream::fail_head_too_large(Exchange& exchange) {
     Text<128> sizes;
     sizes.append<"% bytes in % fields; there is room for % in % (see `connection_memory`)">(
         head.size(), head.field_count(), setup_.head_size, head.most_fields());
-    fail(exchange, {Fault::head_too_large, sizes.view()});
+    fail(exchange, {Fault::head_too_large, {}, sizes.view()});
 }
 
 // END_REQUEST has come.
@@ -211,12 +207,12 @@ void Upstream::finish_answer(Exchange& exchange) {
         fail(exchange, Fault::backend_overloaded);
     } else if (response.protocol_status() != static_cast<uint8_t>(ProtocolStatus::request_complete)) {
         detail.append_number(response.protocol_status());
-        fail(exchange, {Fault::backend_rejected, detail.view()});
+        fail(exchange, {Fault::backend_rejected, {}, detail.view()});
     } else if (!response.head_done()) {
         if (response.app_status() != 0) {
             detail.append<", application status %">(response.app_status());
         }
-        fail(exchange, {Fault::head_missing, detail.view()});
+        fail(exchange, {Fault::head_missing, {}, detail.view()});
     } else if (response.is_cut_short()) {
         fail(exchange, Fault::body_short);
     } else {
@@ -279,13 +275,13 @@ bool Upstream::try_again(Exchange& exchange) {
     return true;
 }
 
-void Upstream::broken(Exchange& exchange, const char* where, int error_number) {
+void Upstream::broken(Exchange& exchange, Packed where, int error_number) {
     if (try_again(exchange)) {
         return;
     }
     // Whether the kernel calls it an end or a reset depends on what PHP had not read yet.
     const bool is_end = error_number == 0 || error_number == ECONNRESET || error_number == EPIPE;
-    fail(exchange, {is_end ? Fault::backend_closed : Fault::backend_io, is_end ? "" : where, error_number});
+    fail(exchange, {is_end ? Fault::backend_closed : Fault::backend_io, is_end ? Packed() : where, {}, error_number});
 }
 
 }  // namespace fcgate::fastcgi

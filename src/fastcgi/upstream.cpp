@@ -31,11 +31,11 @@ namespace fcgate::fastcgi {
 
 [[gnu::noinline]] void Upstream::wake(const Exchange& exchange) {
     if (!exchange.is_orphan) {
-        exchange.start.owner.wake(exchange.start.owner.context);
+        exchange.start.owner.calls->wake(exchange.start.owner.context);
     }
 }
 
-Exchange* Upstream::open(const ExchangeStart& start) {
+[[gnu::noinline]] Exchange* Upstream::open(const ExchangeStart& start) {
     Exchange* exchange = exchanges_.take();
     if (exchange == nullptr) {
         exchange = make_room(start.client_key);

@@ -64,7 +64,8 @@ struct Post {
 
 struct Failure {
     Fault fault;
-    std::string_view detail;  // behind the fault's words
+    Packed what;              // behind the fault's words
+    std::string_view detail;  // ... and behind that
     int error_number = 0;     // 0: none
 };
 
@@ -243,7 +244,7 @@ class Upstream {
     [[nodiscard]] Result<std::span<const uint8_t>> encode_head(Exchange& exchange);
     void write_failed(Exchange& exchange, int error_number);
     void restart_clock(Exchange& exchange);
-    void broken(Exchange& exchange, const char* where, int error_number);
+    void broken(Exchange& exchange, Packed where, int error_number);
     [[nodiscard]] bool try_again(Exchange& exchange);
 
     // failure.cpp: statuses and words

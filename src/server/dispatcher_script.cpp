@@ -58,37 +58,41 @@ bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
 http::Outcome Dispatcher::open_exchange(http::Connection& connection, const RequestHead& head, uint64_t body_length,
                                         Reply& reply) {
     const SiteSettings& site = site_settings();
-    fastcgi::ExchangeStart start;
-    start.owner.context = &connection;
-    start.owner.wake = [](void* context) {
-        auto* const woken = static_cast<http::Connection*>(context);
-        woken->engine->wake(*woken);
-    };
-    start.owner.handler = this;
-    start.owner.write_params = [](void* handler, void* context, fastcgi::ParamsWriter& out) {
-        return static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
-    };
-    start.owner.describe = [](void* handler, void* context, TextBuffer& out) {
-        static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
-    };
-    start.owner.name_script = [](void* handler, void* context, TextBuffer& out) {
-        static_cast<Dispatcher*>(handler)->name_script(*static_cast<http::Connection*>(context), out);
-    };
-    start.connection = connection.slot;
+    static constexpr fastcgi::OwnerCalls calls{
+        .wake =
+            [](void* context) {
+                auto* const woken = static_cast<http::Connection*>(context);
+                woken->engine->wake(*woken);
+            },
+        .write_params =
+            [](void* handler, void* context, fastcgi::ParamsWriter& out) {
+                return static_cast<Dispatcher*>(handler)->write_params(*static_cast<http::Connection*>(context), out);
+            },
+        .describe =
+            [](void* handler, void* context, TextBuffer& out) {
+                static_cast<const Dispatcher*>(handler)->describe(*static_cast<const http::Connection*>(context), out);
+            },
+        .name_script =
+            [](void* handler, void* context, TextBuffer& out) {
+                static_cast<Dispatcher*>(handler)->name_script(*static_cast<http::Connection*>(context), out);
+            }};
     if (setup_.engine->is_listened_to()) {
         const BackendSettings& backend = configuration_of(connection).settings->backends[site.backend_number];
         connection.trace.backend.name = backend.name.empty() ? backend.address : backend.name;
         connection.trace.backend.is_timed = true;
     }
-    start.trace = &connection.trace.backend;
-    start.site = static_cast<uint32_t>(route_.site);
-    start.script_memo = route::remember(site, route_.decision).pack();
-    start.backend = configuration_of(connection).gates[site.backend_number];
-    start.client_key = head.client.client_key();
-    start.body_length = body_length;
-    start.is_safe = is_safe(head.method);
-    start.is_head = connection.is_head;
-    start.wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream");
+    const fastcgi::ExchangeStart start{
+        .backend = configuration_of(connection).gates[site.backend_number],
+        .connection = connection.slot,
+        .trace = &connection.trace.backend,
+        .owner = {&calls, this, &connection},
+        .site = static_cast<uint32_t>(route_.site),
+        .script_memo = route::remember(site, route_.decision).pack(),
+        .client_key = head.client.client_key(),
+        .body_length = body_length,
+        .is_safe = is_safe(head.method),
+        .is_head = connection.is_head,
+        .wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream")};
     fastcgi::Exchange* const exchange = setup_.upstream->open(start);
     if (exchange == nullptr) {
         const fastcgi::FaultText fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);

@@ -211,6 +211,19 @@ constexpr auto ours = pack_texts<our_rows>();
     _exit(127);
 }
 
+struct Pipe {
+    Descriptor reader;
+    Descriptor writer;
+
+    [[nodiscard]] bool open() {
+        int ends[2] = {-1, -1};
+        const bool good = pipe2(ends, O_CLOEXEC) == 0;
+        reader.reset(ends[0]);
+        writer.reset(ends[1]);
+        return good;
+    }
+};
+
 [[nodiscard]] Status fail(Launched& out, Packed what) {
     out.what.append(what);
     return Status::io;
@@ -238,32 +251,26 @@ char** Vector::finish() {
 }
 
 Status launch(const Launch& request, Launched& out) {
+    Descriptor listening;
+    Pipe errors;
+    Pipe failures;
     if (!make_folder(request, "/sessions") || !make_folder(request, "/tmp")) {
         return fail(out, "cannot make PHP's folders in runtime_dir"_p);
     }
     if (request.php.is_fpm && !write_configuration(request)) {
         return fail(out, "cannot write php-fpm's configuration to runtime_dir"_p);
     }
-    const Descriptor listening(open_socket(request));
+    listening.reset(open_socket(request));
     if (!listening.valid()) {
         return fail(out, "cannot make PHP's socket in runtime_dir"_p);
     }
-    int errors[2];
-    int failures[2];
-    if (pipe2(errors, O_CLOEXEC) != 0) {
+    if (!errors.open() || !failures.open()) {
         return fail(out, "pipe"_p);
     }
-    Descriptor error_reader(errors[0]);
-    const Descriptor error_writer(errors[1]);
     // php-fpm opens its error log by name, /proc/self/fd/2, as its own user.
-    if (request.plan.changes_user && fchown(errors[1], request.plan.php_user, request.plan.php_group) != 0) {
+    if (request.plan.changes_user && fchown(errors.writer.get(), request.plan.php_user, request.plan.php_group) != 0) {
         return fail(out, "fchown"_p);
     }
-    if (pipe2(failures, O_CLOEXEC) != 0) {
-        return fail(out, "pipe"_p);
-    }
-    const Descriptor failure_reader(failures[0]);
-    Descriptor failure_writer(failures[1]);
     if (!build_arguments(request) || !build_environment(request, 3)) {
         errno = E2BIG;
         return fail(out, "too many arguments for PHP"_p);
@@ -274,19 +281,19 @@ Status launch(const Launch& request, Launched& out) {
         return fail(out, "fork"_p);
     }
     if (pid == 0) {
-        execute(request, listening.get(), error_writer.get(), failure_writer.get(), parent);
+        execute(request, listening.get(), errors.writer.get(), failures.writer.get(), parent);
     }
-    failure_writer.reset();
+    failures.writer.reset();
     int number = 0;
     // It ends with execve(): an empty read is the good news.
-    if (read(failure_reader.get(), &number, sizeof number) == static_cast<ssize_t>(sizeof number)) {
+    if (read(failures.reader.get(), &number, sizeof number) == static_cast<ssize_t>(sizeof number)) {
         errno = number;
         out.pid = pid;  // to be waited for
         out.what.append(request.php.program.view());
         return Status::io;
     }
     out.pid = pid;
-    out.errors = error_reader.release();
+    out.errors = errors.reader.release();
     (void)fcntl(out.errors, F_SETFL, O_NONBLOCK);
     return Status::ok;
 }
