@@ -63,4 +63,22 @@ bool Reply::add_field(std::string_view name, std::string_view value) {
     return fields_.push_back({name, value});
 }
 
+void Reply::add_fields(const Reply& from) {
+    for (const Field& field : from.fields_) {
+        (void)fields_.push_back(field);
+    }
+}
+
+void Reply::drop_field(std::string_view name) {
+    Field* end = fields_.begin();
+    for (const Field& field : fields_) {
+        if (!equals_ignore_case(field.name, name)) {
+            *end++ = field;
+        }
+    }
+    while (fields_.end() != end) {
+        fields_.pop_back();
+    }
+}
+
 }  // namespace fcgate

@@ -105,6 +105,9 @@ struct Reply {
     [[nodiscard]] FieldCursor all_fields() const { return FieldCursor(fields(), packed_fields); }
     // Names and values must be valid already; false when there is no room for one more.
     [[nodiscard]] bool add_field(std::string_view name, std::string_view value);
+    // Those that are listed there, as far as there is room.
+    void add_fields(const Reply& from);
+    void drop_field(std::string_view name);  // of those that are listed
     void clear_fields() {
         fields_.clear();
         packed_fields = {};

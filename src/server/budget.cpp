@@ -4,7 +4,6 @@
 
 #include "base/features.hpp"
 #include "http/footprint.hpp"
-#include "server/pools.hpp"
 #include "server/server.hpp"
 
 namespace fcgate::server {
@@ -51,8 +50,9 @@ Budget::Budget(const Settings& settings) : ceiling_(settings.server.memory_ceili
     const bool is_spooling = std::ranges::any_of(
         settings.sites, [](const SiteSettings& site) { return site.has_backend && !site.spool.empty(); });
     spool_ = features::spool && is_spooling ? settings.server.spool_total : 0;
-    add_arena(settings);
-    add_libmicrohttpd(settings);
+    const Pools pools(settings);
+    add_arena(pools);
+    add_libmicrohttpd(settings, pools);
     add_process(settings);
 }
 
@@ -63,9 +63,8 @@ void Budget::add(Packed name, size_t size, size_t count) {
     }
 }
 
-void Budget::add_arena(const Settings& settings) {
+void Budget::add_arena(const Pools& pools) {
     group_ = "arena";
-    const Pools pools(settings);
     size_t number = 0;
     for (const Pool& pool : pools) {
         add(Pools::name(number++), pool.size, pool.count * pool.times);
@@ -73,10 +72,9 @@ void Budget::add_arena(const Settings& settings) {
     add("alignment"_p, pools.slack(), 1);
 }
 
-void Budget::add_libmicrohttpd(const Settings& settings) {
+void Budget::add_libmicrohttpd(const Settings& settings, const Pools& pools) {
     group_ = "libmicrohttpd";
     const size_t threads = settings.server.threads;
-    const Pools pools(settings);
     const size_t connections = pools[PoolKind::connections].count * threads;
     add("daemons"_p, http::daemon_footprint, threads);
     add("connections"_p, http::connection_footprint(settings.server), connections);

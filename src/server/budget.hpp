@@ -12,6 +12,7 @@
 #include "base/status.hpp"
 #include "base/text.hpp"
 #include "config/settings.hpp"
+#include "server/pools.hpp"
 
 namespace fcgate::server {
 
@@ -39,8 +40,8 @@ class Budget {
 
   private:
     void add(Packed name, size_t size, size_t count);
-    void add_arena(const Settings& settings);
-    void add_libmicrohttpd(const Settings& settings);
+    void add_arena(const Pools& pools);
+    void add_libmicrohttpd(const Settings& settings, const Pools& pools);
     void add_process(const Settings& settings);
 
     const char* group_ = nullptr;  // of the lines that are added now

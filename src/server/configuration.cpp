@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstdarg>
@@ -38,8 +39,8 @@ namespace {
                           : number == EACCES
                               ? "; whoever serves (server.user) must be able to enter it and the folders above it"_p
                               : ""_p;
-    return explain<"%%: %%">(error, number == EACCES ? Status::denied : Status::not_found, key, folder,
-                             SystemError{number}, advice);
+    return explain<"%: %: %%">(error, number == EACCES ? Status::denied : Status::not_found, key, folder,
+                               SystemError{number}, advice);
 }
 
 }  // namespace
@@ -105,56 +106,62 @@ void Listeners::close_own() {
 }
 
 Status Configuration::open_roots(ServerError& error) {
-    size_t used = 0;
-    site_count = 0;
+    sites.clear();
     build_id.clear();
     files::append_build_id(build_id);
-    const std::string_view release = settings->server.release.empty() ? build_id.view() : settings->server.release;
+    size_t used = 0;
+    Status status = Status::ok;
     for (const SiteSettings& wanted : settings->sites) {
-        Site& site = sites[site_count];
-        Text<limits::path> configured(wanted.root);
-        char absolute[PATH_MAX];
-        int fd = -1;
-        if (configured.ok() && realpath(configured.c_str(), absolute) != nullptr) {
-            fd = ::open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (status == Status::ok) {
+            status = open_root(wanted, used, error);
         }
-        if (fd < 0) {
-            const int failure = errno;
-            close_roots();
-            return no_folder(error, "root: "_p, wanted.root, failure);
-        }
-        site.root = {&wanted, fd, release};
-        site.sendfile_fd = -1;
-        ++site_count;
-        if (!wanted.sendfile_root.empty()) {
-            const Text<limits::path> folder(wanted.sendfile_root);
-            site.sendfile_fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-            if (site.sendfile_fd < 0) {
-                const int failure = errno;
-                close_roots();
-                return no_folder(error, "sendfile_root: "_p, wanted.sendfile_root, failure);
-            }
-        }
-        const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
-        if (length > text.size() - used) {
-            close_roots();
-            return explain(error, Status::too_large, "the paths of all roots together are too long"_p);
-        }
-        memcpy(text.data() + used, absolute, length);
-        site.document_root = {text.data() + used, length};
-        used += length;
     }
-    return Status::ok;
+    if (status != Status::ok) {
+        close_roots();
+    }
+    return status;
+}
+
+// The path of the root goes into the text, behind the `used` bytes of those before.
+Status Configuration::open_root(const SiteSettings& wanted, size_t& used, ServerError& error) {
+    Site site;
+    site.root.settings = &wanted;
+    site.root.release = settings->server.release.empty() ? build_id.view() : settings->server.release;
+    const Text<limits::path> configured(wanted.root);
+    char absolute[PATH_MAX];
+    if (configured.ok() && realpath(configured.c_str(), absolute) != nullptr) {
+        site.root.fd = ::open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (site.root.fd < 0) {
+        return no_folder(error, "root"_p, wanted.root, errno);
+    }
+    const size_t length = strcmp(absolute, "/") == 0 ? 0 : strlen(absolute);
+    const std::span<char> room = text.subspan(used);
+    site.document_root = {room.data(), std::min(length, room.size())};
+    memcpy(room.data(), absolute, site.document_root.size());
+    used += site.document_root.size();
+    if (!wanted.sendfile_root.empty()) {
+        const Text<limits::path> folder(wanted.sendfile_root);
+        site.sendfile_fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    const int failure = errno;
+    // There is room for as many as the settings have. From here on close_roots() closes what is open.
+    (void)sites.push_back(site);
+    if (!wanted.sendfile_root.empty() && site.sendfile_fd < 0) {
+        return no_folder(error, "sendfile_root"_p, wanted.sendfile_root, failure);
+    }
+    return length <= room.size() ? Status::ok
+                                 : explain(error, Status::too_large, "the paths of all roots together are too long"_p);
 }
 
 void Configuration::close_roots() {
-    for (size_t i = 0; i < site_count; ++i) {
-        close(sites[i].root.fd);
-        if (sites[i].sendfile_fd >= 0) {
-            close(sites[i].sendfile_fd);
+    for (const Site& site : sites) {
+        close(site.root.fd);
+        if (site.sendfile_fd >= 0) {
+            close(site.sendfile_fd);
         }
     }
-    site_count = 0;
+    sites.clear();
 }
 
 uint32_t Configuration::gate_mask() const {

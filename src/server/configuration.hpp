@@ -9,6 +9,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/fixed_list.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "route/router.hpp"
@@ -59,8 +60,7 @@ struct Configuration {
     static constexpr size_t count = 2;  // the one in force, and the one before until its requests are done
 
     const Settings* settings = nullptr;
-    std::array<Site, limits::sites> sites{};
-    size_t site_count = 0;
+    FixedList<Site, limits::sites> sites;
     std::array<uint32_t, limits::backends> gates{};  // of the backends, by their number in the settings
     Listeners listeners;
     std::span<char> text;          // for the document roots
@@ -84,6 +84,9 @@ struct Configuration {
         return certificate.parts() != nullptr ? &certificate : nullptr;
     }
     [[nodiscard]] uint32_t gate_mask() const;
+
+  private:
+    [[nodiscard]] Status open_root(const SiteSettings& wanted, size_t& used, ServerError& error);
 };
 
 }  // namespace fcgate::server

@@ -70,6 +70,10 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     return http::Outcome::reply;
 }
 
+[[gnu::noinline]] const Site& Dispatcher::site_of(const http::Connection& connection, size_t number) const {
+    return configuration_of(connection).sites[number];
+}
+
 // Finds the site, and who asks. False when the reply is a refusal.
 bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Reply& reply) {
     routed_for_ = nullptr;
@@ -97,7 +101,7 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
         return false;
     }
     connection.site = static_cast<uint8_t>(route_.site);
-    route_.root = &configuration.sites[route_.site].root;
+    route_.root = &site_of(connection, route_.site).root;
     connection.trace.site = site_settings().name;
     identify(connection, head);
     if (!route::may_ask(site_settings(), head.client)) {
@@ -234,7 +238,7 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         if (!intercept(connection, *exchange, reply) && !send_named_file(connection, *exchange, reply)) {
             reply_from(*exchange, reply);
         }
-        add_site_fields(configuration_of(connection).settings->sites[site], reply);
+        add_site_fields(settings_of(connection, site), reply);
     } else {
         return http::Outcome::wait;
     }

@@ -166,6 +166,10 @@ class Dispatcher {
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
         return setup_.common->configurations[connection.configuration];
     }
+    [[nodiscard]] const Site& site_of(const http::Connection& connection, size_t number) const;
+    [[nodiscard]] const SiteSettings& settings_of(const http::Connection& connection, size_t number) const {
+        return *site_of(connection, number).root.settings;
+    }
     [[nodiscard]] const SiteSettings& site_settings() const { return *route_.root->settings; }
 
     Setup setup_;

@@ -9,6 +9,8 @@ namespace fcgate::server {
 
 namespace {
 
+constexpr std::string_view content_type = "Content-Type";
+
 [[nodiscard]] bool is_status(std::string_view word, uint16_t status) {
     const Result<uint64_t> number = parse_decimal(word);
     return number.ok() && number.value() == status;
@@ -47,7 +49,7 @@ namespace {
 http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome outcome, Reply& reply) {
     if (outcome == http::Outcome::reply && reply.body == Reply::Body::page && reply.status >= 400 &&
         connection.site != http::Connection::no_site) {
-        const SiteSettings& site = configuration_of(connection).settings->sites[connection.site];
+        const SiteSettings& site = settings_of(connection, connection.site);
         add_site_fields(site, reply);
         const std::string_view path = find_error_page(site, reply.status);
         if (!path.empty()) {
@@ -59,7 +61,7 @@ http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome ou
 
 // Whole, whatever the request's conditions and ranges: they are about what was asked for. If it cannot be sent, the built-in page is.
 void Dispatcher::send_error_page(http::Connection& connection, std::string_view path, Reply& reply) {
-    const route::SiteRoot& root = configuration_of(connection).sites[connection.site].root;
+    const route::SiteRoot& root = site_of(connection, connection.site).root;
     const bool may_be_sent = !route::has_hidden_segment(path) && !route::is_script(*root.settings, path) &&
                              !route::shows_source(*root.settings, path);
     RequestHead plain;
@@ -78,42 +80,32 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
         reply.body = reply.length == 0 ? Reply::Body::none : reply.body;
         return;
     }
-    const Reply before = reply;
+    // All fields but what is about the body: the built-in page's type, the file's dates and tag.
+    const std::string_view type = find_field(file.all_fields(), content_type);
+    reply.drop_field(content_type);
+    file.clear_fields();
+    file.packed_fields = reply.packed_fields;
+    file.add_fields(reply);
+    (void)file.add_field(content_type, type);
+    file.status = reply.status;
+    file.close = reply.close;
     reply = file;
-    reply.status = before.status;
-    reply.close = before.close;
-    reply.clear_fields();
-    reply.packed_fields = before.packed_fields;
-    // All but what is about the body: the built-in page's type, the file's dates and tag.
-    for (const Field& field : before.fields()) {
-        if (!equals_ignore_case(field.name, "Content-Type")) {
-            (void)reply.add_field(field.name, field.value);
-        }
-    }
-    for (const Field& field : file.fields()) {
-        if (equals_ignore_case(field.name, "Content-Type")) {
-            (void)reply.add_field(field.name, field.value);
-        }
-    }
 }
 
 // True when the script's error is answered with the site's page; its script ends by itself.
 bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
     const uint16_t status = exchange.response.head().status();
-    const SiteSettings& site = configuration_of(connection).settings->sites[exchange.start.site];
+    const SiteSettings& site = settings_of(connection, exchange.start.site);
     if (!site.intercept_errors || status < 400 || find_error_page(site, status).empty()) {
         return false;
     }
     http::reply_with_status(reply, status);
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
     exchange.response.drop_fields(&is_about_body);
-    const Reply built_in = reply;
-    reply.clear_fields();
     // What the script has said itself, as when to come again, is not said twice.
-    for (const Field& field : built_in.fields()) {
-        if (find_field(exchange.response.head().fields(), field.name).data() == nullptr) {
-            (void)reply.add_field(field.name, field.value);
-        }
+    FieldCursor said = exchange.response.head().fields();
+    for (Field field; said.next(field);) {
+        reply.drop_field(field.name);
     }
     reply.packed_fields = exchange.response.head().packed_fields();
     // What the fields point to stays until another exchange is opened; the reply is queued before.

@@ -70,9 +70,7 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
     } else if (reply.status >= 400) {
         Reply page;
         http::reply_with_status(page, reply.status);
-        for (const Field& field : reply.fields()) {
-            (void)page.add_field(field.name, field.value);
-        }
+        page.add_fields(reply);
         reply = page;
         log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it"_p,
                     http::code_of(reply.status));

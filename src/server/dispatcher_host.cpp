@@ -72,7 +72,7 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
 bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head, const HostHandler& handler,
                            std::string_view path, KeptRequest* call, Reply& reply) {
     const bool is_hook = &handler == setup_.common->endpoints.hook();
-    const SiteSettings& site = configuration_of(connection).settings->sites[route_.site];
+    const SiteSettings& site = settings_of(connection, route_.site);
     TextBuffer text(setup_.text_scratch);
     Text<64> client;
     head.client.print_address(client);
@@ -83,7 +83,7 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
                         .engine = *setup_.engine,
                         .kept = *setup_.kept,
                         .mime = setup_.common->mime,
-                        .root = configuration_of(connection).sites[route_.site].root,
+                        .root = site_of(connection, route_.site).root,
                         .site = static_cast<uint32_t>(route_.site),
                         .params = params_of(connection),
                         .text = text,
@@ -118,7 +118,7 @@ size_t Dispatcher::host_body(http::Connection& connection, std::span<const char>
         return bytes.size();
     }
     ptrdiff_t result = 0;
-    if (bytes.size() > configuration_of(connection).settings->sites[call->site].max_body - connection.body_seen) {
+    if (bytes.size() > settings_of(connection, call->site).max_body - connection.body_seen) {
         result = -413;
     } else {
         result = call->receive(call->context, bytes.data(), bytes.size());
@@ -160,7 +160,7 @@ http::Outcome Dispatcher::poll_host(http::Connection& connection, Reply& reply) 
     if (reply_kept(*call, reply) == http::Outcome::wait) {
         return http::Outcome::wait;
     }
-    add_site_fields(configuration_of(connection).settings->sites[call->site], reply);
+    add_site_fields(settings_of(connection, call->site), reply);
     return http::Outcome::reply;
 }
 

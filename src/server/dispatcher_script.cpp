@@ -145,7 +145,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     }
     const fastcgi::CgiRequest request{
         .head = head,
-        .document_root = configuration_of(connection).sites[route_.site].document_root,
+        .document_root = site_of(connection, route_.site).document_root,
         .script_name = route_.decision.script_name,
         .path_info = route_.decision.path_info,
         .query = route_.decision.query,
@@ -163,7 +163,7 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
 
 void Dispatcher::name_script(http::Connection& connection, TextBuffer& out) {
     if (routed_for_ == &connection || recall(connection, setup_.engine->head(connection))) {
-        out.append(configuration_of(connection).sites[route_.site].document_root).append(route_.decision.script_name);
+        out.append(site_of(connection, route_.site).document_root).append(route_.decision.script_name);
     }
 }
 
@@ -177,7 +177,7 @@ bool Dispatcher::recall(const http::Connection& connection, const RequestHead& h
     }
     route_ = Route();
     route_.site = exchange->start.site;
-    route_.root = &configuration_of(connection).sites[route_.site].root;
+    route_.root = &site_of(connection, route_.site).root;
     if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
         return false;
     }

@@ -80,7 +80,7 @@ bool Dispatcher::find_named_file(const Site& site, FieldCursor fields, NamedFile
 // True when the script's answer is a file: then the reply is made, and PHP is free.
 bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
     const FieldCursor fields = exchange.response.head().fields();
-    const Site& site = configuration_of(connection).sites[exchange.start.site];
+    const Site& site = site_of(connection, exchange.start.site);
     NamedFile file;
     if (!find_named_file(site, fields, file)) {
         return false;
@@ -103,11 +103,8 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
             connection.trace.cause = http::code_of(sent.status);
         }
         reply = sent;
-        reply.clear_fields();
-        for (const Field& field : sent.fields()) {
-            if (!has_type || !equals_ignore_case(field.name, "Content-Type")) {
-                (void)reply.add_field(field.name, field.value);
-            }
+        if (has_type) {
+            reply.drop_field("Content-Type");
         }
         exchange.response.drop_fields(sent.status < 300 ? &is_about_file : &is_type_or_about_file);
         reply.packed_fields = exchange.response.head().packed_fields();

@@ -21,7 +21,7 @@ http::Outcome Dispatcher::begin_spooling(http::Connection& connection, Reply& re
 
 // The client is still sending: an answer now is the last thing on its connection.
 void Dispatcher::spool(http::Connection& connection, SpooledBody& body, std::span<const char> bytes) {
-    const uint64_t most = configuration_of(connection).settings->sites[body.site].max_body;
+    const uint64_t most = settings_of(connection, body.site).max_body;
     if (bytes.size() > most - std::min(most, body.size)) {
         log_refusal(connection, LogLevel::info, 413, "the body is larger than `max_body`"_p, http::code_of(413));
         setup_.engine->refuse_rest(connection, 413);
@@ -41,7 +41,7 @@ uint16_t Dispatcher::log_spooling(http::Connection& connection, size_t site, Sta
     LogLine line(setup_.common->log, LogLevel::error);
     describe(connection, line.text());
     line.add<": %: its body cannot be kept in % (see `spool` and `spool_total`): %">(
-        answer, configuration_of(connection).settings->sites[site].spool, SystemError{error_number});
+        answer, settings_of(connection, site).spool, SystemError{error_number});
     line.add_reason(connection.trace.cause).send();
     return answer;
 }

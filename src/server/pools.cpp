@@ -170,7 +170,8 @@ Packed Pools::name(size_t number) {
 Status Pools::carve(Arena& arena, PoolKind first, PoolKind end) {
     for (auto i = static_cast<size_t>(first); i < static_cast<size_t>(end); ++i) {
         Pool& pool = pools_[i];
-        pool.memory = arena.take(pool.bytes(), pool.alignment).data();
+        pool.carved = pool.bytes();
+        pool.memory = arena.take(pool.carved, pool.alignment).data();
         if (pool.memory == nullptr) {
             return Status::exhausted;
         }

@@ -57,7 +57,8 @@ struct Pool {
     size_t count = 0;
     size_t times = 1;  // one for each worker, or one
     size_t alignment = 1;
-    uint8_t* memory = nullptr;  // of the last that was carved
+    uint8_t* memory = nullptr;  // of the last that was carved: so many bytes
+    size_t carved = 0;
 
     [[nodiscard]] size_t bytes() const { return size * count; }  // of one of `times`
 };
@@ -83,7 +84,7 @@ class Pools {
         return {reinterpret_cast<T*>((*this)[kind].memory), (*this)[kind].count};
     }
     [[nodiscard]] std::span<char> bytes(PoolKind kind) const {
-        return {reinterpret_cast<char*>((*this)[kind].memory), (*this)[kind].bytes()};
+        return {reinterpret_cast<char*>((*this)[kind].memory), (*this)[kind].carved};
     }
 
     [[nodiscard]] const Pool* begin() const { return pools_.data(); }

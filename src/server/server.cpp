@@ -259,11 +259,10 @@ void Server::announce(const Configuration& configuration) const {
         add_url(line, listen, common_.machine_name.view());
         line.send();
     }
-    for (size_t i = 0; i < configuration.site_count; ++i) {
-        const SiteSettings& site = configuration.settings->sites[i];
+    for (const Site& served : configuration.sites) {
+        const SiteSettings& site = *served.root.settings;
         LogLine line(common_.log, LogLevel::info);
-        line.add<"site %: %">(site.name.empty() ? std::string_view("(default)") : site.name,
-                              configuration.sites[i].document_root);
+        line.add<"site %: %">(site.name.empty() ? std::string_view("(default)") : site.name, served.document_root);
         if (site.has_backend) {
             const BackendSettings& backend = configuration.settings->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {
@@ -275,7 +274,7 @@ void Server::announce(const Configuration& configuration) const {
             }
         }
         line.send();
-        warn_of_first_page(common_.log, configuration.sites[i]);
+        warn_of_first_page(common_.log, served);
     }
 }
 

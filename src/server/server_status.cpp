@@ -128,7 +128,7 @@ void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, b
 }
 
 // Everything that was counted for requests, connections and pools; on any thread.
-void Worker::add_to(Snapshot& snapshot, const Configuration& configuration, int64_t now) const {
+[[gnu::noinline]] void Worker::add_to(Snapshot& snapshot, const Configuration& configuration, int64_t now) const {
     Snapshot::Totals& totals = snapshot.totals;
     add_all(totals.connections, counts_.connections);
     add_all(totals.answers, counts_.answers);

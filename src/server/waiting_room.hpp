@@ -2,9 +2,10 @@
 // Must not touch: connections with a place. Whoever takes a newcomer out, closes the socket or gives it a place.
 #pragma once
 
-#include <array>
+#include <algorithm>
 #include <cstddef>
 
+#include "base/fixed_list.hpp"
 #include "base/limits.hpp"
 #include "http/connection.hpp"
 
@@ -14,24 +15,22 @@ using http::Newcomer;
 
 class WaitingRoom {
   public:
-    [[nodiscard]] bool empty() const { return count_ == 0; }
-    [[nodiscard]] bool is_full() const { return count_ == newcomers_.size(); }
-    [[nodiscard]] size_t size() const { return count_; }
+    [[nodiscard]] bool empty() const { return newcomers_.empty(); }
+    [[nodiscard]] bool is_full() const { return newcomers_.size() == newcomers_.capacity(); }
+    [[nodiscard]] size_t size() const { return newcomers_.size(); }
 
     // Not when it is full, or empty.
-    void push(const Newcomer& newcomer) { newcomers_[(first_ + count_++) % newcomers_.size()] = newcomer; }
-    [[nodiscard]] const Newcomer& front() const { return newcomers_[first_]; }
+    void push(const Newcomer& newcomer) { (void)newcomers_.push_back(newcomer); }
+    [[nodiscard]] const Newcomer& front() const { return newcomers_[0]; }
     Newcomer pop() {
-        const Newcomer newcomer = newcomers_[first_];
-        first_ = (first_ + 1) % newcomers_.size();
-        --count_;
+        const Newcomer newcomer = newcomers_[0];
+        std::copy(newcomers_.begin() + 1, newcomers_.end(), newcomers_.begin());
+        newcomers_.pop_back();
         return newcomer;
     }
 
   private:
-    std::array<Newcomer, limits::waiting_newcomers> newcomers_{};
-    size_t first_ = 0;
-    size_t count_ = 0;
+    FixedList<Newcomer, limits::waiting_newcomers> newcomers_;
 };
 
 }  // namespace fcgate::server

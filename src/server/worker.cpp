@@ -20,7 +20,7 @@ constexpr int64_t accept_pause_ms = 200;
 
 }  // namespace
 
-Status Worker::init(Common& common, uint32_t number, Pools& pools, Arena& arena) {
+[[gnu::noinline]] Status Worker::init(Common& common, uint32_t number, Pools& pools, Arena& arena) {
     common_ = &common;
     number_ = number;
     configuration_ = common.configuration.load();
@@ -54,7 +54,7 @@ bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
     return fd < 0 || epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
 }
 
-Status Worker::make_parts(const Pools& pools) {
+[[gnu::noinline]] Status Worker::make_parts(const Pools& pools) {
     const Settings& settings = *configuration_->settings;
     const std::span<fastcgi::Grant> grants = pools.items<fastcgi::Grant>(PoolKind::grants);
     const std::span<char> scratch = pools.bytes(PoolKind::scratch);
