@@ -48,6 +48,7 @@ struct ExchangeStart {
 };
 
 class Upstream;
+struct Link;
 
 // Where an exchange stands: all zero when it begins.
 struct Progress {
@@ -98,7 +99,7 @@ struct Exchange : Progress {
     // It needs neither place nor connection any more.
     [[nodiscard]] bool is_over() const { return phase >= Phase::ended; }
 
-    uint32_t link;       // while opening and active, else no_slot
+    Link* link;          // while opening and active
     Upstream* upstream;  // whose it is
     ExchangeStart start;
     Timer timer;

@@ -76,7 +76,7 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     Gauge& parked = parking_[waiter.worker].count;
     const bool has_parked = parked.get() > 0;
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == no_slot && (has_parked || in_use_.get() + parked_total() < capacity_.get())) {
+    if (first_ == nullptr && (has_parked || in_use_.get() + parked_total() < capacity_.get())) {
         parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
         served_.add();
@@ -122,10 +122,9 @@ void Gate::nothing_to_yield(uint32_t worker) {
 Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     uint64_t turn = turn_ + 1;
     // From behind, for one client with many requests finds itself at once; turns of a client grow along the queue.
-    for (uint32_t at = last_; at != no_slot; at = queue_.all()[at].previous) {
-        const Place& other = queue_.all()[at];
-        if (other.client_key == client_key) {
-            turn = other.turn + 1;
+    for (Place* at = last_; at != nullptr; at = at->previous) {
+        if (at->client_key == client_key) {
+            turn = at->turn + 1;
             break;
         }
     }
@@ -136,27 +135,27 @@ Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     place->waiter = waiter;
     place->client_key = client_key;
     place->turn = turn;
-    uint32_t before = last_;
-    while (before != no_slot && queue_.all()[before].turn > turn) {
-        before = queue_.all()[before].previous;
+    Place* before = last_;
+    while (before != nullptr && before->turn > turn) {
+        before = before->previous;
     }
     place->passed_over = 0;
     put_behind(*place, before);
     return place;
 }
 
-// Behind another; no_slot: in front of all.
-void Gate::put_behind(Place& place, uint32_t before) {
+// Behind another; nullptr: in front of all.
+void Gate::put_behind(Place& place, Place* before) {
     place.previous = before;
-    place.next = before == no_slot ? first_ : queue_.all()[before].next;
-    (place.previous == no_slot ? first_ : queue_.all()[place.previous].next) = place.slot;
-    (place.next == no_slot ? last_ : queue_.all()[place.next].previous) = place.slot;
+    place.next = before == nullptr ? first_ : before->next;
+    (place.previous == nullptr ? first_ : place.previous->next) = &place;
+    (place.next == nullptr ? last_ : place.next->previous) = &place;
 }
 
 size_t Gate::held_by(uint64_t client_key) const {
     size_t count = 0;
-    for (uint32_t at = first_; at != no_slot; at = queue_.all()[at].next) {
-        count += queue_.all()[at].client_key == client_key ? 1U : 0U;
+    for (const Place* at = first_; at != nullptr; at = at->next) {
+        count += at->client_key == client_key ? 1U : 0U;
     }
     return count;
 }
@@ -165,12 +164,11 @@ size_t Gate::held_by(uint64_t client_key) const {
 Gate::Place* Gate::last_of_largest(uint64_t client_key) {
     Place* found = nullptr;
     size_t most = held_by(client_key) + 1;
-    for (uint32_t at = last_; at != no_slot; at = queue_.all()[at].previous) {
-        Place& place = queue_.all()[at];
-        const size_t held = held_by(place.client_key);
+    for (Place* at = last_; at != nullptr; at = at->previous) {
+        const size_t held = held_by(at->client_key);
         if (held > most) {
             most = held;
-            found = &place;
+            found = at;
         }
     }
     return found;
@@ -187,8 +185,8 @@ bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
 }
 
 void Gate::take_out(const Place& place) {
-    (place.previous == no_slot ? first_ : queue_.all()[place.previous].next) = place.next;
-    (place.next == no_slot ? last_ : queue_.all()[place.next].previous) = place.previous;
+    (place.previous == nullptr ? first_ : place.previous->next) = place.next;
+    (place.next == nullptr ? last_ : place.next->previous) = place.previous;
 }
 
 void Gate::unlink(Place& place) {
@@ -217,17 +215,16 @@ bool Gate::cancel(Handle ticket) {
 // Who is first; or of the same client one who waits on the thread that gives, just behind: then place and connection need not go to another
 // thread. The two change places, so that no other client loses a turn by it.
 bool Gate::grant_next(uint32_t worker, Waiter& next) {
-    if (first_ == no_slot) {
+    if (first_ == nullptr) {
         return false;
     }
-    Place& first = queue_.all()[first_];
+    Place& first = *first_;
     turn_ = first.turn;
     Place* chosen = &first;
-    uint32_t at = first.passed_over < most_passed_over ? first_ : no_slot;
-    for (size_t i = 0; i < nearest_waiters && at != no_slot; ++i, at = queue_.all()[at].next) {
-        Place& place = queue_.all()[at];
-        if (place.waiter.worker == worker && place.client_key == first.client_key) {
-            chosen = &place;
+    Place* at = first.passed_over < most_passed_over ? first_ : nullptr;
+    for (size_t i = 0; i < nearest_waiters && at != nullptr; ++i, at = at->next) {
+        if (at->waiter.worker == worker && at->client_key == first.client_key) {
+            chosen = at;
             break;
         }
     }
@@ -236,8 +233,8 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
     if (chosen != &first) {
         ++first.passed_over;
         first.turn = chosen->turn;
-        const uint32_t before = chosen->previous;
-        if (before != first_) {
+        Place* const before = chosen->previous;
+        if (before != &first) {
             take_out(first);
             put_behind(first, before);
         }

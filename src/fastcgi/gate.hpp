@@ -38,8 +38,8 @@ class Gate {
     };
 
     struct Place {
-        uint32_t next;
-        uint32_t previous;
+        Place* next;
+        Place* previous;
         uint64_t turn;
         uint64_t client_key;
         Waiter waiter;
@@ -124,7 +124,7 @@ class Gate {
     [[nodiscard]] bool stream_fits() const;
     [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
-    void put_behind(Place& place, uint32_t before);
+    void put_behind(Place& place, Place* before);
     void take_out(const Place& place);
     void unlink(Place& place);
     void drop(Place& place);
@@ -133,8 +133,8 @@ class Gate {
 
     // What is used most comes first: there it is reached by the shortest instructions.
     SlotPool<Place> queue_;
-    uint32_t first_ = no_slot;
-    uint32_t last_ = no_slot;
+    Place* first_ = nullptr;
+    Place* last_ = nullptr;
     std::span<Parking> parking_;
     Gauge capacity_;
     Gauge in_use_;

@@ -15,6 +15,8 @@
 
 namespace fcgate::fastcgi {
 
+struct Exchange;
+
 struct Link {
     // The pool's
     uint32_t slot;
@@ -32,9 +34,9 @@ struct Link {
     int fd;
     uint32_t seen;  // bytes that were read and are still in the socket
     uint32_t backend;
-    uint8_t server;     // of the backend
-    uint32_t exchange;  // slot of the exchange it carries; none while parked
-    uint32_t next_parked;
+    uint8_t server;      // of the backend
+    Exchange* exchange;  // that it carries; none while parked
+    Link* next_parked;
     int64_t parked_at;
     Timer timer;  // of a parked link
 };

@@ -11,9 +11,9 @@ namespace fcgate::fastcgi {
 namespace {
 
 // A connection parked for longer is looked at before it is used.
-constexpr int64_t peek_after_ms = 10;
+constexpr int peek_after_ms = 10;
 // By then PHP has begun to read a request, unless its script works on behind the reply before (fastcgi_finish_request()).
-constexpr int64_t doubt_ms = 100;
+constexpr int doubt_ms = 100;
 // Once that was seen, connections are kept only if PHP is seen to have come back, for so long.
 constexpr int64_t doubted_ms = 60'000;
 
@@ -70,7 +70,7 @@ bool Upstream::is_back(const Link& link) const {
 
 // Of a parked one. One parked just now has not been closed yet, and whoever may go on a kept connection goes once more if it has.
 bool Upstream::is_usable(const Link& link) const {
-    const bool is_fresh = now() - link.parked_at < peek_after_ms;
+    const bool is_fresh = since(link.parked_at) < peek_after_ms;
     return !link.hung_up && (is_fresh || (is_alive(link) && is_back(link)));
 }
 
@@ -84,21 +84,21 @@ void Upstream::doubt(Exchange& exchange, const Link& link) {
         exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
         exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
         exchange.is_doubted = true;
-        setup_.timers->set(exchange.timer, now() + doubt_ms);
+        wait(exchange, doubt_ms);
     }
 }
 
-void Upstream::settle_doubt(Exchange& exchange, int64_t now) {
-    const Link& link = links_.all()[exchange.link];
+void Upstream::settle_doubt(Exchange& exchange) {
+    const Link& link = *exchange.link;
     exchange.is_doubted = false;
     if (exchange.response.nothing_received() &&
         has_more_unread(link, setup_.params_scratch.first(static_cast<size_t>(exchange.request.sent())))) {
-        doubted_until_[link.backend] = now + doubted_ms;
+        doubted_until_[link.backend] = now() + doubted_ms;
         if (try_again(exchange)) {
             return;
         }
     }
-    setup_.timers->set(exchange.timer, now + backend_of(exchange).response_timeout_ms - doubt_ms);
+    wait(exchange, backend_of(exchange).response_timeout_ms - doubt_ms);
 }
 
 void Upstream::on_link(Handle handle, uint32_t events) {
@@ -109,14 +109,14 @@ void Upstream::on_link(Handle handle, uint32_t events) {
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
         link->hung_up = true;
     }
-    if (link->exchange == no_slot) {
+    if (link->exchange == nullptr) {
         // A parked connection: its only news can be that PHP has closed it.
         if (link->hung_up || (events & EPOLLIN) != 0) {
             unpark(*link, false);
         }
         return;
     }
-    Exchange& exchange = exchanges_.all()[link->exchange];
+    Exchange& exchange = *link->exchange;
     if (exchange.is_abandoned) {
         if ((events & (EPOLLHUP | EPOLLERR)) != 0 || is_taken(*link)) {
             tell_starter(exchange, &Starter::answered);
@@ -155,42 +155,40 @@ void Upstream::on_link(Handle handle, uint32_t events) {
 
 // Still, after what the event has led to so far.
 bool Upstream::carries(const Link& link, Handle handle, const Exchange& exchange) {
-    return link.live && link.generation == handle.generation && link.exchange == exchange.slot && exchange.live &&
-           exchange.phase == Exchange::Phase::active && exchange.link == link.slot;
+    return link.live && link.generation == handle.generation && link.exchange == &exchange && exchange.live &&
+           exchange.phase == Exchange::Phase::active && exchange.link == &link;
 }
 
-uint32_t Upstream::take_parked(uint32_t backend) {
-    const uint32_t slot = first_parked_[backend];
-    if (slot == no_slot) {
-        return no_slot;
+Link* Upstream::take_parked(uint32_t backend) {
+    Link* const link = first_parked_[backend];
+    if (link == nullptr) {
+        return nullptr;
     }
-    Link& link = links_.all()[slot];
-    first_parked_[backend] = link.next_parked;
-    link.next_parked = no_slot;
+    first_parked_[backend] = link->next_parked;
     --parked_;
-    Timers::cancel(link.timer);
-    if (!is_usable(link)) {
-        drop_link(link);
-        return no_slot;
+    Timers::cancel(link->timer);
+    if (!is_usable(*link)) {
+        drop_link(*link);
+        return nullptr;
     }
-    return slot;
+    return link;
 }
 
 void Upstream::park(Link& link) {
-    link.exchange = no_slot;
+    link.exchange = nullptr;
     link.next_parked = first_parked_[link.backend];
-    first_parked_[link.backend] = link.slot;
+    first_parked_[link.backend] = &link;
     ++parked_;
     link.parked_at = now();
     setup_.timers->set(link.timer, link.parked_at + setup_.backends->of(link.backend).park_timeout_ms);
 }
 
 void Upstream::unpark(Link& link, bool asked) {
-    uint32_t* at = &first_parked_[link.backend];
-    while (*at != no_slot && *at != link.slot) {
-        at = &links_.all()[*at].next_parked;
+    Link** at = &first_parked_[link.backend];
+    while (*at != nullptr && *at != &link) {
+        at = &(*at)->next_parked;
     }
-    if (*at == no_slot) {
+    if (*at == nullptr) {
         return;
     }
     *at = link.next_parked;
@@ -202,20 +200,19 @@ void Upstream::unpark(Link& link, bool asked) {
     if (!may_go_on) {
         drop_link(link);
     }
-    pass_on(setup_.gates[backend].unpark(setup_.worker, asked), backend, may_go_on ? link.slot : no_slot);
+    pass_on(setup_.gates[backend].unpark(setup_.worker, asked), backend, may_go_on ? &link : nullptr);
 }
 
 void Upstream::on_link_timer(uint32_t slot) {
     Link& link = links_.all()[slot];
-    if (link.live && link.exchange == no_slot) {
+    if (link.live && link.exchange == nullptr) {
         unpark(link, false);
     }
 }
 
 void Upstream::on_yield(uint32_t backend) {
-    const uint32_t slot = first_parked_[backend];
-    if (slot != no_slot) {
-        unpark(links_.all()[slot], true);
+    if (first_parked_[backend] != nullptr) {
+        unpark(*first_parked_[backend], true);
     } else {
         setup_.gates[backend].nothing_to_yield(setup_.worker);
     }
@@ -230,8 +227,7 @@ Link* Upstream::adopt(const Grant& grant) {
     }
     link->backend = grant.backend;
     link->server = grant.server;
-    link->exchange = no_slot;
-    link->next_parked = no_slot;
+    link->exchange = nullptr;
     adopt_link(*link, grant.fd);
     if (watch(*link, true) != Status::ok) {
         drop_link(*link);

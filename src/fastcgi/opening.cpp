@@ -1,6 +1,7 @@
 // The part of Upstream that opens connections: to which server, and what comes next when that cannot be reached.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "fastcgi/upstream.hpp"
 
@@ -9,8 +10,8 @@ namespace fcgate::fastcgi {
 namespace {
 
 // Between two tries to get into a full backlog: as long as it has been waited for, within these.
-constexpr int64_t shortest_retry_ms = 2;
-constexpr int64_t longest_retry_ms = 10;
+constexpr int32_t shortest_retry_ms = 2;
+constexpr int32_t longest_retry_ms = 10;
 
 }  // namespace
 
@@ -45,24 +46,23 @@ void Upstream::wait_for_php(Exchange& exchange) {
     setup_.timers->set(exchange.timer, exchange.starting_deadline);
 }
 
-// Until when this try may take: with others left to try, not all of what there is, and less where nobody answered the last time.
-int64_t Upstream::choose_server(Exchange& exchange) {
-    constexpr int64_t probe_ms = 250;
+// How long this try may take: with others left to try, not all of what there is, and less where nobody answered the last time.
+int32_t Upstream::choose_server(Exchange& exchange) {
+    constexpr int32_t probe_ms = 250;
     const size_t count = backend_of(exchange).server_count();
+    const int32_t left_ms = std::max(-since(exchange.opening_deadline), 0);
     if (count == 1) {
-        return exchange.opening_deadline;
+        return left_ms;
     }
-    const int64_t now = setup_.clock->now();
     const Servers::Choice choice =
-        servers_of(exchange.start.backend).choose(static_cast<uint32_t>(count), exchange.tried, now);
+        servers_of(exchange.start.backend).choose(static_cast<uint32_t>(count), exchange.tried, now());
     exchange.server = static_cast<uint8_t>(choice.number);
-    const uint32_t tried = exchange.tried;
-    int64_t left = 0;
+    int32_t left = 0;
     for (size_t i = 0; i < count; ++i) {
-        left += (tried >> i & 1U) == 0 ? 1 : 0;
+        left += (exchange.tried >> i & 1) == 0 ? 1 : 0;
     }
-    const int64_t share = std::max<int64_t>(exchange.opening_deadline - now, 0) / left;
-    return now + (choice.is_probe && left > 1 ? std::min(share, probe_ms) : share);
+    const int32_t share = left_ms / left;
+    return choice.is_probe && left > 1 ? std::min(share, probe_ms) : share;
 }
 
 void Upstream::open_connection(Exchange& exchange) {
@@ -71,7 +71,7 @@ void Upstream::open_connection(Exchange& exchange) {
 
 // True when it is to be tried at the next server.
 bool Upstream::try_to_open(Exchange& exchange) {
-    const int64_t until = choose_server(exchange);
+    const int32_t for_ms = choose_server(exchange);
     Text<limits::path> path;
     if (!find_socket(exchange, path)) {
         return false;
@@ -90,10 +90,9 @@ bool Upstream::try_to_open(Exchange& exchange) {
     counts_of(exchange).fresh.add();
     link->backend = exchange.start.backend;
     link->server = exchange.server;
-    link->exchange = exchange.slot;
-    link->next_parked = no_slot;
+    link->exchange = &exchange;
     servers_of(link->backend).opened(link->server);
-    exchange.link = link->slot;
+    exchange.link = link;
     exchange.phase = Exchange::Phase::opening;
     link->watches_room = status == Status::again;
     const Status watched = watch(*link, true);
@@ -103,7 +102,7 @@ bool Upstream::try_to_open(Exchange& exchange) {
     if (status == Status::ok) {
         connected(exchange, *link);
     } else {
-        setup_.timers->set(exchange.timer, until);
+        wait(exchange, for_ms);
     }
     return false;
 }
@@ -129,10 +128,8 @@ bool Upstream::fail_over(Exchange& exchange, const Failure& failure) {
         fail(exchange, failure);
         return false;
     }
-    if (exchange.link != no_slot) {
-        Link& link = links_.all()[exchange.link];
-        exchange.link = no_slot;
-        drop_link(link);
+    if (exchange.link != nullptr) {
+        drop_link(*std::exchange(exchange.link, nullptr));
     }
     const size_t count = backend_of(exchange).server_count();
     if (count > 1 && failure.fault != Fault::backlog_full &&
@@ -149,10 +146,9 @@ bool Upstream::fail_over(Exchange& exchange, const Failure& failure) {
         return false;
     }
     exchange.phase = Exchange::Phase::retrying;
-    const int64_t now = setup_.clock->now();
-    const int64_t waited = now - exchange.opening_deadline + backend_of(exchange).connect_timeout_ms;
-    const int64_t pause = std::clamp(waited, shortest_retry_ms, longest_retry_ms);
-    setup_.timers->set(exchange.timer, std::min(now + pause, std::max(exchange.opening_deadline, now)));
+    const int32_t left = -since(exchange.opening_deadline);
+    const int32_t waited = static_cast<int32_t>(backend_of(exchange).connect_timeout_ms) - left;
+    wait(exchange, std::min(std::clamp(waited, shortest_retry_ms, longest_retry_ms), std::max(left, 0)));
     return false;
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "fastcgi/upstream.hpp"
 
@@ -21,7 +22,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
     }
     switch (answer.entry) {
         case Gate::Entry::granted:
-            take_place(exchange, no_slot);
+            take_place(exchange, nullptr);
             return;
         case Gate::Entry::granted_parked:
             take_place(exchange, take_parked(number));
@@ -33,7 +34,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
             if (exchange.is_timed()) {
                 exchange.start.trace->queue(exchange.queued_at);
             }
-            setup_.timers->set(exchange.timer, exchange.queued_at + backend_of(exchange).queue_timeout_ms);
+            wait(exchange, backend_of(exchange).queue_timeout_ms);
             if (answer.yield_worker != no_slot) {
                 setup_.post.yield(setup_.post.context, answer.yield_worker, number);
             }
@@ -56,38 +57,36 @@ void Upstream::evict(const Waiter& waiter) {
 }
 
 // The gate has let it in.
-void Upstream::take_place(Exchange& exchange, uint32_t link_slot) {
+void Upstream::take_place(Exchange& exchange, Link* link) {
     places_.add();
     most_places_ = std::max(most_places_, places());
-    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : now() - exchange.queued_at);
-    use_place(exchange, link_slot);
+    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : since(exchange.queued_at));
+    use_place(exchange, link);
 }
 
-void Upstream::use_place(Exchange& exchange, uint32_t link_slot) {
+void Upstream::use_place(Exchange& exchange, Link* link) {
     if (exchange.is_timed()) {
         exchange.start.trace->place(now());
     }
-    const auto probes = [&] {
-        return backend_of(exchange).server_count() > 1 && servers_of(exchange.start.backend).has_due(now());
-    };
-    if (link_slot != no_slot && (!exchange.start.is_safe || probes())) {
+    const BackendSettings& backend = backend_of(exchange);
+    const auto probes = [&] { return backend.server_count() > 1 && servers_of(exchange.start.backend).has_due(now()); };
+    if (link != nullptr && (!exchange.start.is_safe || probes())) {
         // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
         // goes on a fresh connection. So does one that is to look whether a server is up again.
-        drop_link(links_.all()[link_slot]);
-        link_slot = no_slot;
+        drop_link(*link);
+        link = nullptr;
     }
-    if (link_slot == no_slot) {
-        exchange.opening_deadline = now() + backend_of(exchange).connect_timeout_ms;
+    if (link == nullptr) {
+        exchange.opening_deadline = now() + backend.connect_timeout_ms;
         open_connection(exchange);
         return;
     }
-    Link& link = links_.all()[link_slot];
     counts_of(exchange).kept.add();
-    link.exchange = exchange.slot;
-    reuse_link(link, address_of(link).kind);
-    exchange.server = link.server;
-    exchange.link = link_slot;
-    connected(exchange, link);
+    link->exchange = &exchange;
+    reuse_link(*link, address_of(*link).kind);
+    exchange.server = link->server;
+    exchange.link = link;
+    connected(exchange, *link);
 }
 
 void Upstream::on_grant(const Grant& grant) {
@@ -98,11 +97,7 @@ void Upstream::on_grant(const Grant& grant) {
         }
         return;
     }
-    uint32_t link = grant.link;
-    if (grant.fd >= 0) {
-        const Link* const adopted = adopt(grant);
-        link = adopted != nullptr ? adopted->slot : no_slot;
-    }
+    Link* const link = grant.fd >= 0 ? adopt(grant) : grant.link;
     if (exchange != nullptr && exchange->phase == Exchange::Phase::queued) {
         take_place(*exchange, link);
         return;
@@ -113,14 +108,12 @@ void Upstream::on_grant(const Grant& grant) {
 }
 
 // A link that is parked must leave enough slots for every exchange to have one.
-bool Upstream::may_park(uint32_t link) const {
-    return link != no_slot && parked_ < links_.capacity() - exchanges_.capacity() &&
-           (kept_backends_ >> links_.all()[link].backend & 1U) != 0 &&
-           setup_.backends->of(links_.all()[link].backend).park_timeout_ms > 0;
+bool Upstream::may_park(const Link* link) const {
+    return link != nullptr && parked_ < links_.capacity() - exchanges_.capacity() &&
+           (kept_backends_ >> link->backend & 1U) != 0 && setup_.backends->of(link->backend).park_timeout_ms > 0;
 }
 
-void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_t link_slot) {
-    Link* const link = link_slot != no_slot ? &links_.all()[link_slot] : nullptr;
+void Upstream::pass_on(const Gate::Released& released, uint32_t backend, Link* link) {
     if (!released.passed_on) {
         if (link != nullptr && released.parked) {
             park(*link);
@@ -131,7 +124,7 @@ void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_
     }
     Grant grant{released.next, backend};
     if (released.next.worker == setup_.worker) {
-        grant.link = link_slot;
+        grant.link = link;
         setup_.grants[grant_count_++] = grant;
         return;
     }
@@ -162,17 +155,15 @@ void Upstream::pass_on(const Gate::Released& released, uint32_t backend, uint32_
 void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
     Gate& gate = setup_.gates[exchange.start.backend];
     places_.subtract();
-    uint32_t link_slot = exchange.link;
-    exchange.link = no_slot;
-    if (link_slot != no_slot) {
-        Link& link = links_.all()[link_slot];
-        link.exchange = no_slot;
+    Link* link = std::exchange(exchange.link, nullptr);
+    if (link != nullptr) {
+        link->exchange = nullptr;
         if (!keep_link) {
-            drop_link(link, !exchange.response.ended());
-            link_slot = no_slot;
+            drop_link(*link, !exchange.response.ended());
+            link = nullptr;
         }
     }
-    pass_on(gate.leave(setup_.worker, exchange.is_stream, may_park(link_slot)), exchange.start.backend, link_slot);
+    pass_on(gate.leave(setup_.worker, exchange.is_stream, may_park(link)), exchange.start.backend, link);
 }
 
 void Upstream::forget_counts(uint32_t mask) {

@@ -12,9 +12,9 @@ namespace {
 
 // How often a request goes to spawned PHP again, and after which pause from the second time on; each is four times the one before.
 constexpr uint8_t most_tries_of_spawned = 4;
-constexpr int64_t again_ms = 10;
+constexpr int again_ms = 10;
 // As long may PHP take to die; one that goes on failing is broken.
-constexpr int64_t dying_ms = 300;
+constexpr int dying_ms = 300;
 
 // Then others have their turn: output that is dropped or taken at once would never fill a buffer.
 constexpr size_t receive_at_once = size_t{256} * 1024;
@@ -78,7 +78,7 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
         if (pieces.empty()) {
             break;
         }
-        const ssize_t count = send_pieces(links_.all()[exchange.link].fd, pieces);
+        const ssize_t count = send_pieces(exchange.link->fd, pieces);
         if (count < 0 && errno != EAGAIN) {
             write_failed(exchange, errno);
             return consumed;
@@ -86,11 +86,11 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
         const size_t written = count < 0 ? 0 : static_cast<size_t>(count);
         exchange.write_blocked = written < total_size(pieces);
         if (exchange.write_blocked) {
-            watch_room(links_.all()[exchange.link], true);
+            watch_room(*exchange.link, true);
         }
         consumed += exchange.request.advance(written, head.size(), rest.size());
     }
-    tidy_link(links_.all()[exchange.link], setup_.read_scratch);
+    tidy_link(*exchange.link, setup_.read_scratch);
     restart_clock(exchange);
     return consumed;
 }
@@ -102,12 +102,12 @@ void Upstream::write_failed(Exchange& exchange, int error_number) {
         return;
     }
     exchange.body_refused = true;
-    links_.all()[exchange.link].hung_up = true;
+    exchange.link->hung_up = true;
     receive(exchange);
 }
 
 void Upstream::receive(Exchange& exchange) {
-    Link& link = links_.all()[exchange.link];
+    Link& link = *exchange.link;
     exchange.read_blocked = false;
     size_t budget = receive_at_once;
     for (;;) {
@@ -201,7 +201,7 @@ void Upstream::fail_head_too_large(Exchange& exchange) {
 void Upstream::finish_answer(Exchange& exchange) {
     tell_starter(exchange, &Starter::answered);
     const ResponseStream& response = exchange.response;
-    note_answer(links_.all()[exchange.link], response.received());
+    note_answer(*exchange.link, response.received());
     Text<48> detail;
     if (response.protocol_status() == static_cast<uint8_t>(ProtocolStatus::overloaded)) {
         fail(exchange, Fault::backend_overloaded);
@@ -229,7 +229,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     exchange.is_doubted = false;
     const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
-        setup_.timers->set(exchange.timer, now() + backend_of(exchange).response_timeout_ms);
+        wait(exchange, backend_of(exchange).response_timeout_ms);
     } else {
         Timers::cancel(exchange.timer);
     }
@@ -238,22 +238,22 @@ void Upstream::restart_clock(Exchange& exchange) {
 // A kept connection may have been closed by PHP a moment before we wrote: then the request goes once more, on a fresh one, if it
 // cannot have run: nothing was sent, or the method is safe. A POST never runs twice.
 bool Upstream::try_again(Exchange& exchange) {
-    Link& link = links_.all()[exchange.link];
+    Link& link = *exchange.link;
     const bool replayable =
         exchange.request.nothing_sent() || (exchange.start.is_safe && exchange.request.can_rewind());
     // Spawned PHP that dies is started again, and the request is for the new one; but while its processes die one after the other, a fresh connection
     // may still reach the last of them.
-    const bool is_spawned = backend_of(exchange).kind == BackendSettings::Kind::spawn;
-    const bool has_others = backend_of(exchange).server_count() > 1;
+    const BackendSettings& backend = backend_of(exchange);
+    const bool is_spawned = backend.kind == BackendSettings::Kind::spawn;
+    const bool has_others = backend.server_count() > 1;
     const uint8_t most = is_spawned ? most_tries_of_spawned : 1;
     if (exchange.is_orphan || (!link.reused && !is_spawned && !has_others) || exchange.tries >= most ||
         !exchange.response.nothing_received() || !replayable) {
         return false;
     }
-    const int64_t now = setup_.clock->now();
     if (exchange.tries == 0) {
-        exchange.first_try = now;
-    } else if (now - exchange.first_try > dying_ms) {
+        exchange.first_try = now();
+    } else if (since(exchange.first_try) > dying_ms) {
         return false;
     }
     exchange.is_doubted = false;
@@ -261,16 +261,16 @@ bool Upstream::try_again(Exchange& exchange) {
     // Where there are several servers, rather at another; a kept connection says nothing about its own.
     exchange.tried = static_cast<uint8_t>(has_others && !link.reused ? 1U << link.server : 0);
     ++exchange.tries;
-    exchange.link = no_slot;
+    exchange.link = nullptr;
     drop_link(link);
     exchange.request.rewind();
     exchange.phase = Exchange::Phase::retrying;
-    exchange.opening_deadline = now + backend_of(exchange).connect_timeout_ms;
+    exchange.opening_deadline = now() + backend.connect_timeout_ms;
     if (exchange.tries == 1) {
         Timers::cancel(exchange.timer);
         put_on_worklist(exchange);
     } else {
-        setup_.timers->set(exchange.timer, now + (again_ms << 2 * (exchange.tries - 2)));
+        wait(exchange, again_ms << 2 * (exchange.tries - 2));
     }
     return true;
 }

@@ -12,7 +12,6 @@ namespace fcgate::fastcgi {
     setup_ = setup;
     exchanges_.init(setup.exchanges);
     links_.init(setup.links);
-    first_parked_.fill(no_slot);
 }
 
 // These are asked for everywhere.
@@ -45,7 +44,7 @@ namespace fcgate::fastcgi {
     }
     static_cast<Progress&>(*exchange) = {};
     exchange->is_stream = start.wants_stream;
-    exchange->link = no_slot;
+    exchange->link = nullptr;
     exchange->upstream = this;
     exchange->start = start;
     exchange->timer.owner = exchange->slot;
@@ -59,11 +58,15 @@ namespace fcgate::fastcgi {
     return exchange;
 }
 
+void Upstream::wait(Exchange& exchange, int64_t for_ms) {
+    setup_.timers->set(exchange.timer, now() + for_ms);
+}
+
 void Upstream::begin(Exchange& exchange) {
     if (exchange.request.has_whole_body()) {
         ask_for_place(exchange);
     } else {
-        setup_.timers->set(exchange.timer, now() + limits::body_wait_ms);
+        wait(exchange, limits::body_wait_ms);
     }
 }
 
@@ -108,7 +111,7 @@ bool Upstream::run_worklist() {
         if (exchange.phase == Exchange::Phase::active && !exchange.is_abandoned) {
             receive(exchange);
         } else if (exchange.phase == Exchange::Phase::retrying) {
-            use_place(exchange, no_slot);
+            use_place(exchange, nullptr);
         }
     }
     return true;
@@ -144,8 +147,8 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
 
 void Upstream::end(Exchange& exchange) {
     const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
-                           exchange.request.is_finished() && exchange.link != no_slot &&
-                           !links_.all()[exchange.link].hung_up && !is_busy_behind(links_.all()[exchange.link]);
+                           exchange.request.is_finished() && exchange.link != nullptr && !exchange.link->hung_up &&
+                           !is_busy_behind(*exchange.link);
     conclude(exchange, Exchange::Phase::ended, keep_link);
 }
 
@@ -203,7 +206,7 @@ bool Upstream::goes_on(Handle handle) {
 // socket its next write fails once we read no more. That it has ended shows when it takes the record we send now: php-fpm reads behind a request only
 // what is left there before it closes.
 bool Upstream::abandon(Exchange& exchange) {
-    Link& link = links_.all()[exchange.link];
+    Link& link = *exchange.link;
     std::array<uint8_t, header_size> abort{};
     encode_header(abort.data(), RecordType::abort_request, 0);
     if (address_of(link).kind == BackendSettings::Kind::tcp || shutdown(link.fd, SHUT_RD) != 0 ||
@@ -216,7 +219,7 @@ bool Upstream::abandon(Exchange& exchange) {
     exchange.is_abandoned = true;
     exchange.is_doubted = false;
     exchange.response.drop_rest();
-    setup_.timers->set(exchange.timer, now() + backend_of(exchange).response_timeout_ms);
+    wait(exchange, backend_of(exchange).response_timeout_ms);
     return true;
 }
 
@@ -234,7 +237,7 @@ void Upstream::release(Exchange& exchange) {
 void Upstream::on_php_news(uint32_t backend) {
     for (Exchange& exchange : exchanges_.all()) {
         if (exchange.live && exchange.phase == Exchange::Phase::starting && exchange.start.backend == backend) {
-            use_place(exchange, no_slot);
+            use_place(exchange, nullptr);
         }
     }
 }
@@ -268,8 +271,8 @@ void Upstream::retire() {
 void Upstream::keep_backends(uint32_t mask) {
     kept_backends_ = mask;
     for (uint32_t backend = 0; backend < setup_.gates.size(); ++backend) {
-        while ((mask >> backend & 1U) == 0 && first_parked_[backend] != no_slot) {
-            unpark(links_.all()[first_parked_[backend]], false);
+        while ((mask >> backend & 1U) == 0 && first_parked_[backend] != nullptr) {
+            unpark(*first_parked_[backend], false);
         }
     }
 }
@@ -286,7 +289,7 @@ bool Upstream::has_ending() const {
 void Upstream::grant_free(uint32_t backend) {
     for (Gate::Released released = setup_.gates[backend].grant_free(); released.passed_on;
          released = setup_.gates[backend].grant_free()) {
-        pass_on(released, backend, no_slot);
+        pass_on(released, backend, nullptr);
     }
 }
 
@@ -329,7 +332,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             break;
         case Exchange::Phase::active:
             if (exchange.is_doubted) {
-                settle_doubt(exchange, now);
+                settle_doubt(exchange);
                 break;
             }
             // With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.

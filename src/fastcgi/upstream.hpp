@@ -27,9 +27,9 @@ namespace fcgate::fastcgi {
 struct Grant {
     Waiter waiter;
     uint32_t backend = 0;
-    int fd = -1;              // from another worker
-    uint8_t server = 0;       // ... of the backend
-    uint32_t link = no_slot;  // of this worker
+    int fd = -1;           // from another worker
+    uint8_t server = 0;    // ... of the backend
+    Link* link = nullptr;  // of this worker
 
     // Not a grant: the waiter had to leave a full queue.
     [[nodiscard]] bool is_notice() const { return backend == no_slot; }
@@ -190,6 +190,9 @@ class Upstream {
     [[nodiscard]] const BackendAddress& server_of(const Exchange& exchange) const;
     [[nodiscard]] Servers& servers_of(uint32_t backend) const { return setup_.gates[backend].servers(); }
     [[nodiscard]] int64_t now() const { return setup_.clock->now(); }
+    [[nodiscard]] int32_t since(int64_t time) const { return static_cast<int32_t>(now() - time); }  // in milliseconds
+    // Its timer ends in so many milliseconds.
+    void wait(Exchange& exchange, int64_t for_ms);
     static void wake(const Exchange& exchange);
     static void describe(const Exchange& exchange, TextBuffer& out);
 
@@ -198,11 +201,11 @@ class Upstream {
     void evict(const Waiter& waiter);
     [[nodiscard]] Exchange* make_room(uint64_t client_key);
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
-    void take_place(Exchange& exchange, uint32_t link);
-    void use_place(Exchange& exchange, uint32_t link);
+    void take_place(Exchange& exchange, Link* link);
+    void use_place(Exchange& exchange, Link* link);
     void give_up_place(Exchange& exchange, bool keep_link);
-    void pass_on(const Gate::Released& released, uint32_t backend, uint32_t link);
-    [[nodiscard]] bool may_park(uint32_t link) const;
+    void pass_on(const Gate::Released& released, uint32_t backend, Link* link);
+    [[nodiscard]] bool may_park(const Link* link) const;
 
     // delivery.cpp: from the exchange to the client
     void hand_over(Exchange& exchange);
@@ -211,7 +214,7 @@ class Upstream {
     void open_connection(Exchange& exchange);
     [[nodiscard]] bool try_to_open(Exchange& exchange);
     [[nodiscard]] bool cannot_open(Exchange& exchange, Status status, int error_number);
-    [[nodiscard]] int64_t choose_server(Exchange& exchange);
+    [[nodiscard]] int32_t choose_server(Exchange& exchange);
     [[nodiscard]] bool fail_over(Exchange& exchange, const Failure& failure);
     void wait_for_php(Exchange& exchange);
     [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
@@ -219,11 +222,11 @@ class Upstream {
     // links.cpp: those that are
     void tell_starter(const Exchange& exchange, void (*Starter::*what)(void* context, uint32_t backend)) const;
     void connected(Exchange& exchange, Link& link);
-    [[nodiscard]] uint32_t take_parked(uint32_t backend);
+    [[nodiscard]] Link* take_parked(uint32_t backend);
     void park(Link& link);
     void unpark(Link& link, bool asked);
     void doubt(Exchange& exchange, const Link& link);
-    void settle_doubt(Exchange& exchange, int64_t now);
+    void settle_doubt(Exchange& exchange);
     [[nodiscard]] bool is_back(const Link& link) const;
     [[nodiscard]] bool is_usable(const Link& link) const;
     [[nodiscard]] bool is_busy_behind(const Link& link) const;
@@ -274,7 +277,7 @@ class Upstream {
     size_t most_places_ = 0;  // since take_most_places()
     bool stopping_ = false;
     uint64_t exchanges_opened_ = 0;
-    std::array<uint32_t, limits::backends> first_parked_{};
+    std::array<Link*, limits::backends> first_parked_{};
     std::array<int64_t, limits::backends> doubted_until_{};  // a script works on behind its replies
 };
 

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <new>
 
@@ -132,11 +133,14 @@ void Spawner::run() {
 }
 
 int Spawner::next_timeout() const {
-    int64_t due = never;
+    const int64_t now = monotonic_ms();
+    int left = INT_MAX;
     for (const Php& php : php_) {
-        due = std::min(due, php.kill_at);
+        if (php.kill_at != never) {
+            left = std::min(left, std::max(static_cast<int>(php.kill_at - now), 0));
+        }
     }
-    return due == never ? -1 : static_cast<int>(std::max<int64_t>(due - monotonic_ms(), 0));
+    return left == INT_MAX ? -1 : left;
 }
 
 // False when the server has ended, in whatever way.

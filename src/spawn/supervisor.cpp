@@ -10,14 +10,14 @@ namespace fcgate::spawn {
 namespace {
 
 // Between the end of a PHP that failed and the next start: doubled with every failure in a row.
-constexpr int64_t first_pause_ms = 100;
-constexpr int64_t longest_pause_ms = 5000;
+constexpr int32_t first_pause_ms = 100;
+constexpr int32_t longest_pause_ms = 5000;
 // A run that lasted as long, or has answered a request, is no failure in a row any more.
-constexpr int64_t good_run_ms = 10'000;
+constexpr int32_t good_run_ms = 10'000;
 // How often an idle PHP is looked at, in parts of idle_stop.
-constexpr int64_t idle_looks = 4;
+constexpr int32_t idle_looks = 4;
 
-[[nodiscard]] int64_t pause_after(uint32_t failures) {
+[[nodiscard]] int32_t pause_after(uint32_t failures) {
     return std::min(first_pause_ms << std::min(failures - 1, 6U), longest_pause_ms);
 }
 
@@ -263,22 +263,21 @@ void Supervisor::look_for_idle(Php& php, int64_t now) {
 }
 
 void Supervisor::arm(Timers& timers) {
-    int64_t due = never;
     const int64_t now = monotonic_ms();
+    int32_t left = INT32_MAX;  // milliseconds
     for (const Php& php : all()) {
-        const int64_t idle_stop = idle_stop_of(php);
-        int64_t next = never;
+        const auto idle_stop = static_cast<int32_t>(idle_stop_of(php));
+        const int32_t until_start = php.not_before > now ? static_cast<int32_t>(php.not_before - now) : 0;
         if ((php.is(Phase::broken) && !gone_) || (php.is(Phase::stopped) && php.wanted.get())) {
-            next = php.not_before;
+            left = std::min(left, until_start);
         } else if (php.is(Phase::running) && php.lost.get()) {
-            next = std::max(php.not_before, now + 1);
+            left = std::min(left, std::max(until_start, 1));
         } else if (php.is(Phase::running) && idle_stop > 0) {
-            next = now + std::max<int64_t>(idle_stop / idle_looks, 1);
+            left = std::min(left, std::max(idle_stop / idle_looks, 1));
         }
-        due = std::min(due, next);
     }
-    if (due != never && timer_.due > due) {
-        timers.set(timer_, due);
+    if (left != INT32_MAX && timer_.due > now + left) {
+        timers.set(timer_, now + left);
     }
 }
 

@@ -72,7 +72,8 @@ void a_grant_keeps_all_it_says(void** /*state*/) {
     grant.waiter.worker = 3;
     grant.waiter.is_stream = true;
     grant.backend = 5;
-    grant.link = 9;
+    fcgate::fastcgi::Link link{};
+    grant.link = &link;
     assert_true(box.mailbox.post(grant));
     Grant out;
     assert_true(box.mailbox.take(out));
@@ -80,7 +81,7 @@ void a_grant_keeps_all_it_says(void** /*state*/) {
     assert_int_equal(out.waiter.worker, 3);
     assert_true(out.waiter.is_stream);
     assert_int_equal(out.backend, 5);
-    assert_int_equal(out.link, 9);
+    assert_ptr_equal(out.link, &link);
     assert_int_equal(out.fd, -1);
 }
 
