@@ -62,7 +62,7 @@ void without_a_cache_a_file_is_gone_at_once(Scene& scene) {
 // The next reply, without its Date.
 void ask_for(Client& client, std::string_view head, Buffer& out) {
     assert_true(client.send(head));
-    assert_true(client.read(head.starts_with("HEAD")));
+    assert_true(client.read(head.find("HEAD") == 0));
     const std::string_view fields = client.reply().head.view();
     const size_t date = fields.find("Date: ");
     assert_true(date < fields.size());
@@ -89,8 +89,8 @@ void what_is_sent_again_is_the_same(Scene& scene) {
         ask_for(scene.client(), heads[i], first[i]);
         assert_true(first[i].view().find("X-Set: by the site\r\n") < first[i].size());
     }
-    assert_true(first[0].view().starts_with("HTTP/1.1 200 "));
-    assert_true(first[1].view().starts_with("HTTP/1.1 304 "));
+    assert_true(first[0].view().find("HTTP/1.1 200 ") == 0);
+    assert_true(first[1].view().find("HTTP/1.1 304 ") == 0);
     Client& one = scene.client();
     Client& other = scene.client();
     // For longer than a reply is taken to be what it was.
