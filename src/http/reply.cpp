@@ -75,9 +75,10 @@ class Joined {
         return true;
     }
     [[nodiscard]] std::span<char> rest() const { return room_.subspan(size_); }
-    [[nodiscard]] bool give([[maybe_unused]] MHD_Response* response) const {
+    [[nodiscard]] bool give([[maybe_unused]] MHD_Response* response, [[maybe_unused]] bool is_heeded = false) const {
 #ifdef FCGATE_MHD_TAKES_EVENTS
-        return size_ == 0 || mhd_polling_add_fields(response, room_.data(), name_size_, size_) == MHD_YES;
+        const auto add = is_heeded ? mhd_polling_add_heeded : mhd_polling_add_fields;
+        return size_ == 0 || add(response, room_.data(), name_size_, size_) == MHD_YES;
 #else
         return true;
 #endif
@@ -234,7 +235,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     const bool must_close =
         reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000) || is_read_loosely(connection);
     if (must_close) {
-        good = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES;
+        good = add_field(response, {"Connection", "close"}, setup_.field_scratch);
     }
     good = good && add_fields(response, reply.all_fields());
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
@@ -327,6 +328,19 @@ bool Engine::add_fields(MHD_Response* response, FieldCursor fields) {
     return joined.give(response);
 }
 
+#ifdef FCGATE_MHD_TAKES_EVENTS
+
+// Of those that mean something to libmicrohttpd there are "Connection: close" of our own and Date: is_hop_by_hop() and the rules for those who add
+// fields leave no others.
+bool Engine::add_field(MHD_Response* response, const Field& field, std::span<char> room) {
+    Joined joined(room);
+    const bool is_known = equals_ignore_case(field.name, "Date") || equals_ignore_case(field.name, "Connection");
+    return is_known && !field.value.empty() && !has_control(field.value) && joined.add(field) &&
+           joined.give(response, true);
+}
+
+#else
+
 bool Engine::add_field(MHD_Response* response, const Field& field, std::span<char> room) {
     const size_t needed = field.name.size() + field.value.size() + 2;
     if (needed > room.size()) {
@@ -340,6 +354,8 @@ bool Engine::add_field(MHD_Response* response, const Field& field, std::span<cha
     value[field.value.size()] = '\0';
     return MHD_add_response_header(response, name, value) == MHD_YES;
 }
+
+#endif
 
 ptrdiff_t Engine::read_body(Connection& connection, std::span<char> room) {
     if (aborting_) {

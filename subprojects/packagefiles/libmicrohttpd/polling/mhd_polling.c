@@ -88,6 +88,16 @@ int mhd_polling_add_fields(struct MHD_Response* response, const char* text, size
                                             size - value_at - 2);
 }
 
+int mhd_polling_add_heeded(struct MHD_Response* response, const char* text, size_t name_size, size_t size) {
+    const int is_date = name_size == sizeof "Date" - 1;
+    const int flags = is_date ? MHD_RAF_HAS_DATE_HDR : MHD_RAF_HAS_CONNECTION_HDR | MHD_RAF_HAS_CONNECTION_CLOSE;
+    if ((response->flags_auto & flags) != 0) {
+        return MHD_YES;
+    }
+    response->flags_auto |= flags;
+    return mhd_polling_add_fields(response, text, name_size, size);
+}
+
 void mhd_polling_suspend(struct MHD_Connection* connection) {
     struct MHD_Daemon* const daemon = connection->daemon;
     MHD_suspend_connection(connection);

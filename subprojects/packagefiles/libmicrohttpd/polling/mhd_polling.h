@@ -30,6 +30,10 @@ void mhd_polling_resume(struct MHD_Connection* connection);
 struct MHD_Response;
 int mhd_polling_add_fields(struct MHD_Response* response, const char* text, size_t name_size, size_t size);
 
+/* As MHD_add_response_header for one of the two that libmicrohttpd heeds and that are right: "Connection: close" CRLF, before all others, or Date.
+   Of two the first one stays. */
+int mhd_polling_add_heeded(struct MHD_Response* response, const char* text, size_t name_size, size_t size);
+
 #ifdef __cplusplus
 }
 #endif
