@@ -35,6 +35,11 @@ constexpr size_t size_width = 10;
 constexpr size_t count_width = 8;
 constexpr size_t bytes_width = 12;
 
+void append_total(TextBuffer& out, Packed name, uint64_t bytes) {
+    append_name(out, name, name_width + size_width + count_width);
+    append_column(out, bytes, bytes_width);
+}
+
 [[nodiscard]] bool may_spawn(const Settings& settings) {
     for (const BackendSettings& backend : settings.backends) {
         if (backend.kind == BackendSettings::Kind::spawn || backend.kind == BackendSettings::Kind::automatic) {
@@ -135,17 +140,14 @@ void Budget::print_table(TextBuffer& out) const {
         append_column(out, line.bytes(), bytes_width);
         out.append('\n');
     }
-    append_name(out, "sum"_p, name_width + size_width + count_width);
-    append_column(out, sum(), bytes_width);
+    append_total(out, "sum"_p, sum());
     out.append<"  (% KiB)\n">((sum() + kib - 1) / kib);
     if (spool_ != 0) {
-        append_name(out, "not in it: spool_total, on tmpfs"_p, name_width + size_width + count_width);
-        append_column(out, spool_, bytes_width);
+        append_total(out, "not in it: spool_total, on tmpfs"_p, spool_);
         out.append('\n');
     }
     if (ceiling_ != 0) {
-        append_name(out, "memory_ceiling"_p, name_width + size_width + count_width);
-        append_column(out, ceiling_, bytes_width);
+        append_total(out, "memory_ceiling"_p, ceiling_);
         out.append<"  (% KiB)\n">(ceiling_ / kib);
     }
 }

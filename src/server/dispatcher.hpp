@@ -153,6 +153,7 @@ class Dispatcher {
                                   const files::Selection& selection, Reply& reply);
     void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);
     void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
+    [[nodiscard]] bool send_page(const TextBuffer& page, std::string_view type, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault, or that of the status.
     void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, std::string_view code);
     void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words);

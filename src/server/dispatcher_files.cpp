@@ -88,18 +88,26 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
     // There is memory for it: a reload that brings the first list is refused (Server::reload).
     TextBuffer page(setup_.listing_page);
     const Status status = files::list_folder(*route_.root, route_.decision.path, setup_.listing_memory, page);
-    if (status != Status::ok || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
+    if (status != Status::ok || !send_page(page, "text/html; charset=utf-8", reply)) {
         const bool is_gone = status == Status::not_found || status == Status::denied;
         refuse(connection, reply, is_gone ? 404 : 503, "the folder cannot be listed"_p);
         return;
+    }
+    // The second field: there is room.
+    (void)reply.add_field("Cache-Control", "no-cache");
+}
+
+// A page that was made for this request. False when there is no room for it.
+bool Dispatcher::send_page(const TextBuffer& page, std::string_view type, Reply& reply) {
+    if (!page.ok() || !setup_.engine->copy_body(page.view(), true)) {
+        return false;
     }
     reply.status = 200;
     reply.body = Reply::Body::copied;
     reply.length_known = true;
     reply.length = page.size();
-    // Two fields: there is room.
-    (void)reply.add_field("Content-Type", "text/html; charset=utf-8");
-    (void)reply.add_field("Cache-Control", "no-cache");
+    (void)reply.add_field("Content-Type", type);
+    return true;
 }
 
 void Dispatcher::redirect(http::Connection& connection, Reply& reply) {

@@ -2,10 +2,21 @@
 #include <algorithm>
 
 #include "base/features.hpp"
+#include "base/text_table.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
 
 namespace fcgate::server {
+
+namespace {
+
+// The first one only of the page for people.
+constexpr std::string_view page_field_rows[] = {
+    "Referrer-Policy",        "no-referrer", "Cache-Control", "no-store", "Vary", "Accept",
+    "X-Content-Type-Options", "nosniff"};
+constexpr auto page_fields = pack_texts<page_field_rows>();
+
+}  // namespace
 
 // Before endpoints, files and scripts are looked for: while PHP is dead nothing but this may answer.
 bool Dispatcher::is_status_path(const http::Connection& connection, const route::Target& target) {
@@ -38,22 +49,16 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
     const StatusForm form = choose_form(target.query, head.field("Accept"));
     TextBuffer page(setup_.status_page);
     setup_.common->status.write(setup_.common->status.context, form, page);
-    if (!page.ok() || !setup_.engine->copy_body({page.c_str(), page.size()}, true)) {
+    if (!send_page(page, status_type(form), reply)) {
         refuse(connection, reply, 503, "there is no room for the status page"_p);
         return;
     }
-    reply.status = 200;
-    reply.body = Reply::Body::copied;
-    reply.length_known = true;
-    reply.length = page.size();
-    // Six fields: there is room.
-    (void)reply.add_field("Content-Type", status_type(form));
-    (void)reply.add_field("Cache-Control", "no-store");
-    (void)reply.add_field("Vary", "Accept");
-    (void)reply.add_field("X-Content-Type-Options", "nosniff");
+    // Six fields in all: there is room.
     if (form == StatusForm::html) {
         (void)reply.add_field("Content-Security-Policy", status_policy());
-        (void)reply.add_field("Referrer-Policy", "no-referrer");
+    }
+    for (size_t i = form == StatusForm::html ? 0 : 2; i < page_fields.size(); i += 2) {
+        (void)reply.add_field(page_fields[i], page_fields[i + 1]);
     }
 }
 

@@ -27,7 +27,7 @@ constexpr long restrict_self_call = first_call + 2;
 constexpr unsigned asks_for_version = 1;
 constexpr int path_beneath = 1;
 
-using Rights = uint64_t;
+using Rights = uint32_t;  // the kernel has 64 bits for them
 constexpr Rights write_file = 1U << 1U;
 constexpr Rights read_file = 1U << 2U;
 constexpr Rights read_folder = 1U << 3U;
@@ -48,7 +48,7 @@ constexpr Rights write_below = read_below | write_file | make_file | remove_file
 constexpr long version_with_truncate = 3;
 
 struct Beneath {
-    Rights allowed;
+    uint64_t allowed;
     int32_t folder;
 } __attribute__((packed));
 
@@ -69,6 +69,11 @@ class Ruleset {
         const Beneath rule = {rights & handled_, folder.get()};
         good_ = good_ && (!folder.valid() || syscall(add_rule_call, ruleset_.get(), path_beneath, &rule, 0U) == 0);
     }
+    void allow_folder_of(std::string_view path, Rights rights) {
+        if (!path.empty()) {
+            allow(folder_of(path), rights);
+        }
+    }
     [[nodiscard]] bool enter() const {
         return ruleset_.valid() && good_ && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
                syscall(restrict_self_call, ruleset_.get(), 0U) == 0;
@@ -76,43 +81,46 @@ class Ruleset {
 
   private:
     Descriptor ruleset_;
-    Rights handled_;
+    uint64_t handled_;
     bool good_ = true;
 };
 
-template <typename Visit>
-void visit_folders(const Settings& settings, Visit visit) {
+using Visit = void (*)(void* context, std::string_view path, Rights rights);
+
+void visit_folders(const Settings& settings, Visit visit, void* context) {
     for (const SiteSettings& site : settings.sites) {
-        visit(site.root, read_below);
-        visit(site.sendfile_root, read_below);
+        visit(context, site.root, read_below);
+        visit(context, site.sendfile_root, read_below);
         for (const std::string_view folder : site.links_to) {
-            visit(folder, read_below);
+            visit(context, folder, read_below);
         }
-        visit(features::spool ? site.spool : std::string_view(), write_below);
+        visit(context, features::spool ? site.spool : std::string_view(), write_below);
     }
 }
 
 void allow_what_is_needed(const Settings& settings, Ruleset& ruleset) {
     const ServerSettings& server = settings.server;
-    visit_folders(settings, [&ruleset](std::string_view path, Rights rights) { ruleset.allow(path, rights); });
+    visit_folders(
+        settings,
+        [](void* rules, std::string_view path, Rights rights) { static_cast<Ruleset*>(rules)->allow(path, rights); },
+        &ruleset);
     // For a reload: editors put another file in the place of one, so rules are about folders.
-    ruleset.allow(settings.file.empty() ? std::string_view() : folder_of(settings.file), read_below);
+    ruleset.allow_folder_of(settings.file, read_below);
     ruleset.allow("/etc/os-release", read_file);
     // For the status page.
     ruleset.allow("/proc/self", read_below);
     for (const std::string_view log : {server.error_log, server.access_log}) {
-        ruleset.allow(log.starts_with('/') ? folder_of(log) : std::string_view(), write_file | make_file);
+        ruleset.allow_folder_of(log.starts_with('/') ? log : std::string_view(), write_file | make_file);
     }
-    ruleset.allow(server.pid_file.empty() ? std::string_view() : folder_of(server.pid_file), write_file | remove_file);
+    ruleset.allow_folder_of(server.pid_file, write_file | remove_file);
     for (const ListenSettings& listen : server.listen) {
         if (listen.kind == ListenSettings::Kind::local && listen.path.starts_with('/')) {
-            ruleset.allow(folder_of(listen.path), make_socket | remove_file);
+            ruleset.allow_folder_of(listen.path, make_socket | remove_file);
         }
     }
     if constexpr (features::tls) {
         for (const std::string_view file : {server.tls_certificate, server.tls_key}) {
-            ruleset.allow(file.empty() ? std::string_view() : folder_of(file),
-                          server.tls_self_signed ? write_below : read_below);
+            ruleset.allow_folder_of(file, server.tls_self_signed ? write_below : read_below);
         }
     }
 }
@@ -141,9 +149,13 @@ Status enter_sandbox(const Settings& settings, const Log& log, bool& is_on, Serv
 
 uint32_t sandboxed_folders(const Settings& settings) {
     uint32_t hash = hash_of({});
-    visit_folders(settings, [&hash](std::string_view path, Rights rights) {
-        hash = hash_of(rights == write_below ? "w" : "r", hash_of(path, hash));
-    });
+    visit_folders(
+        settings,
+        [](void* sum, std::string_view path, Rights rights) {
+            uint32_t& so_far = *static_cast<uint32_t*>(sum);
+            so_far = hash_of(rights == write_below ? "w" : "r", hash_of(path, so_far));
+        },
+        &hash);
     return hash;
 }
 

@@ -26,18 +26,26 @@ namespace {
     return numbers[1] > numbers[2] ? (numbers[1] - numbers[2]) * static_cast<uint64_t>(page) : 0;
 }
 
-template <typename Numbers, typename Counts>
-void add_all(Numbers& numbers, const Counts& counts) {
-    for (size_t i = 0; i < numbers.size(); ++i) {
-        numbers[i] += counts[i].get();
+void add(uint64_t& number, const Count& count) {
+    number += count.get();
+}
+
+template <size_t N>
+void add_all(std::array<uint64_t, N>& numbers, const std::array<Count, N>& counts) {
+    for (size_t i = 0; i < N; ++i) {
+        add(numbers[i], counts[i]);
     }
+}
+
+void add_pool(Snapshot::Pool& pool, size_t count, size_t in_use, size_t most) {
+    pool.count += count;
+    pool.in_use += in_use;
+    pool.most += most;
 }
 
 template <typename Counted>
 void add_pool(Snapshot::Pool& pool, const Counted& counted) {
-    pool.count += counted.capacity();
-    pool.in_use += counted.live();
-    pool.most += counted.most();
+    add_pool(pool, counted.capacity(), counted.live(), counted.most());
 }
 
 void look_at_servers(Snapshot::BackendName& name, const BackendSettings& backend, const fastcgi::Servers& servers) {
@@ -130,14 +138,16 @@ void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, b
 // Everything that was counted for requests, connections and pools; on any thread.
 [[gnu::noinline]] void Worker::add_to(Snapshot& snapshot, const Configuration& configuration, int64_t now) const {
     Snapshot::Totals& totals = snapshot.totals;
-    add_all(totals.connections, counts_.connections);
+    for (size_t i = 0; i < totals.connections.size(); ++i) {
+        totals.connections[i] += counts_.connections[i].get();
+    }
     add_all(totals.answers, counts_.answers);
     add_all(totals.pages, counts_.pages);
-    totals.accepted += counts_.accepted.get();
-    totals.turned_away += counts_.turned_away.get();
-    totals.parser_refusals += counts_.parser_refusals.get();
-    totals.received += counts_.received.get();
-    totals.sent += counts_.sent.get();
+    add(totals.accepted, counts_.accepted);
+    add(totals.turned_away, counts_.turned_away);
+    add(totals.parser_refusals, counts_.parser_refusals);
+    add(totals.received, counts_.received);
+    add(totals.sent, counts_.sent);
     totals.newcomers += newcomers_.get();
     add_pool(snapshot.pools[Snapshot::connections], engine_.connections());
     add_pool(snapshot.pools[Snapshot::exchanges], upstream_.exchanges());
@@ -149,9 +159,9 @@ void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, b
         Snapshot::Backend& backend = snapshot.backends[i];
         add_all(backend.waits, counts.waits);
         add_all(backend.faults, counts.faults);
-        backend.waited_ms += counts.waited_ms.get();
-        backend.opened[0] += counts.kept.get();
-        backend.opened[1] += counts.fresh.get();
+        add(backend.waited_ms, counts.waited_ms);
+        add(backend.opened[0], counts.kept);
+        add(backend.opened[1], counts.fresh);
     }
     history_.add_to(now, snapshot.history);
 }
