@@ -32,13 +32,13 @@ struct BackendCounts {
         fresh.clear();
         kept.clear();
     }
-    void note_wait(int64_t wait_ms) {
+    void note_wait(uint32_t wait_ms) {
         size_t number = 0;
         while (number < wait_ends.size() && wait_ms > wait_ends[number]) {
             ++number;
         }
         waits[number].add();
-        waited_ms.add(static_cast<uint64_t>(wait_ms));
+        waited_ms.add(wait_ms);
     }
 };
 

@@ -141,6 +141,7 @@ class Environment {
     void add_headers();
     void add_header(std::string_view name, std::string_view value);
     void add_joined(size_t at);
+    [[nodiscard]] size_t find_field(std::string_view name, size_t from) const;
     void add_params();
     [[nodiscard]] bool is_configured(std::string_view name) const;
     [[nodiscard]] bool is_header_configured(std::string_view name) const;
@@ -245,32 +246,32 @@ void Environment::add_header(std::string_view name, std::string_view value) {
     }
 }
 
+// The first field of this name from there on; their number when there is none.
+size_t Environment::find_field(std::string_view name, size_t from) const {
+    const std::span<const Field> fields = request_.head.fields;
+    while (from < fields.size() && !equals_ignore_case(fields[from].name, name)) {
+        ++from;
+    }
+    return from;
+}
+
 // Adds the fields of one name at the first of them; does nothing when `at` is a later one.
 void Environment::add_joined(size_t at) {
     const std::span<const Field> fields = request_.head.fields;
     const std::string_view name = fields[at].name;
-    for (const Field& earlier : fields.first(at)) {
-        if (equals_ignore_case(earlier.name, name)) {
-            return;
-        }
-    }
-    if (is_header_configured(name)) {
+    if (find_field(name, 0) < at || is_header_configured(name)) {
         return;
     }
     const std::string_view separator = equals_ignore_case(name, "Cookie") ? "; " : ", ";
     size_t length = fields[at].value.size();
-    for (const Field& later : fields.subspan(at + 1)) {
-        if (equals_ignore_case(later.name, name)) {
-            length += separator.size() + later.value.size();
-        }
+    for (size_t i = at; (i = find_field(name, i + 1)) < fields.size();) {
+        length += separator.size() + fields[i].value.size();
     }
     writer_.begin_value(name, true, length);
     writer_.append_value(fields[at].value);
-    for (const Field& later : fields.subspan(at + 1)) {
-        if (equals_ignore_case(later.name, name)) {
-            writer_.append_value(separator);
-            writer_.append_value(later.value);
-        }
+    for (size_t i = at; (i = find_field(name, i + 1)) < fields.size();) {
+        writer_.append_value(separator);
+        writer_.append_value(fields[i].value);
     }
 }
 

@@ -75,7 +75,7 @@ bool Upstream::is_usable(const Link& link) const {
 }
 
 bool Upstream::is_busy_behind(const Link& link) const {
-    return doubted_until_[link.backend] != 0 && doubted_until_[link.backend] > now() && !is_back(link);
+    return doubted_until_[link.backend] > now() && !is_back(link);
 }
 
 void Upstream::doubt(Exchange& exchange, const Link& link) {

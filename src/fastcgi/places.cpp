@@ -60,7 +60,7 @@ void Upstream::evict(const Waiter& waiter) {
 void Upstream::take_place(Exchange& exchange, Link* link) {
     places_.add();
     most_places_ = std::max(most_places_, places());
-    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : since(exchange.queued_at));
+    counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : static_cast<uint32_t>(since(exchange.queued_at)));
     use_place(exchange, link);
 }
 

@@ -50,8 +50,8 @@ void RequestStream::gather(std::span<const uint8_t> head, std::span<const char> 
         add_piece(out, head.data() + head_offset_, head.size() - head_offset_);
     }
     if (header_left_ == 0 && content_left_ == 0) {
-        const uint64_t wanted = std::min<uint64_t>(body_length_ - body_sent_, largest_record);
-        const auto size = static_cast<uint16_t>(std::min<uint64_t>(wanted, body_.size() + direct.size()));
+        const auto wanted = static_cast<size_t>(std::min<uint64_t>(body_length_ - body_sent_, largest_record));
+        const auto size = static_cast<uint16_t>(std::min(wanted, body_.size() + direct.size()));
         if (size > 0) {
             encode_header(header_.data(), RecordType::standard_input, size);
             header_left_ = header_size;

@@ -1,7 +1,5 @@
 #include "fastcgi/response_stream.hpp"
 
-#include <algorithm>
-
 namespace fcgate::fastcgi {
 
 // Not inlined wherever there is one.
@@ -59,8 +57,10 @@ Status ResponseStream::take_output(std::string_view bytes) {
     }
     if (head_.has_content_length()) {
         // A body longer than promised is cut, as the peers do.
-        const uint64_t left = head_.content_length() - std::min(head_.content_length(), body_seen_);
-        bytes = slice(bytes, 0, static_cast<size_t>(std::min<uint64_t>(left, bytes.size())));
+        const uint64_t left = head_.content_length() - body_seen_;
+        if (left < bytes.size()) {
+            bytes = slice(bytes, 0, static_cast<size_t>(left));
+        }
     }
     body_seen_ += bytes.size();
     if (drop_body_) {

@@ -48,8 +48,9 @@ bool Servers::has_due(int64_t now) const {
 
 Servers::Choice Servers::choose(uint32_t count, uint32_t tried, int64_t now) {
     const uint32_t turn = turn_.fetch_add(1, relaxed);
+    constexpr uint32_t is_down = uint32_t{1} << 31U;  // behind all that are up, however many connections those have
     uint32_t best = 0;
-    uint64_t best_rank = UINT64_MAX;
+    uint32_t best_rank = UINT32_MAX;
     for (uint32_t i = 0; i < count; ++i) {
         const uint32_t number = (turn + i) % count;
         if ((tried >> number & 1U) != 0) {
@@ -64,13 +65,13 @@ Servers::Choice Servers::choose(uint32_t count, uint32_t tried, int64_t now) {
             server.pause.store(pause, relaxed);
             return {number, true};
         }
-        const uint64_t rank = server.connections.load(relaxed) | (until != 0 ? uint64_t{1} << 32U : 0);
+        const uint32_t rank = server.connections.load(relaxed) | (until != 0 ? is_down : 0);
         if (rank < best_rank) {
             best = number;
             best_rank = rank;
         }
     }
-    return {best, best_rank >> 32U != 0};
+    return {best, (best_rank & is_down) != 0};
 }
 
 bool Servers::failed(uint32_t number, int64_t now) {
