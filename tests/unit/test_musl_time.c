@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,6 +27,13 @@ struct tm* localtime_r(const time_t* restrict time, struct tm* restrict date);
 #include "../../cross/musl-time.c"
 
 static const time_t year_of_seconds = 31556952;
+
+/* Elsewhere the library may be what is tested, and read the zone once. */
+#ifdef __GLIBC__
+static const bool library_follows = true;
+#else
+static const bool library_follows = false;
+#endif
 
 static void use_zone(const char* name) {
     zone.is_read = 0;
@@ -102,6 +110,9 @@ static void test_rules(void** state) {
         "XXX5YYY-6:30:10,59/3,300",
     };
     (void)state;
+    if (!library_follows) {
+        skip();
+    }
     for (size_t i = 0; i < sizeof rules / sizeof *rules; ++i) {
         use_zone(rules[i]);
         compare(year_of_seconds, 60);
@@ -125,6 +136,9 @@ static void test_files(void** state) {
         "/etc/passwd",
     };
     (void)state;
+    if (!library_follows) {
+        skip();
+    }
     for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
         use_zone(names[i]);
         compare(-3000000000, 250);
