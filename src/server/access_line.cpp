@@ -57,7 +57,7 @@ class Line {
     Line(TextBuffer& out, const Finished& finished, bool is_json) : out_(out), finished_(finished), is_json_(is_json) {}
 
     void add_all(Part first, Part last) {
-        for (unsigned part = first; part <= last; ++part) {
+        for (size_t part = first; part <= last; ++part) {
             if (is_json_) {
                 out_.append(",\"").append(names[2 * part]).append("\":");
             } else {

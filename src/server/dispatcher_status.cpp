@@ -57,7 +57,7 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
     if (form == StatusForm::html) {
         (void)reply.add_field("Content-Security-Policy", status_policy());
     }
-    for (size_t i = form == StatusForm::html ? 0 : 2; i < page_fields.size(); i += 2) {
+    for (size_t i = form == StatusForm::html ? 0 : 2; i < std::size(page_field_rows); i += 2) {
         (void)reply.add_field(page_fields[i], page_fields[i + 1]);
     }
 }

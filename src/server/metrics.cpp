@@ -85,7 +85,7 @@ constexpr auto places = pack_column<table, &Row::place>();
 
 constexpr std::string_view pool_rows[] = {"connections", "exchanges", "php_connections", "pages", "long_targets"};
 constexpr auto pool_names = pack_texts<pool_rows>();
-static_assert(pool_names.size() == Snapshot::pool_count);
+static_assert(std::size(pool_rows) == Snapshot::pool_count);
 
 // Of the kinds of labels whose texts are fixed, one behind the other.
 constexpr std::string_view label_rows[] = {"idle", "head", "body", "waiting", "replying", "none", "1xx",
@@ -108,7 +108,7 @@ constexpr LabelKind kinds[] = {
     {"reason", fastcgi::fault_count},
     {"le", fastcgi::BackendCounts::wait_ends.size() + 1},
 };
-static_assert(label_texts.size() == http::Counts::stages + http::Counts::classes + 2);
+static_assert(std::size(label_rows) == http::Counts::stages + http::Counts::classes + 2);
 constexpr auto kind_names = pack_tightly<kinds, &LabelKind::name>();
 constexpr auto kind_counts = pack_column<kinds, &LabelKind::count>();
 constexpr auto kind_firsts = pack_column<kinds, &LabelKind::first>();

@@ -132,7 +132,8 @@ void write_requests(TextBuffer& out, const Snapshot& snapshot) {
     }
     // The server may be younger.
     const auto seconds = static_cast<uint32_t>(std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60));
-    const uint64_t numbers[] = {requests / seconds, requests % seconds * 10 / seconds, highest / 5, highest % 5 * 2};
+    const uint64_t numbers[] = {requests / seconds, requests % seconds * 10 / seconds, highest / 5,
+                                uint64_t{highest % 5} * 2};
     fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"_p, numbers);
     draw(out, snapshot, &History::Step::requests, 0);
     fill(out, "at most #.# a second</span><span>now</span></small></section>"_p, numbers + 2);

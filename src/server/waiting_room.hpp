@@ -16,7 +16,7 @@ using http::Newcomer;
 class WaitingRoom {
   public:
     [[nodiscard]] bool empty() const { return newcomers_.empty(); }
-    [[nodiscard]] bool is_full() const { return newcomers_.size() == newcomers_.capacity(); }
+    [[nodiscard]] bool is_full() const { return newcomers_.size() == limits::waiting_newcomers; }
     [[nodiscard]] size_t size() const { return newcomers_.size(); }
 
     // Not when it is full, or empty.
