@@ -203,7 +203,7 @@ void Environment::add_variables() {
     values[server_name] = name;
     values[closing] = is_bare ? "]" : "";
     values[content_type] = head.field("Content-Type");
-    for (size_t i = 0; i < names.size(); ++i) {
+    for (size_t i = 0; i < std::size(names); ++i) {
         if (!values[needed_by[i]].empty() && !is_configured(names[i])) {
             const std::array<Part, 3>& parts = parts_of[i];
             const std::string_view value[] = {values[parts[0]], values[parts[1]], values[parts[2]]};

@@ -98,14 +98,14 @@ constexpr auto fixed = pack_texts<fixed_rows>();
 void add_settings(const Launch& request, Vector& arguments) {
     Text<24> body;
     body.append_number(request.php.largest_body);
-    for (size_t i = 0; i < in_folder.size(); ++i) {
+    for (size_t i = 0; i < std::size(in_folder); ++i) {
         Text<limits::path> path;
         print_path(request, i == 0 ? "/sessions" : "/tmp", path);
         add_ini(arguments, in_folder[i], path.view());
     }
     add_ini(arguments, "post_max_size=", body.view());
     add_ini(arguments, "upload_max_filesize=", body.view());
-    for (size_t i = 0; i < fixed.size(); ++i) {
+    for (size_t i = 0; i < std::size(fixed); ++i) {
         add_ini(arguments, fixed[i], {});
     }
     for (const Pair& pair : request.settings.php) {
@@ -146,7 +146,7 @@ constexpr std::string_view our_rows[] = {
 constexpr auto ours = pack_texts<our_rows>();
 
 [[nodiscard]] bool is_ours_alone(std::string_view entry) {
-    for (size_t i = 0; i < ours.size(); ++i) {
+    for (size_t i = 0; i < std::size(ours); ++i) {
         if (starts_with(entry, ours[i])) {
             return true;
         }
