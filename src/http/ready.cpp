@@ -8,7 +8,7 @@ bool ReadyReplies::keep(uint64_t name, MHD_Response* response) {
     if (count_ == 0) {
         return false;
     }
-    Slot& slot = slots_[name % count_];
+    Slot& slot = slots_[place_of(name)];
     if (slot.response != nullptr) {
         MHD_destroy_response(slot.response);
     }

@@ -20,7 +20,7 @@ class ReadyReplies {
     void init(size_t count) { count_ = std::min(count, slots_.size()); }
     // nullptr: there is none of that name (never 0).
     [[nodiscard]] MHD_Response* find(uint64_t name) const {
-        const Slot& slot = slots_[count_ > 0 ? name % count_ : 0];
+        const Slot& slot = slots_[place_of(name)];
         return slot.name == name ? slot.response : nullptr;
     }
     // Takes the caller's reference. False when there is no room at all.
@@ -32,6 +32,8 @@ class ReadyReplies {
         uint64_t name = 0;
         MHD_Response* response = nullptr;
     };
+    [[nodiscard]] size_t place_of(uint64_t name) const { return count_ > 0 ? static_cast<size_t>(name % count_) : 0; }
+
     std::array<Slot, limits::ready_replies> slots_;
     size_t count_ = 0;
 };
