@@ -73,9 +73,7 @@ static struct {
 } zone = {.rule = "", .mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static uint32_t number_at(const unsigned char* bytes) {
-    uint32_t number;
-    memcpy(&number, bytes, sizeof number);
-    return __builtin_bswap32(number);
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 /* RFC 9636: a head with six counts and what they count, with times of 4 bytes; the same with times of 8; and a line with the rule. */
