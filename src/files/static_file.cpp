@@ -290,7 +290,8 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
 
 Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, int64_t now) {
     const auto seconds = int64_t{entry.modified.tv_sec};
-    const Validators validators{.etag = entry.etag, .modified = seconds < now ? seconds : now};
+    const Validators validators{
+        .etag = entry.etag, .modified = seconds < now ? seconds : now, .last_modified = entry.last_modified};
     return select(head, validators, entry.size, now);
 }
 
