@@ -178,6 +178,11 @@ TextBuffer& TextBuffer::append(Packed text) {
 
 // NOLINTBEGIN(clang-analyzer-valist.Uninitialized): clang-tidy 14 takes a list that is given for one that was not begun.
 void TextBuffer::append_list(Packed pattern, va_list values, size_t kept) {
+    if (kept > 0 && room() <= kept) {
+        return;
+    }
+    const std::span<char> whole = storage_;
+    storage_ = whole.first(whole.size() - kept);
     Unpacking rest(pattern);
     while (char c = rest.next()) {
         char words[96];
@@ -216,10 +221,11 @@ void TextBuffer::append_list(Packed pattern, va_list values, size_t kept) {
                     break;
             }
         }
-        if (kept > 0) {
-            piece = slice(piece, 0, room() > kept ? room() - kept : 0);
-        }
-        append(piece);
+        append(kept > 0 ? slice(piece, 0, room()) : piece);
+    }
+    storage_ = whole;
+    if (kept > 0) {
+        status_ = Status::ok;
     }
 }
 // NOLINTEND(clang-analyzer-valist.Uninitialized)

@@ -149,6 +149,7 @@ class Sockets(Case):
         for count in ('17', '-1', 'x', '3x', '99999999999999999999'):
             with self.subTest(count=count):
                 self.assertIn(f'LISTEN_FDS: {count} is no number of sockets', self.refusal([self.socket()], count=count))
+        self.assertTrue(self.refusal([self.socket()], count='9' * 2000).endswith('9\n'))
         self.assertIn('LISTEN_FDS: descriptor 4: Bad file descriptor', self.refusal([self.socket()], count='2'))
         self.assertIn('LISTEN_FDNAMES: at most', self.refusal([self.socket()], names='x' * 2000))
 

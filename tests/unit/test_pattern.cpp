@@ -71,6 +71,22 @@ void lines_of_the_log_are_cut(void** /*state*/) {
     check_status(patterned.text().status(), Status::ok);
 }
 
+// Whatever stands behind what was too long: of numbers and packed texts, too, no piece takes what is kept.
+void what_is_kept_stays_free(void** /*state*/) {
+    const Log log;
+    Text<limits::log_line> filler;
+    while (filler.size() + 1 < limits::log_line) {
+        filler.append('.');
+    }
+    LogLine line(log, LogLevel::info);
+    line.add<"% of % and % by %">(filler.view(), 4'000'000'000U, "packed"_p, Escaped{"somebody"});
+    const size_t used = line.text().size();
+    line.add_reason("why");
+    assert_int_equal(line.text().size(), used + strlen(" [why]"));
+    assert_true(line.text().view().ends_with(". [why]"));
+    check_status(line.text().status(), Status::ok);
+}
+
 }  // namespace
 
 int main() {
@@ -81,6 +97,7 @@ int main() {
         cmocka_unit_test(what_does_not_fit_is_told),
         cmocka_unit_test(the_log_takes_patterns),
         cmocka_unit_test(lines_of_the_log_are_cut),
+        cmocka_unit_test(what_is_kept_stays_free),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
