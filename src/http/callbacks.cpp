@@ -130,10 +130,8 @@ void* Engine::Callbacks::on_target(void* context, const char* target, MHD_Connec
     connection->kept_target = engine->targets_.keep(connection->slot, target);
     if (connection->stage == Connection::Stage::idle) {
         // The request came with the one before it: no event has told.
-        engine->enter(*connection, Connection::Stage::head);
+        engine->begin_head(*connection);
         engine->set_active(*connection, true);
-        connection->trace.since = engine->setup_.clock->now();
-        engine->arm(*connection, connection->trace.since + engine->setup_.settings->server.header_timeout_ms);
     }
     return connection;
 }

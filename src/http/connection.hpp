@@ -34,7 +34,8 @@ struct Newcomer {
     int64_t since = 0;         // when it was accepted; 0: now
 };
 
-struct Connection {
+// What begins anew with each client that has the place.
+struct ConnectionState {
     enum class Stage : uint8_t {
         idle,      // between requests, or none yet
         head,      // bytes of a request's head have come, or are due
@@ -42,13 +43,11 @@ struct Connection {
         waiting,   // the request is there and its reply is not
         replying,  // the reply is queued
     };
+    static constexpr uint8_t no_site = 0xff;
 
-    // The pool's
-    uint32_t slot;
-    uint32_t generation;
-    uint32_t next_free;
-    bool live;
+    ConnectionState();  // not in line: it is long
 
+    // Near the start, where a short instruction reaches them.
     Stage stage = Stage::idle;
     bool suspended = false;
     bool more_came = false;    // bytes came while a request was under way: another may be behind it
@@ -68,44 +67,52 @@ struct Connection {
     bool is_https = false;    // of the present request: the connection, or as a trusted proxy says
     bool is_proxied = false;  // a trusted proxy has brought the present request
     bool is_asker_counted = false;
-    bool is_slow = false;     // pace_since is longer ago than a head may take
-    int file_fd = -1;         // the response's, of a reply that is a file; to be looked at only
-    uint64_t file_end = 0;    // how large it has to be for that reply
-    FileState file;           // what it was when the reply began
-    bool was_unread = false;  // at the last look bytes of the body waited to be read
-    static constexpr uint8_t no_site = 0xff;
+    bool is_slow = false;       // pace_since is longer ago than a head may take
+    bool was_unread = false;    // at the last look bytes of the body waited to be read
+    bool is_answered = false;   // of the present request: it has been given an answer
+    bool has_page = false;      // ... which is a page of fcgate's own
     uint8_t site = no_site;     // that the present request is for, once it is known
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`
-    int fd = -1;
     MHD_Connection* mhd = nullptr;
-    Engine* engine = nullptr;  // whose it is
+    Engine* engine = nullptr;      // whose it is
+    std::string_view method;       // of the present request, in libmicrohttpd's memory
+    MHD_Response* held = nullptr;  // the reply, while the body that it does not need is read
+    BodyReader reader;             // of the reply being sent
+    uint32_t fields_beyond = 0;    // of the memory that replies share, taken by this one's fields and copied body
+    KeptTarget kept_target;
+    int fd = -1;
+    int file_fd = -1;                // the response's, of a reply that is a file; to be looked at only
+    uint32_t cached_file = no_slot;  // of whoever makes the reply; meaning is theirs
+    Handle exchange;                 // ... the same
+    Handle spooled;                  // ... the same
+    Handle kept;                     // ... the same
+    uint64_t file_end = 0;           // how large it has to be for that reply
+    FileState file;                  // what it was when the reply began
+    int64_t idle_since = 0;
+    uint64_t body_expected = 0;
+    uint64_t body_seen = 0;
+    uint64_t body_then = 0;  // body_seen at the last look
+    uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last
+    int64_t pace_since = 0;  // when that was
+    uint64_t client_key = 0;
+    uint64_t asker_key = 0;  // whom the present request was counted for
+    Trace trace;             // of the present request
     Endpoint client;
     Endpoint local;
     Endpoint asker;  // who the present request comes from: the client, or whom a trusted proxy names
-    uint64_t client_key = 0;
-    uint64_t asker_key = 0;  // whom the present request was counted for
-    Timer timer;
-    bool is_answered = false;  // of the present request: it has been given an answer
-    bool has_page = false;     // ... which is a page of fcgate's own
-    uint64_t body_expected = 0;
-    uint64_t body_seen = 0;
-    uint64_t pace_mark = 0;  // bytes of the body, or taken of the reply, when it was fast enough last
-    int64_t pace_since = 0;  // when that was
-    uint64_t body_then = 0;  // body_seen at the last look
-    int64_t idle_since = 0;
-    std::string_view method;  // of the present request, in libmicrohttpd's memory
-    KeptTarget kept_target;
-    uint32_t fields_beyond = 0;      // of the memory that replies share, taken by this one's fields and copied body
-    BodyReader reader;               // of the reply being sent
-    Handle exchange;                 // of whoever makes the reply; meaning is theirs
-    Handle spooled;                  // ... the same
-    Handle kept;                     // ... the same
-    MHD_Response* held = nullptr;    // the reply, while the body that it does not need is read
-    uint32_t cached_file = no_slot;  // ... and the same
-    Trace trace;                     // of the present request
 
     [[nodiscard]] std::string_view target() const { return kept_target.text; }
+};
+
+struct Connection : ConnectionState {
+    // The pool's
+    uint32_t slot;
+    uint32_t generation;
+    uint32_t next_free;
+    bool live;
+
+    Timer timer;  // the heap may hold it for longer than a client has the place
 };
 
 }  // namespace fcgate::http

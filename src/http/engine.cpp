@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <new>
 
 #include "base/features.hpp"
 #include "http/callbacks.hpp"
@@ -18,6 +20,8 @@
 #include "http/status_page.hpp"
 
 namespace fcgate::http {
+
+ConnectionState::ConnectionState() = default;
 
 namespace {
 
@@ -138,6 +142,7 @@ void Engine::add(const Newcomer& newcomer) {
         return;
     }
     const Handle handle = SlotPool<Connection>::handle(*connection);
+    new (static_cast<ConnectionState*>(connection)) ConnectionState;
     connection->engine = this;
     connection->timer.owner = connection->slot;
     connection->timer.kind = static_cast<uint8_t>(TimerKind::connection);
@@ -145,26 +150,15 @@ void Engine::add(const Newcomer& newcomer) {
     connection->stage = !takes_events && has_unread(fd) ? Connection::Stage::head : Connection::Stage::idle;
     setup_.counts->connections[static_cast<size_t>(connection->stage)].add();
     setup_.counts->accepted.add();
-    connection->suspended = connection->woken = connection->hung_up = connection->gone = connection->begun = false;
-    connection->refused = connection->served = connection->more_came = connection->is_answered = false;
     set_active(*connection, true);
     connection->fd = fd;
-    connection->mhd = nullptr;
     connection->client = connection->asker = newcomer.client;
     connection->local = newcomer.local;
     connection->client_key = newcomer.client.client_key();
     connection->is_counted = newcomer.is_counted;
     connection->is_operator = newcomer.is_operator;
     connection->is_tls = newcomer.is_tls;
-    connection->is_asker_counted = false;
-    connection->file_fd = -1;
     operators_ += newcomer.is_operator ? 1U : 0U;
-    connection->exchange = connection->spooled = connection->kept = Handle();
-    connection->cached_file = no_slot;
-    connection->held = nullptr;
-    connection->method = {};
-    connection->trace = Trace();
-
     const int64_t now = setup_.clock->now();
     connection->idle_since = connection->trace.since = now;
     adding_ = connection;
@@ -180,7 +174,7 @@ void Engine::add(const Newcomer& newcomer) {
         if (connections_.find(handle) != nullptr) {
             give_back(*connection);
         }
-        LogLine(*setup_.log, LogLevel::warning).add("libmicrohttpd refused a connection"_p).add_error(errno).send();
+        setup_.log->write<"libmicrohttpd refused a connection: %">(LogLevel::warning, SystemError{errno});
         return;
     }
     run_needed_ = run_needed_ || !takes_events;
@@ -188,7 +182,7 @@ void Engine::add(const Newcomer& newcomer) {
     event.events = EPOLLIN | EPOLLRDHUP | EPOLLET | (takes_events ? uint32_t{EPOLLOUT | EPOLLPRI} : 0U);
     event.data.u64 = EventTag{EventKind::client, handle}.pack();
     if (epoll_ctl(setup_.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        LogLine(*setup_.log, LogLevel::warning).add("a connection cannot be watched"_p).add_error(errno).send();
+        setup_.log->write<"a connection cannot be watched: %">(LogLevel::warning, SystemError{errno});
         kill(*connection);
         return;
     }
@@ -238,6 +232,12 @@ void Engine::enter(Connection& connection, Connection::Stage stage) {
     connection.stage = stage;
 }
 
+void Engine::begin_head(Connection& connection) {
+    enter(connection, Connection::Stage::head);
+    connection.trace.since = setup_.clock->now();
+    arm(connection, connection.trace.since + setup_.settings->server.header_timeout_ms);
+}
+
 void Engine::suspend(Connection& connection) {
     set_active(connection, false);
     connection.suspended = true;
@@ -248,11 +248,16 @@ void Engine::suspend(Connection& connection) {
 void Engine::kill(Connection& connection) {
     connection.hung_up = connection.gone = true;
     (void)shutdown(connection.fd, SHUT_RDWR);
+    // The event will come as well, but not before the loop waits again.
+    show(connection, EPOLLHUP);
+}
+
+// Libmicrohttpd shall look at the connection.
+void Engine::show(Connection& connection, uint32_t events) {
     if (connection.suspended) {
         wake(connection);
     } else {
-        // The event will come as well, but not before the loop waits again.
-        give(connection, EPOLLHUP);
+        give(connection, events);
     }
     run_needed_ = true;
 }
@@ -291,9 +296,7 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     set_active(*connection, !connection->suspended);
     connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
-        enter(*connection, Connection::Stage::head);
-        connection->trace.since = setup_.clock->now();
-        arm(*connection, connection->trace.since + setup_.settings->server.header_timeout_ms);
+        begin_head(*connection);
     }
 }
 
@@ -302,11 +305,11 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     Reply page;
     reply_with_status(page, status);
     Text<2048> text;
-    text.append("HTTP/1.1 ").append_number(status).append(' ').append(MHD_get_reason_phrase_for(status)).append("\r\n");
+    text.append<"HTTP/1.1 % %">(status, MHD_get_reason_phrase_for(status));
     for (const Field& field : page.fields()) {
-        text.append(field.name).append(": "_p).append(field.value).append("\r\n");
+        text.append("\r\n").append<"%: %">(field.name, field.value);
     }
-    text.append("Content-Length: ").append_number(page.length).append("\r\nConnection: close\r\n\r\n");
+    text.append("\r\n").append<"Content-Length: %">(page.length).append("\r\nConnection: close\r\n\r\n");
     for (const std::string_view piece : status_page(status)) {
         text.append(piece);
     }
@@ -331,12 +334,7 @@ void Engine::refuse_rest(Connection& connection, uint16_t status) {
 void Engine::end_with(Connection& connection, uint16_t status) {
     send_at_once(connection, status);
     (void)shutdown(connection.fd, SHUT_RD);
-    if (connection.suspended) {
-        wake(connection);
-    } else {
-        give(connection, EPOLLIN);
-    }
-    run_needed_ = true;
+    show(connection, EPOLLIN);
 }
 
 void Engine::on_connection_timer(uint32_t slot) {
@@ -349,7 +347,7 @@ void Engine::on_connection_timer(uint32_t slot) {
             kill(connection);
             break;
         case Connection::Stage::head:
-            log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)");
+            log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)"_p);
             end_with(connection, 408);
             break;
         case Connection::Stage::body:
@@ -430,17 +428,12 @@ int Engine::timeout_ms() const {
     if (run_needed_) {
         return 0;
     }
-    MHD_UNSIGNED_LONG_LONG timeout = 0;
-    bool is_limited = false;
+    unsigned timeout = UINT_MAX;  // none
     for (const Drive& drive : drives_) {
         MHD_UNSIGNED_LONG_LONG own = 0;
         if (drive.mhd != nullptr && MHD_get_timeout(drive.mhd, &own) == MHD_YES) {
-            timeout = is_limited ? std::min(timeout, own) : own;
-            is_limited = true;
+            timeout = std::min(timeout, own < INT_MAX ? static_cast<unsigned>(own) : INT_MAX);
         }
-    }
-    if (!is_limited) {
-        return -1;
     }
     // A connection that was resumed and has its reply out stays on libmicrohttpd's list until a read has found it empty. Our own watch tells when
     // something comes, so that is not worth a turn of its own; but more than libmicrohttpd reads at once may have come with the last event, so it
@@ -448,7 +441,7 @@ int Engine::timeout_ms() const {
     if (timeout == 0 && active_ == 0) {
         return idle_read_ms;
     }
-    return static_cast<int>(std::min<unsigned long long>(timeout, INT32_MAX));
+    return static_cast<int>(timeout);
 }
 
 void Engine::begin_stop(int64_t now) {

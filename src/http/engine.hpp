@@ -156,8 +156,8 @@ class Engine {
     struct Drive {
         MHD_Daemon* mhd = nullptr;
         int epoll_fd = -1;
-        std::array<epoll_event, most_given> given;  // for it, of its connections
         size_t given_count = 0;
+        std::array<epoll_event, most_given> given;  // for it, of its connections
     };
 
     struct Callbacks;  // what libmicrohttpd calls; see callbacks.cpp
@@ -168,9 +168,11 @@ class Engine {
         setup_.timers->set(connection.timer, due);
     }
     void enter(Connection& connection, Connection::Stage stage);
+    void begin_head(Connection& connection);
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
     void kill(Connection& connection);
+    void show(Connection& connection, uint32_t events);
     void give(const Connection& connection, uint32_t events);
     void forget(const MHD_Connection* mhd);
     [[nodiscard]] static Status look_at(Drive& drive);
@@ -192,8 +194,6 @@ class Engine {
     [[nodiscard]] static bool is_stuck(Connection& connection);
     void judge_pace(Connection& connection, int64_t now);
     void end_slow(Connection& connection);
-    [[nodiscard]] Connection* longest_idle(bool spares_operators);
-    [[nodiscard]] Connection* slowest(bool spares_operators);
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);
@@ -205,9 +205,14 @@ class Engine {
     void complete(Connection& connection, bool is_refused);
     void note_answer(Connection& connection, uint16_t status, bool is_page);
     void closed(Connection& connection);
-    [[nodiscard]] bool refuse(Connection& connection, uint16_t status, const char* reason);
-    // `code`: of http/reason.hpp; empty: that of the status.
-    void log_refusal(Connection& connection, uint16_t status, std::string_view words, std::string_view code = {});
+    [[nodiscard]] bool refuse(Connection& connection, uint16_t status, Packed reason);
+    void log_refusal(Connection& connection, uint16_t status, Packed words);  // with the code of the status
+    // What ends without a status of its own. `code`: of http/reason.hpp.
+    void log_end(Connection& connection, Packed words, std::string_view code) {
+        log_as(connection, 0, code, words);
+    }
+    // `words` may be a pattern, with its values.
+    void log_as(Connection& connection, uint16_t status, std::string_view code, Packed words, ...);
     void tell_finished(const Connection& connection, int64_t now) const;
 
     // reply.cpp
@@ -226,31 +231,32 @@ class Engine {
     [[nodiscard]] static bool add_field(MHD_Response* response, const Field& field, std::span<char> room);
     [[nodiscard]] ptrdiff_t read_body(Connection& connection, std::span<char> room);
 
-    Setup setup_;
-    std::array<Drive, features::tls ? 2 : 1> drives_;  // the second one for secure connections
+    // What is used most comes first, where short instructions reach it.
     bool run_needed_ = false;
-    size_t operators_ = 0;     // connections that may have reserved places
-    size_t active_ = 0;        // connections for which libmicrohttpd may have something to do
     bool departures_ = false;  // a client has gone that libmicrohttpd may not notice
     bool may_evict_ = false;   // a connection has become idle or slow since none was found
     bool stopping_ = false;
     bool aborting_ = false;
+    bool head_overflow_ = false;       // there were more fields than we take
+    bool head_torn_ = false;           // a value lay before its name
+    size_t active_ = 0;                // connections for which libmicrohttpd may have something to do
+    size_t operators_ = 0;             // connections that may have reserved places
     Connection* adding_ = nullptr;     // being handed to libmicrohttpd
     Connection* collected_ = nullptr;  // whose head is in head_
-    RequestHead head_;
-    size_t parts_size_ = 0;       // of the fields, as libmicrohttpd told them
-    bool head_overflow_ = false;  // there were more of them than we take
-    bool head_torn_ = false;      // a value lay before its name
-    Reply reply_;
-    ReadyReplies ready_;
-    MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
     SlotPool<Connection> connections_;
+    MHD_Response* copied_ = nullptr;  // holds a body copied for reply_
+    size_t copied_size_ = 0;          // of copied_, as far as it counts
+    size_t shared_left_ = 0;          // of what replies share beyond what is guaranteed
+    size_t guaranteed_fields_ = 0;    // of the heap, for the fields of each reply
+    Setup setup_;
+    size_t parts_size_ = 0;  // of the fields, as libmicrohttpd told them
+    RequestHead head_;
+    Reply reply_;
     Targets targets_;
-    size_t guaranteed_fields_ = 0;  // of the heap, for the fields of each reply
-    size_t shared_left_ = 0;        // of what replies share beyond that
-    size_t copied_size_ = 0;        // of copied_, as far as it counts
-    Lingering lingering_;
+    ReadyReplies ready_;
     Timer pace_timer_;
+    Lingering lingering_;
+    std::array<Drive, features::tls ? 2 : 1> drives_;  // the second one for secure connections
 };
 
 }  // namespace fcgate::http

@@ -9,30 +9,31 @@ namespace {
 [[nodiscard]] Refusal check_fields(RequestHead& head, size_t& hosts, size_t& codings) {
     for (const Field& field : head.fields) {
         if (!is_token(field.name)) {
-            return {400, "a field name is no token"};
+            return {400, "a field name is no token"_p};
         }
         if (has_control(field.value)) {
-            return {400, "a control byte in a field value"};
+            return {400, "a control byte in a field value"_p};
         }
+        const std::string_view value = trim(field.value);
         if (equals_ignore_case(field.name, "Host")) {
             ++hosts;
-            head.host = trim(field.value);
+            head.host = value;
         } else if (equals_ignore_case(field.name, "Content-Length")) {
-            const Result<uint64_t> length = parse_decimal(trim(field.value));
+            const Result<uint64_t> length = parse_decimal(value);
             if (!length.ok() || head.has_content_length) {
-                return {400, "Content-Length is not one plain number"};
+                return {400, "Content-Length is not one plain number"_p};
             }
             head.has_content_length = true;
             head.content_length = length.value();
         } else if (equals_ignore_case(field.name, "Transfer-Encoding")) {
             ++codings;
-            if (!equals_ignore_case(trim(field.value), "chunked")) {
-                return {501, "a transfer coding other than chunked"};
+            if (!equals_ignore_case(value, "chunked")) {
+                return {501, "a transfer coding other than chunked"_p};
             }
             head.is_chunked = true;
         } else if (equals_ignore_case(field.name, "Expect")) {
-            if (!equals_ignore_case(trim(field.value), "100-continue")) {
-                return {417, "an expectation other than 100-continue"};
+            if (!equals_ignore_case(value, "100-continue")) {
+                return {417, "an expectation other than 100-continue"_p};
             }
         }
     }
@@ -43,11 +44,11 @@ namespace {
 
 Refusal check_head(RequestHead& head, std::string_view version) {
     if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-        return {505, "neither HTTP/1.0 nor HTTP/1.1"};
+        return {505, "neither HTTP/1.0 nor HTTP/1.1"_p};
     }
     head.is_http_1_0 = version == "HTTP/1.0";
     if (!is_token(head.method)) {
-        return {400, "the method is no token"};
+        return {400, "the method is no token"_p};
     }
     size_t hosts = 0;
     size_t codings = 0;
@@ -56,17 +57,17 @@ Refusal check_head(RequestHead& head, std::string_view version) {
         return refusal;
     }
     if (hosts > 1 || (hosts == 0 && !head.is_http_1_0)) {
-        return {400, "not exactly one Host"};
+        return {400, "not exactly one Host"_p};
     }
     // An http target always has an authority (RFC 9110 section 4.2.1), so no client has reason to send none.
     if (hosts == 1 && head.host.empty()) {
-        return {400, "an empty Host"};
+        return {400, "an empty Host"_p};
     }
     if (codings > 1 || (head.is_chunked && head.has_content_length)) {
-        return {400, "two ways to tell the body's length"};
+        return {400, "two ways to tell the body's length"_p};
     }
     if (head.is_chunked && head.is_http_1_0) {
-        return {400, "Transfer-Encoding in HTTP/1.0"};
+        return {400, "Transfer-Encoding in HTTP/1.0"_p};
     }
     return {};
 }

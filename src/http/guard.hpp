@@ -11,7 +11,7 @@ namespace fcgate::http {
 
 struct Refusal {
     uint16_t status = 0;  // 0: the head is good
-    const char* reason = "";
+    Packed reason;
 };
 
 // RFC 9112 as strict as it allows: token names, no control bytes, exactly one Host for HTTP/1.1, no Content-Length beside

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "base/descriptor.hpp"
@@ -48,58 +49,6 @@ constexpr int accept_tries = 16;
     return error_number == EACCES || error_number == EPERM ? Status::denied : Status::io;
 }
 
-[[nodiscard]] bool bind_any(int fd, uint16_t port, bool ipv6) {
-    if (ipv6) {
-        const int off = 0;
-        sockaddr_in6 address{};
-        address.sin6_family = AF_INET6;
-        address.sin6_port = htons(port);
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
-        return bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    }
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    return bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
-
-[[nodiscard]] Result<int> open_tcp(const ListenSettings& listen, TextBuffer& why) {
-    const bool any = listen.kind == ListenSettings::Kind::any;
-    int family = listen.endpoint.kind() == Endpoint::Kind::ipv4 ? AF_INET : AF_INET6;
-    if (any) {
-        family = AF_INET6;
-    }
-    constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    Descriptor fd(socket(family, type, 0));
-    if (!fd.valid() && any && errno == EAFNOSUPPORT) {
-        family = AF_INET;  // a kernel without IPv6: `:PORT` still means everywhere
-        fd.reset(socket(family, type, 0));
-    }
-    if (!fd.valid()) {
-        return fail(listen, why, "socket"_p, errno);
-    }
-    const int on = 1;
-    (void)setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bool bound = false;
-    if (any) {
-        bound = bind_any(fd.get(), listen.endpoint.port(), family == AF_INET6);
-    } else {
-        if (family == AF_INET6) {
-            (void)setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-        }
-        sockaddr_storage address{};
-        const socklen_t length = listen.endpoint.to_sockaddr(address);
-        bound = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0;
-    }
-    if (!bound) {
-        return fail(listen, why, "bind"_p, errno);
-    }
-    if (::listen(fd.get(), backlog) != 0) {
-        return fail(listen, why, "listen"_p, errno);
-    }
-    return fd.release();
-}
-
 // A socket file that nobody listens on any more is a leftover of a crash and may be replaced.
 [[nodiscard]] bool is_leftover(const sockaddr_un& address) {
     struct stat status {};
@@ -111,62 +60,105 @@ constexpr int accept_tries = 16;
            errno == ECONNREFUSED;
 }
 
-[[nodiscard]] Result<int> open_local(const ListenSettings& listen, TextBuffer& why) {
-    sockaddr_un address{};
+// A socket, and what to bind it to.
+struct Opened {
+    Descriptor fd;
+    sockaddr_storage address{};
+    socklen_t length = 0;
+};
+
+// These return what has failed, and leave errno to tell why; empty: nothing has.
+[[nodiscard]] Packed open_tcp(const ListenSettings& listen, Opened& out) {
+    const bool any = listen.kind == ListenSettings::Kind::any;
+    int family = !any && listen.endpoint.kind() == Endpoint::Kind::ipv4 ? AF_INET : AF_INET6;
+    constexpr int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    out.fd.reset(socket(family, type, 0));
+    if (!out.fd.valid() && any && errno == EAFNOSUPPORT) {
+        family = AF_INET;  // a kernel without IPv6: `:PORT` still means everywhere
+        out.fd.reset(socket(family, type, 0));
+    }
+    if (!out.fd.valid()) {
+        return "socket"_p;
+    }
+    const int on = 1;
+    const int is_alone = any ? 0 : 1;
+    (void)setsockopt(out.fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (family == AF_INET6) {
+        (void)setsockopt(out.fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &is_alone, sizeof is_alone);
+    }
+    if (any) {
+        // The port of an IPv4 address stands in the same place.
+        static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+        auto& address = reinterpret_cast<sockaddr_in6&>(out.address);
+        address.sin6_family = static_cast<sa_family_t>(family);
+        address.sin6_port = htons(listen.endpoint.port());
+        out.length = family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+    } else {
+        out.length = listen.endpoint.to_sockaddr(out.address);
+    }
+    return {};
+}
+
+[[nodiscard]] Packed open_local(const ListenSettings& listen, Opened& out) {
+    auto& address = reinterpret_cast<sockaddr_un&>(out.address);
     if (listen.path.size() >= sizeof address.sun_path) {
-        return fail(listen, why, "the path is too long"_p, ENAMETOOLONG);
+        errno = ENAMETOOLONG;
+        return "the path is too long"_p;
     }
     address.sun_family = AF_UNIX;
     memcpy(address.sun_path, listen.path.data(), listen.path.size());
-    Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd.valid()) {
-        return fail(listen, why, "socket"_p, errno);
+    out.length = sizeof address;
+    out.fd.reset(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!out.fd.valid()) {
+        return "socket"_p;
     }
     if (is_leftover(address)) {
         (void)unlink(address.sun_path);
     }
-    if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return fail(listen, why, "bind"_p, errno);
-    }
-    if (::listen(fd.get(), backlog) != 0) {
-        return fail(listen, why, "listen"_p, errno);
-    }
-    return fd.release();
+    return {};
 }
 
-[[nodiscard]] Result<int> take_descriptor(const ListenSettings& listen, TextBuffer& why) {
-    if (listen.descriptor < 0) {
-        return fail(listen, why, "no socket of this name was inherited"_p, EBADF);
+[[nodiscard]] Packed check_inherited(int fd) {
+    if (fd < 0) {
+        errno = EBADF;
+        return "no socket of this name was inherited"_p;
     }
     int listening = 0;
     socklen_t length = sizeof listening;
-    if (getsockopt(listen.descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
-        return fail(listen, why, "no such socket was inherited"_p, errno);
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &length) != 0) {
+        return "no such socket was inherited"_p;
     }
     if (listening == 0) {
-        return fail(listen, why, "the inherited socket does not listen"_p, EINVAL);
+        errno = EINVAL;
+        return "the inherited socket does not listen"_p;
     }
-    const int flags = fcntl(listen.descriptor, F_GETFL);
-    if (flags < 0 || fcntl(listen.descriptor, F_SETFL, flags | O_NONBLOCK) != 0 ||
-        fcntl(listen.descriptor, F_SETFD, FD_CLOEXEC) != 0) {
-        return fail(listen, why, "fcntl"_p, errno);
-    }
-    return listen.descriptor;
+    const int flags = fcntl(fd, F_GETFL);
+    const bool is_set =
+        flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+    return is_set ? Packed() : "fcntl"_p;
 }
 
 }  // namespace
 
 Result<int> open_listener(const ListenSettings& listen, TextBuffer& why) {
-    switch (listen.kind) {
-        case ListenSettings::Kind::tcp:
-        case ListenSettings::Kind::any:
-            return open_tcp(listen, why);
-        case ListenSettings::Kind::local:
-            return open_local(listen, why);
-        case ListenSettings::Kind::descriptor:
-            return take_descriptor(listen, why);
+    Opened opened;
+    Packed failed;
+    if (listen.kind == ListenSettings::Kind::descriptor) {
+        failed = check_inherited(listen.descriptor);
+    } else {
+        failed = listen.kind == ListenSettings::Kind::local ? open_local(listen, opened) : open_tcp(listen, opened);
+        const auto* const address = reinterpret_cast<const sockaddr*>(&opened.address);
+        if (failed.empty() && bind(opened.fd.get(), address, opened.length) != 0) {
+            failed = "bind"_p;
+        }
+        if (failed.empty() && ::listen(opened.fd.get(), backlog) != 0) {
+            failed = "listen"_p;
+        }
     }
-    return Status::io;
+    if (!failed.empty()) {
+        return fail(listen, why, failed, errno);
+    }
+    return opened.fd.valid() ? opened.fd.release() : listen.descriptor;
 }
 
 void remove_socket_path(const ListenSettings& listen) {

@@ -1,5 +1,7 @@
 #include "http/message.hpp"
 
+#include <new>
+
 namespace fcgate {
 
 namespace {
@@ -20,6 +22,14 @@ constexpr std::string_view hop_by_hop[] = {
 };
 
 }  // namespace
+
+bool is_read(std::string_view method) {
+    return method == "GET" || method == "HEAD";
+}
+
+bool is_safe(std::string_view method) {
+    return is_read(method) || method == "OPTIONS";
+}
 
 bool is_hop_by_hop(std::string_view name) {
     return is_one_of(name, hop_by_hop);
@@ -57,6 +67,20 @@ std::string_view find_field(FieldCursor fields, std::string_view name) {
         }
     }
     return {};
+}
+
+Reply::Reply() = default;
+Reply::Reply(const Reply& other) = default;
+Reply& Reply::operator=(const Reply& other) = default;
+
+void Reply::clear() {
+    new (this) Reply;
+}
+
+void Reply::begin(uint16_t new_status) {
+    clear();
+    status = new_status;
+    length_known = true;
 }
 
 bool Reply::add_field(std::string_view name, std::string_view value) {

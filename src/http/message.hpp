@@ -36,6 +36,9 @@ class FieldCursor {
 // The value of the first field of that name, compared without case. Without data() when there is none.
 [[nodiscard]] std::string_view find_field(FieldCursor fields, std::string_view name);
 
+[[nodiscard]] bool is_read(std::string_view method);  // GET or HEAD
+[[nodiscard]] bool is_safe(std::string_view method);  // ... or OPTIONS (RFC 9110 section 9.2.1)
+
 // True for a field that concerns one connection alone and never goes on (RFC 9110 section 7.6.1).
 [[nodiscard]] bool is_hop_by_hop(std::string_view name);
 // True when the comma-separated list `value` has that element, compared without case (RFC 9110 section 5.6.1).
@@ -84,6 +87,14 @@ struct Reply {
     // page: that of the status; copied: by Engine::copy_body(); pieces: at most limits::reply_pieces, of the reader;
     // ready: the whole reply is, under its name: see Engine::has_ready()
     enum class Body : uint8_t { none, page, memory, copied, file, stream, pieces, ready };
+
+    // It is large, and made and copied in many places: all of it is done in one.
+    Reply();
+    Reply(const Reply& other);
+    Reply& operator=(const Reply& other);
+    ~Reply() = default;
+    void clear();
+    void begin(uint16_t new_status);  // anew, with no body
 
     uint16_t status = 0;
     Body body = Body::none;

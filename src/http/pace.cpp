@@ -24,6 +24,10 @@ constexpr uint64_t not_measured = UINT64_MAX;
     return std::max<uint64_t>(1, least_bytes_per_second * static_cast<uint64_t>(elapsed_ms) / 1000);
 }
 
+[[nodiscard]] bool is_moving(const Connection& connection) {
+    return connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
+}
+
 }  // namespace
 
 // The clock of a body that comes, or a reply that goes. What a reply's socket had sent before is known at the first look.
@@ -44,9 +48,7 @@ void Engine::on_pace_timer(int64_t now) {
     bool any = false;
     bool any_moves = false;
     for (Connection& connection : connections_.all()) {
-        const bool is_watched =
-            connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
-        if (!connection.live || !is_watched) {
+        if (!connection.live || !is_moving(connection)) {
             continue;
         }
         any = true;
@@ -57,11 +59,11 @@ void Engine::on_pace_timer(int64_t now) {
             // While we hold a client back, or PHP is silent, its pace says nothing.
             start_pace(connection, now);
         } else if (has_changed(connection)) {
-            log_refusal(connection, 0, "its file was changed or became shorter while it was sent",
-                        reason_code("file-changed"));
+            log_end(connection, "its file was changed or became shorter while it was sent"_p,
+                    reason_code("file-changed"));
             kill(connection);
         } else if (is_stuck(connection)) {
-            log_refusal(connection, 413, "what surrounds the chunks of its body is too large");
+            log_refusal(connection, 413, "what surrounds the chunks of its body is too large"_p);
             end_with(connection, 413);
         } else {
             judge_pace(connection, now);
@@ -140,60 +142,45 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
 
 void Engine::end_slow(Connection& connection) {
     if (connection.stage == Connection::Stage::body) {
-        log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)");
+        log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)"_p);
         end_with(connection, 408);
     } else {
-        log_refusal(connection, 0, "the client takes no more of its reply (see `send_timeout`)",
-                    reason_code("slow-reader"));
+        log_end(connection, "the client takes no more of its reply (see `send_timeout`)"_p, reason_code("slow-reader"));
         kill(connection);
     }
 }
 
 bool Engine::make_room(bool spares_operators) {
-    Connection* choice = longest_idle(spares_operators);
-    if (choice != nullptr) {
-        kill(*choice);
-    } else {
-        choice = slowest(spares_operators);
-        if (choice == nullptr) {
-            // Somebody spared may make room for an operator yet.
-            may_evict_ = may_evict_ && spares_operators;
-            return false;
+    Connection* idle = nullptr;  // for longest
+    Connection* slow = nullptr;  // for longest
+    for (Connection& connection : connections_.all()) {
+        if (!connection.live || connection.hung_up || (spares_operators && connection.is_operator)) {
+            continue;
         }
-        log_refusal(*choice, 0, "the table is full, and this is the slowest client: it makes room",
-                    reason_code("connections-full"));
-        end_slow(*choice);
+        if (connection.stage == Connection::Stage::idle) {
+            // One whose next request lies in its socket already is not idle.
+            if (connection.served && (idle == nullptr || connection.idle_since < idle->idle_since) &&
+                !has_unread(connection.fd)) {
+                idle = &connection;
+            }
+        } else if (is_moving(connection) && connection.is_slow && !connection.suspended &&
+                   (slow == nullptr || connection.pace_since < slow->pace_since)) {
+            slow = &connection;
+        }
+    }
+    if (idle != nullptr) {
+        kill(*idle);
+    } else if (slow != nullptr) {
+        log_end(*slow, "the table is full, and this is the slowest client: it makes room"_p,
+                reason_code("connections-full"));
+        end_slow(*slow);
+    } else {
+        // Somebody spared may make room for an operator yet.
+        may_evict_ = may_evict_ && spares_operators;
+        return false;
     }
     run(true);
     return !connections_.full();
-}
-
-Connection* Engine::longest_idle(bool spares_operators) {
-    Connection* oldest = nullptr;
-    for (Connection& connection : connections_.all()) {
-        const bool is_spared = spares_operators && connection.is_operator;
-        const bool idle = connection.live && connection.stage == Connection::Stage::idle && connection.served;
-        // One whose next request lies in its socket already is not idle.
-        if (idle && !is_spared && !connection.hung_up && !has_unread(connection.fd) &&
-            (oldest == nullptr || connection.idle_since < oldest->idle_since)) {
-            oldest = &connection;
-        }
-    }
-    return oldest;
-}
-
-Connection* Engine::slowest(bool spares_operators) {
-    Connection* slowest = nullptr;
-    for (Connection& connection : connections_.all()) {
-        const bool is_spared = spares_operators && connection.is_operator;
-        const bool is_moving =
-            connection.stage == Connection::Stage::body || connection.stage == Connection::Stage::replying;
-        if (connection.live && is_moving && !is_spared && connection.is_slow && !connection.suspended &&
-            !connection.hung_up && (slowest == nullptr || connection.pace_since < slowest->pace_since)) {
-            slowest = &connection;
-        }
-    }
-    return slowest;
 }
 
 }  // namespace fcgate::http

@@ -52,12 +52,7 @@ ssize_t read_nothing(void* /*context*/, uint64_t /*position*/, char* /*buffer*/,
 #endif
 }
 
-// libmicrohttpd would take it as it is, and do no more with it than send it.
-[[nodiscard]] bool is_plain(const Field& field) {
-    static constexpr std::string_view heeded[] = {"Connection", "Content-Length", "Date", "Transfer-Encoding"};
-    return is_token(field.name) && !field.value.empty() && !has_control(field.value) && !is_one_of(field.name, heeded);
-}
-
+#ifdef FCGATE_MHD_TAKES_EVENTS
 // Fields as they will stand in the head.
 class Joined {
   public:
@@ -75,13 +70,9 @@ class Joined {
         return true;
     }
     [[nodiscard]] std::span<char> rest() const { return room_.subspan(size_); }
-    [[nodiscard]] bool give([[maybe_unused]] MHD_Response* response, [[maybe_unused]] bool is_heeded = false) const {
-#ifdef FCGATE_MHD_TAKES_EVENTS
+    [[nodiscard]] bool give(MHD_Response* response, bool is_heeded = false) const {
         const auto add = is_heeded ? mhd_polling_add_heeded : mhd_polling_add_fields;
         return size_ == 0 || add(response, room_.data(), name_size_, size_) == MHD_YES;
-#else
-        return true;
-#endif
     }
 
   private:
@@ -94,6 +85,7 @@ class Joined {
     size_t size_ = 0;
     size_t name_size_ = 0;  // of the first
 };
+#endif
 
 // libmicrohttpd copies the list, not what it points to.
 [[nodiscard]] MHD_Response* make_page(uint16_t status) {
@@ -137,8 +129,9 @@ bool Engine::copy_body(std::span<const char> body, bool is_counted) {
 MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) {
     switch (reply.body) {
         case Reply::Body::none:
-        case Reply::Body::ready:
             break;
+        case Reply::Body::ready:
+            return ready_.find(reply.ready_name);
         case Reply::Body::page:
             return make_page(reply.status);
         case Reply::Body::memory:
@@ -197,25 +190,17 @@ bool Engine::may_keep(const Reply& reply, const FieldsSize& fields) const {
 }
 
 bool Engine::queue(Connection& connection, Reply& reply) {
-    if (reply.body == Reply::Body::ready) {
-        connection.reader = BodyReader();
-        connection.has_page = false;
-        connection.file_fd = -1;
-        note_reply(connection, reply, status_has_no_body(reply.status));
-        return send(connection, reply.status, ready_.find(reply.ready_name), true);
-    }
+    const bool is_ready = reply.body == Reply::Body::ready;  // then it has its fields
     const FieldsSize fields = size_of(reply.all_fields());
     if (const size_t size = automatic_fields + fields.text; size > setup_.settings->server.connection_memory / 2) {
         // libmicrohttpd would close the connection without a word.
-        Text<96> words;
-        words.append("the reply's head of ")
-            .append_number(size)
-            .append(" bytes is larger than half of `connection_memory`");
-        log_refusal(connection, 502, words.view());
+        log_as(connection, 502, code_of(502),
+               pattern::packed<"the reply's head of % bytes is larger than half of `connection_memory`", size_t>(),
+               pattern::passed(size));
         drop_body(reply);
         reply_with_status(reply, 502);
     } else if (!take_fields(connection, fields.memory)) {
-        log_refusal(connection, 503, "too many replies with large heads, or lists of folders, are under way");
+        log_refusal(connection, 503, "too many replies with large heads, or lists of folders, are under way"_p);
         drop_body(reply);
         reply_with_status(reply, 503);
     }
@@ -224,20 +209,17 @@ bool Engine::queue(Connection& connection, Reply& reply) {
         drop_body(reply);
     }
     const bool unknown = bodiless && !reply.length_known;
-    MHD_Response* response = bodiless ? make_bodiless(reply) : make_response(reply, connection);
+    MHD_Response* response = bodiless && !is_ready ? make_bodiless(reply) : make_response(reply, connection);
     if (response == nullptr) {
-        log_refusal(connection, 0, "no memory for its reply", reason_code("no-memory"));
+        log_end(connection, "no memory for its reply"_p, reason_code("no-memory"));
         drop_body(reply);
         return false;
     }
-    bool good = true;
     // 0.9.x tells the end of a body of unknown length by closing, also of one that is not sent.
     const bool must_close =
-        reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000) || is_read_loosely(connection);
-    if (must_close) {
-        good = add_field(response, {"Connection", "close"}, setup_.field_scratch);
-    }
-    good = good && add_fields(response, reply.all_fields());
+        !is_ready && (reply.close || stopping_ || (unknown && MHD_VERSION < 0x01000000) || is_read_loosely(connection));
+    const bool good = (!must_close || add_field(response, {"Connection", "close"}, setup_.field_scratch)) &&
+                      add_fields(response, reply.all_fields());
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless);
     connection.has_page = reply.body == Reply::Body::page;
@@ -252,10 +234,11 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     // In front of a body it is refused.
     connection.refused = connection.refused || connection.stage == Connection::Stage::body;
     if (!good) {
-        MHD_destroy_response(response);
-        return send(connection, reply.status, nullptr);
+        MHD_destroy_response(std::exchange(response, nullptr));
     }
-    const bool is_kept = !connection.is_head && may_keep(reply, fields) && ready_.keep(reply.ready_name, response);
+    const bool is_kept =
+        good &&
+        (is_ready || (!connection.is_head && may_keep(reply, fields) && ready_.keep(reply.ready_name, response)));
     return send(connection, reply.status, response, is_kept);
 }
 
@@ -264,7 +247,7 @@ void Engine::note_reply(Connection& connection, const Reply& reply, bool is_bodi
     Trace& trace = connection.trace;
     if (reply.body == Reply::Body::page && trace.cause.empty() && trace.backend.code.empty()) {
         // Nothing that fcgate refuses is without a line and a code.
-        log_refusal(connection, reply.status, "answered with a page of its own");
+        log_refusal(connection, reply.status, "answered with a page of its own"_p);
     }
     const bool is_stream = reply.body == Reply::Body::stream;
     trace.length = is_bodiless || is_stream ? 0 : reply.length;
@@ -299,7 +282,7 @@ bool Engine::send(Connection& connection, uint16_t status, MHD_Response* respons
         MHD_destroy_response(response);
     }
     if (!good) {
-        log_refusal(connection, 0, "libmicrohttpd refused its reply");
+        log_end(connection, "libmicrohttpd refused its reply"_p, reason_code("refused"));
         return false;
     }
     note_answer(connection, status, connection.has_page);
@@ -317,26 +300,28 @@ void Engine::drop_held(Connection& connection) {
     }
 }
 
-// Those that mean nothing to libmicrohttpd in one piece, if it can be told so.
+#ifdef FCGATE_MHD_TAKES_EVENTS
+
+bool Engine::add_field(MHD_Response* response, const Field& field, std::span<char> room) {
+    Joined joined(room);
+    return joined.add(field) && joined.give(response, true);
+}
+
+// Those that mean nothing to libmicrohttpd in one piece: it would take them as they are, and do no more with them than send them. Of the others there
+// are "Connection: close" of our own and Date: is_hop_by_hop() and the rules for those who add fields leave no more.
 bool Engine::add_fields(MHD_Response* response, FieldCursor fields) {
+    static constexpr std::string_view unknown[] = {"Content-Length", "Transfer-Encoding"};
+    static constexpr std::string_view heeded[] = {"Connection", "Date"};
     Joined joined(setup_.field_scratch);
     for (Field field; fields.next(field);) {
-        if (takes_events && is_plain(field) ? !joined.add(field) : !add_field(response, field, joined.rest())) {
+        const bool is_good = is_token(field.name) && !field.value.empty() && !has_control(field.value) &&
+                             !is_one_of(field.name, unknown);
+        if (!is_good ||
+            !(is_one_of(field.name, heeded) ? add_field(response, field, joined.rest()) : joined.add(field))) {
             return false;
         }
     }
     return joined.give(response);
-}
-
-#ifdef FCGATE_MHD_TAKES_EVENTS
-
-// Of those that mean something to libmicrohttpd there are "Connection: close" of our own and Date: is_hop_by_hop() and the rules for those who add
-// fields leave no others.
-bool Engine::add_field(MHD_Response* response, const Field& field, std::span<char> room) {
-    Joined joined(room);
-    const bool is_known = equals_ignore_case(field.name, "Date") || equals_ignore_case(field.name, "Connection");
-    return is_known && !field.value.empty() && !has_control(field.value) && joined.add(field) &&
-           joined.give(response, true);
 }
 
 #else
@@ -353,6 +338,15 @@ bool Engine::add_field(MHD_Response* response, const Field& field, std::span<cha
     memcpy(value, field.value.data(), field.value.size());
     value[field.value.size()] = '\0';
     return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+bool Engine::add_fields(MHD_Response* response, FieldCursor fields) {
+    for (Field field; fields.next(field);) {
+        if (!add_field(response, field, setup_.field_scratch)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 #endif

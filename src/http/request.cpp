@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 
 #include <cstring>
+#include <new>
 
 #include "http/engine.hpp"
 #include "http/guard.hpp"
@@ -88,10 +89,11 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.is_proxied = false;
     connection.body_expected = connection.body_seen = 0;
     if (connection.kept_target.status == Status::too_large) {
-        return refuse(connection, 414, "the request target is longer than 8192 bytes, or half of `connection_memory`");
+        return refuse(connection, 414,
+                      "the request target is longer than 8192 bytes, or half of `connection_memory`"_p);
     }
     if (connection.kept_target.status == Status::exhausted) {
-        return refuse(connection, 503, "too many requests with a long target are under way");
+        return refuse(connection, 503, "too many requests with a long target are under way"_p);
     }
     collect_head(connection);
     const MHD_ConnectionInfo* const info =
@@ -100,7 +102,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     setup_.counts->received.add(size);
     // The reply's head must fit into what the request leaves of the connection's memory.
     if (head_overflow_ || size + head_.fields.size() * field_overhead > setup_.settings->server.connection_memory / 2) {
-        return refuse(connection, 431, "the request head is too large (see `connection_memory`)");
+        return refuse(connection, 431, "the request head is too large (see `connection_memory`)"_p);
     }
     const Refusal refusal = check_head(head_, version);
     if (refusal.status != 0) {
@@ -113,7 +115,7 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     constexpr size_t head_overhead = 6;
     const size_t seen = parts_size_ + method.size() + connection.target().size() + version.size() + head_overhead;
     if (head_torn_ || size != seen) {
-        return refuse(connection, 400, "the head holds bytes that are no part of it");
+        return refuse(connection, 400, "the head holds bytes that are no part of it"_p);
     }
 #endif
     const bool has_body = head_.is_chunked || head_.content_length > 0;
@@ -140,7 +142,7 @@ bool Engine::begin_with_body(Connection& connection) {
 
 // What the handler has to say now.
 Outcome Engine::ask(Connection& connection) {
-    reply_ = Reply();
+    reply_.clear();
     connection.woken = false;
     if (connection.begun) {
         return setup_.handler.poll(setup_.handler.context, connection, reply_);
@@ -192,7 +194,7 @@ bool Engine::finish_request(Connection& connection) {
     return true;
 }
 
-bool Engine::refuse(Connection& connection, uint16_t status, const char* reason) {
+bool Engine::refuse(Connection& connection, uint16_t status, Packed reason) {
     log_refusal(connection, status, reason);
     reply_with_status(reply_, status);
     reply_.close = true;
@@ -227,15 +229,13 @@ void Engine::complete(Connection& connection, bool is_refused) {
         collected_ = nullptr;
     }
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_) {
-        LogLine line(*setup_.log, LogLevel::info);
-        connection.asker.print_address(line.text());
-        line.add(": "_p).text().append_escaped(connection.target(), 128);
-        line.add(": refused by the HTTP parser"_p).add_reason(reason_code("parser-refused")).send();
+        log_as(connection, 0, reason_code("parser-refused"),
+               pattern::packed<"%: refused by the HTTP parser", Escaped>(),
+               pattern::passed(Escaped{connection.target(), 128}));
         setup_.counts->parser_refusals.add();
-        connection.trace.cause = reason_code("parser-refused");
     }
     if (is_refused && connection.stage == Connection::Stage::body && !connection.hung_up && !aborting_) {
-        log_refusal(connection, 0, "its body was refused by the HTTP parser", reason_code("parser-refused"));
+        log_end(connection, "its body was refused by the HTTP parser"_p, reason_code("parser-refused"));
         setup_.counts->parser_refusals.add();
     }
     drop_held(connection);
@@ -243,7 +243,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     if (is_listened_to()) {
         tell_finished(connection, now);
     }
-    connection.trace = Trace();
+    new (&connection.trace) Trace;  // in place: it is large
     connection.method = {};
     connection.begun = false;
     connection.file_fd = -1;
@@ -266,7 +266,7 @@ void Engine::closed(Connection& connection) {
     // libmicrohttpd may refuse a head before it lets its target be seen.
     // Of a secure connection it may have read the end of TLS, or a handshake that failed.
     if (connection.stage == Connection::Stage::head && !connection.hung_up && !aborting_ && !connection.is_tls) {
-        log_refusal(connection, 0, "refused by the HTTP parser", reason_code("parser-refused"));
+        log_end(connection, "refused by the HTTP parser"_p, reason_code("parser-refused"));
         setup_.counts->parser_refusals.add();
     }
     // What had no target yet is not completed.
@@ -326,21 +326,27 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
     setup_.finished->tell(finished);
 }
 
-void Engine::log_refusal(Connection& connection, uint16_t status, std::string_view words, std::string_view code) {
-    code = code.empty() ? code_of(status) : code;
+void Engine::log_refusal(Connection& connection, uint16_t status, Packed words) {
+    log_as(connection, status, code_of(status), words);
+}
+
+void Engine::log_as(Connection& connection, uint16_t status, std::string_view code, Packed words, ...) {
     connection.trace.cause = code;
     LogLine line(*setup_.log, LogLevel::info);
     connection.asker.print_address(line.text());
     line.add(": "_p);
     if (connection.stage != Connection::Stage::idle && connection.stage != Connection::Stage::head) {
         // Short enough to leave room for the reason.
-        line.text().append_escaped(connection.method, 16).append(' ').append_escaped(connection.target(), 128);
-        line.add(": "_p);
+        line.add<"% %: ">(Escaped{connection.method, 16}, Escaped{connection.target(), 128});
     }
     if (status != 0) {
-        line.add_number(status).add(": "_p);
+        line.add<"%: ">(status);
     }
-    line.add(words).add_reason(code).send();
+    va_list values;
+    va_start(values, words);
+    line.add_list(words, values);
+    va_end(values);
+    line.add_reason(code).send();
 }
 
 }  // namespace fcgate::http

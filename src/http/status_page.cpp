@@ -80,13 +80,11 @@ PagePieces status_page(uint16_t status) {
 }
 
 void reply_with_status(Reply& reply, uint16_t status) {
-    reply = Reply();
-    reply.status = status;
+    reply.begin(status);
     for (const std::string_view piece : status_page(status)) {
         reply.length += piece.size();
     }
     reply.body = reply.length == 0 ? Reply::Body::none : Reply::Body::page;
-    reply.length_known = true;
     // Three fields at most: there is room.
     if (reply.body == Reply::Body::page) {
         (void)reply.add_field("Content-Type", "text/html; charset=utf-8");

@@ -97,7 +97,7 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
         add_site_fields(site, reply);
         return true;
     }
-    reply = Reply();
+    reply.clear();
     if (request.call != nullptr) {
         return true;
     }

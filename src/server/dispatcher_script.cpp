@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::string_view server_software = "fcgate/" FCGATE_BUILD_VERSION;
 
-// RFC 9110 section 9.2.1.
-[[nodiscard]] bool is_safe(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
-
 }  // namespace
 
 http::Outcome Dispatcher::begin_script(http::Connection& connection, const RequestHead& head, Reply& reply) {

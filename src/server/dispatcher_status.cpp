@@ -42,7 +42,7 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
         refuse(connection, reply, 404, "the status page is not for this address (see `status_allow`)"_p);
         return;
     }
-    if (head.method != "GET" && head.method != "HEAD") {
+    if (!is_read(head.method)) {
         refuse(connection, reply, 405, "the status page is only to be read"_p);
         return;
     }

@@ -150,7 +150,7 @@ void good_heads_pass_and_bad_ones_are_refused(void** /*state*/) {
             print_error("%s: %u is not %u\n", shown.c_str(), head.refusal.status, one.status);
             _fail(__FILE__, __LINE__);
         }
-        assert_int_equal(strlen(head.refusal.reason) > 0, one.status != 0);
+        assert_int_equal(!head.refusal.reason.empty(), one.status != 0);
     }
 }
 
