@@ -18,8 +18,8 @@ bool is_trusted(const SiteSettings& site, const Endpoint& address) {
 // The element behind the last comma; removes it.
 std::string_view take_last(std::string_view& list) {
     const size_t comma = list.rfind(',');
-    const std::string_view last = comma == std::string_view::npos ? list : slice(list, comma + 1);
-    list = comma == std::string_view::npos ? std::string_view() : slice(list, 0, comma);
+    const std::string_view last = slice(list, comma + 1);  // npos + 1 is the start
+    list = slice(list, 0, comma == std::string_view::npos ? 0 : comma);
     return trim(last);
 }
 

@@ -53,7 +53,7 @@ Status take_ipv6(std::string_view& rest, HostPort& out) {
 Status take_name(std::string_view& rest, HostPort& out) {
     const size_t colon = rest.find(':');
     out.name = slice(rest, 0, colon);
-    rest = colon == std::string_view::npos ? std::string_view() : slice(rest, colon);
+    rest = slice(rest, colon);
     if (!is_name(out.name)) {
         return Status::malformed;
     }

@@ -1,14 +1,11 @@
 #include "route/origin.hpp"
 
 #include "base/text.hpp"
+#include "route/path.hpp"
 
 namespace fcgate::route {
 
 namespace {
-
-[[nodiscard]] bool is_safe(std::string_view method) {
-    return method == "GET" || method == "HEAD" || method == "OPTIONS";
-}
 
 // Without the port that the scheme has anyway. A Host tells no scheme; browsers leave out the port that fits theirs.
 [[nodiscard]] std::string_view without_port(std::string_view authority, std::string_view port) {
@@ -17,13 +14,11 @@ namespace {
 
 // "http://router.lan:8080" (RFC 6454 section 7); "null" stands for a page that must not tell.
 [[nodiscard]] bool is_own(std::string_view origin, std::string_view host) {
-    const bool is_https = starts_with_ignore_case(origin, "https://");
-    if (!is_https && !starts_with_ignore_case(origin, "http://")) {
-        return false;
-    }
-    const std::string_view port = is_https ? ":443" : ":80";
-    const std::string_view authority = slice(origin, is_https ? 8 : 7);
-    return !authority.empty() && equals_ignore_case(without_port(authority, port), without_port(host, port));
+    const size_t scheme = scheme_size(origin);
+    const std::string_view port = scheme == sizeof "https://" - 1 ? ":443" : ":80";
+    const std::string_view authority = slice(origin, scheme);
+    return scheme > 0 && !authority.empty() &&
+           equals_ignore_case(without_port(authority, port), without_port(host, port));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ Status split_absolute(std::string_view text, Target& out) {
     if (out.authority.empty() || out.authority.find('@') != std::string_view::npos) {
         return Status::malformed;
     }
-    out.path = end == std::string_view::npos ? std::string_view() : slice(text, end);
+    out.path = slice(text, end);
     return Status::ok;
 }
 
@@ -108,6 +108,15 @@ bool is_below_one(std::string_view path, std::string_view folder) {
 
 }  // namespace
 
+size_t scheme_size(std::string_view url) {
+    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
+        if (starts_with_ignore_case(url, scheme)) {
+            return scheme.size();
+        }
+    }
+    return 0;
+}
+
 Status split_target(std::string_view target, Target& out) {
     out = Target();
     for (const char c : target) {
@@ -122,20 +131,14 @@ Status split_target(std::string_view target, Target& out) {
         return Status::ok;
     }
     out.path = target;
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (starts_with_ignore_case(target, scheme)) {
-            if (const Status status = split_absolute(slice(target, scheme.size()), out); status != Status::ok) {
-                return status;
-            }
-            break;
+    if (const size_t scheme = scheme_size(target); scheme > 0) {
+        if (const Status status = split_absolute(slice(target, scheme), out); status != Status::ok) {
+            return status;
         }
     }
-    const size_t query = out.path.find('?');
-    if (query != std::string_view::npos) {
-        out.has_query = true;
-        out.query = slice(out.path, query + 1);
-        out.path = slice(out.path, 0, query);
-    }
+    const size_t size = out.path.size();
+    out.path = split_first(out.path, '?', out.query);
+    out.has_query = out.path.size() < size;
     if (out.path.empty() && !out.authority.empty()) {
         out.path = "/";  // RFC 9110 section 4.2.3: "http://host" and "http://host/" name the same
     }

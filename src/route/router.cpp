@@ -14,22 +14,25 @@ namespace fcgate::route {
 
 namespace {
 
-Decision refusal(uint16_t status, Packed reason) {
-    Decision decision;
+// True, for who makes it his last word.
+bool refuse(Decision& decision, uint16_t status, Packed reason) {
     decision.kind = Decision::Kind::refuse;
     decision.status = status;
     decision.reason = reason;
-    return decision;
+    return true;
 }
 
-Decision refusal_of_path(Status status) {
+void refuse_path(Decision& decision, Status status) {
     switch (status) {
         case Status::too_large:
-            return refusal(414, "the path is too long"_p);
+            refuse(decision, 414, "the path is too long"_p);
+            break;
         case Status::refused:
-            return refusal(400, "the path leaves the root or hides a slash"_p);
+            refuse(decision, 400, "the path leaves the root or hides a slash"_p);
+            break;
         case Status::malformed:
-            return refusal(400, "the path holds a bad escape, a control byte or a backslash"_p);
+            refuse(decision, 400, "the path holds a bad escape, a control byte or a backslash"_p);
+            break;
         case Status::ok:
         case Status::again:
         case Status::not_found:
@@ -38,19 +41,19 @@ Decision refusal_of_path(Status status) {
         case Status::io:
         case Status::timed_out:
         case Status::gone:
+            refuse(decision, 400, "the path is not usable"_p);
             break;
     }
-    return refusal(400, "the path is not usable"_p);
 }
 
 // One request on its way through the file system. The path lies at the start of `buffer`, with a NUL behind it; what
 // else has to be looked at is written behind the path.
 class Search {
   public:
-    Search(const SiteRoot& site, std::span<char> buffer, std::string_view path)
-        : site_(site), buffer_(buffer), path_(path) {}
+    Search(const SiteRoot& site, std::span<char> buffer, Decision& decision)
+        : site_(site), buffer_(buffer), path_(decision.path), decision_(decision) {}
 
-    [[nodiscard]] Decision run();
+    void run();
 
   private:
     enum class Found : uint8_t {
@@ -77,15 +80,12 @@ class Search {
     bool decide_file(std::string_view name);
     bool decide_script(std::string_view name);
 
-    bool refuse(uint16_t status, Packed reason) {
-        decision_ = refusal(status, reason);
-        return true;
-    }
+    bool refuse(uint16_t status, Packed reason) { return route::refuse(decision_, status, reason); }
 
     const SiteRoot& site_;
     std::span<char> buffer_;
-    std::string_view path_;
-    Decision decision_;
+    std::string_view& path_;  // the decision's
+    Decision& decision_;
     bool may_have_path_info_ = false;
 };
 
@@ -247,13 +247,11 @@ bool Search::at_folder() {
     return true;
 }
 
-Decision Search::run() {
+void Search::run() {
     const bool has_index = !site_.settings->index.empty();
     const bool decided = (path_.ends_with('/') && has_index ? at_index() : at_path()) || at_path_info() ||
                          at_front_controller() || at_folder() || refuse(404, "no such file"_p);
     static_cast<void>(decided);
-    decision_.path = path_;
-    return decision_;
 }
 
 }  // namespace
@@ -265,51 +263,49 @@ FileIdentity identity_of(const struct stat& status) {
             .changed_ns = status.st_ctim.tv_nsec};
 }
 
-bool refuses_method(std::string_view method, Decision& decision) {
-    if (method == "CONNECT") {
-        decision = refusal(501, "CONNECT is for proxies"_p);
-        return true;
-    }
-    if (method == "TRACE") {
-        decision = refusal(405, "TRACE would show the client's cookies to scripts"_p);
-        return true;
-    }
-    return false;
+void Decision::begin(const Target& target) {
+    *this = Decision();
+    query = target.query;
+    has_query = target.has_query;
 }
 
-Decision decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer) {
-    Decision decision;
+bool refuses_method(std::string_view method, Decision& decision) {
+    if (method == "CONNECT") {
+        return refuse(decision, 501, "CONNECT is for proxies"_p);
+    }
+    return method == "TRACE" && refuse(decision, 405, "TRACE would show the client's cookies to scripts"_p);
+}
+
+void decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer,
+            Decision& decision) {
+    decision.begin(target);
     if (refuses_method(method, decision)) {
-        return decision;
+        return;
     }
     if (target.is_asterisk) {
-        if (method != "OPTIONS") {
-            return refusal(400, "only OPTIONS may ask for *"_p);
+        if (method == "OPTIONS") {
+            decision.kind = Decision::Kind::file;
+            decision.path = target.path;
+        } else {
+            refuse(decision, 400, "only OPTIONS may ask for *"_p);
         }
-        decision.kind = Decision::Kind::file;
-        decision.path = target.path;
-        return decision;
+        return;
     }
-    if (buffer.empty()) {
-        return refusal_of_path(Status::too_large);
-    }
-    const Result<std::string_view> path = normalise_path(target.path, buffer.first(buffer.size() - 1));
+    const Result<std::string_view> path =
+        buffer.empty() ? Status::too_large : normalise_path(target.path, buffer.first(buffer.size() - 1));
     if (!path.ok()) {
-        return refusal_of_path(path.status());
+        refuse_path(decision, path.status());
+        return;
     }
-    buffer[path.value().size()] = '\0';
-    if (has_hidden_segment(path.value())) {
-        decision = refusal(404, "a name that starts with a dot"_p);
-        decision.path = path.value();
-    } else if (is_below(path.value(), {site.settings->internal.begin(), site.settings->internal.size()})) {
-        decision = refusal(404, "only X-Accel-Redirect leads there (see `internal`)"_p);
-        decision.path = path.value();
+    decision.path = path.value();
+    buffer[decision.path.size()] = '\0';
+    if (has_hidden_segment(decision.path)) {
+        refuse(decision, 404, "a name that starts with a dot"_p);
+    } else if (is_below(decision.path, {site.settings->internal.begin(), site.settings->internal.size()})) {
+        refuse(decision, 404, "only X-Accel-Redirect leads there (see `internal`)"_p);
     } else {
-        decision = Search(site, buffer, path.value()).run();
+        Search(site, buffer, decision).run();
     }
-    decision.query = target.query;
-    decision.has_query = target.has_query;
-    return decision;
 }
 
 }  // namespace fcgate::route

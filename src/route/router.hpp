@@ -44,6 +44,8 @@ struct Decision {
     std::string_view query;        // still encoded
     FileIdentity script_file;      // script: what was found there
     bool has_query = false;
+
+    void begin(const Target& target);  // anew, with the target's query
 };
 
 // Where a site's files are: its root, opened once (O_PATH | O_DIRECTORY).
@@ -84,8 +86,8 @@ inline constexpr size_t decision_buffer = limits::request_target + limits::path 
 // "x.php." as x.php), it ends in script_suffix or the front controller's own suffix, or in one of them and '.bak',
 // '.old', '.orig', '.save', '.swp', '.swo', '.inc', 's' or one digit. With neither configured ".php" is guarded all the
 // same.
-[[nodiscard]] Decision decide(const SiteRoot& site, std::string_view method, const Target& target,
-                              std::span<char> buffer);
+void decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer,
+            Decision& decision);
 
 // True, with the refusal, for a method that is refused whatever its target.
 [[nodiscard]] bool refuses_method(std::string_view method, Decision& decision);

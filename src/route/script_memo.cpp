@@ -26,11 +26,9 @@ Status recall(const SiteSettings& site, const ScriptMemo& memo, const Target& ta
         return normalised.status();
     }
     const std::string_view path = normalised.value();
-    decision = Decision();
+    decision.begin(target);
     decision.kind = Decision::Kind::script;
     decision.path = path;
-    decision.query = target.query;
-    decision.has_query = target.has_query;
     switch (memo.kind) {
         case ScriptMemo::Kind::front_controller:
             decision.script_name = site.front_controller;

@@ -157,7 +157,7 @@ Status Dispatcher::find_host(const Configuration& configuration, std::string_vie
 
 void Dispatcher::decide(const http::Connection& connection, const RequestHead& head) {
     if (!find_cached(connection, head)) {
-        route_.decision = route::decide(*route_.root, head.method, route_.target, setup_.path_scratch);
+        route::decide(*route_.root, head.method, route_.target, setup_.path_scratch, route_.decision);
     }
     routed_for_ = &connection;
 }

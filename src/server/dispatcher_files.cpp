@@ -17,11 +17,9 @@ bool Dispatcher::find_cached(const http::Connection& connection, const RequestHe
     if (route_.cached == nullptr) {
         return false;
     }
-    route_.decision = route::Decision();
+    route_.decision.begin(route_.target);
     route_.decision.kind = route::Decision::Kind::file;
     route_.decision.path = route_.cached->path;
-    route_.decision.query = route_.target.query;
-    route_.decision.has_query = route_.target.has_query;
     return true;
 }
 
@@ -81,7 +79,7 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
     if constexpr (!features::listing) {
         return;  // nothing is decided so
     }
-    if (head.method != "GET" && head.method != "HEAD") {
+    if (!is_read(head.method)) {
         refuse(connection, reply, 405, "a folder's list is only to be read"_p);
         return;
     }
@@ -181,7 +179,7 @@ void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint1
 void Dispatcher::refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply) {
     std::string_view url = configuration_of(connection).settings->server.unknown_host;
     const bool redirects = next_word(url) == "redirect";
-    if (!redirects || (head.method != "GET" && head.method != "HEAD")) {
+    if (!redirects || !is_read(head.method)) {
         refuse(connection, reply, 421, "no site is known under this Host (see `host`)"_p);
         return;
     }

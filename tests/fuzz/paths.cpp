@@ -56,7 +56,8 @@ void check_normal(std::string_view path) {
 void check_decision(const Target& target) {
     static char buffer[decision_buffer];
     const SiteRoot root{&place().settings, place().tree.fd()};
-    const Decision decision = decide(root, "GET", target, buffer);
+    Decision decision;
+    decide(root, "GET", target, buffer, decision);
     if (decision.kind == Decision::Kind::script) {
         promise(decision.script_name == "/index.php" || decision.script_name == "/dir/b.php", "only scripts run");
     } else if (decision.kind == Decision::Kind::file) {

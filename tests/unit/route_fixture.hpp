@@ -9,6 +9,13 @@
 
 namespace fcgate::test {
 
+inline route::Decision decide(const route::SiteRoot& root, std::string_view method, const route::Target& target,
+                              std::span<char> buffer) {
+    route::Decision decision;
+    route::decide(root, method, target, buffer, decision);
+    return decision;
+}
+
 // A site over a temporary tree.
 struct RouteFixture {
     RouteFixture() {
@@ -19,7 +26,7 @@ struct RouteFixture {
     route::Decision ask(std::string_view raw_target, std::string_view method = "GET") {
         route::Target target;
         assert_true(route::split_target(raw_target, target) == Status::ok);
-        return route::decide({.settings = &settings, .fd = tree.fd()}, method, target, buffer);
+        return decide({.settings = &settings, .fd = tree.fd()}, method, target, buffer);
     }
 
     void refused(std::string_view target, unsigned status, const char* file = __builtin_FILE(),

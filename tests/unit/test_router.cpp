@@ -7,6 +7,7 @@ namespace fcgate::route {
 namespace {
 
 using test::check_text;
+using test::decide;
 using Fixture = test::RouteFixture;
 
 void methods_for_proxies_are_refused_first(void**) {
