@@ -1,6 +1,9 @@
 #include "files/coding.hpp"
 
+#include <climits>
+
 #include "base/text.hpp"
+#include "base/text_table.hpp"
 
 namespace fcgate::files {
 
@@ -30,37 +33,33 @@ unsigned parse_weight(std::string_view parameters) {
     return weight;
 }
 
-// False when no element names it.
-bool find_weight(const RequestHead& head, std::string_view coding, unsigned& weight) {
-    for (const Field& field : head.fields) {
-        if (!equals_ignore_case(field.name, "Accept-Encoding")) {
-            continue;
-        }
-        std::string_view rest = field.value;
-        while (!rest.empty()) {
-            std::string_view parameters;
-            const std::string_view name = trim(split_first(split_first(rest, ',', rest), ';', parameters));
-            if (equals_ignore_case(name, coding)) {
-                weight = parse_weight(parameters);
-                return true;
-            }
-        }
-    }
-    return false;
-}
+// As clients name them; the first two are those of `codings`.
+enum Name : uint8_t { brotli, gzip, identity, x_gzip, any };
+constexpr std::string_view name_rows[] = {"br", "gzip", "identity", "x-gzip", "*"};
+constexpr auto names = pack_texts<name_rows>();
 
 }  // namespace
 
-unsigned quality_of(const RequestHead& head, std::string_view coding) {
-    unsigned weight = 0;
-    const bool is_alias = coding == "gzip" && find_weight(head, "x-gzip", weight);
-    const bool is_named = find_weight(head, coding, weight) || is_alias || find_weight(head, "*", weight);
-    return is_named ? weight : 0;
-}
-
-unsigned quality_of_identity(const RequestHead& head) {
-    unsigned weight = 0;
-    return find_weight(head, "identity", weight) ? weight : 1;
+Wishes wishes_of(const RequestHead& head) {
+    constexpr unsigned none = UINT_MAX;
+    std::array<unsigned, std::size(name_rows)> weights;  // by the first element of each name
+    weights.fill(none);
+    for (const Field& field : head.fields) {
+        std::string_view rest = equals_ignore_case(field.name, "Accept-Encoding") ? field.value : std::string_view();
+        while (!rest.empty()) {
+            std::string_view parameters;
+            const std::string_view element = trim(split_first(split_first(rest, ',', rest), ';', parameters));
+            for (size_t i = 0; i < std::size(name_rows); ++i) {
+                if (weights[i] == none && equals_ignore_case(element, names[i])) {
+                    weights[i] = parse_weight(parameters);
+                }
+            }
+        }
+    }
+    const auto either = [](unsigned weight, unsigned other) { return weight != none ? weight : other; };
+    const unsigned others = either(weights[any], 0);
+    return {either(weights[brotli], others), either(weights[gzip], either(weights[x_gzip], others)),
+            either(weights[identity], 1)};
 }
 
 bool is_compressible(std::string_view type) {

@@ -2,7 +2,8 @@
 // Must not touch: files. Pure.
 #pragma once
 
-#include <cstdint>
+#include <array>
+#include <iterator>
 #include <string_view>
 
 #include "http/message.hpp"
@@ -15,10 +16,10 @@ struct Coding {
 };
 inline constexpr Coding codings[] = {{"br", ".br"}, {"gzip", ".gz"}};
 
-// In thousandths: how much the client wants it; 0 is not at all. What it does not speak of it does not take.
-[[nodiscard]] unsigned quality_of(const RequestHead& head, std::string_view coding);
-// The same for the file as it is, which is taken unless refused, but last.
-[[nodiscard]] unsigned quality_of_identity(const RequestHead& head);
+// In thousandths, how much the client wants each of `codings`, and behind them the file as it is; 0 is not at all. Of codings it does not take what it
+// does not speak of; the file as it is is taken unless refused, but last.
+using Wishes = std::array<unsigned, std::size(codings) + 1>;
+[[nodiscard]] Wishes wishes_of(const RequestHead& head);
 
 // Whether files of this media type become smaller.
 [[nodiscard]] bool is_compressible(std::string_view type);

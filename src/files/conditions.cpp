@@ -1,26 +1,21 @@
 #include "files/conditions.hpp"
 
+#include <array>
 #include <limits>
 
+#include "base/text_table.hpp"
 #include "files/http_date.hpp"
 
 namespace fcgate::files {
 
 namespace {
 
-// How often a field stands in the request; `value` becomes the first's.
-size_t count_fields(const RequestHead& head, std::string_view name, std::string_view& value) {
-    size_t count = 0;
-    for (const Field& field : head.fields) {
-        if (equals_ignore_case(field.name, name)) {
-            if (count == 0) {
-                value = trim(field.value);
-            }
-            ++count;
-        }
-    }
-    return count;
-}
+enum Name : uint8_t { if_match, if_none_match, if_unmodified_since, if_modified_since, if_range, range };
+
+constexpr std::string_view name_rows[] = {
+    "If-Match", "If-None-Match", "If-Unmodified-Since", "If-Modified-Since", "If-Range", "Range",
+};
+constexpr auto names = pack_texts<name_rows>();
 
 // RFC 9110 section 8.8.3: what may stand between the quotes of an entity tag.
 constexpr bool is_etag_character(char c) {
@@ -69,40 +64,52 @@ bool matches(std::string_view list, std::string_view etag, bool weak_too) {
             }
         }
         // A comma inside the quotes is no separator, but a broken element has no inside.
-        const size_t comma = list.find(',');
-        list = comma == std::string_view::npos ? std::string_view() : trim(slice(list, comma + 1));
+        (void)split_first(list, ',', list);
+        list = trim(list);
     }
     return false;
 }
 
-// A list may come as several fields (RFC 9110 section 5.3): each is asked.
-bool any_field_matches(const RequestHead& head, std::string_view name, std::string_view etag, bool weak_too) {
+// What the request says under one of the names.
+struct Said {
+    size_t count;
+    std::string_view value;  // of the first field
+    bool matches;  // one of them names the representation: a list may come as several fields (RFC 9110 section 5.3)
+};
+using AllSaid = std::array<Said, std::size(name_rows)>;
+
+void collect(const RequestHead& head, std::string_view etag, AllSaid& all) {
     for (const Field& field : head.fields) {
-        if (equals_ignore_case(field.name, name) && matches(field.value, etag, weak_too)) {
-            return true;
+        for (size_t name = 0; name < std::size(name_rows); ++name) {
+            if (!equals_ignore_case(field.name, names[name])) {
+                continue;
+            }
+            Said& said = all[name];
+            if (said.count++ == 0) {
+                said.value = trim(field.value);
+            }
+            said.matches = said.matches || (name <= if_none_match && matches(field.value, etag, name == if_none_match));
         }
     }
-    return false;
 }
 
 // A date that is missing, repeated or malformed is not there (RFC 9110 sections 13.1.3 and 13.1.4).
-Result<int64_t> date_field(const RequestHead& head, std::string_view name, const Validators& validators, int64_t now) {
-    std::string_view value;
-    if (count_fields(head, name, value) != 1) {
+Result<int64_t> date_of(const Said& said, const Validators& validators, int64_t now) {
+    if (said.count != 1) {
         return Status::not_found;
     }
     // What clients send back is most often what they were told.
-    if (!value.empty() && value == validators.last_modified) {
+    if (!said.value.empty() && said.value == validators.last_modified) {
         return validators.modified;
     }
-    return parse_http_date(value, now);
+    return parse_http_date(said.value, now);
 }
 
 // RFC 9110 section 13.1.5. A date must be the very one, and old enough that the second it names is over.
 bool if_range_holds(std::string_view value, const Validators& validators, int64_t now) {
-    if (value.starts_with('"') || starts_with(value, "W/")) {
-        EntityTag tag;
-        return take_entity_tag(value, tag) && value.empty() && !tag.is_weak && tag.opaque == validators.etag;
+    EntityTag tag;
+    if (std::string_view rest = value; take_entity_tag(rest, tag)) {
+        return rest.empty() && !tag.is_weak && tag.opaque == validators.etag;
     }
     const Result<int64_t> date = parse_http_date(value, now);
     return date.ok() && date.value() == validators.modified && validators.modified < now;
@@ -110,38 +117,45 @@ bool if_range_holds(std::string_view value, const Validators& validators, int64_
 
 // Digits alone; what exceeds 64 bits is beyond every file.
 bool parse_position(std::string_view text, uint64_t& position) {
-    const Result<uint64_t> number = parse_decimal(text);
-    if (number.ok()) {
-        position = number.value();
-        return true;
+    for (const char c : text) {
+        if (!is_digit(c)) {
+            return false;
+        }
     }
-    position = std::numeric_limits<uint64_t>::max();
-    return number.status() == Status::too_large && text.find_first_not_of("0123456789") == std::string_view::npos;
+    const Result<uint64_t> number = parse_decimal(text);
+    position = number.ok() ? number.value() : std::numeric_limits<uint64_t>::max();
+    return !text.empty();
 }
 
 void append_hex(TextBuffer& out, uint64_t value) {
-    static constexpr char digits[] = "0123456789abcdef";
-    unsigned shift = 60;
-    while (shift > 0 && (value >> shift) == 0) {
-        shift -= 4;
-    }
-    for (;; shift -= 4) {
-        out.append(digits[(value >> shift) & 0x0fU]);
-        if (shift == 0) {
-            return;
-        }
-    }
+    char text[16];
+    size_t at = sizeof text;
+    do {
+        text[--at] = "0123456789abcdef"[value & 0x0fU];
+        value >>= 4U;
+    } while (value != 0);
+    out.append(std::string_view(text + at, sizeof text - at));
 }
 
-Selection last_bytes(uint64_t count, uint64_t size) {
-    if (count == 0) {
-        return {.kind = Selection::Kind::unsatisfiable};
+// What the conditions leave, in the order of RFC 9110 section 13.2.2.
+Selection::Kind judge(const AllSaid& all, const Validators& validators, bool is_read, int64_t now) {
+    if (all[if_match].count > 0) {
+        if (!all[if_match].matches) {
+            return Selection::Kind::failed;
+        }
+    } else if (const auto date = date_of(all[if_unmodified_since], validators, now);
+               date.ok() && validators.modified > date.value()) {
+        return Selection::Kind::failed;
     }
-    if (size == 0) {
-        return {};  // whole: satisfiable by section 14.1.2, but Content-Range cannot say "no bytes"
+    if (all[if_none_match].count > 0) {
+        if (all[if_none_match].matches) {
+            return is_read ? Selection::Kind::not_modified : Selection::Kind::failed;
+        }
+    } else if (const auto date = date_of(all[if_modified_since], validators, now);
+               is_read && date.ok() && validators.modified <= date.value()) {
+        return Selection::Kind::not_modified;
     }
-    const uint64_t length = count < size ? count : size;
-    return {.kind = Selection::Kind::part, .offset = size - length, .length = length};
+    return Selection::Kind::whole;
 }
 
 }  // namespace
@@ -167,68 +181,54 @@ bool matches_weak(std::string_view list, std::string_view etag) {
 }
 
 Selection select_range(std::string_view value, uint64_t size) {
-    const Selection whole{.kind = Selection::Kind::whole, .offset = 0, .length = size};
-    constexpr std::string_view unit = "bytes=";
-    if (!starts_with_ignore_case(value, unit)) {
-        return whole;
+    Selection selection{.length = size};
+    if (!starts_with_ignore_case(value, "bytes=")) {
+        return selection;
     }
-    const std::string_view range = trim(slice(value, unit.size()));
-    const size_t dash = range.find('-');
-    if (dash == std::string_view::npos) {
-        return whole;
-    }
-    const std::string_view first_text = slice(range, 0, dash);
-    const std::string_view last_text = slice(range, dash + 1);
+    value.remove_prefix(sizeof "bytes");
+    std::string_view last_text;
+    const std::string_view range = trim(value);
+    const std::string_view first_text = split_first(range, '-', last_text);
     uint64_t first = 0;
     uint64_t last = std::numeric_limits<uint64_t>::max();
-    if (!last_text.empty() && !parse_position(last_text, last)) {
-        return whole;
+    const bool has_dash = first_text.size() < range.size();
+    const bool has_first = !first_text.empty();
+    if (!has_dash || (has_first && !parse_position(first_text, first)) ||
+        ((!has_first || !last_text.empty()) && !parse_position(last_text, last))) {
+        return selection;
     }
-    if (first_text.empty()) {
-        return last_text.empty() ? whole : last_bytes(last, size);
-    }
-    if (!parse_position(first_text, first) || first > last) {
-        return whole;
+    if (!has_first) {
+        // So many last bytes. Of none the whole is sent: that is satisfiable by section 14.1.2, but Content-Range cannot say "no bytes".
+        if (last > 0 && size == 0) {
+            return selection;
+        }
+        first = last < size ? size - last : 0;
+        last = size;
+    } else if (first > last) {
+        return selection;
     }
     if (first >= size) {
         return {.kind = Selection::Kind::unsatisfiable};
     }
-    const uint64_t end = last < size ? last + 1 : size;
-    return {.kind = Selection::Kind::part, .offset = first, .length = end - first};
+    selection.kind = Selection::Kind::part;
+    selection.offset = first;
+    selection.length = (last < size ? last + 1 : size) - first;
+    return selection;
 }
 
 Selection select(const RequestHead& head, const Validators& validators, uint64_t size, int64_t now) {
     const bool is_get = head.method == "GET";
-    const bool is_read = is_get || head.method == "HEAD";
-    std::string_view value;
-    if (count_fields(head, "If-Match", value) > 0) {
-        if (!any_field_matches(head, "If-Match", validators.etag, false)) {
-            return {.kind = Selection::Kind::failed};
-        }
-    } else if (const auto date = date_field(head, "If-Unmodified-Since", validators, now); date.ok()) {
-        if (validators.modified > date.value()) {
-            return {.kind = Selection::Kind::failed};
-        }
+    AllSaid all{};
+    collect(head, validators.etag, all);
+    const Selection::Kind kind = judge(all, validators, is_read(head.method), now);
+    if (kind != Selection::Kind::whole) {
+        return {.kind = kind};
     }
-    if (count_fields(head, "If-None-Match", value) > 0) {
-        if (any_field_matches(head, "If-None-Match", validators.etag, true)) {
-            return {.kind = is_read ? Selection::Kind::not_modified : Selection::Kind::failed};
-        }
-    } else if (const auto date = date_field(head, "If-Modified-Since", validators, now); is_read && date.ok()) {
-        if (validators.modified <= date.value()) {
-            return {.kind = Selection::Kind::not_modified};
-        }
-    }
-    const Selection whole{.kind = Selection::Kind::whole, .offset = 0, .length = size};
-    std::string_view range;
-    if (!is_get || count_fields(head, "Range", range) != 1) {
-        return whole;  // section 14.2: only GET has ranges
-    }
-    const size_t conditions = count_fields(head, "If-Range", value);
-    if (conditions > 1 || (conditions == 1 && !if_range_holds(value, validators, now))) {
-        return whole;
-    }
-    return select_range(range, size);
+    // Section 14.2: only GET has ranges.
+    const bool has_range = is_get && all[range].count == 1 &&
+                           (all[if_range].count == 0 ||
+                            (all[if_range].count == 1 && if_range_holds(all[if_range].value, validators, now)));
+    return select_range(has_range ? all[range].value : std::string_view(), size);
 }
 
 }  // namespace fcgate::files

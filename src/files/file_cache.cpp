@@ -17,9 +17,7 @@ namespace {
 constexpr uint8_t any_wish = 0xff;
 
 uint8_t wish_of(const RequestHead& head) {
-    const unsigned brotli = quality_of(head, "br");
-    const unsigned gzip = quality_of(head, "gzip");
-    const unsigned identity = quality_of_identity(head);
+    const auto [brotli, gzip, identity] = wishes_of(head);
     return static_cast<uint8_t>((brotli > 0 && brotli >= identity ? 1U : 0U) |
                                 (gzip > 0 && gzip >= identity ? 2U : 0U) | (gzip > brotli ? 4U : 0U));
 }
@@ -157,13 +155,10 @@ FileCache::Entry* FileCache::make_room(size_t blocks) {
         }
         const uint32_t first = find_blocks(blocks);
         if (first != UINT32_MAX && free == nullptr && touched_ < entries_.size()) {
-            free = new (&entries_[touched_++]) Entry();
+            free = &entries_[touched_++];
         }
         if (first != UINT32_MAX && free != nullptr) {
-            *free = Entry();
-            free->block = first;
-            free->blocks = static_cast<uint32_t>(blocks);
-            return free;
+            return new (free) Entry{.block = first, .blocks = static_cast<uint32_t>(blocks)};
         }
         if (oldest == nullptr) {
             return nullptr;

@@ -1,38 +1,31 @@
 #include "files/http_date.hpp"
 
 #include <algorithm>
-#include <climits>
 #include <ctime>
+
+#include "base/wall_time.hpp"
 
 namespace fcgate::files {
 
 namespace {
 
 constexpr std::string_view day_names = "SunMonTueWedThuFriSat";
-constexpr std::string_view long_day_names = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday";
+constexpr std::string_view ends_of_days = "day day sday nesday rsday day urday";  // of their names in full
 constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
 constexpr size_t name_size = 3;
 
-constexpr int seconds_a_day = 86'400;
-constexpr int days_in_400_years = 146'097;
-constexpr int days_before_1970 = 719'162;  // from the first of January of the year 1
+// Days from 0000-03-01, where years begin whose last day is the one that is added, to 1970-01-01.
+constexpr int days_before_1970 = 719'468;
 
-constexpr bool is_leap_year(int year) {
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+// To the first of a month (proleptic Gregorian calendar); the 13th is the next January.
+constexpr int days_to(int year, int month) {
+    if (month < 3) {
+        month += 12;
+        --year;
+    }
+    return 365 * year + year / 4 - year / 100 + year / 400 + (153 * (month - 3) + 2) / 5;
 }
-
-constexpr uint8_t days_of_months[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-constexpr int days_in_month(int year, int month) {
-    return days_of_months[month - 1] + (month == 2 && is_leap_year(year) ? 1 : 0);
-}
-
-// Days from the first of January of the year 1 to that of `year` (proleptic Gregorian calendar).
-constexpr int days_before_year(int year) {
-    const int past = year - 1;
-    return past * 365 + past / 4 - past / 100 + past / 400;
-}
-static_assert(days_before_year(1970) == days_before_1970);
+static_assert(days_to(1970, 1) == days_before_1970);
 
 struct Date {
     int year = 1;
@@ -43,14 +36,13 @@ struct Date {
     int second = 0;
 
     [[nodiscard]] bool is_valid() const {
-        return year >= 1 && month >= 1 && month <= 12 && day >= 1 && day <= days_in_month(year, month) && hour <= 23 &&
-               minute <= 59 && second <= 60;  // 60: a leap second
+        return year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
+               day <= days_to(year, month + 1) - days_to(year, month) && hour <= 23 && minute <= 59 &&
+               second <= 60;  // 60: a leap second
     }
     [[nodiscard]] constexpr int64_t seconds() const {
-        int days = days_before_year(year) - days_before_1970 + day - 1;
-        for (int m = 1; m < month; ++m) {
-            days += days_in_month(year, m);
-        }
+        constexpr int seconds_a_day = 86'400;
+        const int days = days_to(year, month) - days_before_1970 + day - 1;
         const int second_of_day = (hour * 60 + minute) * 60 + second;
         return int64_t{days} * seconds_a_day + second_of_day;
     }
@@ -73,15 +65,22 @@ bool take_number(std::string_view& text, size_t digits, int& number) {
     return true;
 }
 
-bool take_long_day(std::string_view& text) {
-    std::string_view names = long_day_names;
-    for (std::string_view name = next_word(names); !name.empty(); name = next_word(names)) {
-        if (starts_with(text, name)) {
-            text.remove_prefix(name.size());
-            return true;
-        }
+// Takes one of the names from the front of `text`, in full if its end is one of `ends`.
+bool take_name(std::string_view& text, std::string_view names, std::string_view ends, int& number) {
+    // Nothing but a name begins with a capital.
+    const size_t place = names.find(slice(text, 0, name_size));
+    if (text.size() < name_size || place == std::string_view::npos || place % name_size != 0) {
+        return false;
     }
-    return false;
+    text.remove_prefix(name_size);
+    number = static_cast<int>(place / name_size) + 1;
+    std::string_view end;
+    for (int i = 0; i < number; ++i) {
+        end = next_word(ends);
+    }
+    const bool is_full = starts_with(text, end);
+    text.remove_prefix(is_full ? end.size() : 0);
+    return is_full;
 }
 
 // In the pattern stand w for the name of a day, W for it in full, m for that of a month; d, h, i and s for a day, hour, minute and second in two
@@ -96,19 +95,10 @@ bool parse(std::string_view text, std::string_view pattern, Date& date) {
             if (!take_number(text, has_space ? 1 : c == 'Y' ? 4 : 2, *places[number])) {
                 return false;
             }
-        } else if (c == 'w' || c == 'm') {
-            // Nothing but a name begins with a capital.
-            const std::string_view name = slice(text, 0, name_size);
-            const size_t place = (c == 'w' ? day_names : month_names).find(name);
-            if (name.size() < name_size || place == std::string_view::npos || place % name_size != 0) {
-                return false;
-            }
-            text.remove_prefix(name_size);
-            if (c == 'm') {
-                date.month = static_cast<int>(place / name_size) + 1;
-            }
-        } else if (c == 'W') {
-            if (!take_long_day(text)) {
+        } else if (c == 'w' || c == 'W' || c == 'm') {
+            int weekday = 0;
+            if (!take_name(text, c == 'm' ? month_names : day_names, c == 'W' ? ends_of_days : std::string_view(),
+                           c == 'm' ? date.month : weekday)) {
                 return false;
             }
         } else {
@@ -121,38 +111,19 @@ bool parse(std::string_view text, std::string_view pattern, Date& date) {
     return text.empty();
 }
 
-// Floors, also before 1970.
-void to_date(int64_t time, Date& date, size_t& weekday) {
-    time = std::clamp(time, first_time, last_time) - first_time;
-    int days = static_cast<int>(time / seconds_a_day);
-    const int second = static_cast<int>(time % seconds_a_day);
-    date.hour = second / 3600;
-    date.minute = second / 60 % 60;
-    date.second = second % 60;
-    weekday = static_cast<size_t>(days + 1) % 7;  // the first of January of the year 1 was a Monday
-    date.year = days * 400 / days_in_400_years + 1;
-    static_assert((last_time - first_time) / seconds_a_day * 400 < INT_MAX);
-    // The mean year's length is off by less than a year.
-    while (days_before_year(date.year) > days) {
-        --date.year;
-    }
-    while (days_before_year(date.year + 1) <= days) {
-        ++date.year;
-    }
-    days -= days_before_year(date.year);
-    for (date.month = 1; days >= days_in_month(date.year, date.month); ++date.month) {
-        days -= days_in_month(date.year, date.month);
-    }
-    date.day = days + 1;
+// Of the first or the last second that can be written, if the time is beyond.
+tm to_date(int64_t time) {
+    const auto second = static_cast<time_t>(std::clamp(time, first_time, last_time));
+    tm date{};
+    gmtime_r(&second, &date);
+    return date;
 }
 
 // RFC 9110 section 5.6.7: what seems more than 50 years ahead is of the past.
 int full_year(int two_digits, int64_t now) {
-    Date today;
-    size_t weekday = 0;
-    to_date(now, today, weekday);
-    int year = today.year - today.year % 100 + 100 + two_digits;
-    while (year > today.year + 50) {
+    const int this_year = to_date(now).tm_year + 1900;
+    int year = this_year - this_year % 100 + 100 + two_digits;
+    while (year > this_year + 50) {
         year -= 100;
     }
     return year;
@@ -182,20 +153,15 @@ Result<int64_t> parse_http_date(std::string_view text, int64_t now) {
 }
 
 void append_http_date(TextBuffer& out, int64_t time) {
-    Date date;
-    size_t weekday = 0;
-    to_date(time, date, weekday);
-    const auto put = [&out](int number, char behind) {
-        out.append_padded(static_cast<uint64_t>(number), 2).append(behind);
+    const tm date = to_date(time);
+    const auto number = [&out](int value, unsigned digits) -> TextBuffer& {
+        return out.append(' ').append_padded(static_cast<uint64_t>(value), digits);
     };
-    out.append(slice(day_names, weekday * name_size, name_size)).append(", ");
-    put(date.day, ' ');
-    out.append(slice(month_names, static_cast<size_t>(date.month - 1) * name_size, name_size)).append(' ');
-    out.append_padded(static_cast<uint64_t>(date.year), 4).append(' ');
-    put(date.hour, ':');
-    put(date.minute, ':');
-    put(date.second, ' ');
-    out.append("GMT");
+    out.append(slice(day_names, static_cast<size_t>(date.tm_wday) * name_size, name_size)).append(',');
+    number(date.tm_mday, 2).append(' ').append(month_name(date));
+    number(date.tm_year + 1900, 4).append(' ');
+    append_clock(out, date);
+    out.append(" GMT");
 }
 
 }  // namespace fcgate::files

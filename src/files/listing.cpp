@@ -169,42 +169,40 @@ void append_time(TextBuffer& out, int64_t time) {
 }
 
 void append_entry(TextBuffer& page, const Entry& entry) {
+    const std::string_view slash = entry.is_folder ? "/" : "";
     // The dot keeps a colon in the name from being read as the end of a scheme.
-    page.append("<li><a href=\".");
-    Text<limits::path> path("/");
-    path.append(entry.text());
-    route::append_encoded_path(page, path.view());
-    page.append(entry.is_folder ? "/\">" : "\">");
+    page.append("<li><a href=\"./"_p);
+    route::append_encoded_path(page, entry.text());
+    page.append<"%\">">(slash);
     append_html(page, entry.text());
-    page.append(entry.is_folder ? "/</a>" : "</a>").append("<small>");
+    page.append<"%</a><small>">(slash);
     if (!entry.is_folder) {
-        page.append("<span>");
+        page.append("<span>"_p);
         append_size(page, entry.size);
-        page.append("</span>");
+        page.append("</span>"_p);
     }
-    page.append("<time>");
+    page.append("<time>"_p);
     append_time(page, entry.changed);
-    page.append("</time></small>\n");
+    page.append("</time></small>\n"_p);
 }
-
-constexpr std::string_view after_title =
-    "</title><style>"
-    "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}"
-    "h1{font-size:1.2rem;overflow-wrap:anywhere}"
-    "ul{list-style:none;margin:0;padding:0}"
-    "li{display:flex;flex-wrap:wrap;gap:0 1rem;padding:.4rem 0;border-top:1px solid #8884}"
-    "a{flex:1 1 14rem;padding:.2rem 0;overflow-wrap:anywhere}"
-    "small{display:flex;gap:1rem;align-items:center;opacity:.7;font-variant-numeric:tabular-nums;white-space:nowrap}"
-    "p{opacity:.7}</style><body><h1>";
 
 void write_page(std::string_view path, const Collection& found, TextBuffer& page) {
     page.append(html_start);
     append_html(page, path);
-    page.append(after_title);
+    page.append(
+        "</title><style>"
+        "body{font:1rem/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem}"
+        "h1{font-size:1.2rem;overflow-wrap:anywhere}"
+        "ul{list-style:none;margin:0;padding:0}"
+        "li{display:flex;flex-wrap:wrap;gap:0 1rem;padding:.4rem 0;border-top:1px solid #8884}"
+        "a{flex:1 1 14rem;padding:.2rem 0;overflow-wrap:anywhere}"
+        "small{display:flex;gap:1rem;align-items:center;opacity:.7;font-variant-numeric:tabular-nums;white-space:"
+        "nowrap}"
+        "p{opacity:.7}</style><body><h1>"_p);
     append_html(page, path);
-    page.append("</h1><ul>\n");
+    page.append("</h1><ul>\n"_p);
     if (path != "/") {
-        page.append("<li><a href=\"../\">One folder up</a>\n");
+        page.append("<li><a href=\"../\">One folder up</a>\n"_p);
     }
     bool has_more = found.has_more();
     for (const Entry& entry : found.entries()) {
@@ -216,11 +214,11 @@ void write_page(std::string_view path, const Collection& found, TextBuffer& page
         }
         append_entry(page, entry);
     }
-    page.append("</ul>");
+    page.append("</ul>"_p);
     if (has_more) {
-        page.append("<p>There is more in this folder than a page can show.</p>");
+        page.append("<p>There is more in this folder than a page can show.</p>"_p);
     } else if (found.entries().empty()) {
-        page.append("<p>This folder is empty.</p>");
+        page.append("<p>This folder is empty.</p>"_p);
     }
     page.append("</body></html>\n");
 }

@@ -255,18 +255,24 @@ Status MimeTable::add_line(std::string_view line) {
 
 Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& why) {
     begin(storage);
+    why.append(path);
     const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
     Status status = Status::ok;
     size_t number = 0;
     char buffer[limits::config_line];
     size_t held = 0;
-    ssize_t count = file.valid() ? 1 : -1;
-    while (count > 0 && status == Status::ok) {
-        count = ::read(file.get(), buffer + held, sizeof buffer - held);
-        held += count > 0 ? static_cast<size_t>(count) : 0;
+    for (bool is_end = false; !is_end && status == Status::ok;) {
+        const ssize_t count = file.valid() ? ::read(file.get(), buffer + held, sizeof buffer - held) : -1;
+        if (count < 0) {
+            const int error = errno;
+            why.append<": %">(SystemError{error});
+            return error == ENOENT ? Status::not_found : error == EACCES ? Status::denied : Status::io;
+        }
+        is_end = count == 0;
+        held += static_cast<size_t>(count);
         std::string_view rest(buffer, held);
         // The last line may have no end; one that fills the buffer is no line of such a file.
-        while (status == Status::ok && (rest.find('\n') != std::string_view::npos || (count == 0 && !rest.empty()))) {
+        while (status == Status::ok && (rest.find('\n') != std::string_view::npos || (is_end && !rest.empty()))) {
             ++number;
             status = add_line(split_first(rest, '\n', rest));
         }
@@ -277,16 +283,10 @@ Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& wh
         std::copy(rest.begin(), rest.end(), buffer);
         held = rest.size();
     }
-    why.append(path);
-    if (count < 0) {
-        const int error = errno;
-        why.append(": "_p).append(strerror(error));
-        return error == ENOENT ? Status::not_found : error == EACCES ? Status::denied : Status::io;
-    }
     if (status != Status::ok) {
-        why.append(':').append_number(number).append(": "_p);
-        why.append(status == Status::malformed ? "not a media type with its extensions, as in: image/png png"
-                                               : "more types than there is room for");
+        why.append<":%: %">(number, status == Status::malformed
+                                        ? "not a media type with its extensions, as in: image/png png"_p
+                                        : "more types than there is room for"_p);
     }
     return status;
 }

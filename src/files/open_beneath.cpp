@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 
+#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
 
@@ -47,10 +48,14 @@ const char* relative_name(const Name& name) {
     return name.size() < 2 ? "." : name.c_str() + 1;
 }
 
+void append_link(TextBuffer& out, int fd) {
+    out.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(fd));
+}
+
 // A descriptor's name as /proc shows it; empty when it cannot be had, or is longer than `room`.
 std::string_view name_of(int fd, std::span<char> room) {
     Text<32> link;
-    link.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(fd));
+    append_link(link, fd);
     const ssize_t size = readlink(link.c_str(), room.data(), room.size());
     const bool is_whole = size > 0 && static_cast<size_t>(size) < room.size();
     return is_whole ? std::string_view(room.data(), static_cast<size_t>(size)) : std::string_view();
@@ -106,30 +111,8 @@ bool is_undecided(int error) {
     return error == ENOSYS || error == EPERM || error == EXDEV || error == EAGAIN;
 }
 
-}  // namespace
-
-Result<int> open_beneath(int root, std::string_view path, Folders beyond) {
-    const Name name(path);
-    if (!name.ok()) {
-        return Status::too_large;
-    }
-    // The call is raw: nobody adds O_LARGEFILE for us on 32-bit machines.
-    const int fd = open_by_kernel(root, relative_name(name), read_flags | O_LARGEFILE);
-    if (fd >= 0) {
-        return fd;
-    }
-    return is_undecided(errno) ? open_beneath_by_name(root, path, beyond) : Result<int>(status_of_errno());
-}
-
-Result<int> refer_beneath(int root, std::string_view path, Folders beyond) {
-    const Name name(path);
-    if (!name.ok()) {
-        return Status::too_large;
-    }
-    const int known = open_by_kernel(root, relative_name(name), O_PATH | O_CLOEXEC);
-    if (known >= 0 || !is_undecided(errno)) {
-        return known >= 0 ? Result<int>(known) : Result<int>(status_of_errno());
-    }
+// A mere reference, which opens nothing: a link may lead to a device that does something when opened.
+Result<int> refer_by_name(int root, const Name& name, Folders beyond) {
     const int reference = openat(root, relative_name(name), O_PATH | O_CLOEXEC);
     if (reference < 0) {
         return status_of_errno();
@@ -141,28 +124,51 @@ Result<int> refer_beneath(int root, std::string_view path, Folders beyond) {
     return Status::denied;
 }
 
-// First a mere reference, which opens nothing: a link may lead to a device that does something when opened.
-Result<int> open_beneath_by_name(int root, std::string_view path, Folders beyond) {
+Result<int> open_by_name(int root, const Name& name, Folders beyond) {
+    const Result<int> referred = refer_by_name(root, name, beyond);
+    if (!referred.ok()) {
+        return referred;
+    }
+    const Descriptor reference(referred.value());
+    struct stat status;
+    if (fstat(reference.get(), &status) != 0 || !(S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))) {
+        return Status::denied;
+    }
+    Text<32> link;
+    append_link(link, reference.get());
+    const int fd = open(link.c_str(), read_flags);
+    return fd >= 0 ? Result<int>(fd) : Result<int>(status_of_errno());
+}
+
+Result<int> open_any(int root, std::string_view path, Folders beyond, int flags) {
     const Name name(path);
     if (!name.ok()) {
         return Status::too_large;
     }
-    const int reference = openat(root, relative_name(name), O_PATH | O_CLOEXEC);
-    if (reference < 0) {
+    const int fd = open_by_kernel(root, relative_name(name), flags);
+    if (fd >= 0) {
+        return fd;
+    }
+    if (!is_undecided(errno)) {
         return status_of_errno();
     }
-    struct stat status;
-    Result<int> result = Status::denied;
-    if (fstat(reference, &status) != 0) {
-        result = status_of_errno();
-    } else if ((S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) && is_beneath(root, reference, beyond)) {
-        Text<32> link;
-        link.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(reference));
-        const int fd = open(link.c_str(), read_flags);
-        result = fd >= 0 ? Result<int>(fd) : Result<int>(status_of_errno());
-    }
-    close(reference);
-    return result;
+    return (flags & O_PATH) != 0 ? refer_by_name(root, name, beyond) : open_by_name(root, name, beyond);
+}
+
+}  // namespace
+
+Result<int> open_beneath(int root, std::string_view path, Folders beyond) {
+    // The call is raw: nobody adds O_LARGEFILE for us on 32-bit machines.
+    return open_any(root, path, beyond, read_flags | O_LARGEFILE);
+}
+
+Result<int> refer_beneath(int root, std::string_view path, Folders beyond) {
+    return open_any(root, path, beyond, O_PATH | O_CLOEXEC);
+}
+
+Result<int> open_beneath_by_name(int root, std::string_view path, Folders beyond) {
+    const Name name(path);
+    return name.ok() ? open_by_name(root, name, beyond) : Result<int>(Status::too_large);
 }
 
 }  // namespace fcgate::files

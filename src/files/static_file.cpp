@@ -39,12 +39,6 @@ uint16_t http_status(Status status) {
     return 500;
 }
 
-void answer_without_body(Reply& reply, uint16_t status) {
-    reply = Reply();
-    reply.status = status;
-    reply.length_known = true;
-}
-
 // What `append` puts into `text`, as a view that stays.
 template <typename Append>
 std::string_view keep(TextBuffer& text, Append append) {
@@ -64,7 +58,7 @@ struct Representation {
 
 struct Opened {
     int fd = -1;
-    struct stat status {};
+    struct stat status;
 };
 
 // A regular file; on failure nothing is open.
@@ -81,26 +75,27 @@ Status open_file(const route::SiteRoot& site, std::string_view path, Opened& out
     return Status::ok;
 }
 
-bool is_older(const struct stat& a, const struct stat& b) {
-    return a.st_mtim.tv_sec != b.st_mtim.tv_sec ? a.st_mtim.tv_sec < b.st_mtim.tv_sec
-                                                : a.st_mtim.tv_nsec < b.st_mtim.tv_nsec;
+bool is_older(const timespec& a, const timespec& b) {
+    return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
 
 // Puts the coded file beside in the place of `file` if there is one that the client would rather have. One that is older than the file was
-// made of another.
-void choose_coding(const route::SiteRoot& site, std::string_view path, const RequestHead& head, Opened& file,
-                   Representation& out) {
-    unsigned best = quality_of_identity(head);
-    const struct stat original = file.status;
-    for (const Coding& coding : codings) {
+// made of another. Not in serve(): its frame is large.
+[[gnu::noinline]] void choose_coding(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
+                                     Opened& file, Representation& out) {
+    const Wishes wishes = wishes_of(head);
+    unsigned best = wishes.back();
+    const timespec original = file.status.st_mtim;
+    for (size_t i = 0; i < std::size(codings); ++i) {
+        const Coding& coding = codings[i];
         Text<limits::path> name(path);
         name.append(coding.suffix);
         Opened beside;
         if (!name.ok() || open_file(site, name.view(), beside) != Status::ok) {
             continue;
         }
-        const bool is_current = !is_older(beside.status, original);
-        const unsigned quality = quality_of(head, coding.name);
+        const bool is_current = !is_older(beside.status.st_mtim, original);
+        const unsigned quality = wishes[i];
         out.varies = out.varies || is_current;
         if (is_current && quality > 0 && (quality > best || (quality == best && out.coding.empty()))) {
             close(file.fd);
@@ -169,7 +164,6 @@ void add_caching(const Representation& file, Reply& reply) {
 
 // Fills everything but the body.
 void describe(const Representation& file, const Selection& selection, TextBuffer& text, Reply& reply) {
-    reply.length_known = true;
     reply.length = selection.length;
     reply.offset = selection.offset;
     switch (selection.kind) {
@@ -204,10 +198,10 @@ void describe(const Representation& file, const Selection& selection, TextBuffer
 
 // Methods that files do not have, and OPTIONS.
 bool is_answered_by_method(const RequestHead& head, Reply& reply) {
-    if (head.method == "GET" || head.method == "HEAD") {
+    if (is_read(head.method)) {
         return false;
     }
-    answer_without_body(reply, head.method == "OPTIONS" ? 204 : 405);
+    reply.begin(head.method == "OPTIONS" ? 204 : 405);
     add(reply, "Allow", allowed_methods);
     return true;
 }
@@ -215,10 +209,10 @@ bool is_answered_by_method(const RequestHead& head, Reply& reply) {
 // True when bytes of the file are to be sent: reply.length from reply.offset on.
 bool answer(const Representation& file, const RequestHead& head, const Selection& selection, TextBuffer& text,
             Reply& reply) {
-    answer_without_body(reply, 200);
+    reply.begin(200);
     describe(file, selection, text, reply);
     if (!text.ok()) {
-        answer_without_body(reply, 500);
+        reply.begin(500);
         return false;
     }
     const bool has_content = selection.kind == Selection::Kind::whole || selection.kind == Selection::Kind::part;
@@ -242,7 +236,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     Opened found;
     const Status opened = open_file(site, path, found);
     if (opened != Status::ok) {
-        answer_without_body(reply, http_status(opened));
+        reply.begin(http_status(opened));
         return nullptr;
     }
     Representation file{.type = mime.lookup(path)};
