@@ -9,37 +9,33 @@ namespace fcgate {
 
 namespace {
 
-TextBuffer& begin(ConfigError& error, std::string_view kind, std::string_view name) {
-    error.text.append('[').append(kind);
-    if (!name.empty()) {
-        error.text.append(' ').append(name);
-    }
-    return error.text.append("] "_p);
+TextBuffer& begin(ConfigError& error, const char* kind, std::string_view name) {
+    return error.text.append<"[%%%] ">(kind, name.empty() ? "" : " ", name);
+}
+
+// "[site NAME] " and what is wrong there.
+template <packing::Literal Pattern, typename... Values>
+Status wrong(ConfigError& error, const char* kind, std::string_view name, Values... values) {
+    begin(error, kind, name).template append<Pattern>(values...);
+    return Status::malformed;
 }
 
 Status check_capacities(const ServerSettings& server, ConfigError& error) {
     if (server.threads > server.max_connections) {
-        begin(error, "server", {})
-            .append("threads: more than max_connections ("_p)
-            .append_number(server.max_connections);
-        error.text.append("); every thread needs one"_p);
-        return Status::malformed;
+        return wrong<"threads: more than max_connections (%); every thread needs one">(error, "server", "",
+                                                                                       server.max_connections);
     }
     if (server.exchanges < server.threads) {
-        begin(error, "server", {}).append("exchanges: fewer than threads ("_p).append_number(server.threads);
-        error.text.append("); every thread needs one"_p);
-        return Status::malformed;
+        return wrong<"exchanges: fewer than threads (%); every thread needs one">(error, "server", "", server.threads);
     }
     // Every exchange must be able to hold a page, and one more keeps the fullest of them moving.
     const uint64_t least = (uint64_t{server.exchanges} + 1) * limits::page;
     if (server.response_memory < least) {
-        begin(error, "server", {}).append("response_memory: too little for "_p).append_number(server.exchanges);
-        error.text.append(" exchanges; write at least "_p).append_number((least + 1023) / 1024).append('k');
-        return Status::malformed;
+        return wrong<"response_memory: too little for % exchanges; write at least %k">(
+            error, "server", "", server.exchanges, (least + 1023) / 1024);
     }
     if (server.response_buffer > server.response_memory) {
-        begin(error, "server", {}).append("response_buffer: one exchange cannot have more than all response_memory"_p);
-        return Status::malformed;
+        return wrong<"response_buffer: one exchange cannot have more than all response_memory">(error, "server", "");
     }
     return Status::ok;
 }
@@ -56,8 +52,7 @@ Status resolve_backend(const Settings& settings, SiteSettings& site, ConfigError
             return Status::ok;
         }
     }
-    begin(error, "site", site.name).append("backend: there is no [backend "_p).append(site.backend).append(']');
-    return Status::malformed;
+    return wrong<"backend: there is no [backend %]">(error, "site", site.name, site.backend);
 }
 
 Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
@@ -75,10 +70,8 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
 [[maybe_unused]] Status check_tls(const ServerSettings& server, ConfigError& error) {
     const bool has_files = !server.tls_certificate.empty() && !server.tls_key.empty();
     if ((server.wants_tls() || server.tls_self_signed) && !has_files) {
-        begin(error, "server", {})
-            .append(server.tls_certificate.empty() ? "tls_certificate" : "tls_key")
-            .append(": not set; write where the file is, or is to be made with tls_self_signed = yes"_p);
-        return Status::malformed;
+        return wrong<"%: not set; write where the file is, or is to be made with tls_self_signed = yes">(
+            error, "server", "", server.tls_certificate.empty() ? "tls_certificate" : "tls_key");
     }
     return Status::ok;
 }
@@ -88,9 +81,8 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     for (const SiteSettings& site : settings.sites) {
         for (const Pair& header : site.headers) {
             if (settings.server.tls_self_signed && equals_ignore_case(header.name, "Strict-Transport-Security")) {
-                begin(error, "site", site.name)
-                    .append("header: Strict-Transport-Security would lock browsers out with tls_self_signed"_p);
-                return Status::malformed;
+                return wrong<"header: Strict-Transport-Security would lock browsers out with tls_self_signed">(
+                    error, "site", site.name);
             }
         }
     }
@@ -104,9 +96,8 @@ Status check_hosts(const Settings& settings, ConfigError& error) {
             for (const SiteSettings* other = settings.sites.begin(); other != &site; ++other) {
                 for (const std::string_view taken : other->hosts) {
                     if (equals_ignore_case(host, taken)) {
-                        begin(error, "site", site.name).append("host: \""_p).append_escaped(host, 60);
-                        error.text.append("\" belongs to an earlier site already"_p);
-                        return Status::malformed;
+                        return wrong<"host: \"%\" belongs to an earlier site already">(error, "site", site.name,
+                                                                                       Escaped{host, 60});
                     }
                 }
             }

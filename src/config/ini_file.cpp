@@ -151,7 +151,7 @@ char* IniFile::next_line(char* out, int size, void* file) {
     std::string_view line(out, std::min(length, room));
     if (length > room) {
         self.error_.text.clear();
-        self.error_.text.append("the line is longer than "_p).append_number(room).append(" bytes"_p);
+        self.error_.text.append<"the line is longer than % bytes">(room);
         self.status_ = Status::malformed;
         return nullptr;
     }
@@ -181,8 +181,8 @@ int IniFile::take(void* file, const char* section, const char* name, const char*
         return 1;  // a section begins: known already
     }
     if (self.only_looks_) {
-        Text<96> wanted("[");
-        wanted.append(section).append("] "_p).append(name).append(':');
+        Text<96> wanted;
+        wanted.append<"[%] %:">(section, name);
         self.found_ = starts_with(self.error_.text.view(), wanted.view()) ? self.line_ : self.found_;
     } else if (*section == '\0') {
         self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]"_p);
@@ -245,7 +245,7 @@ Status Settings::load(const char* path, ConfigError& error) {
         tell_place(error, path, reason);
         return status;
     }
-    const Result<std::string_view> kept = keep(path);
+    const Result<std::string_view> kept = keep(path, reason);
     file = kept.ok() ? kept.value() : std::string_view();
     return status;
 }

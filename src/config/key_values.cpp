@@ -1,5 +1,6 @@
 // What a key does with its values: the other half of keys.hpp.
 #include "base/features.hpp"
+#include "base/packed_table.hpp"
 #include "config/keys.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -29,18 +30,17 @@ const Value& value_of(const Key& key, const void* section) {
 }
 
 Status wrong(const Key& key, std::string_view value, Packed what, TextBuffer& message) {
-    message.append('"').append_escaped(value, shown).append("\" "_p).append(what);
-    message.append("; write "_p).append(key.hint);
+    message.append<"\"%\" %; write %">(Escaped{value, shown}, what, key.hint);
     return Status::malformed;
 }
 
 Status no_room(size_t capacity, TextBuffer& message) {
-    message.append("more than "_p).append_number(capacity).append(" values"_p);
+    message.append<"more than % values">(capacity);
     return Status::too_large;
 }
 
 Status listed_twice(std::string_view value, TextBuffer& message) {
-    message.append('"').append_escaped(value, shown).append("\" is listed twice"_p);
+    message.append<"\"%\" is listed twice">(Escaped{value, shown});
     return Status::malformed;
 }
 
@@ -54,35 +54,34 @@ void print_quantity(Type type, uint64_t value, TextBuffer& out) {
     }
 }
 
+// By type: what a value is called, how it is written, and what there may be of it.
+struct Quantity {
+    std::string_view name;
+    std::string_view form;
+    std::string_view some;
+};
+constexpr Quantity quantities[] = {
+    {"whole number", "one", "a number"},
+    {"size", "bytes, or k or m behind the number,", "a size"},
+    {"time", "ms, s or m behind the number,", "a time"},
+};
+constexpr auto quantity_words = pack_tightly<quantities, &Quantity::name, &Quantity::form, &Quantity::some>();
+static_assert(Type::number == Type{0} && Type::size == Type{1} && Type::time == Type{2});
+
 Result<uint64_t> parse_quantity(const Key& key, std::string_view value, TextBuffer& message) {
-    Result<uint64_t> parsed = Status::malformed;
-    Packed what;
-    Packed how;
-    if (key.type == Type::size) {
-        parsed = parse_size(value);
-        what = "size"_p;
-        how = "bytes, or k or m behind the number,"_p;
-    } else if (key.type == Type::time) {
-        parsed = parse_time(value);
-        what = "time"_p;
-        how = "ms, s or m behind the number,"_p;
-    } else {
-        parsed = parse_decimal(value);
-        what = "whole number"_p;
-        how = "one"_p;
-    }
+    const Result<uint64_t> parsed = key.type == Type::size   ? parse_size(value)
+                                    : key.type == Type::time ? parse_time(value)
+                                                             : parse_decimal(value);
     if (parsed.ok() && parsed.value() >= key.range.least && parsed.value() <= key.range.most) {
         return parsed;
     }
-    const bool is_quantity = parsed.ok() || parsed.status() == Status::too_large;
-    message.append('"').append_escaped(value, shown);
-    if (is_quantity) {
-        message.append("\" is out of range; write "_p).append(key.type == Type::number ? "a number"_p : "a "_p);
-        message.append(key.type == Type::number ? Packed() : what);
+    const size_t words = 3 * static_cast<size_t>(key.type);
+    if (parsed.ok() || parsed.status() == Status::too_large) {
+        message.append<"\"%\" is out of range; write % from ">(Escaped{value, shown}, quantity_words[words + 2]);
     } else {
-        message.append("\" is not a "_p).append(what).append("; write "_p).append(how);
+        message.append<"\"%\" is not a %; write % from ">(Escaped{value, shown}, quantity_words[words],
+                                                          quantity_words[words + 1]);
     }
-    message.append(" from "_p);
     print_quantity(key.type, key.range.least, message);
     message.append(" to "_p);
     print_quantity(key.type, key.range.most, message);
@@ -106,7 +105,7 @@ Status set_quantity(const Key& key, void* section, std::string_view value, TextB
 
 // Says why an address is not taken: for some reasons the example alone would not help.
 void add_missing(std::string_view option, TextBuffer& message) {
-    message.append("this fcgate was built without it (-D"_p).append(option).append("=disabled)"_p);
+    message.append<"this fcgate was built without it (-D%=disabled)">(option);
 }
 
 Status wrong_address(const Key& key, Status reason, std::string_view value, TextBuffer& message) {
@@ -119,9 +118,8 @@ Status wrong_address(const Key& key, Status reason, std::string_view value, Text
     // What is meant is plain where only the beginning is missing.
     const bool is_path = starts_with(value, "/");
     if (is_path || parse_decimal(value).ok()) {
-        const std::string_view here = key.type == Type::listen ? ":" : "127.0.0.1:";
-        message.append('"').append_escaped(value).append("\" is not an address; write "_p);
-        message.append(is_path ? "unix:" : here).append_escaped(value);
+        const char* const here = key.type == Type::listen ? ":" : "127.0.0.1:";
+        message.append<"\"%\" is not an address; write %%">(Escaped{value}, is_path ? "unix:" : here, Escaped{value});
         return Status::malformed;
     }
     return wrong(key, value, "is not an address"_p, message);
@@ -153,8 +151,8 @@ Status add_server(const Key& key, BackendSettings& backend, std::string_view val
         return Status::ok;
     }
     if (server.is_alone() || backend.is_alone()) {
-        message.append("a backend has either "_p).append(server.is_alone() ? server.address : backend.address);
-        message.append(" or other addresses"_p);
+        message.append<"a backend has either % or other addresses">(server.is_alone() ? server.address
+                                                                                      : backend.address);
         return Status::malformed;
     }
     for (size_t i = 0; i < backend.server_count(); ++i) {
@@ -266,7 +264,7 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
     }
     for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
         if (word == key.option) {
-            message.append('"').append(word).append("\": "_p);
+            message.append<"\"%\": ">(word);
             add_missing(key.option, message);
             return Status::refused;
         }
@@ -451,7 +449,7 @@ void print_value(const Key& key, const void* section, size_t number, TextBuffer&
             return;
         case Type::pairs: {
             const Pair& pair = value_of<Pairs>(key, section)[number];
-            out.append(pair.name).append(' ').append(pair.value);
+            out.append<"% %">(pair.name, pair.value);
             return;
         }
         case Type::networks:

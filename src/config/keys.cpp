@@ -431,7 +431,7 @@ bool find_key(SectionKind kind, std::string_view name, Key& key) {
 void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
     for (const SectionKind other : all_kinds) {
         if (Key key; find_key(other, name, key)) {
-            message.append("; it belongs to ["_p).append(kind_name(other)).append(']');
+            message.append<"; it belongs to [%]">(kind_name(other));
             return;
         }
     }
@@ -446,14 +446,14 @@ void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
         }
     }
     if (!best.empty()) {
-        message.append("; did you mean \""_p).append(best).append("\"?"_p);
+        message.append<"; did you mean \"%\"?">(best);
     }
 }
 
 void suggest_kind(std::string_view name, TextBuffer& message) {
     for (const SectionKind kind : all_kinds) {
         if (distance(name, kind_name(kind), too_far(name)) < too_far(name)) {
-            message.append("; did you mean ["_p).append(kind_name(kind)).append("]?"_p);
+            message.append<"; did you mean [%]?">(kind_name(kind));
             return;
         }
     }

@@ -85,20 +85,16 @@ const void* find_values(const Settings& settings, SectionKind kind, std::string_
 }
 
 void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
-    out.append('[').append(config::kind_name(kind));
-    if (!name.empty()) {
-        out.append(' ').append(name);
-    }
-    out.append(']');
+    out.append<"[%%%]">(config::kind_name(kind), name.empty() ? "" : " ", name);
 }
 
 // The first match decides, so both keys are shown with the first of them, in their order.
 void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
     if (site.access.empty()) {
-        out.append(key.name).append(" =\n"_p);
+        out.append<"% =\n">(key.name);
     }
     for (size_t i = 0; key.allows && i < site.access.size(); ++i) {
-        out.append(site.access[i].allows ? "allow = " : "deny = ").append(site.access[i].network.text()).append('\n');
+        out.append<"% = %\n">(site.access[i].allows ? "allow" : "deny", site.access[i].network.text());
     }
 }
 
@@ -117,19 +113,19 @@ void print_section(SectionKind kind, std::string_view name, const void* values, 
         }
         const size_t count = config::count_values(key, values);
         if (count == 0 && config::is_repeatable(key)) {
-            out.append(key.name).append(" =\n"_p);
+            out.append<"% =\n">(key.name);
         }
         for (size_t i = 0; i < count; ++i) {
             Text<limits::config_value + 1> value;
             config::print_value(key, values, i, value);
-            out.append(key.name).append(value.size() == 0 ? " =" : " = ").append(value.view()).append('\n');
+            out.append<"%%%\n">(key.name, value.size() == 0 ? " =" : " = ", value.view());
         }
     }
 }
 
 Status unusable_name(std::string_view name, ConfigError& error) {
-    error.text.append("unknown name \""_p).append_escaped(name, 60);
-    error.text.append("\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root"_p);
+    error.text.append<"unknown name \"%\"; write SECTION.KEY or SECTION:NAME.KEY, for example site.root">(
+        Escaped{name, 60});
     config::suggest_key(SectionKind::server, name, error.text);
     return Status::malformed;
 }
@@ -137,7 +133,7 @@ Status unusable_name(std::string_view name, ConfigError& error) {
 // What the configuration file cannot carry is not taken from elsewhere either: print() must be readable again.
 Status check_characters(std::string_view value, ConfigError& error) {
     if (value.size() > limits::config_value) {
-        error.text.append("the value is longer than "_p).append_number(limits::config_value).append(" bytes"_p);
+        error.text.append<"the value is longer than % bytes">(limits::config_value);
         return Status::too_large;
     }
     if (has_control(value)) {
@@ -154,8 +150,9 @@ Status check_characters(std::string_view value, ConfigError& error) {
 
 }  // namespace
 
-Result<std::string_view> Settings::keep(std::string_view text) {
+Result<std::string_view> Settings::keep(std::string_view text, ConfigError& error) {
     if (text.size() > text_.size() - text_size_) {
+        error.text.append<"the configuration is too large: more than % bytes">(text_.size());
         return Status::too_large;
     }
     char* place = text_.data() + text_size_;
@@ -184,7 +181,7 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
     SectionName parts;
     if (!split_section(text, parts) || !find_kind(parts.kind, section.kind) ||
         (section.kind == SectionKind::server && !parts.name.empty())) {
-        error.text.append("unknown section ["_p).append_escaped(trim(text), 60).append(']');
+        error.text.append<"unknown section [%]">(Escaped{trim(text), 60});
         config::suggest_kind(parts.kind, error.text);
         return Status::malformed;
     }
@@ -195,15 +192,12 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
         return Status::ok;
     }
     if (!section.name.empty() && !config::is_section_name(section.name)) {
-        error.text.append('"').append_escaped(section.name, 40).append("\" cannot name a section; write at most "_p);
-        error.text.append_number(limits::section_name).append(" letters, digits, dots, dashes and underscores"_p);
+        error.text.append<"\"%\" cannot name a section; write at most % letters, digits, dots, dashes and underscores">(
+            Escaped{section.name, 40}, limits::section_name);
         return Status::malformed;
     }
-    const Result<std::string_view> kept = keep(section.name);
+    const Result<std::string_view> kept = keep(section.name, error);
     if (!kept.ok()) {
-        error.text.append("the configuration is too large: more than "_p)
-            .append_number(text_.size())
-            .append(" bytes"_p);
         return kept.status();
     }
     bool has_room = false;
@@ -222,11 +216,7 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
     if (!has_room) {
         const size_t capacity =
             section.kind == SectionKind::backend ? decltype(backends)::capacity() : decltype(sites)::capacity();
-        error.text.append("more than "_p)
-            .append_number(capacity)
-            .append(" sections ["_p)
-            .append(parts.kind)
-            .append(']');
+        error.text.append<"more than % sections [%]">(capacity, parts.kind);
         return Status::too_large;
     }
     return Status::ok;
@@ -254,28 +244,21 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     }
     Key known;
     if (!config::find_key(opened.kind, key, known)) {
-        error.text.append("unknown key \""_p).append_escaped(key, 40).append("\" in "_p);
+        error.text.append<"unknown key \"%\" in ">(Escaped{key, 40});
         print_heading(opened.kind, opened.name, error.text);
         config::suggest_key(opened.kind, key, error.text);
         go_back(before);
         return Status::malformed;
     }
     print_heading(opened.kind, opened.name, error.text);
-    error.text.append(' ').append(known.name).append(": "_p);
+    error.text.append<" %: ">(known.name);
 
     value = trim(value);
     const size_t text_before = text_size_;
     status = check_characters(value, error);
     if (status == Status::ok) {
-        const Result<std::string_view> kept = keep(value);
-        if (kept.ok()) {
-            status = config::set_value(known, opened.values, kept.value(), error.text);
-        } else {
-            error.text.append("the configuration is too large: more than "_p)
-                .append_number(text_.size())
-                .append(" bytes"_p);
-            status = kept.status();
-        }
+        const Result<std::string_view> kept = keep(value, error);
+        status = kept.ok() ? config::set_value(known, opened.values, kept.value(), error.text) : kept.status();
     }
     if (status != Status::ok) {
         go_back(before);

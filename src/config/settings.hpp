@@ -220,7 +220,7 @@ class Settings {
     struct Section;
     struct Mark;
 
-    [[nodiscard]] Result<std::string_view> keep(std::string_view text);
+    [[nodiscard]] Result<std::string_view> keep(std::string_view text, ConfigError& error);
     [[nodiscard]] Status open(std::string_view text, Section& section, ConfigError& error);
     [[nodiscard]] Mark mark() const;
     void go_back(const Mark& mark);
