@@ -19,9 +19,7 @@ namespace fcgate {
 // substr() that clamps instead of throwing: std::string_view's own would pull in the C++ runtime.
 [[nodiscard]] constexpr std::string_view slice(std::string_view text, size_t from,
                                                size_t count = std::string_view::npos) {
-    if (from >= text.size()) {
-        return {};
-    }
+    from = from < text.size() ? from : text.size();
     const size_t rest = text.size() - from;
     return {text.data() + from, count < rest ? count : rest};
 }
