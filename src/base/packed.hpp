@@ -1,4 +1,4 @@
-// Owns: texts that are read seldom, at about half their size: "cannot open "_p is packed by the compiler, one byte for each frequent fragment
+// Owns: texts that are read seldom, at less than half their size: "cannot open "_p is packed by the compiler, a few bits for each frequent fragment
 // (base/fragments.hpp), and unpacked character by character, without a buffer, where it is appended.
 // Must not touch: what is needed as a C string, compared, or written for each request: such texts stay plain. So do those with other bytes than ASCII.
 #pragma once
@@ -12,12 +12,16 @@ class Packed {
     constexpr Packed() = default;  // ""
     constexpr explicit Packed(const unsigned char* bytes) : bytes_(bytes) {}
 
-    [[nodiscard]] constexpr bool empty() const { return *bytes_ == '\0'; }
+    [[nodiscard]] constexpr bool empty() const {
+        constexpr packing::Code end = packing::index.codes[packing::index.end];
+        static_assert(end.length <= 8);
+        return *bytes_ >> (8 - end.length) == end.bits;
+    }
     [[nodiscard]] constexpr const unsigned char* bytes() const { return bytes_; }
 
   private:
-    static constexpr unsigned char nothing[1] = {};
-    const unsigned char* bytes_ = nothing;
+    static constexpr auto nothing = packing::pack<0>("", 0);
+    const unsigned char* bytes_ = nothing.bytes;
 };
 
 // Not consteval: Clang 14 calls such a function from `a ? "b"_p : "c"_p`, and it is nowhere. What it returns is a constant in any case.
@@ -34,9 +38,12 @@ class Unpacking {
     [[nodiscard]] char next();  // '\0' at the end
 
   private:
+    [[nodiscard]] unsigned next_symbol();
+
     const unsigned char* text_;
+    unsigned bits_ = 0;  // taken
     unsigned depth_ = 0;
-    unsigned char waiting_[packing::longest_fragment];  // second halves of the codes that are open
+    uint16_t waiting_[packing::longest_fragment];  // second halves of the fragments that are open
 };
 
 }  // namespace fcgate

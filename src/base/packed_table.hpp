@@ -32,9 +32,9 @@ struct Tight {
         return most;
     }();
 
-    // In as much room as the plain texts would take, and behind each a NUL.
+    // In as much room as texts can take that are not packed well.
     static constexpr auto packed = [] {
-        PackedTable<Source::bytes + Source::count, Source::count> table{};
+        PackedTable<2 * (Source::bytes + Source::count), Source::count> table{};
         size_t used = 0;
         for (size_t i = 0; i < Source::count; ++i) {
             const size_t first = Source::firsts[i];
@@ -44,7 +44,7 @@ struct Tight {
             }
             const auto text = packing::pack<longest>(Source::texts[i].data(), Source::texts[i].size());
             table.starts[i] = static_cast<uint16_t>(used);
-            for (size_t at = 0; at <= text.size; ++at) {
+            for (size_t at = 0; at < text.size; ++at) {
                 table.bytes[used++] = text.bytes[at];
             }
         }

@@ -1,5 +1,5 @@
-// Owns: how the compiler makes packed texts: the dictionary's codes, and the shortest row of them for a text.
-// Must not touch: anything; nothing of it but the pairs and the packed bytes is in the program.
+// Owns: how the compiler makes packed texts: the symbols' codes, and the shortest row of them for a text.
+// Must not touch: anything; nothing of it but the table of symbols and the packed bytes is in the program.
 #pragma once
 
 #include <array>
@@ -12,83 +12,98 @@
 
 namespace fcgate::packing {
 
-// A code is any byte that our texts do not have: 0x80 to 0xff, then 0x01 to 0x1f without the newline. Turned around by 0x80 codes are one range,
-// in which two stand for nothing: that of the final NUL, and the newline's.
-constexpr unsigned turn = 0x80;
-constexpr unsigned code_end = 0x80 + ' ';
-constexpr size_t most_fragments = code_end - 2;
-static_assert(std::size(fragments) <= most_fragments);
-
-[[nodiscard]] constexpr unsigned turned(unsigned char byte) {
-    return (byte + turn) & 0xffU;
-}
-
-[[nodiscard]] constexpr bool is_code(unsigned char byte) {
-    return byte != '\n' && turned(byte) < code_end;
-}
-
-[[nodiscard]] constexpr unsigned char code_of(size_t fragment) {
-    const size_t place = fragment + (fragment >= turn ? 1 : 0);
-    return static_cast<unsigned char>(place - turn + (place >= turn + '\n' ? 1 : 0));
-}
+// A symbol's number is its place among all of them, and so in the order of their codes (canonical Huffman codes: those of one length are
+// numbers that follow each other, the shorter ones before the longer). A code's first bit is the highest of its byte that is not taken.
+constexpr size_t most_symbols = 512;
+constexpr size_t symbol_count = std::size(symbols);
+constexpr unsigned number_bits = 9;
+static_assert(symbol_count <= most_symbols && most_symbols == 1U << number_bits);
 
 constexpr size_t longest_fragment = [] {
     size_t longest = 0;
-    for (const std::string_view fragment : fragments) {
-        longest = fragment.size() > longest ? fragment.size() : longest;
+    for (const std::string_view symbol : symbols) {
+        longest = symbol.size() > longest ? symbol.size() : longest;
     }
     return longest;
 }();
 
-using Pair = std::array<unsigned char, 2>;
+struct Code {
+    uint16_t bits;
+    uint8_t length;
+};
 
-// Not for the compiler: a fragment is two characters, or one of them or both are fragments that stand before it.
-inline void this_is_not_made_of_those_before() {}
-
-// By code, turned: the two bytes that it stands for, each a code again or a character.
-consteval std::array<Pair, code_end> make_pairs() {
-    const auto code = [](std::string_view part, size_t before) -> unsigned char {
-        for (size_t i = 0; part.size() > 1 && i < before; ++i) {
-            if (fragments[i] == part) {
-                return code_of(i);
-            }
-        }
-        return static_cast<unsigned char>(part.size() == 1 ? part[0] : '\0');
-    };
-    std::array<Pair, code_end> pairs{};
-    for (size_t i = 0; i < std::size(fragments); ++i) {
-        Pair& pair = pairs[turned(code_of(i))];
-        for (size_t at = 1; at < fragments[i].size() && (pair[0] == 0 || pair[1] == 0); ++at) {
-            const std::string_view first(fragments[i].data(), at);
-            const std::string_view second(fragments[i].data() + at, fragments[i].size() - at);
-            pair = {code(first, i), code(second, i)};
-        }
-        if (pair[0] == 0 || pair[1] == 0) {
-            this_is_not_made_of_those_before();
-        }
-    }
-    return pairs;
-}
-
-// Of each character the fragments that begin with it.
+// What is asked of the symbols for each text, by symbol and by a text's next character.
 struct Index {
-    static constexpr uint8_t none = 0xff;
-    uint8_t first[0x80];
-    uint8_t next[std::size(fragments)];
+    static constexpr uint16_t none = 0xffff;
+    uint16_t end;          // the symbol that ends a text
+    uint16_t first[0x80];  // of those that begin with the character
+    uint16_t next[symbol_count];
+    Code codes[symbol_count];
 };
 
 constexpr Index index = [] {
     Index made{};
-    for (uint8_t& first : made.first) {
+    for (uint16_t& first : made.first) {
         first = Index::none;
     }
-    for (size_t i = 0; i < std::size(fragments); ++i) {
-        uint8_t& first = made.first[static_cast<unsigned char>(fragments[i][0])];
-        made.next[i] = first;
-        first = static_cast<uint8_t>(i);
+    size_t number = 0;
+    unsigned code = 0;
+    uint8_t length = 0;
+    for (const size_t count : code_counts) {
+        ++length;
+        code *= 2;
+        for (size_t i = 0; i < count; ++i, ++code, ++number) {
+            made.codes[number] = {static_cast<uint16_t>(code), length};
+            const std::string_view symbol = symbols[number];
+            uint16_t& place = symbol.empty() ? made.end : made.first[static_cast<unsigned char>(symbol[0])];
+            made.next[number] = place;
+            place = static_cast<uint16_t>(number);
+        }
     }
     return made;
 }();
+
+[[nodiscard]] constexpr uint16_t number_of(std::string_view symbol) {
+    uint16_t number = index.first[static_cast<unsigned char>(symbol[0])];
+    while (number != Index::none && symbols[number] != symbol) {
+        number = index.next[number];
+    }
+    return number;
+}
+
+// Not for the compiler: a fragment is two symbols.
+inline void this_is_not_made_of_two_symbols() {}
+
+// By symbol the two that it stands for, `number_bits` for each, the first in the low ones. Beside a character's byte stands the end, which is no part of
+// a fragment; and beside that of no character, which is the end itself.
+struct Pairs {
+    static constexpr unsigned bits = 2 * number_bits;
+    unsigned char bytes[(symbol_count * bits + 7) / 8 + 3];  // the last one can be read as four bytes too
+};
+
+consteval Pairs make_pairs() {
+    Pairs pairs{};
+    for (size_t number = 0; number < symbol_count; ++number) {
+        const std::string_view symbol = symbols[number];
+        size_t first = symbol.empty() ? 0 : static_cast<unsigned char>(symbol[0]);
+        size_t second = index.end;
+        for (size_t at = 1; at < symbol.size() && second == index.end; ++at) {
+            first = number_of({symbol.data(), at});
+            const uint16_t rest = number_of({symbol.data() + at, symbol.size() - at});
+            second = first == Index::none || rest == Index::none ? second : rest;
+        }
+        if (symbol.size() > 1 && second == index.end) {
+            this_is_not_made_of_two_symbols();
+        }
+        const size_t pair = first | second << number_bits;
+        for (size_t bit = 0; bit < Pairs::bits; ++bit) {
+            const size_t place = number * Pairs::bits + bit;
+            pairs.bytes[place / 8] =
+                static_cast<unsigned char>(pairs.bytes[place / 8] | (pair >> bit & 1) << place % 8);
+        }
+    }
+    return pairs;
+}
 
 [[nodiscard]] constexpr bool begins_with(const char* text, size_t size, std::string_view fragment) {
     size_t same = 1;
@@ -98,42 +113,49 @@ constexpr Index index = [] {
     return same == fragment.size();
 }
 
-// One byte more than there is in a text of `Most` bytes: a final NUL.
+// No symbol's code takes more than two bytes, that of the end neither.
 template <size_t Most>
 struct Bytes {
-    unsigned char bytes[Most + 1];
+    unsigned char bytes[2 * Most + 2];
     size_t size;
 };
 
-// Not for the compiler: a text with a byte that is a code cannot be packed, and here it says so.
+// Not for the compiler: a text with a character that is no symbol cannot be packed, and here it says so.
 inline void this_byte_cannot_be_packed() {}
 
-// From its end on: for each place the least number of bytes, and the step that leads to it.
+// From its end on: for each place the least number of bits, and the symbol that leads to it.
 template <size_t Most>
 constexpr Bytes<Most> pack(const char* text, size_t size) {
+    static_assert(std::size(code_counts) <= 16);
     size_t least[Most + 1]{};
-    uint8_t step[Most + 1]{};
+    uint16_t step[Most + 1]{};
+    step[size] = index.end;
     for (size_t at = size; at-- > 0;) {
-        const auto byte = static_cast<unsigned char>(text[at]);
-        if (is_code(byte)) {
-            this_byte_cannot_be_packed();
-        }
-        least[at] = least[at + 1] + 1;
         step[at] = Index::none;
-        for (uint8_t i = index.first[byte]; i != Index::none; i = index.next[i]) {
-            const size_t length = fragments[i].size();
-            if (begins_with(text + at, size - at, fragments[i]) && least[at + length] + 1 < least[at]) {
-                least[at] = least[at + length] + 1;
-                step[at] = i;
+        for (uint16_t i = index.first[static_cast<unsigned char>(text[at])]; i != Index::none; i = index.next[i]) {
+            const size_t length = symbols[i].size();
+            if (begins_with(text + at, size - at, symbols[i])) {
+                const size_t bits = least[at + length] + index.codes[i].length;
+                if (step[at] == Index::none || bits < least[at]) {
+                    least[at] = bits;
+                    step[at] = i;
+                }
             }
+        }
+        if (step[at] == Index::none) {
+            this_byte_cannot_be_packed();
         }
     }
     Bytes<Most> out{};
-    for (size_t at = 0; at < size;) {
-        const uint8_t i = step[at];
-        out.bytes[out.size++] = i == Index::none ? static_cast<unsigned char>(text[at]) : code_of(i);
-        at += i == Index::none ? 1 : fragments[i].size();
+    size_t bits = 0;
+    for (size_t at = 0; at <= size; at += at < size ? symbols[step[at]].size() : 1) {
+        const Code code = index.codes[step[at]];
+        for (unsigned bit = code.length; bit-- > 0; ++bits) {
+            out.bytes[bits / 8] =
+                static_cast<unsigned char>(out.bytes[bits / 8] | (code.bits >> bit & 1U) << (7 - bits % 8));
+        }
     }
+    out.size = (bits + 7) / 8;
     return out;
 }
 
@@ -156,7 +178,7 @@ struct Kept {
 
 template <const auto& Packed>
 consteval auto keep() {
-    Kept<Packed.size + 1> kept{};
+    Kept<Packed.size> kept{};
     for (size_t i = 0; i < Packed.size; ++i) {
         kept.bytes[i] = Packed.bytes[i];
     }
