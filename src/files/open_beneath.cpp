@@ -49,7 +49,7 @@ const char* relative_name(const Name& name) {
 }
 
 void append_link(TextBuffer& out, int fd) {
-    out.append("/proc/self/fd/"_p).append_number(static_cast<uint64_t>(fd));
+    out.append("/proc/self/fd/").append_number(static_cast<uint64_t>(fd));
 }
 
 // A descriptor's name as /proc shows it; empty when it cannot be had, or is longer than `room`.
