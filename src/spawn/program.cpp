@@ -15,7 +15,6 @@
 #include <cstring>
 
 #include "base/descriptor.hpp"
-#include "base/fixed_list.hpp"
 #include "base/text.hpp"
 #include "base/text_table.hpp"
 
@@ -25,124 +24,95 @@ namespace {
 
 constexpr int socket_backlog = 128;
 
-void print_path(const Launch& request, std::string_view name, TextBuffer& out) {
-    out.append(request.plan.runtime_dir.view()).append(name);
+// A path in `scratch`, until the next.
+[[nodiscard]] TextBuffer& new_path(const Launch& request) {
+    request.scratch.path.clear();
+    return request.scratch.path;
 }
 
 // A folder that belongs to PHP alone: sessions and uploads are nobody else's business.
-[[nodiscard]] bool make_folder(const Launch& request, std::string_view name) {
-    Text<limits::path> path;
-    print_path(request, name, path);
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-        return false;
-    }
-    return !request.plan.changes_user || chown(path.c_str(), request.plan.php_user, request.plan.php_group) == 0;
+[[nodiscard]] bool make_folder(const Launch& request, const char* name) {
+    const Plan& plan = request.plan;
+    const char* const path = new_path(request).append<"%/%">(plan.runtime_dir.c_str(), name).c_str();
+    return (mkdir(path, 0700) == 0 || errno == EEXIST) &&
+           (!plan.changes_user || chown(path, plan.php_user, plan.php_group) == 0);
 }
 
-void print_configuration_path(const Launch& request, TextBuffer& out) {
-    out.append<"%/php-%-%.conf">(request.plan.runtime_dir.view(), request.plan.owner_pid, request.backend);
+[[nodiscard]] const char* configuration_path(const Launch& request) {
+    const Plan& plan = request.plan;
+    return new_path(request)
+        .append<"%/php-%-%.conf">(plan.runtime_dir.c_str(), plan.owner_pid, request.backend)
+        .c_str();
 }
 
 // The listening socket is made here and handed over, so that it belongs to whoever connects and PHP needs no right to make it.
 [[nodiscard]] int open_socket(const Launch& request) {
-    Text<limits::path> path;
-    print_socket_path(request.plan, request.backend, request.run, path);
+    const Plan& plan = request.plan;
+    const char* const path = request.socket_path();
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) {
+    const size_t size = request.scratch.path.size();
+    if (size >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    memcpy(address.sun_path, path.c_str(), path.size());
-    (void)unlink(path.c_str());
+    memcpy(address.sun_path, path, size);
+    (void)unlink(path);
     Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const bool good =
-        fd.valid() && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-        chmod(path.c_str(), 0600) == 0 &&
-        (!request.plan.changes_user || chown(path.c_str(), request.plan.server_user, request.plan.server_group) == 0) &&
-        listen(fd.get(), socket_backlog) == 0;
+    const bool good = fd.valid() && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                      chmod(path, 0600) == 0 &&
+                      (!plan.changes_user || chown(path, plan.server_user, plan.server_group) == 0) &&
+                      listen(fd.get(), socket_backlog) == 0;
     return good ? fd.release() : -1;
 }
 
 // All workers at once: with `pm = ondemand` php-fpm starts one for two connections that come together, and the second waits until the first,
 // which is kept, is given up. A device that nobody looks at has no PHP at all in memory; idle_stop sees to that.
 [[nodiscard]] bool write_configuration(const Launch& request) {
-    Text<limits::path> path;
-    print_configuration_path(request, path);
-    Text<1024> text(
-        "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = "
-        "2s\n[fcgate]\nlisten = ");
-    print_socket_path(request.plan, request.backend, request.run, text);
-    text.append("\npm = static\npm.max_requests = 500\npm.max_children = "_p);
-    text.append_number(request.settings.workers);
-    text.append("\nclear_env = no\n"_p);
-    const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    Text<1024> text;
+    text.append<
+        "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = 2s\n"
+        "[fcgate]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
+        request.socket_path(), request.settings.workers);
+    const Descriptor file(open(configuration_path(request), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     return text.ok() && file.valid() &&
            write(file.get(), text.c_str(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
-// Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
-void add_ini(Vector& arguments, std::string_view first, std::string_view second) {
-    arguments.add("-d");
-    arguments.add(first, second);
-}
-
-// The first is for sessions, the others for what is temporary.
-constexpr std::string_view in_folder_rows[] = {
-    "session.save_path=", "upload_tmp_dir=", "sys_temp_dir=", "opcache.lockfile_path="};
-constexpr auto in_folder = pack_texts<in_folder_rows>();
-constexpr std::string_view fixed_rows[] = {"session.gc_probability=1", "opcache.memory_consumption=16",
-                                           "opcache.interned_strings_buffer=2", "opcache.max_accelerated_files=1000"};
-constexpr auto fixed = pack_texts<fixed_rows>();
-
-void add_settings(const Launch& request, Vector& arguments) {
-    Text<24> body;
-    body.append_number(request.php.largest_body);
-    for (size_t i = 0; i < std::size(in_folder); ++i) {
-        Text<limits::path> path;
-        print_path(request, i == 0 ? "/sessions" : "/tmp", path);
-        add_ini(arguments, in_folder[i], path.view());
-    }
-    add_ini(arguments, "post_max_size=", body.view());
-    add_ini(arguments, "upload_max_filesize=", body.view());
-    for (size_t i = 0; i < std::size(fixed); ++i) {
-        add_ini(arguments, fixed[i], {});
-    }
-    for (const Pair& pair : request.settings.php) {
-        Text<limits::path> name(pair.name);
-        add_ini(arguments, name.append('=').view(), pair.value);
-    }
-}
-
+// No setting has a line end in it. Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
 [[nodiscard]] bool build_arguments(const Launch& request) {
     const PhpPlan& php = request.php;
-    Vector& arguments = request.scratch.arguments;
-    arguments.clear();
-    arguments.add(php.program.view());
+    TextBuffer& lines = request.scratch.arguments.lines();
+    lines.clear();
+    lines.append<"%\n">(php.program.c_str());
     if (php.is_fpm) {
-        Text<limits::path> configuration;
-        print_configuration_path(request, configuration);
-        arguments.add("--nodaemonize");
-        arguments.add("--force-stderr");
-        arguments.add("--fpm-config");
-        arguments.add(configuration.view());
+        lines.append<"--nodaemonize\n--force-stderr\n--fpm-config\n%\n">(configuration_path(request));
         if (geteuid() == 0 && !request.plan.changes_user) {
-            arguments.add("--allow-to-run-as-root");
+            lines.append("--allow-to-run-as-root\n"_p);
         }
     }
     std::string_view command = request.settings.command;
     (void)next_word(command);
     for (std::string_view word = next_word(command); !word.empty(); word = next_word(command)) {
-        arguments.add(word);
+        lines.append<"%\n">(word);
     }
-    add_settings(request, arguments);
-    return arguments.ok();
+    // Sessions have a folder of their own, what is temporary has the other one.
+    const char* const folder = request.plan.runtime_dir.c_str();
+    lines.append<
+        "-d\nsession.save_path=%/sessions\n-d\nupload_tmp_dir=%/tmp\n-d\nsys_temp_dir=%/tmp\n"
+        "-d\nopcache.lockfile_path=%/tmp\n-d\npost_max_size=%\n-d\nupload_max_filesize=%\n"
+        "-d\nsession.gc_probability=1\n-d\nopcache.memory_consumption=16\n"
+        "-d\nopcache.interned_strings_buffer=2\n-d\nopcache.max_accelerated_files=1000\n">(
+        folder, folder, folder, folder, php.largest_body, php.largest_body);
+    for (const Pair& pair : request.settings.php) {
+        lines.append<"-d\n%=%\n">(pair.name, pair.value);
+    }
+    return request.scratch.arguments.split();
 }
 
 // What a supervisor has told fcgate about itself is not PHP's.
-constexpr std::string_view our_rows[] = {
-    "NOTIFY_SOCKET=", "LISTEN_FDS=",  "LISTEN_PID=",        "LISTEN_FDNAMES=",       "WATCHDOG_USEC=",
-    "WATCHDOG_PID=",  "FPM_SOCKETS=", "PHP_FCGI_CHILDREN=", "PHP_FCGI_MAX_REQUESTS="};
+constexpr std::string_view our_rows[] = {"NOTIFY_SOCKET=", "LISTEN_FD",    "LISTEN_PID",
+                                         "WATCHDOG_",      "FPM_SOCKETS=", "PHP_FCGI_"};
 constexpr auto ours = pack_texts<our_rows>();
 
 [[nodiscard]] bool is_ours_alone(std::string_view entry) {
@@ -156,23 +126,20 @@ constexpr auto ours = pack_texts<our_rows>();
 
 [[nodiscard]] bool build_environment(const Launch& request, int listening) {
     Vector& environment = request.scratch.environment;
-    environment.clear();
+    environment.lines().clear();
     if (request.php.is_fpm) {
-        Text<limits::path + 32> sockets("FPM_SOCKETS=");
-        print_socket_path(request.plan, request.backend, request.run, sockets);
-        sockets.append('=').append_number(static_cast<uint64_t>(listening));
-        environment.add(sockets.view());
+        environment.lines().append<"FPM_SOCKETS=%=%\n">(request.socket_path(), listening);
     } else {
-        environment.add_number("PHP_FCGI_CHILDREN=", request.settings.workers);
-        environment.add("PHP_FCGI_MAX_REQUESTS=500");
+        environment.lines().append<"PHP_FCGI_CHILDREN=%\nPHP_FCGI_MAX_REQUESTS=500\n">(request.settings.workers);
     }
+    const bool is_good = environment.split();
     for (char** entry = environ; *entry != nullptr; ++entry) {
         if (!is_ours_alone(*entry)) {
             // Beyond the vector's room it is not worth a failure.
-            (void)environment.add_foreign(*entry);
+            (void)environment.add(*entry);
         }
     }
-    return environment.ok();
+    return is_good;
 }
 
 [[nodiscard]] bool become_php_user(const Plan& plan) {
@@ -231,17 +198,18 @@ struct Pipe {
 
 }  // namespace
 
-void Vector::add(std::string_view first, std::string_view second) {
-    TextBuffer text(std::span<char>(text_).subspan(used_));
-    text.append(first).append(second);
-    ok_ = ok_ && text.ok() && add_foreign(text_.data() + used_);
-    used_ += ok_ ? text.size() + 1 : 0;
-}
-
-void Vector::add_number(std::string_view first, uint64_t value) {
-    Text<24> number;
-    number.append_number(value);
-    add(first, number.view());
+[[gnu::noinline]] bool Vector::split() {
+    items_.clear();
+    bool fits = lines_.ok();
+    char* item = text_;
+    for (char& c : std::span(text_, lines_.size())) {
+        if (c == '\n') {
+            c = '\0';
+            fits = add(item) && fits;
+            item = &c + 1;
+        }
+    }
+    return fits;
 }
 
 char** Vector::finish() {
@@ -250,11 +218,17 @@ char** Vector::finish() {
     return items_.begin();
 }
 
+const char* Launch::socket_path() const {
+    TextBuffer& path = new_path(*this);
+    print_socket_path(plan, backend, run, path);
+    return path.c_str();
+}
+
 Status launch(const Launch& request, Launched& out) {
     Descriptor listening;
     Pipe errors;
     Pipe failures;
-    if (!make_folder(request, "/sessions") || !make_folder(request, "/tmp")) {
+    if (!make_folder(request, "sessions") || !make_folder(request, "tmp")) {
         return fail(out, "cannot make PHP's folders in runtime_dir"_p);
     }
     if (request.php.is_fpm && !write_configuration(request)) {
@@ -299,12 +273,8 @@ Status launch(const Launch& request, Launched& out) {
 }
 
 void clean_up(const Launch& request) {
-    Text<limits::path> path;
-    print_socket_path(request.plan, request.backend, request.run, path);
-    (void)unlink(path.c_str());
-    path.clear();
-    print_configuration_path(request, path);
-    (void)unlink(path.c_str());
+    (void)unlink(request.socket_path());
+    (void)unlink(configuration_path(request));
 }
 
 // NOLINTNEXTLINE(misc-no-recursion): `levels` bounds it

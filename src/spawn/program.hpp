@@ -5,7 +5,6 @@
 
 #include <sys/types.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -20,17 +19,12 @@ namespace fcgate::spawn {
 // An argument or environment vector for execve(), with the text it points to.
 class Vector {
   public:
-    void clear() {
-        items_.clear();
-        used_ = 0;
-        ok_ = true;
-    }
-    // With the first that does not fit the vector is full, and not ok any more.
-    void add(std::string_view first, std::string_view second = {});
-    void add_number(std::string_view first, uint64_t value);
+    // What is to be written next: a line for each item, with its end.
+    TextBuffer& lines() { return lines_; }
+    // Makes an item of each line. False when they do not fit.
+    [[nodiscard]] bool split();
     // False when there is no room for it; that alone is no harm.
-    bool add_foreign(char* item) { return items_.size() < most && items_.push_back(item); }
-    [[nodiscard]] bool ok() const { return ok_; }
+    bool add(char* item) { return items_.size() < most && items_.push_back(item); }
     // Ends it; nothing may be added then.
     [[nodiscard]] char** finish();
 
@@ -38,15 +32,15 @@ class Vector {
     static constexpr size_t most = 256;
     static constexpr size_t text_size = size_t{16} * 1024;
 
+    TextBuffer lines_{text_};
     FixedList<char*, most + 1> items_;
-    std::array<char, text_size> text_{};
-    size_t used_ = 0;
-    bool ok_ = true;
+    char text_[text_size];
 };
 
 struct LaunchScratch {
     Vector arguments;
     Vector environment;
+    Text<limits::path> path;
 };
 
 struct Launch {
@@ -56,6 +50,9 @@ struct Launch {
     const BackendSettings& settings;
     size_t backend;  // its number
     uint32_t run;
+
+    // In `scratch`: until the next.
+    [[nodiscard]] const char* socket_path() const;
 };
 
 struct Launched {

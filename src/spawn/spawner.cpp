@@ -189,11 +189,9 @@ void Spawner::start(Php& php) {
 
 // php-cgi does not say when it is ready, and its socket takes connections before it does: one that ends at once would reset them.
 void Spawner::probe(Php& php) {
-    Text<limits::path> path;
-    print_socket_path(plan_, php.backend, php.run, path);
     fastcgi::Link link{};
     constexpr std::array question = fastcgi::get_values();
-    if (fastcgi::open_link(settings_.backends[php.backend], path.view(), link) == Status::ok) {
+    if (fastcgi::open_link(settings_.backends[php.backend], launch_of(php).socket_path(), link) == Status::ok) {
         php.probe.reset(link.fd);
         if (send(link.fd, question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size())) {
             return;
