@@ -9,12 +9,6 @@ namespace fcgate::spawn {
 
 namespace {
 
-constexpr VersionedName usual_sockets[] = {
-    {"/run/php/", "php", "-fpm.sock"},
-    {"/run/", "php", "-fpm.sock"},
-    {"/run/php-fpm/", "www", ".sock"},
-    {"/var/run/", "php", "-fpm.sock"},
-};
 constexpr const char* usual_address = "127.0.0.1:9000";
 constexpr int answer_ms = 300;
 
@@ -32,12 +26,11 @@ constexpr int answer_ms = 300;
 }
 
 [[nodiscard]] bool find_address(TextBuffer& out) {
+    const Text<128> usual("/run/php/php*-fpm.sock /run/php*-fpm.sock /run/php-fpm/www*.sock /var/run/php*-fpm.sock"_p);
     Text<limits::path> path;
-    for (const VersionedName& name : usual_sockets) {
-        if (find_newest(name, &answers_in, path)) {
-            out.append("unix:"_p).append(path.view());
-            return out.ok();
-        }
+    if (find_newest(usual.view(), &answers_in, path)) {
+        out.append<"unix:%">(path.c_str());
+        return out.ok();
     }
     out.append(usual_address);
     return answers_at(out.view());

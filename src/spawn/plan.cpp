@@ -15,27 +15,19 @@ namespace fcgate::spawn {
 
 namespace {
 
-// php-fpm first: it shares the opcode cache between its processes and starts them on demand. Debian and Alpine put the version at
-// the end of the name, OpenWrt into the middle.
-constexpr VersionedName usual_programs[] = {
-    {"/usr/local/sbin/", "php-fpm", ""}, {"/usr/sbin/", "php-fpm", ""},      {"/usr/bin/", "php-fpm", ""},
-    {"/usr/bin/", "php", "-fpm"},        {"/usr/local/bin/", "php-cgi", ""}, {"/usr/bin/", "php-cgi", ""},
-    {"/usr/bin/", "php", "-cgi"},
-};
-
 constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
 
 [[nodiscard]] bool can_run(const char* path) {
     return access(path, X_OK) == 0;
 }
 
+// php-fpm first: it shares the opcode cache between its processes and starts them on demand. Debian and Alpine put the version at
+// the end of the name, OpenWrt into the middle.
 [[nodiscard]] bool find_program(TextBuffer& out) {
-    for (const VersionedName& name : usual_programs) {
-        if (find_newest(name, &can_run, out)) {
-            return true;
-        }
-    }
-    return false;
+    const Text<256> usual(
+        "/usr/local/sbin/php-fpm* /usr/sbin/php-fpm* /usr/bin/php-fpm* /usr/bin/php*-fpm "
+        "/usr/local/bin/php-cgi* /usr/bin/php-cgi* /usr/bin/php*-cgi"_p);
+    return find_newest(usual.view(), &can_run, out);
 }
 
 [[nodiscard]] Status plan_php(const Settings& settings, size_t number, PhpPlan& php, TextBuffer& error) {

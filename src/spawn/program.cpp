@@ -26,20 +26,20 @@ constexpr int socket_backlog = 128;
 
 // A path in `scratch`, until the next.
 [[nodiscard]] TextBuffer& new_path(const Launch& request) {
-    request.scratch.path.clear();
-    return request.scratch.path;
+    request.scratch->path.clear();
+    return request.scratch->path;
 }
 
 // A folder that belongs to PHP alone: sessions and uploads are nobody else's business.
 [[nodiscard]] bool make_folder(const Launch& request, const char* name) {
-    const Plan& plan = request.plan;
+    const Plan& plan = *request.plan;
     const char* const path = new_path(request).append<"%/%">(plan.runtime_dir.c_str(), name).c_str();
     return (mkdir(path, 0700) == 0 || errno == EEXIST) &&
            (!plan.changes_user || chown(path, plan.php_user, plan.php_group) == 0);
 }
 
 [[nodiscard]] const char* configuration_path(const Launch& request) {
-    const Plan& plan = request.plan;
+    const Plan& plan = *request.plan;
     return new_path(request)
         .append<"%/php-%-%.conf">(plan.runtime_dir.c_str(), plan.owner_pid, request.backend)
         .c_str();
@@ -47,11 +47,11 @@ constexpr int socket_backlog = 128;
 
 // The listening socket is made here and handed over, so that it belongs to whoever connects and PHP needs no right to make it.
 [[nodiscard]] int open_socket(const Launch& request) {
-    const Plan& plan = request.plan;
+    const Plan& plan = *request.plan;
     const char* const path = request.socket_path();
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    const size_t size = request.scratch.path.size();
+    const size_t size = request.scratch->path.size();
     if (size >= sizeof address.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
@@ -73,7 +73,7 @@ constexpr int socket_backlog = 128;
     text.append<
         "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = 2s\n"
         "[fcgate]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
-        request.socket_path(), request.settings.workers);
+        request.socket_path(), request.settings->workers);
     const Descriptor file(open(configuration_path(request), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     return text.ok() && file.valid() &&
            write(file.get(), text.c_str(), text.size()) == static_cast<ssize_t>(text.size());
@@ -81,33 +81,33 @@ constexpr int socket_backlog = 128;
 
 // No setting has a line end in it. Settings of PHP's own go on the command line: they hold for the master process, where the opcode cache is sized.
 [[nodiscard]] bool build_arguments(const Launch& request) {
-    const PhpPlan& php = request.php;
-    TextBuffer& lines = request.scratch.arguments.lines();
+    const PhpPlan& php = *request.php;
+    TextBuffer& lines = request.scratch->arguments.lines();
     lines.clear();
     lines.append<"%\n">(php.program.c_str());
     if (php.is_fpm) {
         lines.append<"--nodaemonize\n--force-stderr\n--fpm-config\n%\n">(configuration_path(request));
-        if (geteuid() == 0 && !request.plan.changes_user) {
+        if (geteuid() == 0 && !request.plan->changes_user) {
             lines.append("--allow-to-run-as-root\n"_p);
         }
     }
-    std::string_view command = request.settings.command;
+    std::string_view command = request.settings->command;
     (void)next_word(command);
     for (std::string_view word = next_word(command); !word.empty(); word = next_word(command)) {
         lines.append<"%\n">(word);
     }
     // Sessions have a folder of their own, what is temporary has the other one.
-    const char* const folder = request.plan.runtime_dir.c_str();
+    const char* const folder = request.plan->runtime_dir.c_str();
     lines.append<
         "-d\nsession.save_path=%/sessions\n-d\nupload_tmp_dir=%/tmp\n-d\nsys_temp_dir=%/tmp\n"
         "-d\nopcache.lockfile_path=%/tmp\n-d\npost_max_size=%\n-d\nupload_max_filesize=%\n"
         "-d\nsession.gc_probability=1\n-d\nopcache.memory_consumption=16\n"
         "-d\nopcache.interned_strings_buffer=2\n-d\nopcache.max_accelerated_files=1000\n">(
         folder, folder, folder, folder, php.largest_body, php.largest_body);
-    for (const Pair& pair : request.settings.php) {
+    for (const Pair& pair : request.settings->php) {
         lines.append<"-d\n%=%\n">(pair.name, pair.value);
     }
-    return request.scratch.arguments.split();
+    return request.scratch->arguments.split();
 }
 
 // What a supervisor has told fcgate about itself is not PHP's.
@@ -125,12 +125,12 @@ constexpr auto ours = pack_texts<our_rows>();
 }
 
 [[nodiscard]] bool build_environment(const Launch& request, int listening) {
-    Vector& environment = request.scratch.environment;
+    Vector& environment = request.scratch->environment;
     environment.lines().clear();
-    if (request.php.is_fpm) {
+    if (request.php->is_fpm) {
         environment.lines().append<"FPM_SOCKETS=%=%\n">(request.socket_path(), listening);
     } else {
-        environment.lines().append<"PHP_FCGI_CHILDREN=%\nPHP_FCGI_MAX_REQUESTS=500\n">(request.settings.workers);
+        environment.lines().append<"PHP_FCGI_CHILDREN=%\nPHP_FCGI_MAX_REQUESTS=500\n">(request.settings->workers);
     }
     const bool is_good = environment.split();
     for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -151,7 +151,7 @@ constexpr auto ours = pack_texts<our_rows>();
 [[noreturn]] void execute(const Launch& request, int listening, int errors, int failures, pid_t parent) {
     // Its own session: a signal of the terminal is for fcgate, and all its processes can be ended as one group.
     (void)setsid();
-    const bool is_fpm = request.php.is_fpm;
+    const bool is_fpm = request.php->is_fpm;
     const int listen_at = is_fpm ? 3 : STDIN_FILENO;  // php-cgi takes its socket as standard input
     const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     const bool placed = dup2(errors, STDERR_FILENO) >= 0 && dup2(errors, STDOUT_FILENO) >= 0 &&
@@ -165,12 +165,12 @@ constexpr auto ours = pack_texts<our_rows>();
         (void)signal(number, SIG_DFL);
     }
     (void)sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (placed && become_php_user(request.plan)) {
+    if (placed && become_php_user(*request.plan)) {
         // After the change of user, which would clear it. Should the spawner be killed, PHP goes as well.
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (getppid() == parent) {
-            (void)execve(request.php.program.c_str(), request.scratch.arguments.finish(),
-                         request.scratch.environment.finish());
+            (void)execve(request.php->program.c_str(), request.scratch->arguments.finish(),
+                         request.scratch->environment.finish());
         }
     }
     const int number = errno;
@@ -220,7 +220,7 @@ char** Vector::finish() {
 
 const char* Launch::socket_path() const {
     TextBuffer& path = new_path(*this);
-    print_socket_path(plan, backend, run, path);
+    print_socket_path(*plan, backend, run, path);
     return path.c_str();
 }
 
@@ -231,7 +231,7 @@ Status launch(const Launch& request, Launched& out) {
     if (!make_folder(request, "sessions") || !make_folder(request, "tmp")) {
         return fail(out, "cannot make PHP's folders in runtime_dir"_p);
     }
-    if (request.php.is_fpm && !write_configuration(request)) {
+    if (request.php->is_fpm && !write_configuration(request)) {
         return fail(out, "cannot write php-fpm's configuration to runtime_dir"_p);
     }
     listening.reset(open_socket(request));
@@ -242,7 +242,8 @@ Status launch(const Launch& request, Launched& out) {
         return fail(out, "pipe"_p);
     }
     // php-fpm opens its error log by name, /proc/self/fd/2, as its own user.
-    if (request.plan.changes_user && fchown(errors.writer.get(), request.plan.php_user, request.plan.php_group) != 0) {
+    if (request.plan->changes_user &&
+        fchown(errors.writer.get(), request.plan->php_user, request.plan->php_group) != 0) {
         return fail(out, "fchown"_p);
     }
     if (!build_arguments(request) || !build_environment(request, 3)) {
@@ -263,7 +264,7 @@ Status launch(const Launch& request, Launched& out) {
     if (read(failures.reader.get(), &number, sizeof number) == static_cast<ssize_t>(sizeof number)) {
         errno = number;
         out.pid = pid;  // to be waited for
-        out.what.append(request.php.program.view());
+        out.what.append(request.php->program.view());
         return Status::io;
     }
     out.pid = pid;

@@ -44,12 +44,12 @@ struct LaunchScratch {
 };
 
 struct Launch {
-    LaunchScratch& scratch;
-    const Plan& plan;
-    const PhpPlan& php;
-    const BackendSettings& settings;
-    size_t backend;  // its number
-    uint32_t run;
+    LaunchScratch* scratch = nullptr;
+    const Plan* plan = nullptr;
+    const PhpPlan* php = nullptr;
+    const BackendSettings* settings = nullptr;
+    uint32_t backend = 0;  // its number
+    uint32_t run = 0;
 
     // In `scratch`: until the next.
     [[nodiscard]] const char* socket_path() const;

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <cstring>
 #include <new>
 
@@ -36,14 +35,12 @@ constexpr int64_t stop_ms = 2000;
 constexpr int first_kept = 10;
 constexpr std::string_view ready_words = "ready to handle connections";
 
-struct Php {
-    uint8_t backend = 0;
-    pid_t pid = -1;
+struct Php : Launch {
     Descriptor errors;
     Descriptor probe;  // a connection on which the first answer is awaited
-    uint32_t run = 0;
+    pid_t pid = 0;     // 0: it does not run
     bool ready = false;
-    int64_t kill_at = never;  // when it has been asked to end
+    int64_t kill_at = 0;  // when it has been asked to end; else 0
     Text<Report::text_size> line;
 };
 
@@ -60,18 +57,17 @@ void rest() {
 class Spawner {
   public:
     Spawner(const Plan& plan, const Settings& settings, int server, int children)
-        : plan_(plan), settings_(settings), server_(server), children_(children) {
-        for (size_t i = 0; i < php_.size(); ++i) {
-            php_[i].backend = static_cast<uint8_t>(i);
+        : server_(server), children_(children), plan_(plan) {
+        for (uint32_t i = 0; i < php_.size(); ++i) {
+            static_cast<Launch&>(php_[i]) = {&scratch_, &plan, &plan.php[i], &settings.backends[i], i, 0};
         }
     }
 
     [[noreturn]] void run();
 
   private:
-    [[nodiscard]] Launch launch_of(const Php& php);
-    [[nodiscard]] bool is_fpm(const Php& php) const { return plan_.php[php.backend].is_fpm; }
-    [[nodiscard]] bool take_orders();
+    void take_orders();
+    void leave();
     void start(Php& php);
     void stop(Php& php, bool at_once);
     void probe(Php& php);
@@ -82,27 +78,21 @@ class Spawner {
     void collect_children();
     void ended(Php& php, int status);
     void report(Report::Kind kind, const Php& php, int value, std::string_view text);
-    [[nodiscard]] int next_timeout() const;
-    void kill_overdue();
-    [[noreturn]] void leave();
+    [[nodiscard]] int kill_overdue();
+    [[nodiscard]] bool is_needed() const;
 
-    const Plan& plan_;
-    const Settings& settings_;
-    int server_;
+    int server_;    // -1: it has gone
     int children_;  // signalfd of SIGCHLD
+    const Plan& plan_;
     std::array<Php, limits::backends> php_;
     LaunchScratch scratch_;
 };
 
-// Asked for in many places.
-[[gnu::noinline]] Launch Spawner::launch_of(const Php& php) {
-    return {scratch_, plan_, plan_.php[php.backend], settings_.backends[php.backend], php.backend, php.run};
-}
-
 void Spawner::run() {
-    for (;;) {
+    while (is_needed()) {
+        const int timeout = kill_overdue();
         // A negative number is passed over.
-        std::array<pollfd, 2 + 2 * limits::backends> watched{};
+        pollfd watched[2 + 2 * limits::backends];
         watched[0] = {server_, POLLIN, 0};
         watched[1] = {children_, POLLIN, 0};
         pollfd* next = &watched[2];
@@ -110,7 +100,7 @@ void Spawner::run() {
             *next++ = {php.errors.get(), POLLIN, 0};
             *next++ = {php.probe.get(), POLLIN, 0};
         }
-        if (poll(watched.data(), watched.size(), next_timeout()) < 0) {
+        if (poll(watched, std::size(watched), timeout) < 0) {
             rest();
         }
         next = &watched[2];
@@ -125,33 +115,30 @@ void Spawner::run() {
         if (watched[1].revents != 0) {
             collect_children();
         }
-        kill_overdue();
-        if (watched[0].revents != 0 && !take_orders()) {
-            leave();
+        if (watched[0].revents != 0) {
+            take_orders();
         }
     }
-}
-
-int Spawner::next_timeout() const {
-    const int64_t now = monotonic_ms();
-    int left = INT_MAX;
-    for (const Php& php : php_) {
-        if (php.kill_at != never) {
-            left = std::min(left, std::max(static_cast<int>(php.kill_at - now), 0));
-        }
+    if (plan_.is_private_dir) {
+        constexpr int levels = 2;
+        remove_folder(plan_.runtime_dir.c_str(), levels);
     }
-    return left == INT_MAX ? -1 : left;
+    _exit(0);
 }
 
-// False when the server has ended, in whatever way.
-bool Spawner::take_orders() {
+bool Spawner::is_needed() const {
+    return server_ >= 0 || std::ranges::any_of(php_, [](const Php& php) { return php.pid != 0; });
+}
+
+void Spawner::take_orders() {
     Order order{};
     const ssize_t count = recv(server_, &order, sizeof order, MSG_DONTWAIT);
     if (count < 0 && is_passing(errno)) {
-        return true;
+        return;
     }
     if (count != static_cast<ssize_t>(sizeof order) || order.backend >= php_.size()) {
-        return false;
+        leave();
+        return;
     }
     Php& php = php_[order.backend];
     if (order.kind == Order::Kind::start) {
@@ -159,30 +146,39 @@ bool Spawner::take_orders() {
     } else {
         stop(php, order.kind == Order::Kind::stop);
     }
-    return true;
+}
+
+// The server has gone, or is going: no PHP is left behind.
+void Spawner::leave() {
+    close(server_);
+    server_ = -1;
+    for (Php& php : php_) {
+        php.kill_at = 0;
+        stop(php, true);
+    }
 }
 
 void Spawner::start(Php& php) {
-    if (php.pid > 0) {
+    if (php.pid != 0) {
         return;
     }
     ++php.run;
     php.ready = false;
-    php.kill_at = never;
+    php.kill_at = 0;
     php.line.clear();
     Launched launched;
-    if (launch(launch_of(php), launched) != Status::ok) {
+    if (launch(php, launched) != Status::ok) {
         const int number = errno;
         if (launched.pid > 0) {
             (void)waitpid(launched.pid, nullptr, 0);
         }
-        clean_up(launch_of(php));
+        clean_up(php);
         report(Report::Kind::failed, php, number, launched.what.view());
         return;
     }
     php.pid = launched.pid;
     php.errors.reset(launched.errors);
-    if (!is_fpm(php)) {
+    if (!php.php->is_fpm) {
         probe(php);
     }
 }
@@ -191,7 +187,7 @@ void Spawner::start(Php& php) {
 void Spawner::probe(Php& php) {
     fastcgi::Link link{};
     constexpr std::array question = fastcgi::get_values();
-    if (fastcgi::open_link(settings_.backends[php.backend], launch_of(php).socket_path(), link) == Status::ok) {
+    if (fastcgi::open_link(*php.settings, php.socket_path(), link) == Status::ok) {
         php.probe.reset(link.fd);
         if (send(link.fd, question.data(), question.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(question.size())) {
             return;
@@ -223,20 +219,32 @@ void Spawner::ready(Php& php) {
 }
 
 void Spawner::stop(Php& php, bool at_once) {
-    if (php.pid > 0 && php.kill_at == never) {
-        (void)kill(php.pid, at_once || !is_fpm(php) ? SIGTERM : SIGQUIT);
+    if (php.pid != 0 && php.kill_at == 0) {
+        (void)kill(php.pid, at_once || !php.php->is_fpm ? SIGTERM : SIGQUIT);
         php.kill_at = monotonic_ms() + stop_ms;
     }
 }
 
-void Spawner::kill_overdue() {
+// How long poll() may take then.
+int Spawner::kill_overdue() {
     const int64_t now = monotonic_ms();
+    int timeout = -1;
     for (Php& php : php_) {
-        if (php.kill_at <= now) {
-            (void)kill(-php.pid, SIGKILL);
-            php.kill_at = never;
+        if (php.kill_at == 0) {
+            continue;
+        }
+        const auto left = static_cast<int>(php.kill_at - now);
+        if (left > 0) {
+            timeout = timeout < 0 ? left : std::min(timeout, left);
+            continue;
+        }
+        (void)kill(-php.pid, SIGKILL);
+        php.kill_at = 0;
+        if (server_ < 0) {
+            ended(php, 0);  // whether or not it does
         }
     }
+    return timeout;
 }
 
 void Spawner::read_errors(Php& php) {
@@ -275,11 +283,11 @@ void Spawner::end_line(Php& php) {
 }
 
 void Spawner::collect_children() {
-    signalfd_siginfo info{};
-    while (read(children_, &info, sizeof info) > 0) {}
+    char told[sizeof(signalfd_siginfo)];
+    while (read(children_, told, sizeof told) > 0) {}
     for (Php& php : php_) {
         int status = 0;
-        if (php.pid > 0 && waitpid(php.pid, &status, WNOHANG) == php.pid) {
+        if (php.pid != 0 && waitpid(php.pid, &status, WNOHANG) == php.pid) {
             ended(php, status);
         }
     }
@@ -298,16 +306,16 @@ void Spawner::ended(Php& php, int status) {
     (void)kill(-php.pid, SIGKILL);
     php.errors.reset();
     php.probe.reset();
-    clean_up(launch_of(php));
-    php.pid = -1;
-    php.kill_at = never;
+    clean_up(php);
+    php.pid = 0;
+    php.kill_at = 0;
     report(Report::Kind::exited, php, status, {});
 }
 
 void Spawner::report(Report::Kind kind, const Php& php, int value, std::string_view text) {
     Report out{};
     out.kind = kind;
-    out.backend = php.backend;
+    out.backend = static_cast<uint8_t>(php.backend);
     out.run = php.run;
     out.value = value;
     text = slice(text, 0, sizeof out.text - 1);
@@ -319,34 +327,6 @@ void Spawner::report(Report::Kind kind, const Php& php, int value, std::string_v
     while (send(server_, &out, sizeof out, flags) < 0 && kind != Report::Kind::line && is_passing(errno)) {
         rest();
     }
-}
-
-// The server has gone, or is going: no PHP is left behind.
-void Spawner::leave() {
-    const int64_t deadline = monotonic_ms() + stop_ms;
-    for (Php& php : php_) {
-        if (php.pid > 0) {
-            (void)kill(php.pid, SIGTERM);
-        }
-    }
-    for (const Php& php : php_) {
-        while (php.pid > 0 && waitpid(php.pid, nullptr, WNOHANG) == 0 && monotonic_ms() < deadline) {
-            pollfd child{children_, POLLIN, 0};
-            (void)poll(&child, 1, 50);
-            signalfd_siginfo info{};
-            (void)!read(children_, &info, sizeof info);
-        }
-        if (php.pid > 0) {
-            (void)kill(-php.pid, SIGKILL);
-            (void)waitpid(php.pid, nullptr, WNOHANG);
-            clean_up(launch_of(php));
-        }
-    }
-    if (plan_.is_private_dir) {
-        constexpr int levels = 2;
-        remove_folder(plan_.runtime_dir.c_str(), levels);
-    }
-    _exit(0);
 }
 
 void close_others(int keep) {

@@ -8,68 +8,70 @@ namespace fcgate::spawn {
 
 namespace {
 
-constexpr uint64_t no_version = 0;
-constexpr uint64_t largest_part = UINT32_MAX;
-
-[[nodiscard]] Result<uint64_t> parse_part(std::string_view digits) {
-    const Result<uint64_t> part = parse_decimal(digits);
-    return part.ok() && part.value() > largest_part ? Result<uint64_t>(Status::too_large) : part;
-}
+constexpr uint32_t no_version = 0;
 
 // Major above minor, so that 8.10 is newer than 8.9.
-[[nodiscard]] uint64_t version_of(std::string_view text) {
-    std::string_view minor;
-    const std::string_view major = split_first(starts_with(text, "-") ? slice(text, 1) : text, '.', minor);
-    const Result<uint64_t> high = parse_part(major);
-    const Result<uint64_t> low = minor.empty() ? Result<uint64_t>(0) : parse_part(minor);
-    return high.ok() && low.ok() ? high.value() << 32 | low.value() : no_version;
-}
-
-[[nodiscard]] uint64_t version_in(std::string_view file, const VersionedName& name) {
-    const size_t around = name.prefix.size() + name.suffix.size();
-    if (file.size() <= around || !starts_with(file, name.prefix) || !ends_with(file, name.suffix)) {
-        return no_version;
+[[nodiscard]] uint32_t version_of(std::string_view text) {
+    uint32_t major = 0;
+    uint32_t part = 0;
+    for (const char c : slice(text, starts_with(text, "-") ? 1 : 0)) {
+        if (c == '.' && major == 0 && part != 0) {
+            major = part << 16U;
+            part = 0;
+        } else {
+            part = part * 10 + static_cast<uint32_t>(c - '0');
+            if (!is_digit(c) || part > UINT16_MAX) {
+                return no_version;
+            }
+        }
     }
-    return version_of(slice(file, name.prefix.size(), file.size() - around));
+    return major != 0 ? major | part : part << 16U;
 }
 
-void print_path(const VersionedName& name, std::string_view file, TextBuffer& path) {
-    path.clear();
-    path.append(name.folder).append(file);
+// Of a file: what its name has in the place of the '*'.
+[[nodiscard]] uint32_t version_in(std::string_view file, std::string_view pattern) {
+    std::string_view suffix;
+    const std::string_view prefix = split_first(pattern, '*', suffix);
+    const bool fits = file.size() >= pattern.size() && starts_with(file, prefix) && ends_with(file, suffix);
+    return fits ? version_of(slice(file, prefix.size(), file.size() - pattern.size() + 1)) : no_version;
 }
 
 // The newest that is older than `below`; `path` names it. The folder is read anew each time: nothing has to be kept, however many there are.
-[[nodiscard]] uint64_t newest_below(const VersionedName& name, uint64_t below, TextBuffer& path) {
-    uint64_t newest = no_version;
-    DIR* const folder = opendir(Text<256>(name.folder).c_str());
-    if (folder == nullptr) {
+[[nodiscard]] uint32_t newest_below(std::string_view pattern, uint32_t below, TextBuffer& path) {
+    uint32_t newest = no_version;
+    const size_t folder_size = pattern.rfind('/') + 1;
+    const Text<256> folder(slice(pattern, 0, folder_size));
+    DIR* const entries = opendir(folder.c_str());
+    if (entries == nullptr) {
         return no_version;
     }
-    for (const dirent* entry = readdir(folder); entry != nullptr; entry = readdir(folder)) {
-        const uint64_t version = version_in(entry->d_name, name);
+    while (const dirent* const entry = readdir(entries)) {
+        const uint32_t version = version_in(entry->d_name, slice(pattern, folder_size));
         if (version > newest && version < below) {
             newest = version;
-            print_path(name, entry->d_name, path);
+            path.clear();
+            path.append(folder.view()).append(entry->d_name);
         }
     }
-    closedir(folder);
+    closedir(entries);
     return newest;
 }
 
 }  // namespace
 
-bool find_newest(const VersionedName& name, bool (*will_do)(const char* path), TextBuffer& path) {
-    path.clear();
-    path.append(name.folder).append(name.prefix).append(name.suffix);
-    if (path.ok() && will_do(path.c_str())) {
-        return true;
-    }
-    uint64_t version = newest_below(name, UINT64_MAX, path);
-    while (version != no_version) {
-        if (path.ok() && will_do(path.c_str())) {
-            return true;
-        }
-        version = newest_below(name, version, path);
+bool find_newest(std::string_view patterns, bool (*will_do)(const char* path), TextBuffer& path) {
+    for (std::string_view pattern = next_word(patterns); !pattern.empty(); pattern = next_word(patterns)) {
+        std::string_view suffix;
+        const std::string_view prefix = split_first(pattern, '*', suffix);
+        path.clear();
+        path.append(prefix).append(suffix);
+        uint32_t version = UINT32_MAX;
+        do {
+            if (path.ok() && will_do(path.c_str())) {
+                return true;
+            }
+            version = newest_below(pattern, version, path);
+        } while (version != no_version);
     }
     path.clear();
     return false;

@@ -8,14 +8,9 @@
 
 namespace fcgate::spawn {
 
-struct VersionedName {
-    std::string_view folder;  // with the slash at its end
-    std::string_view prefix;
-    std::string_view suffix;
-};
-
-// `path` becomes the first that `will_do`: the name without a version, which somebody chose, then those with one (83, 8.2, -8.2), from the
-// newest on. A glob() would need twenty kilobytes of musl.
-[[nodiscard]] bool find_newest(const VersionedName& name, bool (*will_do)(const char* path), TextBuffer& path);
+// `patterns` are parted by spaces; in a file's name the version stands for a '*': "/usr/bin/php*-fpm". `path` becomes the first that `will_do`: of
+// each pattern the name without a version, which somebody chose, then those with one (83, 8.2, -8.2), from the newest on. A glob() would need
+// twenty kilobytes of musl.
+[[nodiscard]] bool find_newest(std::string_view patterns, bool (*will_do)(const char* path), TextBuffer& path);
 
 }  // namespace fcgate::spawn

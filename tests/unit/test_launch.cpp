@@ -37,7 +37,7 @@ struct Php {
     Php(const Php&) = delete;
     Php& operator=(const Php&) = delete;
 
-    [[nodiscard]] Launch request() { return {scratch, plan, plan.php[0], settings.backends[0], 0, 1}; }
+    [[nodiscard]] Launch request() { return {&scratch, &plan, &plan.php[0], &settings.backends[0], 0, 1}; }
     void refuses(std::string_view words) {
         test::check_status(launch(request(), launched), Status::io);
         test::check_text(launched.what.view(), words);

@@ -10,7 +10,9 @@ struct Folder : test::TempTree {
     [[nodiscard]] std::string_view find(
         std::string_view prefix, std::string_view suffix,
         bool (*will_do)(const char*) = [](const char* path) { return access(path, F_OK) == 0; }) {
-        const bool is_found = find_newest({text.view(), prefix, suffix}, will_do, found);
+        Text<256> pattern;
+        pattern.append<"%%*%">(text.view(), prefix, suffix);
+        const bool is_found = find_newest(pattern.view(), will_do, found);
         assert_true(is_found == (found.size() > 0));
         return slice(found.view(), text.size());
     }
@@ -64,19 +66,32 @@ void one_that_will_not_do_gives_way_to_the_next(void**) {
     test::check_text(folder.find("php", ".sock", is_none), "");
 }
 
+void patterns_are_tried_one_after_the_other(void**) {
+    Folder folder;
+    folder.file("php8.2-fpm");
+    folder.file("php-cgi8.4");
+    Text<512> patterns;
+    patterns.append<"%php-none* %php-cgi* %php*-fpm">(folder.text.view(), folder.text.view(), folder.text.view());
+    const auto is_there = [](const char* path) { return access(path, F_OK) == 0; };
+    assert_true(find_newest(patterns.view(), is_there, folder.found));
+    test::check_text(slice(folder.found.view(), folder.text.size()), "php-cgi8.4");
+}
+
 void a_folder_that_is_not_there_has_none(void**) {
     Text<256> path("left over");
     const auto is_there = [](const char* name) { return access(name, F_OK) == 0; };
-    assert_false(find_newest({"/nonexistent/", "php", ""}, is_there, path));
+    assert_false(find_newest("/nonexistent/php* /none/php*", is_there, path));
     assert_int_equal(path.size(), 0);
 }
 
 void a_path_too_long_is_not_found_cut(void**) {
     Folder folder;
     folder.file("php8.2-fpm");
+    Text<256> pattern(folder.text.view());
+    pattern.append("php*-fpm");
     Text<16> path;
     assert_false(find_newest(
-        {folder.text.view(), "php", "-fpm"}, [](const char* /*path*/) { return true; }, path));
+        pattern.view(), [](const char* /*path*/) { return true; }, path));
 }
 
 }  // namespace
@@ -91,6 +106,7 @@ int main() {
         cmocka_unit_test(each_distribution_s_way_is_known),
         cmocka_unit_test(what_is_no_version_is_left_alone),
         cmocka_unit_test(one_that_will_not_do_gives_way_to_the_next),
+        cmocka_unit_test(patterns_are_tried_one_after_the_other),
         cmocka_unit_test(a_folder_that_is_not_there_has_none),
         cmocka_unit_test(a_path_too_long_is_not_found_cut),
     };
