@@ -155,7 +155,7 @@ LogLine& LogLine::add_packed(Packed pattern, ...) {
     return *this;
 }
 
-LogLine& LogLine::add_reason(std::string_view code) {
+LogLine& LogLine::add_reason(Packed code) {
     text_.append(" ["_p).append(code).append(']');
     return *this;
 }

@@ -61,6 +61,8 @@ class Log {
 // One line in the making: `LogLine(log, LogLevel::error).add("listen "_p).add(address).send();`
 class LogLine {
   public:
+    static constexpr size_t reason_room = 32;  // of a reason with all that is around it
+
     LogLine(const Log& log, LogLevel level);
 
     LogLine& add(std::string_view text);
@@ -81,13 +83,11 @@ class LogLine {
     }
     LogLine& add_error(int error_number);  // ": " and the system's words for it
     // The last word of a line about a refusal or a failure: its stable name, which docs/errors.md explains.
-    LogLine& add_reason(std::string_view code);
+    LogLine& add_reason(Packed code);
     [[nodiscard]] TextBuffer& text() { return text_; }
     void send() { log_.write(level_, text_.view()); }
 
   private:
-    static constexpr size_t reason_room = 32;
-
     LogLine& add_packed(Packed pattern, ...);
 
     const Log& log_;

@@ -202,7 +202,7 @@ constexpr auto findings = [] {
 }();
 
 constexpr auto levels = pack_column<findings, &Row::level>();
-constexpr auto ids = pack_texts<findings, &Row::id>();
+constexpr auto ids = pack_tightly<findings, &Row::id>();
 constexpr auto texts = pack_tightly<findings, &Row::text, &Row::remedy>();
 
 }  // namespace

@@ -111,7 +111,7 @@ enum class Found : uint8_t {
 struct Finding {
     Found found;
     Level level;
-    std::string_view id;
+    Packed id;
     Packed text;
     Packed remedy;
 };

@@ -63,7 +63,7 @@ void Report::add(Found found, std::string_view about, Words words) {
     ++counts_[static_cast<size_t>(finding.level)];
     if (is_json_) {
         // The configuration comes first, and is told once.
-        out_.append(finding.id == "configuration" ? "\n" : ",\n").append("{\"id\":\""_p).append(finding.id);
+        out_.append(found <= Found::configuration_wrong ? "\n" : ",\n").append("{\"id\":\""_p).append(finding.id);
         out_.append("\",\"level\":\""_p).append(level.json);
         print_member("about", "%0"_p, {about});
         print_member("text", finding.text, words);
@@ -71,7 +71,8 @@ void Report::add(Found found, std::string_view about, Words words) {
         out_.append("\"}"_p);
         return;
     }
-    out_.append(level.shown).append(finding.id).append(slice(id_column, finding.id.size()));
+    const size_t start = out_.append(level.shown).size();
+    out_.append(slice(id_column, out_.append(finding.id).size() - start));
     if (!about.empty()) {
         print(about);
         out_.append(": "_p);

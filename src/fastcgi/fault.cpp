@@ -81,15 +81,14 @@ constexpr bool is_in_order() {
 }
 static_assert(is_in_order());
 
-constexpr auto codes = pack_texts<entries, &Entry::code>();
-constexpr auto words = pack_tightly<entries, &Entry::words>();
+constexpr auto texts = pack_tightly<entries, &Entry::code, &Entry::words>();
 constexpr auto statuses = pack_column<entries, &Entry::status>();
 
 }  // namespace
 
 FaultText text_of(Fault fault) {
     const auto number = static_cast<size_t>(fault);
-    return {codes[number], statuses[number], words[number]};
+    return {texts[2 * number], statuses[number], texts[2 * number + 1]};
 }
 
 }  // namespace fcgate::fastcgi

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 #include "base/packed.hpp"
 
@@ -60,8 +59,8 @@ inline constexpr size_t fault_count = static_cast<size_t>(Fault::script_refused)
 }
 
 struct FaultText {
-    std::string_view code;  // stable: scripts that read the log may rely on it
-    uint16_t status;        // for the client, as long as nothing of a reply has gone to it
+    Packed code;      // stable: scripts that read the log may rely on it
+    uint16_t status;  // for the client, as long as nothing of a reply has gone to it
     Packed words;
 };
 

@@ -189,7 +189,7 @@ void Engine::add(const Newcomer& newcomer) {
     arm(*connection, now + setup_.settings->server.header_timeout_ms);
 }
 
-void Engine::turn_away(const Newcomer& newcomer, std::string_view code) {
+void Engine::turn_away(const Newcomer& newcomer, Packed code) {
     static constexpr std::string_view answer =
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     constexpr uint16_t status = 503;

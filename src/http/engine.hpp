@@ -96,7 +96,7 @@ class Engine {
     // Takes a fresh socket over, which is closed in any case of failure.
     void add(const Newcomer& newcomer);
     // Answers 503 to a fresh socket and closes it, behind what it has sent meanwhile.
-    void turn_away(const Newcomer& newcomer, std::string_view code);
+    void turn_away(const Newcomer& newcomer, Packed code);
     // Somebody wants to hear of requests that are over.
     [[nodiscard]] bool is_listened_to() const { return setup_.finished->any(); }
     [[nodiscard]] bool is_full() const { return connections_.full(); }
@@ -208,11 +208,11 @@ class Engine {
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, Packed reason);
     void log_refusal(Connection& connection, uint16_t status, Packed words);  // with the code of the status
     // What ends without a status of its own. `code`: of http/reason.hpp.
-    void log_end(Connection& connection, Packed words, std::string_view code) {
+    void log_end(Connection& connection, Packed words, Packed code) {
         log_as(connection, 0, code, words);
     }
     // `words` may be a pattern, with its values.
-    void log_as(Connection& connection, uint16_t status, std::string_view code, Packed words, ...);
+    void log_as(Connection& connection, uint16_t status, Packed code, Packed words, ...);
     void tell_finished(const Connection& connection, int64_t now) const;
 
     // reply.cpp

@@ -9,13 +9,14 @@
 #include <string_view>
 
 #include "base/endpoint.hpp"
+#include "base/packed.hpp"
 
 namespace fcgate {
 
 // What the backend's side notes of one request; times only if somebody listens.
 struct BackendTrace {
     std::string_view name;  // of the backend; empty: none was asked
-    std::string_view code;  // of the fault there, if there was one
+    Packed code;            // of the fault there, if there was one
     bool is_timed = false;
     int64_t queued_since = 0;  // 0: it has not waited
     int64_t placed_since = 0;  // 0: it has had no place
@@ -46,7 +47,7 @@ struct Trace {
     uint64_t length = 0;       // of that body, if it does not come through a reader
     uint64_t socket_sent = 0;  // what the client had taken before, if that is known
     std::string_view site;     // its name; empty for [site], and when none was found
-    std::string_view cause;    // the last code that the log has said
+    Packed cause;              // the last code that the log has said
     uint16_t status = 0;       // 0: no reply was begun
     bool is_measured = false;  // socket_sent is known
     BackendTrace backend;
@@ -72,7 +73,7 @@ struct Finished {
     int64_t queue_ms = -1;     // of it, waiting at the gate; -1: it was never there
     int64_t now = 0;           // monotonic
     std::string_view backend;  // name or address; empty: none was asked
-    std::string_view cause;    // code of docs/errors.md; empty: nothing went wrong
+    Packed cause;              // code of docs/errors.md; empty: nothing went wrong
 };
 
 // Called on the worker's thread that had the request; several workers may call at once.

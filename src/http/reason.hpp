@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/packed_table.hpp"
+
 namespace fcgate::http {
 
 struct Reason {
@@ -47,15 +49,17 @@ inline constexpr Reason reasons[] = {
     {"stopping", 0},
 };
 
-[[nodiscard]] std::string_view code_of(uint16_t status);
+inline constexpr auto codes = pack_tightly<reasons, &Reason::code>();
 
-std::string_view no_such_code();  // is not there: to call it is an error
+[[nodiscard]] Packed code_of(uint16_t status);
+
+Packed no_such_code();  // is not there: to call it is an error
 
 // A code of the table; a word that is none does not compile.
-consteval std::string_view reason_code(std::string_view code) {
-    for (const Reason& known : reasons) {
-        if (known.code == code) {
-            return known.code;
+consteval Packed reason_code(std::string_view code) {
+    for (size_t i = 0; i < std::size(reasons); ++i) {
+        if (reasons[i].code == code) {
+            return codes[i];
         }
     }
     return no_such_code();

@@ -299,7 +299,7 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
                    : std::string_view();
     };
     const Trace& trace = connection.trace;
-    const bool is_refused_unseen = trace.status == 0 && trace.cause == reason_code("parser-refused");
+    const bool is_refused_unseen = trace.status == 0 && trace.cause.bytes() == reason_code("parser-refused").bytes();
     Finished finished{.client = connection.client, .asker = connection.asker};
     finished.site = trace.site;
     finished.method = connection.method.empty() ? "" : connection.method;
@@ -330,7 +330,7 @@ void Engine::log_refusal(Connection& connection, uint16_t status, Packed words) 
     log_as(connection, status, code_of(status), words);
 }
 
-void Engine::log_as(Connection& connection, uint16_t status, std::string_view code, Packed words, ...) {
+void Engine::log_as(Connection& connection, uint16_t status, Packed code, Packed words, ...) {
     connection.trace.cause = code;
     LogLine line(*setup_.log, LogLevel::info);
     connection.asker.print_address(line.text());

@@ -1,6 +1,7 @@
 #include "server/access_line.hpp"
 
 #include "base/limits.hpp"
+#include "base/log.hpp"
 #include "base/text_table.hpp"
 #include "base/wall_time.hpp"
 
@@ -37,7 +38,7 @@ constexpr Row rows[] = {
     {"backend_ms", " bt="},
     {"queue_ms", " qt="},
     {"backend", " backend=", &Finished::backend},
-    {"cause", " cause=", &Finished::cause},
+    {"cause", " cause="},
     {"referer", " \"", &Finished::referer, 400},
     {"user_agent", "\" \"", &Finished::user_agent, 300},
     {"site", "", &Finished::site},
@@ -65,6 +66,8 @@ class Line {
             }
             if (part < std::size(times)) {
                 add_time(finished_.*times[part]);
+            } else if (part == cause) {
+                add_text(Text<LogLine::reason_room>(finished_.cause).view(), sizes[part]);
             } else {
                 add_text(finished_.*texts[part], sizes[part]);
             }

@@ -155,14 +155,13 @@ class Dispatcher {
     void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
     [[nodiscard]] bool send_page(const TextBuffer& page, std::string_view type, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault, or that of the status.
-    void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, std::string_view code);
+    void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, Packed code);
     void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words);
     void refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply);
     void redirect(http::Connection& connection, Reply& reply);
     void redirect_to_https(http::Connection& connection, Reply& reply);
     static void add_site_fields(const SiteSettings& site, Reply& reply);
-    void log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words,
-                     std::string_view code);
+    void log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words, Packed code);
     void describe(const http::Connection& connection, TextBuffer& out) const;
     [[nodiscard]] const Configuration& configuration_of(const http::Connection& connection) const {
         return setup_.common->configurations[connection.configuration];

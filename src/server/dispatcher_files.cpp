@@ -154,8 +154,7 @@ void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t sta
     refuse(connection, reply, status, words, http::code_of(status));
 }
 
-void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words,
-                        std::string_view code) {
+void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, Packed code) {
     http::reply_with_status(reply, status);
     // After a head that breaks the rules nothing on this connection can be trusted.
     reply.close = status == 400;
@@ -165,8 +164,7 @@ void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t sta
     log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, words, code);
 }
 
-void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words,
-                             std::string_view code) {
+void Dispatcher::log_refusal(http::Connection& connection, LogLevel level, uint16_t status, Packed words, Packed code) {
     connection.trace.cause = code;
     LogLine line(setup_.common->log, level);
     connection.asker.print_address(line.text());

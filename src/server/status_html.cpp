@@ -77,10 +77,10 @@ void fill(TextBuffer& out, Packed pattern, const uint64_t* numbers) {
 // NOLINTEND(clang-analyzer-core.CallAndMessage)
 
 // A line of a table for what is nearly always 0; then there is none.
-void append_count(TextBuffer& out, std::string_view name, const uint64_t& count) {
+template <typename Name>
+void append_count(TextBuffer& out, Name name, uint64_t count) {
     if (count != 0) {
-        out.append("<tr><th>"_p).append(name);
-        fill(out, "<td>#"_p, &count);
+        out.append<"<tr><th>%<td>%">(name, count);
     }
 }
 
@@ -203,7 +203,7 @@ void write_answers(TextBuffer& out, const Snapshot::Totals& totals) {
         ++name[0];
         append_count(out, name, count);
     }
-    append_count(out, "No answer of ours", totals.answers[0]);
+    append_count(out, "No answer of ours"_p, totals.answers[0]);
     fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>"_p,
          &totals.received);
     for (size_t i = 0; i < totals.pages.size(); ++i) {

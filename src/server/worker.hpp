@@ -78,7 +78,7 @@ class Worker {
     void seat(const Newcomer& newcomer);
     void wait_for_place(Newcomer newcomer);
     void seat_waiting();
-    void turn_away(const Newcomer& newcomer, Packed words, std::string_view code);
+    void turn_away(const Newcomer& newcomer, Packed words, Packed code);
     void on_waiting_timer(int64_t now);
     void clear_waiting();
 

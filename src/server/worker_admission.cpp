@@ -105,7 +105,7 @@ void Worker::seat_waiting() {
     }
 }
 
-void Worker::turn_away(const Newcomer& newcomer, Packed words, std::string_view code) {
+void Worker::turn_away(const Newcomer& newcomer, Packed words, Packed code) {
     LogLine line(common_->log, LogLevel::info);
     newcomer.client.print_address(line.text());
     line.add<": refused: %">(words).add_reason(code).send();

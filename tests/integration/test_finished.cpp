@@ -51,7 +51,7 @@ class Told {
         // How long our pages are is no matter of this test.
         text.append_number(finished.status < 400 ? finished.bytes : 0);
         text.append(finished.is_whole ? " whole" : " cut").append(finished.backend.empty() ? " -" : " php");
-        text.append(' ').append(finished.cause.empty() ? "-" : finished.cause);
+        text.append(finished.cause.empty() ? " -" : " ").append(finished.cause);
         text.append(finished.user_agent.empty() ? "" : " ").append(finished.user_agent);
         self->request_ms = finished.request_ms;
         self->backend_ms = finished.backend_ms;

@@ -6,6 +6,7 @@
 
 using fcgate::Endpoint;
 using fcgate::Finished;
+using fcgate::operator""_p;
 using fcgate::server::access_form;
 using fcgate::server::AccessForm;
 using fcgate::test::check_text;
@@ -47,7 +48,7 @@ void lines_are_what_the_manual_says(void** /*state*/) {
     finished.backend_ms = finished.queue_ms = -1;
     finished.backend = {};
     finished.status = 404;
-    finished.cause = "not-found";
+    finished.cause = "not-found"_p;
     Line combined;
     append_access_line(combined, AccessForm::combined, finished, noon);
     check_text(combined.view(),
@@ -111,7 +112,7 @@ void the_longest_line_fits(void** /*state*/) {
     const Endpoint proxy = address("eeee:ffff:ffff:ffff:ffff:ffff:ffff:ffff");
     Finished finished{.client = proxy, .asker = client};
     finished.site = finished.method = finished.target = finished.version = finished.user_agent = finished.referer =
-        finished.backend = finished.cause = {junk, sizeof junk};
+        finished.backend = {junk, sizeof junk};
     finished.status = UINT16_MAX;
     finished.bytes = INT64_MAX;
     finished.request_ms = finished.backend_ms = finished.queue_ms = INT64_MAX;

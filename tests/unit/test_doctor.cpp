@@ -69,7 +69,7 @@ void what_is_wrong_has_a_remedy(void** /*state*/) {
         const fcgate::Text<256> remedy(finding.remedy);
         assert_true(text.ok() && remedy.ok());
         assert_true(is_good || !finding.remedy.empty() || text.view() == "%0");
-        assert_true(finding.id.size() < 15);
+        assert_true(fcgate::Text<16>(finding.id).size() < 15);
         for (const std::string_view part : {text.view(), remedy.view()}) {
             for (size_t at = part.find('%'); at < part.size(); at = part.find('%', at + 1)) {
                 assert_true(at + 1 < part.size() && part[at + 1] >= '0' && part[at + 1] <= '3');

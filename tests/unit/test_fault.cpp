@@ -20,12 +20,13 @@ FaultText text_at(size_t number) {
 
 void codes_are_words_parted_by_hyphens_and_each_stands_for_one_fault(void** /*state*/) {
     for (size_t i = 0; i < fault_count; ++i) {
-        const std::string_view code = text_at(i).code;
+        const fcgate::Text<32> text(text_at(i).code);
+        const std::string_view code = text.view();
         assert_true(!code.empty() && code.size() < 28);  // LogLine keeps room for so much
         assert_true(code.front() != '-' && code.back() != '-');
         assert_true(std::all_of(code.begin(), code.end(), [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; }));
         for (size_t other = 0; other < i; ++other) {
-            assert_true(text_at(other).code != code);
+            assert_true(fcgate::Text<32>(text_at(other).code).view() != code);
         }
     }
 }

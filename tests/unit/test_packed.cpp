@@ -123,8 +123,8 @@ void lines_of_the_log_are_cut_where_plain_ones_are(void** /*state*/) {
         const std::string_view start = slice(filler.view(), 0, filler.size() - length);
         LogLine packed(log, LogLevel::info);
         LogLine plain(log, LogLevel::info);
-        packed.add(start).add("the connection cannot be watched any more: its socket is gone"_p).add_reason("why");
-        plain.add(start).add("the connection cannot be watched any more: its socket is gone").add_reason("why");
+        packed.add(start).add("the connection cannot be watched any more: its socket is gone"_p).add_reason("why"_p);
+        plain.add(start).add("the connection cannot be watched any more: its socket is gone").add_reason("why"_p);
         check_text(packed.text().view(), plain.text().view());
     }
 }

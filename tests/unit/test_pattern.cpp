@@ -52,7 +52,7 @@ void the_log_takes_patterns(void** /*state*/) {
     log.set_sink(keep_line, &lines);
     log.write<"% lines of %: %">(LogLevel::warning, 3U, "one", SystemError{EACCES});
     log.write<"nobody asked for %">(LogLevel::debug, "this");
-    LogLine(log, LogLevel::info).add<"listening on %">(":80").add(", tls"_p).add_reason("why").send();
+    LogLine(log, LogLevel::info).add<"listening on %">(":80").add(", tls"_p).add_reason("why"_p).send();
     check_text(lines.view(), "3 lines of one: Permission denied\nlistening on :80, tls [why]\n");
 }
 
@@ -65,8 +65,8 @@ void lines_of_the_log_are_cut(void** /*state*/) {
     }
     LogLine patterned(log, LogLevel::info);
     LogLine plain(log, LogLevel::info);
-    patterned.add<"a%b">(filler.view()).add_reason("why");
-    plain.add("a").add(filler.view()).add("b").add_reason("why");
+    patterned.add<"a%b">(filler.view()).add_reason("why"_p);
+    plain.add("a").add(filler.view()).add("b").add_reason("why"_p);
     check_text(patterned.text().view(), plain.text().view());
     check_status(patterned.text().status(), Status::ok);
 }
@@ -81,7 +81,7 @@ void what_is_kept_stays_free(void** /*state*/) {
     LogLine line(log, LogLevel::info);
     line.add<"% of % and % by %">(filler.view(), 4'000'000'000U, "packed"_p, Escaped{"somebody"});
     const size_t used = line.text().size();
-    line.add_reason("why");
+    line.add_reason("why"_p);
     assert_int_equal(line.text().size(), used + strlen(" [why]"));
     assert_true(line.text().view().ends_with(". [why]"));
     check_status(line.text().status(), Status::ok);
