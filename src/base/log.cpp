@@ -160,10 +160,4 @@ LogLine& LogLine::add_reason(Packed code) {
     return *this;
 }
 
-LogLine& LogLine::add_error(int error_number) {
-    char words[96] = "";
-    text_.append(": "_p).append(describe_error(error_number, words));
-    return *this;
-}
-
 }  // namespace fcgate

@@ -81,7 +81,6 @@ class LogLine {
         text_.append_escaped(text);
         return *this;
     }
-    LogLine& add_error(int error_number);  // ": " and the system's words for it
     // The last word of a line about a refusal or a failure: its stable name, which docs/errors.md explains.
     LogLine& add_reason(Packed code);
     [[nodiscard]] TextBuffer& text() { return text_; }

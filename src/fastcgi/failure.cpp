@@ -34,13 +34,13 @@ constexpr size_t answer_end = 2;  // of both
 }  // namespace
 
 void Upstream::fail(Exchange& exchange, Fault fault) {
-    fail(exchange, Failure{fault});
+    fail(exchange, fault, "");
 }
 
-void Upstream::fail(Exchange& exchange, const Failure& failure) {
+void Upstream::fail(Exchange& exchange, Fault fault, const char* detail) {
     finish_error_output(exchange);
-    log_fault(exchange, failure);
-    exchange.failure_status = text_of(failure.fault).status;
+    log_fault(exchange, fault, detail);
+    exchange.failure_status = text_of(fault).status;
     conclude(exchange, Exchange::Phase::failed, false);
 }
 
@@ -53,8 +53,7 @@ void Upstream::describe(const Exchange& exchange, TextBuffer& out) {
 }
 
 // One line that says which request, which backend, what happened and what to do, and names the fault.
-void Upstream::log_fault(const Exchange& exchange, const Failure& failure) const {
-    const Fault fault = failure.fault;
+void Upstream::log_fault(const Exchange& exchange, Fault fault, const char* detail) const {
     counts_of(exchange).faults[static_cast<size_t>(fault)].add();
     const FaultText text = text_of(fault);
     if (exchange.start.trace != nullptr) {
@@ -72,34 +71,38 @@ void Upstream::log_fault(const Exchange& exchange, const Failure& failure) const
         const ResponseStream& response = exchange.response;
         line.add<": %: ">(stands && response.head_done() ? response.head().status() : text.status);
     }
-    explain(exchange, failure, {}, line);
+    explain(exchange, fault, detail, {}, line);
 }
 
 // How the backend is, what was wrong, and the name of that.
-void Upstream::explain(const Exchange& exchange, const Failure& failure, Packed state, LogLine& line) const {
-    const FaultText text = text_of(failure.fault);
-    line.add<"backend %%: %%%">(server_of(exchange).address, state, text.words, failure.what, failure.detail);
-    if (failure.error_number != 0) {
-        line.add_error(failure.error_number);
-    }
-    line.add_reason(text.code).send();
+void Upstream::explain(const Exchange& exchange, Fault fault, const char* detail, Packed state, LogLine& line) const {
+    const FaultText text = text_of(fault);
+    line.add<"backend %%: %%">(server_of(exchange).address, state, text.words, detail).add_reason(text.code).send();
 }
 
 // As fail_over().
 bool Upstream::fail_opening(Exchange& exchange, Status status, int error_number) {
-    Failure failure{Fault::backend_unreachable, {}, {}, error_number};
     Text<512> why;
-    if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
-        failure.fault = Fault::connect_shortage;
-    } else if (status == Status::not_found) {
-        failure.fault = Fault::backend_absent;
-    } else if (status == Status::refused) {
-        failure.fault = Fault::backend_refused;
-    } else if (status == Status::denied) {
+    if (status == Status::denied) {
         explain_denial(exchange, why);
-        failure = {Fault::backend_denied, {}, why.view()};
+        return fail_over(exchange, Fault::backend_denied, why.c_str());
     }
-    return fail_over(exchange, failure);
+    append_error(error_number, why);
+    Fault fault = Fault::backend_unreachable;
+    if (status == Status::exhausted || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM) {
+        fault = Fault::connect_shortage;
+    } else if (status == Status::not_found) {
+        fault = Fault::backend_absent;
+    } else if (status == Status::refused) {
+        fault = Fault::backend_refused;
+    }
+    return fail_over(exchange, fault, why.c_str());
+}
+
+void Upstream::append_error(int number, TextBuffer& out) {
+    if (number != 0) {
+        out.append<": %">(SystemError{number});
+    }
 }
 
 // To write to a unix socket one needs the right to write to its file, and to search the folders above it.
@@ -209,23 +212,24 @@ void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view tex
     } else {
         detail.append<"%%">(complaint, advice);
     }
-    log_fault(exchange, {fault, {}, detail.view()});
+    log_fault(exchange, fault, detail.c_str());
 }
 
 // An answer that is whole may tell of a fault all the same.
 void Upstream::note_outcome(Exchange& exchange) {
     finish_error_output(exchange);
     const ResponseStream& response = exchange.response;
-    const bool is_unknown = response.head().status() == 404 && response.is_whole() &&
-                            std::ranges::find(answers_unknown, response.whole()) != std::end(answers_unknown);
-    if (is_unknown && !exchange.script_noted && !exchange.is_orphan) {
-        note_script(exchange, Fault::script_unknown, slice(response.whole(), 0, response.whole().size() - answer_end),
-                    {});
+    const bool may_be_unknown = response.head().status() == 404 && response.is_whole();
+    const std::string_view answer = may_be_unknown ? response.whole() : "";
+    for (const std::string_view unknown : answers_unknown) {
+        if (answer == unknown && !exchange.script_noted && !exchange.is_orphan) {
+            note_script(exchange, Fault::script_unknown, slice(answer, 0, answer.size() - answer_end), {});
+        }
     }
     if (response.app_status() != 0) {
         Text<24> number;
         number.append_number(response.app_status());
-        log_fault(exchange, {Fault::app_status, {}, number.view()});
+        log_fault(exchange, Fault::app_status, number.c_str());
     }
 }
 

@@ -111,7 +111,7 @@ bool Upstream::cannot_open(Exchange& exchange, Status status, int error_number) 
     exchange.phase = Exchange::Phase::opening;
     if (status == Status::exhausted) {
         exchange.met_full_backlog = true;
-        return fail_over(exchange, {Fault::backlog_full});
+        return fail_over(exchange, Fault::backlog_full);
     }
     const bool is_gone = status == Status::not_found || status == Status::refused;
     if (is_gone && backend_of(exchange).kind == BackendSettings::Kind::spawn) {
@@ -123,26 +123,26 @@ bool Upstream::cannot_open(Exchange& exchange, Status status, int error_number) 
 }
 
 // True when the next server is to be tried. Else the exchange has failed; or all are tried once more after a while, when a backlog was full.
-bool Upstream::fail_over(Exchange& exchange, const Failure& failure) {
-    if (failure.fault == Fault::connect_shortage) {
-        fail(exchange, failure);
+bool Upstream::fail_over(Exchange& exchange, Fault fault, const char* detail) {
+    if (fault == Fault::connect_shortage) {
+        fail(exchange, fault, detail);
         return false;
     }
     if (exchange.link != nullptr) {
         drop_link(*std::exchange(exchange.link, nullptr));
     }
     const size_t count = backend_of(exchange).server_count();
-    if (count > 1 && failure.fault != Fault::backlog_full &&
+    if (count > 1 && fault != Fault::backlog_full &&
         servers_of(exchange.start.backend).failed(exchange.server, now())) {
         LogLine line(*setup_.log, LogLevel::error);
-        explain(exchange, failure, " is down"_p, line);
+        explain(exchange, fault, detail, " is down"_p, line);
     }
     exchange.tried = static_cast<uint8_t>(exchange.tried | 1U << exchange.server);
     if (exchange.tried != (1U << count) - 1) {
         return true;
     }
     if (!exchange.met_full_backlog) {
-        fail(exchange, failure);
+        fail(exchange, fault, detail);
         return false;
     }
     exchange.phase = Exchange::Phase::retrying;

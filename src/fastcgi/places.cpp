@@ -208,7 +208,7 @@ Exchange* Upstream::make_room(uint64_t client_key) {
     if (found == nullptr) {
         return nullptr;
     }
-    log_fault(*found, {Fault::exchange_evicted});
+    log_fault(*found, Fault::exchange_evicted);
     detach(*found, false);
     wake(*found);
     release(*found);

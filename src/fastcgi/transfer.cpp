@@ -171,7 +171,8 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     }
     if (status != Status::ok) {
         const Fault fault = response.is_record_malformed() ? Fault::records_malformed : Fault::head_malformed;
-        fail(exchange, {response.is_chatter() ? Fault::chatter : fault, response.error()});
+        const Text<96> why(response.error());
+        fail(exchange, response.is_chatter() ? Fault::chatter : fault, why.c_str());
         return false;
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
@@ -194,7 +195,7 @@ void Upstream::fail_head_too_large(Exchange& exchange) {
     Text<128> sizes;
     sizes.append<"% bytes in % fields; there is room for % in % (see `connection_memory`)">(
         head.size(), head.field_count(), setup_.head_size, head.most_fields());
-    fail(exchange, {Fault::head_too_large, {}, sizes.view()});
+    fail(exchange, Fault::head_too_large, sizes.c_str());
 }
 
 // END_REQUEST has come.
@@ -207,12 +208,12 @@ void Upstream::finish_answer(Exchange& exchange) {
         fail(exchange, Fault::backend_overloaded);
     } else if (response.protocol_status() != static_cast<uint8_t>(ProtocolStatus::request_complete)) {
         detail.append_number(response.protocol_status());
-        fail(exchange, {Fault::backend_rejected, {}, detail.view()});
+        fail(exchange, Fault::backend_rejected, detail.c_str());
     } else if (!response.head_done()) {
         if (response.app_status() != 0) {
             detail.append<", application status %">(response.app_status());
         }
-        fail(exchange, {Fault::head_missing, {}, detail.view()});
+        fail(exchange, Fault::head_missing, detail.c_str());
     } else if (response.is_cut_short()) {
         fail(exchange, Fault::body_short);
     } else {
@@ -281,7 +282,12 @@ void Upstream::broken(Exchange& exchange, Packed where, int error_number) {
     }
     // Whether the kernel calls it an end or a reset depends on what PHP had not read yet.
     const bool is_end = error_number == 0 || error_number == ECONNRESET || error_number == EPIPE;
-    fail(exchange, {is_end ? Fault::backend_closed : Fault::backend_io, is_end ? Packed() : where, {}, error_number});
+    Text<128> detail;
+    if (!is_end) {
+        detail.append(where);
+    }
+    append_error(error_number, detail);
+    fail(exchange, is_end ? Fault::backend_closed : Fault::backend_io, detail.c_str());
 }
 
 }  // namespace fcgate::fastcgi

@@ -326,7 +326,7 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             }
             break;
         case Exchange::Phase::opening:
-            if (fail_over(exchange, {Fault::connect_timeout})) {
+            if (fail_over(exchange, Fault::connect_timeout)) {
                 open_connection(exchange);
             }
             break;

@@ -62,13 +62,6 @@ struct Post {
     void (*yield)(void* context, uint32_t worker, uint32_t backend) = nullptr;
 };
 
-struct Failure {
-    Fault fault;
-    Packed what;              // behind the fault's words
-    std::string_view detail;  // ... and behind that
-    int error_number = 0;     // 0: none
-};
-
 class Upstream {
   public:
     struct Setup {
@@ -215,7 +208,7 @@ class Upstream {
     [[nodiscard]] bool try_to_open(Exchange& exchange);
     [[nodiscard]] bool cannot_open(Exchange& exchange, Status status, int error_number);
     [[nodiscard]] int32_t choose_server(Exchange& exchange);
-    [[nodiscard]] bool fail_over(Exchange& exchange, const Failure& failure);
+    [[nodiscard]] bool fail_over(Exchange& exchange, Fault fault, const char* detail = "");
     void wait_for_php(Exchange& exchange);
     [[nodiscard]] bool find_socket(Exchange& exchange, TextBuffer& path);
 
@@ -250,13 +243,14 @@ class Upstream {
     void broken(Exchange& exchange, Packed where, int error_number);
     [[nodiscard]] bool try_again(Exchange& exchange);
 
-    // failure.cpp: statuses and words
-    void fail(Exchange& exchange, const Failure& failure);
+    // failure.cpp: statuses and words; `detail` stands behind those of the fault
+    void fail(Exchange& exchange, Fault fault, const char* detail);
     void fail(Exchange& exchange, Fault fault);
     [[nodiscard]] bool fail_opening(Exchange& exchange, Status status, int error_number);
     void explain_denial(const Exchange& exchange, TextBuffer& out) const;
-    void log_fault(const Exchange& exchange, const Failure& failure) const;
-    void explain(const Exchange& exchange, const Failure& failure, Packed state, LogLine& line) const;
+    static void append_error(int number, TextBuffer& out);
+    void log_fault(const Exchange& exchange, Fault fault, const char* detail = "") const;
+    void explain(const Exchange& exchange, Fault fault, const char* detail, Packed state, LogLine& line) const;
     void note_outcome(Exchange& exchange);
     void note_script(Exchange& exchange, Fault fault, std::string_view text, Packed advice);
     void write_error_output(Exchange& exchange, std::string_view text);
