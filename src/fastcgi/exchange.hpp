@@ -109,7 +109,7 @@ struct Exchange : Progress {
     int64_t opening_deadline;
     int64_t first_try;     // when the first of `tries` was made
     int64_t error_second;  // in which lines of FCGI_STDERR are counted
-    uint64_t number;       // who came later has a higher one
+    uint32_t number;       // who came later has a higher one
     std::array<char, limits::stderr_line> error_line;
 };
 

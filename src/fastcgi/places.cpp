@@ -199,7 +199,8 @@ Exchange* Upstream::make_room(uint64_t client_key) {
             continue;
         }
         const size_t held = held_by(exchange.start.client_key);
-        const bool is_later = found != nullptr && held == most && exchange.number > found->number;
+        const bool is_later =
+            found != nullptr && held == most && static_cast<int32_t>(exchange.number - found->number) > 0;
         if (held > most || is_later) {
             most = held;
             found = &exchange;

@@ -1,6 +1,7 @@
 #include "fastcgi/request_stream.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace fcgate::fastcgi {
 
@@ -25,11 +26,8 @@ void add_piece(RequestStream::Pieces& out, const void* bytes, size_t size) {
 
 }  // namespace
 
-// Not inlined wherever there is one.
-[[gnu::noinline]] RequestStream::RequestStream() = default;
-
 void RequestStream::init(PagePool& pool, uint64_t body_length) {
-    *this = RequestStream();
+    new (this) RequestStream();
     body_.init(pool, false, limits::body_buffer);
     body_length_ = body_length;
     last_left_ = header_size;

@@ -21,7 +21,6 @@ class RequestStream {
     // The head, a record header, pages, direct bytes and the last record.
     using Pieces = FixedList<iovec, 24>;
 
-    RequestStream();
     void init(PagePool& pool, uint64_t body_length);
     void finish() { body_.clear(); }
 

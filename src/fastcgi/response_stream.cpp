@@ -1,20 +1,21 @@
 #include "fastcgi/response_stream.hpp"
 
+#include <new>
+
 namespace fcgate::fastcgi {
 
 // Not inlined wherever there is one.
-[[gnu::noinline]] ResponseStream::ResponseStream() = default;
+[[gnu::noinline]] ResponseStream::ResponseStream(std::span<char> head_storage) : head_(head_storage) {}
 
 void ResponseStream::init(PagePool& pool, size_t buffer_limit, std::span<char> head_storage, bool drop_body) {
-    *this = ResponseStream();
+    new (this) ResponseStream(head_storage);
     output_.init(pool, true, buffer_limit);
-    head_ = ResponseHead(head_storage);
     drop_body_ = drop_body;
 }
 
 Status ResponseStream::feed(std::span<const char> bytes, const ErrorSink& errors) {
     received_ += bytes.size();
-    chatter_ += bytes.size();
+    chatter_ += static_cast<uint32_t>(bytes.size());
     for (;;) {
         switch (reader_.next(bytes)) {
             case RecordReader::Event::need_more:

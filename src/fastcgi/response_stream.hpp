@@ -25,7 +25,7 @@ struct ErrorSink {
 
 class ResponseStream {
   public:
-    ResponseStream();
+    explicit ResponseStream(std::span<char> head_storage = {});
     // `drop_body`: the request was HEAD.
     void init(PagePool& pool, size_t buffer_limit, std::span<char> head_storage, bool drop_body);
     void finish() { output_.clear(); }
@@ -72,11 +72,11 @@ class ResponseStream {
     [[nodiscard]] Status take_output(std::string_view bytes);
 
     RecordReader reader_;
-    ResponseHead head_{std::span<char>()};
+    ResponseHead head_;
     PageChain output_;
     Packed error_;
     uint64_t received_ = 0;   // bytes of any kind
-    uint64_t chatter_ = 0;    // since the last byte of STDOUT
+    uint32_t chatter_ = 0;    // since the last byte of STDOUT
     uint64_t body_seen_ = 0;  // body bytes taken, those dropped included
     bool head_done_ = false;
     bool ended_ = false;

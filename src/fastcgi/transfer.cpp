@@ -154,13 +154,9 @@ void Upstream::receive(Exchange& exchange) {
 
 // False when the exchange is over, one way or the other.
 bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
-    struct Context {
-        Upstream* upstream;
-        Exchange* exchange;
-    } context{this, &exchange};
-    const ErrorSink sink{&context, [](void* opaque, std::string_view text) {
-                             const auto* const to = static_cast<Context*>(opaque);
-                             to->upstream->write_error_output(*to->exchange, text);
+    const ErrorSink sink{&exchange, [](void* opaque, std::string_view text) {
+                             auto& from = *static_cast<Exchange*>(opaque);
+                             from.upstream->write_error_output(from, text);
                          }};
     ResponseStream& response = exchange.response;
     const bool had_head = response.head_done();

@@ -51,7 +51,7 @@ namespace fcgate::fastcgi {
     exchange->timer.kind = static_cast<uint8_t>(TimerKind::exchange);
     exchange->request.init(*setup_.pages, start.body_length);
     exchange->response.init(*setup_.pages, setup_.response_buffer,
-                            setup_.head_storage.subspan(exchange->slot * setup_.head_size, setup_.head_size),
+                            setup_.head_storage.subspan(exchange->slot * setup_.head_size).first(setup_.head_size),
                             start.is_head);
     exchange->error_second = 0;
     exchange->number = ++exchanges_opened_;

@@ -270,7 +270,7 @@ class Upstream {
     Gauge places_;
     size_t most_places_ = 0;  // since take_most_places()
     bool stopping_ = false;
-    uint64_t exchanges_opened_ = 0;
+    uint32_t exchanges_opened_ = 0;
     std::array<Link*, limits::backends> first_parked_{};
     std::array<int64_t, limits::backends> doubted_until_{};  // a script works on behind its replies
 };
