@@ -29,37 +29,24 @@ bool is_forwarded(std::string_view name) {
     return !name.empty() && !is_hop_by_hop(name) && !is_one_of(name, not_forwarded);
 }
 
-// True when `variable` is what the header field `name` becomes.
-bool is_variable_of(std::string_view variable, std::string_view name) {
-    if (!starts_with(variable, header_prefix) || variable.size() != header_prefix.size() + name.size()) {
+// True when `variable` is that name; or what a header field of that name becomes.
+bool is_variable_of(std::string_view variable, std::string_view name, bool as_header) {
+    if (as_header) {
+        if (!starts_with(variable, header_prefix)) {
+            return false;
+        }
+        variable.remove_prefix(header_prefix.size());
+    }
+    if (variable.size() != name.size()) {
         return false;
     }
-    variable.remove_prefix(header_prefix.size());
     for (size_t i = 0; i < name.size(); ++i) {
+        // Nothing changes in the name of a variable.
         if (variable[i] != header_variable_character(name[i])) {
             return false;
         }
     }
     return true;
-}
-
-// Path and query of a request target; the path in two parts, for an absolute target may lack it.
-struct RequestUri {
-    std::string_view slash;
-    std::string_view rest;
-};
-
-RequestUri request_uri(std::string_view target) {
-    size_t authority = 0;
-    if (starts_with_ignore_case(target, "http://")) {
-        authority = 7;
-    } else if (starts_with_ignore_case(target, "https://")) {
-        authority = 8;
-    } else {
-        return {{}, target};
-    }
-    const std::string_view rest = slice(target, target.find_first_of("/?", authority));
-    return {slice("/", rest.starts_with('/') ? 1 : 0), rest};
 }
 
 // One bit of 32 for a field name, whatever its case.
@@ -69,38 +56,12 @@ uint32_t name_bit(std::string_view name) {
     return uint32_t{1} << ((name.size() * 7 + size_t{5} * first + last) % 32);
 }
 
-// What values are made of.
-enum Part : uint8_t {
-    nothing,
-    ok_status,
-    method,
-    uri_slash,
-    uri_rest,
-    query,
-    root,
-    root_or_slash,
-    script,
-    path_info,
-    interface,
-    software,
-    protocol,
-    local,
-    server_port,
-    remote,
-    remote_port,
-    scheme,
-    https,
-    opening,
-    server_name,
-    closing,
-    content_type,
-    part_count,
-};
+using enum cgi::Text;
 
 struct Variable {
     std::string_view name;
-    std::array<Part, 3> parts = {};
-    Part needed = ok_status;  // it is left out when this is empty
+    std::array<cgi::Text, 3> parts = {};
+    cgi::Text needed = ok_status;  // it is left out when this is empty
 };
 
 constexpr Variable variables[] = {
@@ -108,14 +69,14 @@ constexpr Variable variables[] = {
     {"REQUEST_URI", {uri_slash, uri_rest}},
     {"QUERY_STRING", {query}},
     {"DOCUMENT_ROOT", {root_or_slash}},
-    {"DOCUMENT_URI", {script, path_info}},
-    {"SCRIPT_NAME", {script}},
-    {"SCRIPT_FILENAME", {root, script}},
+    {"DOCUMENT_URI", {script_name, path_info}},
+    {"SCRIPT_NAME", {script_name}},
+    {"SCRIPT_FILENAME", {document_root, script_name}},
     {"PATH_INFO", {path_info}, path_info},
-    {"PATH_TRANSLATED", {root, path_info}, path_info},
+    {"PATH_TRANSLATED", {document_root, path_info}, path_info},
     {"REDIRECT_STATUS", {ok_status}},  // php-cgi refuses to run without it (cgi.force_redirect)
     {"GATEWAY_INTERFACE", {interface}},
-    {"SERVER_SOFTWARE", {software}},
+    {"SERVER_SOFTWARE", {server_software}},
     {"SERVER_PROTOCOL", {protocol}},
     {"SERVER_ADDR", {local}},
     {"SERVER_PORT", {server_port}},
@@ -132,27 +93,26 @@ constexpr auto needed_by = pack_column<variables, &Variable::needed>();
 
 class Environment {
   public:
-    Environment(const CgiRequest& request, ParamsWriter& writer) : request_(request), writer_(writer) {}
+    Environment(CgiRequest& request, ParamsWriter& writer) : request_(request), writer_(writer) {}
 
     void add_all();
 
   private:
+    void work_out_uri();
     void add_variables();
     void add_headers();
-    void add_header(std::string_view name, std::string_view value);
-    void add_joined(size_t at);
+    void add_header(size_t at, bool is_repeated);
     [[nodiscard]] size_t find_field(std::string_view name, size_t from) const;
     void add_params();
-    [[nodiscard]] bool is_configured(std::string_view name) const;
-    [[nodiscard]] bool is_header_configured(std::string_view name) const;
+    [[nodiscard]] bool is_configured(std::string_view name, bool as_header) const;
 
-    const CgiRequest& request_;
+    CgiRequest& request_;
     ParamsWriter& writer_;
 };
 
 void Environment::add_all() {
     add_variables();
-    if (request_.has_body) {
+    if (request_.body_length != 0) {
         Text<24> length;
         length.append_number(request_.body_length);
         writer_.add("CONTENT_LENGTH", length.view());
@@ -161,8 +121,24 @@ void Environment::add_all() {
     add_params();
 }
 
+// Path and query of the request's target; an absolute one may lack the path.
+void Environment::work_out_uri() {
+    const std::string_view target = request_.head.target;
+    auto& texts = request_.texts;
+    texts[uri_slash] = {};
+    texts[uri_rest] = target;
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (starts_with_ignore_case(target, scheme)) {
+            const std::string_view rest = slice(target, target.find_first_of("/?", scheme.size()));
+            texts[uri_slash] = slice("/", rest.starts_with('/') ? 1 : 0);
+            texts[uri_rest] = rest;
+        }
+    }
+}
+
 void Environment::add_variables() {
     const RequestHead& head = request_.head;
+    auto& texts = request_.texts;
     Text<64> local_text;
     Text<64> remote_text;
     Text<8> local_port;
@@ -175,38 +151,30 @@ void Environment::add_variables() {
     if (head.client.port() != 0) {
         remote_port_text.append_number(head.client.port());
     }
-    const RequestUri uri = request_uri(head.target);
     const std::string_view fallback = head.local.is_ip() ? local_text.view() : "localhost";
-    const std::string_view name = request_.server_name.empty() ? fallback : request_.server_name;
+    const std::string_view name = texts[host_name].empty() ? fallback : texts[host_name];
     const bool is_bare = name.find(':') != std::string_view::npos && !name.starts_with('[');  // RFC 3875 section 4.1.14
 
-    std::string_view values[part_count];
-    values[ok_status] = "200";
-    values[method] = head.method;
-    values[uri_slash] = uri.slash;
-    values[uri_rest] = uri.rest;
-    values[query] = request_.query;
-    values[root] = request_.document_root;
-    values[root_or_slash] = request_.document_root.empty() ? "/" : request_.document_root;
-    values[script] = request_.script_name;
-    values[path_info] = request_.path_info;
-    values[interface] = "CGI/1.1";
-    values[software] = request_.server_software;
-    values[protocol] = head.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1";
-    values[local] = local_text.view();
-    values[server_port] = head.is_proxied && !request_.server_port.empty() ? request_.server_port : local_port.view();
-    values[remote] = remote_text.view();
-    values[remote_port] = remote_port_text.view();
-    values[scheme] = head.is_tls ? "https" : "http";
-    values[https] = head.is_tls ? "on" : "";
-    values[opening] = is_bare ? "[" : "";
-    values[server_name] = name;
-    values[closing] = is_bare ? "]" : "";
-    values[content_type] = head.field("Content-Type");
+    work_out_uri();
+    texts[ok_status] = "200";
+    texts[method] = head.method;
+    texts[root_or_slash] = texts[document_root].empty() ? "/" : texts[document_root];
+    texts[interface] = "CGI/1.1";
+    texts[protocol] = head.is_http_1_0 ? "HTTP/1.0" : "HTTP/1.1";
+    texts[local] = local_text.view();
+    texts[server_port] = head.is_proxied && !texts[host_port].empty() ? texts[host_port] : local_port.view();
+    texts[remote] = remote_text.view();
+    texts[remote_port] = remote_port_text.view();
+    texts[scheme] = slice("https", 0, head.is_tls ? 5 : 4);
+    texts[https] = slice("on", 0, head.is_tls ? 2 : 0);
+    texts[opening] = slice("[", 0, is_bare ? 1 : 0);
+    texts[server_name] = name;
+    texts[closing] = slice("]", 0, is_bare ? 1 : 0);
+    texts[content_type] = head.field("Content-Type");
     for (size_t i = 0; i < std::size(names); ++i) {
-        if (!values[needed_by[i]].empty() && !is_configured(names[i])) {
-            const std::array<Part, 3>& parts = parts_of[i];
-            const std::string_view value[] = {values[parts[0]], values[parts[1]], values[parts[2]]};
+        if (!texts[needed_by[i]].empty() && !is_configured(names[i], false)) {
+            const std::array<cgi::Text, 3>& parts = parts_of[i];
+            const std::string_view value[] = {texts[parts[0]], texts[parts[1]], texts[parts[2]]};
             writer_.add(names[i], value);
         }
     }
@@ -214,8 +182,9 @@ void Environment::add_variables() {
 
 void Environment::add_headers() {
     // The authority of an absolute target replaces Host (RFC 9112 section 3.2.2).
-    if (!request_.head.host.empty()) {
-        add_header("Host", request_.head.host);
+    const std::string_view host = request_.head.host;
+    if (!host.empty() && !is_configured("Host", true)) {
+        writer_.add_header("Host", host);
     }
     const std::span<const Field> fields = request_.head.fields;
     // Names are compared only where two of them share a bit: most requests repeat none.
@@ -229,20 +198,11 @@ void Environment::add_headers() {
         }
     }
     for (size_t i = 0; i < fields.size(); ++i) {
-        if (!is_forwarded(fields[i].name) || (request_.drops_forwarded && is_said_by_proxies(fields[i].name))) {
-            continue;
+        const std::string_view name = fields[i].name;
+        if (is_forwarded(name) && !(request_.drops_forwarded && is_said_by_proxies(name)) &&
+            !is_configured(name, true)) {
+            add_header(i, (twice & name_bit(name)) != 0);
         }
-        if ((twice & name_bit(fields[i].name)) == 0) {
-            add_header(fields[i].name, fields[i].value);
-        } else {
-            add_joined(i);
-        }
-    }
-}
-
-void Environment::add_header(std::string_view name, std::string_view value) {
-    if (!is_header_configured(name)) {
-        writer_.add_header(name, value);
     }
 }
 
@@ -255,20 +215,24 @@ size_t Environment::find_field(std::string_view name, size_t from) const {
     return from;
 }
 
-// Adds the fields of one name at the first of them; does nothing when `at` is a later one.
-void Environment::add_joined(size_t at) {
+// Of fields that are repeated all at the first of them; nothing for a later one.
+void Environment::add_header(size_t at, bool is_repeated) {
     const std::span<const Field> fields = request_.head.fields;
-    const std::string_view name = fields[at].name;
-    if (find_field(name, 0) < at || is_header_configured(name)) {
+    const auto [name, value] = fields[at];
+    if (!is_repeated) {
+        writer_.add_header(name, value);
+        return;
+    }
+    if (find_field(name, 0) < at) {
         return;
     }
     const std::string_view separator = equals_ignore_case(name, "Cookie") ? "; " : ", ";
-    size_t length = fields[at].value.size();
+    size_t length = value.size();
     for (size_t i = at; (i = find_field(name, i + 1)) < fields.size();) {
         length += separator.size() + fields[i].value.size();
     }
     writer_.begin_value(name, true, length);
-    writer_.append_value(fields[at].value);
+    writer_.append_value(value);
     for (size_t i = at; (i = find_field(name, i + 1)) < fields.size();) {
         writer_.append_value(separator);
         writer_.append_value(fields[i].value);
@@ -290,18 +254,9 @@ void Environment::add_params() {
     }
 }
 
-bool Environment::is_configured(std::string_view name) const {
+bool Environment::is_configured(std::string_view name, bool as_header) const {
     for (const Pair& param : request_.params) {
-        if (param.name == name) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool Environment::is_header_configured(std::string_view name) const {
-    for (const Pair& param : request_.params) {
-        if (is_variable_of(param.name, name)) {
+        if (is_variable_of(param.name, name, as_header)) {
             return true;
         }
     }
@@ -310,7 +265,7 @@ bool Environment::is_header_configured(std::string_view name) const {
 
 }  // namespace
 
-[[gnu::noinline]] void write_environment(const CgiRequest& request, ParamsWriter& writer) {
+[[gnu::noinline]] void write_environment(CgiRequest& request, ParamsWriter& writer) {
     Environment(request, writer).add_all();
 }
 

@@ -3,6 +3,7 @@
 // Must not touch: sockets, MHD, the event loop, the file system.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -13,19 +14,46 @@
 
 namespace fcgate::fastcgi {
 
+// What the values of variables are made of.
+namespace cgi {
+enum Text : uint8_t {
+    nothing,
+    // Given
+    document_root,    // absolute, without a trailing slash
+    script_name,      // "/index.php"
+    path_info,        // decoded; "/a/b", or empty
+    query,            // still encoded, without '?'
+    host_name,        // without port; empty: the local address stands in
+    host_port,        // counts behind a trusted proxy alone
+    server_software,  // "fcgate/1.0"
+    // Worked out
+    ok_status,
+    method,
+    uri_slash,
+    uri_rest,
+    root_or_slash,
+    interface,
+    protocol,
+    local,
+    server_port,
+    remote,
+    remote_port,
+    scheme,
+    https,
+    opening,
+    server_name,
+    closing,
+    content_type,
+    text_count,
+};
+}  // namespace cgi
+
 struct CgiRequest {
     const RequestHead& head;
-    std::string_view document_root;    // absolute, without a trailing slash
-    std::string_view script_name;      // "/index.php"
-    std::string_view path_info;        // decoded; "/a/b", or empty
-    std::string_view query;            // still encoded, without '?'
-    std::string_view server_name;      // Host without port; empty: the local address stands in
-    std::string_view server_port;      // of Host; counts behind a trusted proxy alone
-    std::string_view server_software;  // "fcgate/1.0"
-    std::span<const Pair> params;      // of the site; the last of one name holds
-    bool has_body = false;             // STDIN follows, with exactly body_length bytes
-    uint64_t body_length = 0;
-    bool drops_forwarded = false;  // what only a trusted proxy may say has been said by somebody else
+    std::array<std::string_view, cgi::text_count> texts = {};
+    std::span<const Pair> params = {};  // of the site; the last of one name holds
+    uint64_t body_length = 0;           // so much STDIN follows
+    bool drops_forwarded = false;       // what only a trusted proxy may say has been said by somebody else
 };
 
 // Adds each variable once. A configured param replaces what the request would give, but for CONTENT_LENGTH: that one
@@ -41,6 +69,6 @@ struct CgiRequest {
 //   nothing can go wrong with such a field kept, but a client could make one vanish that a proxy before us has set
 //   (X-Real-IP) or that a script's check needs (Origin, Cookie, Authorization).
 // A repeated field is joined at its first place with ", ", Cookie with "; " (RFC 3875 section 4.1.18, RFC 6265 section 5.4).
-void write_environment(const CgiRequest& request, ParamsWriter& writer);
+void write_environment(CgiRequest& request, ParamsWriter& writer);
 
 }  // namespace fcgate::fastcgi

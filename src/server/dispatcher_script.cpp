@@ -138,20 +138,20 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     if (const HostOps* const host = setup_.common->endpoints.ops(); host != nullptr) {
         params = host->params(*this, connection, params, room);
     }
-    const fastcgi::CgiRequest request{
+    namespace cgi = fastcgi::cgi;
+    fastcgi::CgiRequest request{
         .head = head,
-        .document_root = site_of(connection, route_.site).document_root,
-        .script_name = route_.decision.script_name,
-        .path_info = route_.decision.path_info,
-        .query = route_.decision.query,
-        .server_name = route_.host.name,
-        .server_port = route_.host.port,
-        .server_software = server_software,
         .params = params,
-        .has_body = exchange->start.body_length > 0,
         .body_length = exchange->start.body_length,
         .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
     };
+    request.texts[cgi::document_root] = site_of(connection, route_.site).document_root;
+    request.texts[cgi::script_name] = route_.decision.script_name;
+    request.texts[cgi::path_info] = route_.decision.path_info;
+    request.texts[cgi::query] = route_.decision.query;
+    request.texts[cgi::host_name] = route_.host.name;
+    request.texts[cgi::host_port] = route_.host.port;
+    request.texts[cgi::server_software] = server_software;
     fastcgi::write_environment(request, out);
     return true;
 }

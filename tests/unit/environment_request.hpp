@@ -14,11 +14,11 @@ struct EnvironmentRequest {
         head.target = "/index.php?a=b";
         head.client = Endpoint::parse_ip("192.0.2.7", 51234).value();
         head.local = Endpoint::parse_ip("192.0.2.1", 8080).value();
-        cgi.document_root = "/www";
-        cgi.script_name = "/index.php";
-        cgi.query = "a=b";
-        cgi.server_name = "router.lan";
-        cgi.server_software = "fcgate/1.2.3";
+        cgi.texts[fastcgi::cgi::document_root] = "/www";
+        cgi.texts[fastcgi::cgi::script_name] = "/index.php";
+        cgi.texts[fastcgi::cgi::query] = "a=b";
+        cgi.texts[fastcgi::cgi::host_name] = "router.lan";
+        cgi.texts[fastcgi::cgi::server_software] = "fcgate/1.2.3";
     }
     EnvironmentRequest(const EnvironmentRequest&) = delete;
     EnvironmentRequest& operator=(const EnvironmentRequest&) = delete;

@@ -5,6 +5,7 @@ using fcgate::Field;
 using fcgate::Pair;
 using fcgate::Status;
 using fcgate::fastcgi::ParamsWriter;
+namespace cgi = fcgate::fastcgi::cgi;
 using fcgate::test::check_status;
 using fcgate::test::check_text;
 using fcgate::test::DecodedParams;
@@ -40,7 +41,7 @@ void http_1_0_and_an_empty_query_are_told(void** /*state*/) {
     EnvironmentRequest request;
     request.head.is_http_1_0 = true;
     request.head.target = "/";
-    request.cgi.query = "";
+    request.cgi.texts[cgi::query] = "";
     const DecodedParams env = request.environment();
     check_text(env.get("SERVER_PROTOCOL"), "HTTP/1.0");
     check_text(env.get("QUERY_STRING"), "");
@@ -61,7 +62,7 @@ void behind_a_trusted_proxy_the_port_is_what_its_client_sees(void** /*state*/) {
     check_text(request.environment().get("SERVER_PORT"), "80");
     request.head.is_tls = true;
     check_text(request.environment().get("SERVER_PORT"), "443");
-    request.cgi.server_port = "8443";
+    request.cgi.texts[cgi::host_port] = "8443";
     check_text(request.environment().get("SERVER_PORT"), "8443");
     request.head.is_proxied = false;
     check_text(request.environment().get("SERVER_PORT"), "8080");
@@ -70,7 +71,7 @@ void behind_a_trusted_proxy_the_port_is_what_its_client_sees(void** /*state*/) {
 void path_info_brings_its_translation(void** /*state*/) {
     EnvironmentRequest request;
     request.head.target = "/index.php/a%20b";
-    request.cgi.path_info = "/a b";
+    request.cgi.texts[cgi::path_info] = "/a b";
     const DecodedParams env = request.environment();
     check_text(env.get("PATH_INFO"), "/a b");
     check_text(env.get("PATH_TRANSLATED"), "/www/a b");
@@ -81,7 +82,7 @@ void path_info_brings_its_translation(void** /*state*/) {
 
 void the_file_systems_root_may_be_the_document_root(void** /*state*/) {
     EnvironmentRequest request;
-    request.cgi.document_root = "";
+    request.cgi.texts[cgi::document_root] = "";
     const DecodedParams env = request.environment();
     check_text(env.get("DOCUMENT_ROOT"), "/");
     check_text(env.get("SCRIPT_FILENAME"), "/index.php");
@@ -106,14 +107,14 @@ void the_uri_of_an_absolute_target_is_its_path_and_query(void** /*state*/) {
 
 void the_server_name_falls_back_to_the_local_address(void** /*state*/) {
     EnvironmentRequest request;
-    request.cgi.server_name = "";
+    request.cgi.texts[cgi::host_name] = "";
     check_text(request.environment().get("SERVER_NAME"), "192.0.2.1");
     request.head.local = Endpoint::parse_ip("2001:db8::1", 80).value();
     check_text(request.environment().get("SERVER_NAME"), "[2001:db8::1]");
     check_text(request.environment().get("SERVER_ADDR"), "2001:db8::1");
-    request.cgi.server_name = "2001:db8::2";
+    request.cgi.texts[cgi::host_name] = "2001:db8::2";
     check_text(request.environment().get("SERVER_NAME"), "[2001:db8::2]");
-    request.cgi.server_name = "[2001:db8::3]";
+    request.cgi.texts[cgi::host_name] = "[2001:db8::3]";
     check_text(request.environment().get("SERVER_NAME"), "[2001:db8::3]");
 }
 
@@ -123,7 +124,7 @@ void a_unix_socket_has_the_port_of_its_scheme(void** /*state*/) {
     EnvironmentRequest request;
     request.head.local = Endpoint(address, sizeof(sa_family_t));
     request.head.client = Endpoint(address, sizeof(sa_family_t));
-    request.cgi.server_name = "";
+    request.cgi.texts[cgi::host_name] = "";
     check_text(request.environment().get("SERVER_NAME"), "localhost");
     check_text(request.environment().get("SERVER_PORT"), "80");
     check_text(request.environment().get("REMOTE_ADDR"), "unix");
@@ -136,7 +137,6 @@ void a_body_brings_its_length_and_type(void** /*state*/) {
     const Field fields[] = {{"content-type", "application/json"}, {"Content-Length", "17"}};
     EnvironmentRequest request;
     request.head.fields = fields;
-    request.cgi.has_body = true;
     request.cgi.body_length = 18446744073709551615U;  // as spooled; what the client said does not matter
     const DecodedParams env = request.environment();
     check_text(env.get("CONTENT_LENGTH"), "18446744073709551615");
@@ -177,7 +177,6 @@ void a_configured_content_length_cannot_break_the_framing(void** /*state*/) {
     const Pair params[] = {{"CONTENT_LENGTH", "5"}};
     EnvironmentRequest request;
     request.cgi.params = params;
-    request.cgi.has_body = true;
     request.cgi.body_length = 3;
     check_text(request.environment().get("CONTENT_LENGTH"), "3");
 }

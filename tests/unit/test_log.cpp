@@ -88,7 +88,7 @@ void the_hosts_callback_gets_the_bare_message(void** /*state*/) {
     Host host;
     Log log;
     log.set_sink(&Host::take, &host);
-    LogLine(log, LogLevel::warning).add("port ").add_number(80).add<": %">(SystemError{ENOENT}).send();
+    LogLine(log, LogLevel::warning).add("port ").add_number(80).add<": %">(fcgate::SystemError{ENOENT}).send();
     assert_int_equal(host.calls, 1);
     assert_true(host.level == LogLevel::warning);
     check_text(host.message.view(), "port 80: No such file or directory");
