@@ -12,9 +12,7 @@ enum { tag_relr_size = 35, tag_relr = 36 };
 extern const Elf32_Dyn _DYNAMIC[] __attribute__((visibility("hidden")));
 extern char __ehdr_start[] __attribute__((visibility("hidden")));
 
-int main(int, char**, char**);
-_Noreturn void __libc_start_main(int (*)(int, char**, char**), int, char**, void (*)(void), void (*)(void),
-                                 void (*)(void));
+_Noreturn void start_program(int count, char** arguments); /* musl-threads.c */
 __attribute__((used, visibility("hidden"))) _Noreturn void relocate_and_start(Elf32_Addr* stack);
 
 __asm__(
@@ -64,5 +62,5 @@ void relocate_and_start(Elf32_Addr* stack) {
         }
     }
     relocate(__ehdr_start, (const PackedRelocation*)packed, (const PackedRelocation*)(packed + size));
-    __libc_start_main(main, (int)*stack, (char**)(stack + 1), NULL, NULL, NULL);
+    start_program((int)*stack, (char**)(stack + 1));
 }

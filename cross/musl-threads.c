@@ -1,12 +1,20 @@
 /* Threads and processes, in the place of musl's functions of these names. Written for fcgate: its mutexes are of the simplest kind and of one process,
-   it forks and becomes another user while it has one thread, and nothing that the child calls needs to be told. */
+   it forks and becomes another user while it has one thread, and nothing that the child calls needs to be told. Its threads have their signals
+   blocked, return from their function and are joined: none is cancelled or detached, and none has keys. */
+#include <asm/unistd.h>
+#include <elf.h>
+#include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,13 +55,131 @@ void __vm_wait(void) {}
 void __vm_lock(void) {}
 void __vm_unlock(void) {}
 
-/* And with these while the size of a stack without attributes is changed, or all threads take a call. */
-void __inhibit_ptc(void) {}
-void __acquire_ptc(void) {}
-void __release_ptc(void) {}
+/* What lies above the stack of a thread, and of the first one by itself. */
+typedef struct {
+    void* (*run)(void*);
+    void* value; /* its argument, then its result */
+    int id;      /* 0 when the kernel has ended it */
+    void* memory;
+    size_t size;
+    char musls[128]; /* where musl's own functions keep what they know of a thread, from the pointer on downwards */
+    /* The thread pointer points here, as ARM's ABI has it: two words, then the thread's variables. */
+    void* words[2];
+    _Alignas(8) char variables[240];
+} Thread;
+
+enum { page = 4096, default_stack = 128 * 1024 };
+
+extern char __ehdr_start[] __attribute__((visibility("hidden")));
+static const Elf32_Phdr* variables; /* how they begin */
+static Thread first;
+
+int* __errno_location(void) {
+    static _Thread_local int number;
+    return &number;
+}
+
+int* ___errno_location(void) __attribute__((alias("__errno_location")));
+
+static void* prepare(Thread* thread) {
+    if (variables != NULL) {
+        memcpy(thread->variables, __ehdr_start + variables->p_vaddr, variables->p_filesz);
+    }
+    return thread->words;
+}
+
+/* Of the linker, and of musl: functions before main(), and main() itself. */
+extern void (*const __init_array_start[])(void) __attribute__((visibility("hidden")));
+extern void (*const __init_array_end[])(void) __attribute__((visibility("hidden")));
+extern char** __environ;
+int main(int, char**, char**);
+
+/* Called by musl-start.c, in the place of musl's __libc_start_main(). */
+__attribute__((used)) _Noreturn void start_program(int count, char** arguments) {
+    __environ = arguments + count + 1;
+    const Elf32_Ehdr* const header = (const Elf32_Ehdr*)__ehdr_start;
+    const Elf32_Phdr* part = (const Elf32_Phdr*)(__ehdr_start + header->e_phoff);
+    for (int left = header->e_phnum; left != 0; --left, ++part) {
+        if (part->p_type == PT_TLS) {
+            variables = part;
+            if (part->p_align > _Alignof(Thread) || part->p_memsz > sizeof first.variables) {
+                __builtin_trap();
+            }
+        }
+    }
+    syscall(__ARM_NR_set_tls, prepare(&first));
+    for (void (*const* begin)(void) = __init_array_start; begin != __init_array_end; ++begin) {
+        (*begin)();
+    }
+    exit(main(count, arguments, __environ));
+}
+
+/* Linux has no other on ARM of 32 bits. */
+int getpagesize(void) {
+    return page;
+}
+
+/* Of musl: `run` has a stack of its own, and when it returns the thread ends. */
+int __clone(int (*run)(void*), void* stack, int flags, void* argument, int* id, void* thread_pointer, int* cleared)
+    __attribute__((visibility("hidden")));
+
+static int begin(void* argument) {
+    Thread* const thread = argument;
+    thread->value = thread->run(thread->value);
+    return 0;
+}
+
+int pthread_attr_init(pthread_attr_t* attributes) {
+    attributes->__u.__s[0] = default_stack;
+    return 0;
+}
+
+int pthread_attr_setstacksize(pthread_attr_t* attributes, size_t size) {
+    attributes->__u.__s[0] = size;
+    return 0;
+}
+
+/* Below the stack is a page that nobody may touch. */
+int pthread_create(pthread_t* restrict name, const pthread_attr_t* restrict attributes, void* (*run)(void*),
+                   void* restrict argument) {
+    const size_t stack = attributes != NULL ? attributes->__u.__s[0] : default_stack;
+    const size_t size = page + (stack + sizeof(Thread) + page - 1) / page * page;
+    char* const memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        return EAGAIN;
+    }
+    syscall(SYS_mprotect, memory, page, PROT_NONE);
+    Thread* const thread = (Thread*)(memory + size) - 1;
+    thread->run = run;
+    thread->value = argument;
+    thread->memory = memory;
+    thread->size = size;
+    const int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                      CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    const int id = __clone(&begin, thread, flags, thread, &thread->id, prepare(thread), &thread->id);
+    if (id < 0) {
+        munmap(memory, size);
+        return -id;
+    }
+    *name = (pthread_t)thread;
+    return 0;
+}
+
+int pthread_join(pthread_t name, void** result) {
+    Thread* const thread = (Thread*)name;
+    int id;
+    while ((id = __atomic_load_n(&thread->id, __ATOMIC_ACQUIRE)) != 0) {
+        syscall(SYS_futex, &thread->id, FUTEX_WAIT, id, NULL);
+    }
+    if (result != NULL) {
+        *result = thread->value;
+    }
+    munmap(thread->memory, thread->size);
+    return 0;
+}
 
 pid_t fork(void) {
-    return _Fork();
+    return (int)syscall(SYS_fork);
 }
 
 /* What set*uid() and set*gid() call; musl's makes all threads do it. */
