@@ -2,6 +2,7 @@
    than any that runs on a Cortex-A7, or for what fcgate does not ask for. Written for fcgate. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/stat.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -75,6 +76,26 @@ int fstatat(int folder, const char* restrict path, struct stat* restrict status,
     status->st_mtim = (struct timespec){.tv_sec = status->__st_mtim32.tv_sec, .tv_nsec = status->__st_mtim32.tv_nsec};
     status->st_ctim = (struct timespec){.tv_sec = status->__st_ctim32.tv_sec, .tv_nsec = status->__st_ctim32.tv_nsec};
     return 0;
+}
+
+/* Of musl: /proc's name for a descriptor. */
+void __procfdname(char* name, unsigned fd) __attribute__((visibility("hidden")));
+
+/* As the kernel names what it has found; `room` is the caller's. */
+char* realpath(const char* restrict path, char* restrict room) {
+    const int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return NULL;
+    }
+    char name[sizeof "/proc/self/fd/" + 3 * sizeof fd];
+    __procfdname(name, (unsigned)fd);
+    const ssize_t size = readlink(name, room, PATH_MAX - 1);
+    close(fd);
+    if (size < 0) {
+        return NULL;
+    }
+    room[size] = '\0';
+    return room;
 }
 
 /* No more than what the kernel does by itself is asked for. */
