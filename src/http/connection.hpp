@@ -12,6 +12,7 @@
 #include "base/slots.hpp"
 #include "base/timers.hpp"
 #include "http/finished.hpp"
+#include "http/listener.hpp"
 #include "http/message.hpp"
 #include "http/targets.hpp"
 
@@ -21,18 +22,6 @@ struct MHD_Response;
 namespace fcgate::http {
 
 class Engine;
-
-// A client that has been accepted, on its way to a place.
-struct Newcomer {
-    int fd = -1;
-    Endpoint client;
-    Endpoint local;
-    bool is_counted = false;   // among the connections of its client
-    bool is_operator = false;  // may have a place that is reserved
-    bool is_tls = false;       // came to a listener that speaks TLS
-    int64_t due = 0;           // when it has waited for long enough
-    int64_t since = 0;         // when it was accepted; 0: now
-};
 
 // What begins anew with each client that has the place.
 struct ConnectionState {

@@ -173,7 +173,7 @@ bool has_waiting_client(int listener) {
     return poll(&waiting, 1, 0) == 1;
 }
 
-Status accept_client(int listener, Accepted& out) {
+Status accept_client(int listener, Newcomer& out) {
     for (int tries = 0; tries < accept_tries; ++tries) {
         sockaddr_storage address{};
         socklen_t length = sizeof address;

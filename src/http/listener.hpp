@@ -19,14 +19,20 @@ void remove_socket_path(const ListenSettings& listen);
 // True when somebody waits to be accepted.
 [[nodiscard]] bool has_waiting_client(int listener);
 
-struct Accepted {
+// A client that has been accepted, on its way to a place.
+struct Newcomer {
     int fd = -1;
     Endpoint client;
     Endpoint local;
+    bool is_counted = false;   // among the connections of its client
+    bool is_operator = false;  // may have a place that is reserved
+    bool is_tls = false;       // came to a listener that speaks TLS
+    int64_t due = 0;           // when it has waited for long enough
+    int64_t since = 0;         // when it was accepted; 0: now
 };
 
-// again: nobody waits. exhausted: no descriptor or memory is left for one who does. Other failures concern that client alone and
+// Fills in the descriptor and both addresses. again: nobody waits. exhausted: no descriptor or memory is left for one who does. Other failures concern that client alone and
 // are passed over.
-[[nodiscard]] Status accept_client(int listener, Accepted& out);
+[[nodiscard]] Status accept_client(int listener, Newcomer& out);
 
 }  // namespace fcgate::http

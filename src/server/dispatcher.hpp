@@ -23,6 +23,9 @@
 
 namespace fcgate::server {
 
+// A field of a script's answer that is about a body that is not sent; so is what begins with Content-.
+[[nodiscard]] bool is_about_body(std::string_view name);
+
 class Dispatcher {
   public:
     struct Setup {

@@ -33,14 +33,8 @@ constexpr std::string_view content_type = "Content-Type";
     return {};
 }
 
-// Of a script's answer, what is about the body that is not sent.
-[[nodiscard]] bool is_about_body(std::string_view name) {
-    for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "X-Sendfile"}) {
-        if (equals_ignore_case(name, own)) {
-            return true;
-        }
-    }
-    return starts_with_ignore_case(name, "Content-") || starts_with_ignore_case(name, "X-Accel-");
+[[nodiscard]] bool is_about_content(std::string_view name) {
+    return is_about_body(name) || starts_with_ignore_case(name, "Content-");
 }
 
 }  // namespace
@@ -101,7 +95,7 @@ bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exch
     }
     http::reply_with_status(reply, status);
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
-    exchange.response.drop_fields(&is_about_body);
+    exchange.response.drop_fields(&is_about_content);
     // What the script has said itself, as when to come again, is not said twice.
     FieldCursor said = exchange.response.head().fields();
     for (Field field; said.next(field);) {

@@ -31,12 +31,7 @@ namespace {
 }
 
 [[nodiscard]] bool is_about_file(std::string_view name) {
-    for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "Content-Range", "X-Sendfile"}) {
-        if (equals_ignore_case(name, own)) {
-            return true;
-        }
-    }
-    return starts_with_ignore_case(name, "X-Accel-");
+    return is_about_body(name) || equals_ignore_case(name, "Content-Range");
 }
 
 [[nodiscard]] bool is_type_or_about_file(std::string_view name) {
@@ -44,6 +39,15 @@ namespace {
 }
 
 }  // namespace
+
+bool is_about_body(std::string_view name) {
+    for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "X-Sendfile"}) {
+        if (equals_ignore_case(name, own)) {
+            return true;
+        }
+    }
+    return starts_with_ignore_case(name, "X-Accel-");
+}
 
 // Which file the script names; nothing when it names none. `file.path` is empty when it may not be sent.
 bool Dispatcher::find_named_file(const Site& site, FieldCursor fields, NamedFile& file) {

@@ -25,8 +25,8 @@ class History {
         Gauge places;  // held before, at most, and at the end, ten bits each
     };
     struct Step {
-        uint32_t requests = 0;
-        uint32_t places = 0;  // at most
+        uint32_t requests;
+        uint32_t places;  // at most
     };
 
     // `slots`, all zero.

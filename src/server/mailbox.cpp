@@ -42,17 +42,12 @@ void Mailbox::close() {
 }
 
 void Mailbox::post_yield(uint32_t backend) {
-    yields_[backend].fetch_add(1);
+    yields_[backend].fetch_add(1, std::memory_order_relaxed);
     ring();
 }
 
-void Mailbox::post_newcomers() {
-    newcomers_ = true;
-    ring();
-}
-
-void Mailbox::post_php_news(uint32_t backend) {
-    php_news_[backend] = true;
+void Mailbox::post_news(uint32_t news) {
+    news_.fetch_or(news, std::memory_order_relaxed);
     ring();
 }
 
@@ -68,7 +63,8 @@ void Mailbox::ring() {
 void Mailbox::acknowledge() {
     uint64_t count = 0;
     (void)!read(event_.get(), &count, sizeof count);
-    rung_ = false;
+    // Takes over what was written before each ring: nothing else below needs an order.
+    (void)rung_.exchange(false);
 }
 
 bool Mailbox::take(fastcgi::Grant& out) {

@@ -18,6 +18,12 @@ namespace fcgate::server {
 
 class Mailbox {
   public:
+    // The PHP of that backend has come or gone.
+    [[nodiscard]] static constexpr uint32_t php_news(uint32_t backend) { return 1U << backend; }
+    // Somebody waits at the listeners whom a full worker cannot take.
+    static constexpr uint32_t newcomers = 1U << 31U;
+    static_assert(limits::backends < 31);
+
     // `grants` has room for `places` grants, as many as can be under way, and for some notices of eviction besides.
     [[nodiscard]] Status init(std::span<fastcgi::Grant> grants, size_t places);
     void finish();
@@ -30,9 +36,8 @@ class Mailbox {
     // the queue by its own clock.
     [[nodiscard]] bool post(const fastcgi::Grant& grant);
     void post_yield(uint32_t backend);
-    void post_php_news(uint32_t backend);
-    // Somebody waits at the listeners whom a full worker cannot take.
-    void post_newcomers();
+    // Bits: php_news(), newcomers.
+    void post_news(uint32_t news);
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
     void ring();
 
@@ -43,9 +48,10 @@ class Mailbox {
     // Nothing is taken any more; what was taken is still there.
     void close();
     [[nodiscard]] bool take(fastcgi::Grant& out);
-    [[nodiscard]] uint32_t take_yields(uint32_t backend) { return yields_[backend].exchange(0); }
-    [[nodiscard]] bool take_newcomers() { return newcomers_.exchange(false); }
-    [[nodiscard]] bool take_php_news(uint32_t backend) { return php_news_[backend].exchange(false); }
+    [[nodiscard]] uint32_t take_yields(uint32_t backend) {
+        return yields_[backend].exchange(0, std::memory_order_relaxed);
+    }
+    [[nodiscard]] uint32_t take_news() { return news_.exchange(0, std::memory_order_relaxed); }
 
   private:
     Descriptor event_;
@@ -55,10 +61,9 @@ class Mailbox {
     size_t count_ = 0;
     size_t places_ = 0;
     bool closed_ = false;
-    std::array<std::atomic<uint32_t>, limits::backends> yields_{};
-    std::array<std::atomic<bool>, limits::backends> php_news_{};
-    std::atomic<bool> newcomers_{false};
     std::atomic<bool> rung_{false};
+    std::atomic<uint32_t> news_{0};
+    std::array<std::atomic<uint32_t>, limits::backends> yields_{};
 };
 
 }  // namespace fcgate::server

@@ -34,6 +34,10 @@ namespace {
     return same;
 }
 
+[[nodiscard]] Status needs_restart(ServerError& error, Packed what) {
+    return explain<"%: that needs a restart">(error, Status::refused, what);
+}
+
 }  // namespace
 
 Status Server::reload(Settings& next, ServerError& error) {
@@ -52,14 +56,11 @@ Status Server::reload(Settings& next, ServerError& error) {
         return explain<"%">(error, fixed, wrong.text.view());
     }
     after.settings = &next;
-    Status status = can_list_ || !wants_lists(next)
-                        ? match_backends(after, next, error)
-                        : explain(error, Status::refused, "listing = yes where no site had it: that needs a restart"_p);
+    Status status = can_list_ || !wants_lists(next) ? match_backends(after, next, error)
+                                                    : needs_restart(error, "listing = yes where no site had it"_p);
     if constexpr (features::sandbox) {
         if (status == Status::ok && sandboxed_ != 0 && sandboxed_folders(next) != sandboxed_) {
-            status =
-                explain(error, Status::refused,
-                        "another root, sendfile_root, links_to or spool with sandbox = yes: that needs a restart"_p);
+            status = needs_restart(error, "another root, sendfile_root, links_to or spool with sandbox = yes"_p);
         }
     }
     if (status == Status::ok) {
@@ -102,7 +103,7 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == common_.gate_count && backend.kind == BackendSettings::Kind::spawn) {
-            return explain(error, Status::refused, "address = spawn where it was not: that needs a restart"_p);
+            return needs_restart(error, "address = spawn where it was not"_p);
         }
         for (uint32_t free = 0; free < common_.gate_count && gate == common_.gate_count; ++free) {
             if ((taken >> free & 1U) == 0) {
@@ -111,18 +112,16 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
             }
         }
         if (gate == common_.gate_count) {
-            return explain(error, Status::refused, "too many backends, with those that end: that needs a restart"_p);
+            return needs_restart(error, "too many backends, with those that end"_p);
         }
         taken |= 1U << gate;
         after.gates[number] = gate;
         places += backend.workers;
         if (backend.queue > most_waiting_) {
-            return explain(error, Status::refused, "queue: larger than any was at the start: that needs a restart"_p);
+            return needs_restart(error, "queue: larger than any was at the start"_p);
         }
     }
-    return places <= most_places_
-               ? Status::ok
-               : explain(error, Status::refused, "workers: more in all than there is room for: that needs a restart"_p);
+    return places <= most_places_ ? Status::ok : needs_restart(error, "workers: more in all than there is room for"_p);
 }
 
 // PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.

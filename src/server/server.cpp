@@ -54,7 +54,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
 
 }  // namespace
 
-Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
+[[gnu::noinline]] Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
     settings_ = &settings;
     started_at_ = monotonic_ms();
     common_.log.set_level(settings.server.log_level);
@@ -125,7 +125,7 @@ void Server::init_supervisor() {
     setup.ring = [](void* context) { static_cast<Server*>(context)->common_.workers[0].mailbox().ring(); };
     setup.news = [](void* context, uint32_t backend) {
         for (Worker& worker : static_cast<Server*>(context)->common_.workers) {
-            worker.mailbox().post_php_news(backend);
+            worker.mailbox().post_news(Mailbox::php_news(backend));
         }
     };
     common_.supervisor.init(setup);
@@ -170,7 +170,7 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
     return status == Status::ok ? status : explain<"mime_types: %">(error, status, why.view());
 }
 
-Status Server::prepare(ServerError& error) {
+[[gnu::noinline]] Status Server::prepare(ServerError& error) {
     Pools pools(*settings_);
     if (arena_.init(pools.arena_size()) != Status::ok ||
         pools.carve(arena_, PoolKind::clients, PoolKind::timers) != Status::ok) {
@@ -286,7 +286,7 @@ Status Server::run_worker(uint32_t number) {
     return status;
 }
 
-Status Server::start_threads(uint32_t first, ServerError& error) {
+[[gnu::noinline]] Status Server::start_threads(uint32_t first, ServerError& error) {
     // Threads inherit the mask: no signal of the host is to be handled by one of ours.
     sigset_t all;
     sigset_t before;

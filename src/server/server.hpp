@@ -94,14 +94,13 @@ class Server {
     // server_status.cpp
     void look(Snapshot& snapshot);
     void look_at_pools(Snapshot& snapshot, const Settings& settings) const;
-    void look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, bool is_spawned);
+    void look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate);
     void announce(const Configuration& configuration) const;
     static void* thread_main(void* argument);
     void thread_ended();
 
     const Settings* settings_ = nullptr;  // those of the start, until there are workers
     Arena arena_;
-    Common common_;
     size_t most_places_ = 0;   // of all gates together
     size_t most_waiting_ = 0;  // of one gate
     bool can_list_ = false;    // there is memory for lists of folders
@@ -118,6 +117,7 @@ class Server {
     Descriptor ended_;
     pthread_mutex_t status_mutex_ = PTHREAD_MUTEX_INITIALIZER;  // settings are not given back while it is held
     int64_t started_at_ = 0;
+    Common common_;  // the largest
 };
 
 }  // namespace fcgate::server

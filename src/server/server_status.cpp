@@ -48,11 +48,11 @@ void add_pool(Snapshot::Pool& pool, const Counted& counted) {
     add_pool(pool, counted.capacity(), counted.live(), counted.most());
 }
 
-void look_at_servers(Snapshot::BackendName& name, const BackendSettings& backend, const fastcgi::Servers& servers) {
-    const size_t count = backend.server_count();
+void look_at_servers(Snapshot::BackendName& name, const fastcgi::Servers& servers) {
+    const size_t count = name.settings->server_count();
     name.server_count = count > 1 ? count : 0;
     for (uint32_t i = 0; i < name.server_count; ++i) {
-        name.servers[i] = {backend.server(i).address, servers.is_up(i), servers.connections(i)};
+        name.servers[i] = {servers.is_up(i), servers.connections(i)};
     }
 }
 
@@ -65,7 +65,7 @@ constexpr fastcgi::Fault refusals[] = {fastcgi::Fault::queue_timeout,    fastcgi
 
 void Server::write_status(StatusForm form, TextBuffer& out) {
     if constexpr (features::status) {
-        Snapshot snapshot;
+        Snapshot snapshot{};
         // The settings in force stay while names point into them.
         const Lock lock(&status_mutex_);
         look(snapshot);
@@ -86,10 +86,9 @@ void Server::look(Snapshot& snapshot) {
     totals.spooled = uint64_t{common_.spooled_kib.load()} * 1024;
     snapshot.backend_count = settings.backends.size();
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
-        snapshot.names[i].name = settings.backends[i].name;
-        snapshot.names[i].address = settings.backends[i].address;
+        snapshot.names[i].settings = &settings.backends[i];
         snapshot.backends[i].queue = settings.backends[i].queue;
-        look_at_servers(snapshot.names[i], settings.backends[i], common_.gates[configuration.gates[i]].servers());
+        look_at_servers(snapshot.names[i], common_.gates[configuration.gates[i]].servers());
     }
     if (!prepared_) {
         return;
@@ -99,7 +98,7 @@ void Server::look(Snapshot& snapshot) {
         worker.add_to(snapshot, configuration, now);
     }
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
-        look_at_backend(snapshot, i, configuration.gates[i], settings.backends[i].kind == BackendSettings::Kind::spawn);
+        look_at_backend(snapshot, i, configuration.gates[i]);
     }
 }
 
@@ -112,7 +111,7 @@ void Server::look_at_pools(Snapshot& snapshot, const Settings& settings) const {
     }
 }
 
-void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, bool is_spawned) {
+void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate) {
     const fastcgi::Gate::Counts counts = common_.gates[gate].glance();
     Snapshot::Backend& backend = snapshot.backends[number];
     backend.places = counts.capacity;
@@ -125,7 +124,7 @@ void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate, b
         backend.refused += backend.faults[static_cast<size_t>(fault)];
     }
     if constexpr (features::spawn) {
-        if (plan_ != nullptr && is_spawned) {
+        if (plan_ != nullptr && snapshot.names[number].settings->kind == BackendSettings::Kind::spawn) {
             const spawn::Supervisor::Life life = common_.supervisor.look(gate);
             snapshot.names[number].php = life.phase;
             backend.php_running = life.is_running ? 1 : 0;

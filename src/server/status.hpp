@@ -1,5 +1,5 @@
 // Owns: what there is to know of a running server at one moment, as plain numbers, and the three forms in which it is told.
-// Borrows: names and addresses of the configuration, while it is written.
+// Borrows: the settings of the backends, while it is written.
 // Must not touch: the server; Server::look() fills a snapshot in.
 #pragma once
 
@@ -11,6 +11,7 @@
 #include "base/fixed_list.hpp"
 #include "base/limits.hpp"
 #include "base/text.hpp"
+#include "config/settings.hpp"
 #include "fastcgi/counts.hpp"
 #include "http/counts.hpp"
 #include "server/history.hpp"
@@ -60,25 +61,24 @@ struct Snapshot {
         uint64_t ceiling;      // 0: none
     };
     struct Server {
-        std::string_view address;
         bool is_up;
         uint64_t connections;
     };
     struct BackendName {
-        std::string_view name;
-        std::string_view address;
-        std::string_view php;  // its phase; empty: fcgate does not start it
-        size_t server_count;   // 0 where there is only one
+        const BackendSettings* settings;
+        const char* php;      // its phase; nullptr: fcgate does not start it
+        size_t server_count;  // 0 where there is only one
         std::array<Server, limits::servers> servers;
     };
     enum PoolNumber : uint8_t { connections, exchanges, links, pages, long_targets, pool_count };
 
-    Totals totals{};
-    std::array<Backend, limits::backends> backends{};
-    std::array<BackendName, limits::backends> names{};
-    size_t backend_count = 0;
-    std::array<Pool, pool_count> pools{};
-    std::array<History::Step, History::steps> history{};
+    // Begins as zeros, all at once: Snapshot snapshot{};
+    Totals totals;
+    std::array<Backend, limits::backends> backends;
+    std::array<BackendName, limits::backends> names;
+    size_t backend_count;
+    std::array<Pool, pool_count> pools;
+    std::array<History::Step, History::steps> history;
 };
 
 enum class StatusForm : uint8_t { html, json, prometheus };

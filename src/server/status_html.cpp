@@ -159,9 +159,9 @@ void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
     const Snapshot::Backend& backend = snapshot.backends[number];
     const Snapshot::BackendName& name = snapshot.names[number];
     out.append("<section><h2>Backend "_p);
-    append_html(out, name.name);
+    append_html(out, name.settings->name);
     out.append("</h2><p>"_p);
-    append_html(out, name.address);
+    append_html(out, name.settings->address);
     out.append("</p>"_p);
     append_meter(out, backend.in_use);
     fill(out,
@@ -171,10 +171,10 @@ void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
          &backend.in_use);
     for (size_t i = 0; i < name.server_count; ++i) {
         out.append("<tr><th>"_p);
-        append_html(out, name.servers[i].address);
+        append_html(out, name.settings->server(i).address);
         fill(out, name.servers[i].is_up ? "<td>up, #"_p : "<td>down, #"_p, &name.servers[i].connections);
     }
-    if (!name.php.empty()) {
+    if (name.php != nullptr) {
         out.append("<tr><th>PHP, started by fcgate<td>"_p);
         append_html(out, name.php);
         fill(out, "<tr><th>Starts<td>#<tr><th>Deaths<td>#"_p, &backend.php_starts);

@@ -60,19 +60,18 @@ void append_json(TextBuffer& out, const Snapshot& snapshot, Scope scope, size_t 
 void append_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
     const Snapshot::BackendName& name = snapshot.names[number];
     out.append(number == 0 ? '[' : ',').append('{');
-    append_text(out, "name"_p, name.name);
-    append_text(out, "address"_p, name.address);
-    if (!name.php.empty()) {
+    append_text(out, "name"_p, name.settings->name);
+    append_text(out, "address"_p, name.settings->address);
+    if (name.php != nullptr) {
         append_text(out, "php"_p, name.php);
     }
     append_json(out, snapshot, Scope::backend, number);
     append_key(out, "waited_seconds"_p);
     append_seconds(out, snapshot.backends[number].waited_ms);
     for (size_t i = 0; i < name.server_count; ++i) {
-        const Snapshot::Server& server = name.servers[i];
         out.append(i == 0 ? ",\"servers\":[{"_p : ",{"_p);
-        append_text(out, "address"_p, server.address);
-        out.append<",\"up\":%,\"connections\":%}">(server.is_up ? 1 : 0, server.connections);
+        append_text(out, "address"_p, name.settings->server(i).address);
+        out.append<",\"up\":%,\"connections\":%}">(name.servers[i].is_up ? 1 : 0, name.servers[i].connections);
     }
     out.append(name.server_count > 0 ? "]}"_p : "}"_p);
 }
@@ -80,7 +79,7 @@ void append_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
 // ---- Prometheus ----
 
 std::string_view name_of(const Snapshot& snapshot, size_t backend) {
-    const std::string_view name = snapshot.names[backend].name;
+    const std::string_view name = snapshot.names[backend].settings->name;
     return name.empty() ? "(default)" : name;
 }
 
@@ -171,8 +170,8 @@ void append_metric(TextBuffer& out, const Snapshot& snapshot, const Metric& metr
 void append_servers(TextBuffer& out, const Snapshot& snapshot) {
     bool is_first = true;
     for (size_t backend = 0; backend < snapshot.backend_count; ++backend) {
-        for (size_t i = 0; i < snapshot.names[backend].server_count; ++i) {
-            const Snapshot::Server& server = snapshot.names[backend].servers[i];
+        const Snapshot::BackendName& name = snapshot.names[backend];
+        for (size_t i = 0; i < name.server_count; ++i) {
             if (is_first) {
                 out.append(
                     "# HELP fcgate_backend_server_up 0: it cannot be connected to\n# TYPE fcgate_backend_server_up gauge\n"_p);
@@ -180,9 +179,9 @@ void append_servers(TextBuffer& out, const Snapshot& snapshot) {
             is_first = false;
             out.append("fcgate_backend_server_up"_p);
             append_label(out, "backend"_p, name_of(snapshot, backend));
-            append_label(out, "server"_p, server.address);
+            append_label(out, "server"_p, name.settings->server(i).address);
             end_labels(out);
-            out.append(server.is_up ? "1\n" : "0\n");
+            out.append(name.servers[i].is_up ? "1\n" : "0\n");
         }
     }
 }

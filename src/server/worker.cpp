@@ -311,15 +311,16 @@ void Worker::handle_mailbox() {
     while (mailbox_.take(grant)) {
         upstream_.on_grant(grant);
     }
+    const uint32_t news = mailbox_.take_news();
     for (uint32_t backend = 0; backend < common_->gate_count; ++backend) {
         for (uint32_t yields = mailbox_.take_yields(backend); yields > 0; --yields) {
             upstream_.on_yield(backend);
         }
-        if (mailbox_.take_php_news(backend)) {
+        if ((news & Mailbox::php_news(backend)) != 0) {
             upstream_.on_php_news(backend);
         }
     }
-    if (mailbox_.take_newcomers() && listening_) {
+    if ((news & Mailbox::newcomers) != 0 && listening_) {
         (void)accept_from_all();
     }
     if (runs_supervisor()) {
@@ -487,17 +488,17 @@ void Worker::accept_from(size_t listener_number) {
                 if (!is_everyone_full()) {
                     for (Worker& other : common_->workers) {
                         if (&other != this) {
-                            other.mailbox_.post_newcomers();
+                            other.mailbox_.post_news(Mailbox::newcomers);
                         }
                     }
                 }
                 return;
             }
         }
-        http::Accepted accepted;
-        const Status status = http::accept_client(listener, accepted);
+        Newcomer newcomer{.is_tls = is_tls, .due = clock_.now()};
+        const Status status = http::accept_client(listener, newcomer);
         if (status == Status::ok) {
-            admit(accepted.fd, accepted.client, accepted.local, is_tls);
+            admit(newcomer);
             continue;
         }
         if (status == Status::exhausted && !stopping_) {

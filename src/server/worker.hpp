@@ -74,43 +74,48 @@ class Worker {
     [[nodiscard]] bool is_everyone_full() const;
     [[nodiscard]] bool is_open() const;
     [[nodiscard]] bool is_operator(const Endpoint& client) const;
-    void admit(int fd, const Endpoint& client, const Endpoint& local, bool is_tls);
-    void seat(const Newcomer& newcomer);
-    void wait_for_place(Newcomer newcomer);
+    void admit(Newcomer& newcomer);
+    void wait_for_place(Newcomer& newcomer);
     void seat_waiting();
-    void turn_away(const Newcomer& newcomer, Packed words, Packed code);
+    void turn_away_packed(const Newcomer& newcomer, Packed code, Packed pattern, ...);
+    // turn_away<"it has % connections">(newcomer, code, count): see base/pattern.hpp.
+    template <packing::Literal Pattern, typename... Values>
+    void turn_away(const Newcomer& newcomer, Packed code, Values... values) {
+        turn_away_packed(newcomer, code, pattern::packed<Pattern, Values...>(), pattern::passed(values)...);
+    }
     void on_waiting_timer(int64_t now);
     void clear_waiting();
 
+    // What is used most comes first, where the shortest instructions reach it.
     Common* common_ = nullptr;
-    uint32_t number_ = 0;
     Configuration* configuration_ = nullptr;  // for requests that begin now
     Configuration* before_ = nullptr;         // while requests under it may still run
+    uint32_t number_ = 0;
     Descriptor epoll_;
-    TurnClock clock_;
-    Timers timers_;
-    PagePool pages_;
-    http::Counts counts_;
-    Gauge newcomers_;  // that wait
-    History history_;
-    http::Engine engine_;
-    fastcgi::Upstream upstream_;
-    Spool spool_;
-    files::FileCache files_;
-    KeptRequests kept_;
-    Dispatcher dispatcher_;
-    Mailbox mailbox_;
-    Timer accept_timer_;
-    Timer stop_timer_;
-    Timer waiting_timer_;
-    WaitingRoom waiting_;
-    uint32_t counted_ = 0;  // connections of ours that the others know of
     bool mhd_ready_ = false;
     bool listening_ = false;
     bool accepting_paused_ = false;  // the machine has no descriptors left: try again in a while
     bool stopping_ = false;
     bool is_draining_ = false;  // stopping, and somebody may still wait in a backlog
+    uint32_t counted_ = 0;      // connections of ours that the others know of
+    Gauge newcomers_;           // that wait
     int64_t stop_deadline_ = never;
+    TurnClock clock_;
+    Timers timers_;
+    Timer accept_timer_;
+    Timer stop_timer_;
+    Timer waiting_timer_;
+    PagePool pages_;
+    History history_;
+    Spool spool_;
+    files::FileCache files_;
+    KeptRequests kept_;
+    http::Engine engine_;
+    fastcgi::Upstream upstream_;
+    Dispatcher dispatcher_;
+    Mailbox mailbox_;
+    http::Counts counts_;
+    WaitingRoom waiting_;
 };
 
 }  // namespace fcgate::server

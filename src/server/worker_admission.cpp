@@ -1,5 +1,6 @@
 // The part of Worker that gives newcomers their places: the last ones are kept for operators, everyone else waits meanwhile.
 #include <algorithm>
+#include <cstdarg>
 
 #include "http/listener.hpp"
 #include "http/reason.hpp"
@@ -34,54 +35,37 @@ bool Worker::is_open() const {
 
 // Who gets a reserved place: this machine, and the networks listed. Behind a proxy is the world, wherever it runs.
 bool Worker::is_operator(const Endpoint& client) const {
-    if (route::is_trusted_proxy(*configuration_->settings, client)) {
-        return false;
-    }
     const auto& networks = configuration_->settings->server.reserved_for;
     return client.is_loopback() ||
            std::ranges::any_of(networks, [&client](const Network& network) { return network.contains(client); });
 }
 
-void Worker::admit(int fd, const Endpoint& client, const Endpoint& local, bool is_tls) {
+void Worker::admit(Newcomer& newcomer) {
+    const Endpoint& client = newcomer.client;
     // Who comes from this machine may be a proxy with many clients of its own; a trusted one is.
-    const bool is_counted =
-        client.is_ip() && !client.is_loopback() && !route::is_trusted_proxy(*configuration_->settings, client);
+    const bool is_proxy = route::is_trusted_proxy(*configuration_->settings, client);
     const uint32_t cap = configuration_->settings->server.max_connections_per_client;
-    if (is_counted && !common_->clients.enter(client.client_key(), cap)) {
-        LogLine line(common_->log, LogLevel::info);
-        client.print_address(line.text());
-        line.add<": refused: it has % connections already (see `max_connections_per_client`)">(cap)
-            .add_reason(http::reason_code("client-full"))
-            .send();
-        engine_.turn_away({.fd = fd, .client = client, .is_tls = is_tls}, http::reason_code("client-full"));
+    const bool is_capped = client.is_ip() && !client.is_loopback() && !is_proxy;
+    if (is_capped && !common_->clients.enter(client.client_key(), cap)) {
+        turn_away<"it has % connections already (see `max_connections_per_client`)">(
+            newcomer, http::reason_code("client-full"), cap);
         return;
     }
-    const Newcomer newcomer{.fd = fd,
-                            .client = client,
-                            .local = local,
-                            .is_counted = is_counted,
-                            .is_operator = is_operator(client),
-                            .is_tls = is_tls,
-                            .due = clock_.now()};
+    newcomer.is_counted = is_capped;
+    newcomer.is_operator = !is_proxy && is_operator(client);
     const bool is_free = waiting_.empty() && !is_full_for_most();
     if (is_free || (newcomer.is_operator && !engine_.is_full())) {
-        seat(newcomer);
-        return;
+        engine_.add(newcomer);
+    } else if (waiting_.is_full()) {
+        turn_away<"all places are taken, and so are those of who waits (see `max_connections`)">(
+            newcomer, http::reason_code("connections-full"));
+    } else {
+        wait_for_place(newcomer);
+        seat_waiting();
     }
-    if (waiting_.is_full()) {
-        turn_away(newcomer, "all places are taken, and so are those of who waits (see `max_connections`)"_p,
-                  http::reason_code("connections-full"));
-        return;
-    }
-    wait_for_place(newcomer);
-    seat_waiting();
 }
 
-void Worker::seat(const Newcomer& newcomer) {
-    engine_.add(newcomer);
-}
-
-void Worker::wait_for_place(Newcomer newcomer) {
+void Worker::wait_for_place(Newcomer& newcomer) {
     // As long as a slow client may keep a place without a request.
     newcomer.since = newcomer.due;
     newcomer.due += configuration_->settings->server.header_timeout_ms;
@@ -95,7 +79,7 @@ void Worker::wait_for_place(Newcomer newcomer) {
 void Worker::seat_waiting() {
     while (!waiting_.empty()) {
         if (!is_full_for_most()) {
-            seat(waiting_.pop());
+            engine_.add(waiting_.pop());
             if (waiting_.empty()) {
                 Timers::cancel(waiting_timer_);
             }
@@ -105,10 +89,14 @@ void Worker::seat_waiting() {
     }
 }
 
-void Worker::turn_away(const Newcomer& newcomer, Packed words, Packed code) {
+void Worker::turn_away_packed(const Newcomer& newcomer, Packed code, Packed pattern, ...) {
+    va_list values;
+    va_start(values, pattern);
     LogLine line(common_->log, LogLevel::info);
     newcomer.client.print_address(line.text());
-    line.add<": refused: %">(words).add_reason(code).send();
+    line.add(": refused: "_p).add_list(pattern, values);
+    va_end(values);
+    line.add_reason(code).send();
     if (newcomer.is_counted) {
         common_->clients.leave(newcomer.client.client_key());
     }
@@ -120,8 +108,8 @@ void Worker::on_waiting_timer(int64_t now) {
     engine_.run(false);
     seat_waiting();
     while (!waiting_.empty() && waiting_.front().due <= now) {
-        turn_away(waiting_.pop(), "no place became free in time (see `max_connections`)"_p,
-                  http::reason_code("connections-full"));
+        turn_away<"no place became free in time (see `max_connections`)">(waiting_.pop(),
+                                                                          http::reason_code("connections-full"));
     }
     if (!waiting_.empty()) {
         timers_.set(waiting_timer_, waiting_.front().due);
@@ -130,7 +118,7 @@ void Worker::on_waiting_timer(int64_t now) {
 
 void Worker::clear_waiting() {
     while (!waiting_.empty()) {
-        turn_away(waiting_.pop(), "the server stops"_p, http::reason_code("stopping"));
+        turn_away<"the server stops">(waiting_.pop(), http::reason_code("stopping"));
     }
 }
 

@@ -83,7 +83,7 @@ void Supervisor::silent(uint32_t backend) {
 }
 
 Supervisor::Life Supervisor::look(uint32_t backend) const {
-    constexpr std::string_view names[] = {"stopped", "starting", "running", "stopping", "broken"};
+    static constexpr const char* names[] = {"stopped", "starting", "running", "stopping", "broken"};
     const Php& php = php_[backend];
     const Phase phase = php.phase();
     return {names[static_cast<size_t>(phase)], phase == Phase::running, php.starts.get(), php.deaths.get()};

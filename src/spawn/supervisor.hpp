@@ -46,7 +46,7 @@ class Supervisor {
     }
 
     struct Life {
-        std::string_view phase;
+        const char* phase;
         bool is_running;
         uint64_t starts;
         uint64_t deaths;  // that were not asked for

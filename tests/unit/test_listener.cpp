@@ -88,7 +88,7 @@ void a_port_alone_is_everywhere(void**) {
     assert_true(listener.family() != AF_INET6 || answers(AF_INET6, listener.port()));
     assert_true(has_waiting_client(listener.fd));
     // Both families come in by the one socket.
-    Accepted accepted;
+    Newcomer accepted;
     test::check_status(accept_client(listener.fd, accepted), Status::ok);
     Text<64> client;
     accepted.client.print_address(client);
@@ -174,7 +174,7 @@ void where_nobody_waits_nothing_is_accepted(void**) {
     Listener listener;
     test::check_status(listener.open("127.0.0.1:0"), Status::ok);
     assert_false(has_waiting_client(listener.fd));
-    Accepted accepted;
+    Newcomer accepted;
     test::check_status(accept_client(listener.fd, accepted), Status::again);
     // What is not asked again right away would be asked for ever.
     test::check_status(accept_client(-1, accepted), Status::again);

@@ -101,6 +101,17 @@ void every_post_rings_until_it_is_acknowledged(void** /*state*/) {
     assert_true(is_rung(box.mailbox));
 }
 
+void news_are_taken_once_and_each_for_itself(void** /*state*/) {
+    Box box;
+    assert_int_equal(box.mailbox.take_news(), 0);
+    box.mailbox.post_news(Mailbox::php_news(2));
+    box.mailbox.post_news(Mailbox::newcomers);
+    box.mailbox.post_news(Mailbox::newcomers);
+    assert_true(is_rung(box.mailbox));
+    assert_int_equal(box.mailbox.take_news(), Mailbox::php_news(2) | Mailbox::newcomers);
+    assert_int_equal(box.mailbox.take_news(), 0);
+}
+
 void requests_to_yield_are_counted_by_backend(void** /*state*/) {
     Box box;
     for (int i = 0; i < 3; ++i) {
@@ -226,6 +237,7 @@ int main() {
         cmocka_unit_test(what_is_posted_comes_out_in_order),
         cmocka_unit_test(a_grant_keeps_all_it_says),
         cmocka_unit_test(every_post_rings_until_it_is_acknowledged),
+        cmocka_unit_test(news_are_taken_once_and_each_for_itself),
         cmocka_unit_test(requests_to_yield_are_counted_by_backend),
         cmocka_unit_test(notices_never_take_the_room_of_grants),
         cmocka_unit_test(what_comes_after_the_close_is_the_senders_again),

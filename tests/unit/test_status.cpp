@@ -122,8 +122,15 @@ void fill(Snapshot& snapshot) {
         }
     }
     for (size_t i = 0; i < snapshot.backends.size(); ++i) {
-        snapshot.names[i] = {slice(name, 0, fcgate::limits::section_name), address, "starting", 4, {}};
-        snapshot.names[i].servers.fill({address, true, most});
+        static fcgate::BackendSettings backend;
+        backend.name = slice(name, 0, fcgate::limits::section_name);
+        backend.address = address;
+        backend.other_servers.clear();
+        while (backend.server_count() < 4) {
+            (void)backend.other_servers.push_back(backend);
+        }
+        snapshot.names[i] = {&backend, "starting", 4, {}};
+        snapshot.names[i].servers.fill({true, most});
         snapshot.backends[i].waited_ms = most;
     }
     snapshot.backend_count = snapshot.backends.size();
@@ -164,7 +171,11 @@ void json_is_json(void** /*state*/) {
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
     fill(snapshot);
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
-    snapshot.names[1] = {nasty, nasty, nasty, 2, {{{nasty, true, 1}, {nasty, false, 2}}}};
+    static fcgate::BackendSettings backend;
+    backend.name = nasty;
+    backend.address = nasty;
+    (void)backend.other_servers.push_back(backend);
+    snapshot.names[1] = {&backend, "running", 2, {{{true, 1}, {false, 2}}}};
     assert_true(Json(Page(snapshot, StatusForm::json).text.view()).is_whole());
     // The reader of the test is no yes-man.
     for (const std::string_view wrong :
@@ -190,7 +201,9 @@ void numbers_stand_where_they_belong(void** /*state*/) {
     backend.waits.back() = 1;
     backend.waited_ms = 12'345;
     backend.faults[static_cast<size_t>(fcgate::fastcgi::Fault::queue_full)] = 7;
-    snapshot.names[0].address = "unix:/run/php.sock";
+    static fcgate::BackendSettings settings;
+    settings.address = "unix:/run/php.sock";
+    snapshot.names[0].settings = &settings;
 
     const Page json(snapshot, StatusForm::json);
     for (const std::string_view part :
@@ -226,8 +239,13 @@ void each_of_several_servers_is_shown(void** /*state*/) {
     static Snapshot snapshot;
     snapshot.backend_count = 1;
     snapshot.names[0].server_count = 2;
-    snapshot.names[0].servers[0] = {"unix:/run/a.sock", false, 0};
-    snapshot.names[0].servers[1] = {"10.0.0.2:9000", true, 3};
+    static fcgate::BackendSettings backend;
+    backend.address = "10.0.0.2:9000";
+    (void)backend.other_servers.push_back(backend);
+    backend.address = "unix:/run/a.sock";
+    snapshot.names[0].settings = &backend;
+    snapshot.names[0].servers[0] = {false, 0};
+    snapshot.names[0].servers[1] = {true, 3};
     Page(snapshot, StatusForm::json)
         .shows(
             "\"servers\":[{\"address\":\"unix:/run/a.sock\",\"up\":0,\"connections\":0},"
@@ -243,7 +261,10 @@ void each_of_several_servers_is_shown(void** /*state*/) {
 void what_is_configured_is_escaped(void** /*state*/) {
     static Snapshot snapshot;
     snapshot.backend_count = 1;
-    snapshot.names[0] = {nasty, nasty, "running", 0, {}};
+    static fcgate::BackendSettings backend;
+    backend.name = nasty;
+    backend.address = nasty;
+    snapshot.names[0] = {&backend, "running", 0, {}};
     const Page html(snapshot, StatusForm::html);
     assert_false(html.has("<b>\""));
     assert_false(html.has("</script>"));
