@@ -33,6 +33,8 @@ class FixedList {
         ++count_;
         return true;
     }
+    // A new value at the end, made where it stays; nullptr when there is no room.
+    [[nodiscard]] T* add() { return count_ == N ? nullptr : new (begin() + count_++) T; }
     void pop_back() { --count_; }  // not of an empty list
     void clear() { count_ = 0; }
 

@@ -200,22 +200,24 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
     if (!kept.ok()) {
         return kept.status();
     }
-    bool has_room = false;
+    size_t capacity = 0;
     if (section.kind == SectionKind::backend) {
-        BackendSettings backend;
-        backend.name = kept.value();
-        has_room = backends.push_back(backend);
-        section.values = has_room ? &backends[backends.size() - 1] : nullptr;
+        BackendSettings* const backend = backends.add();
+        section.values = backend;
+        capacity = decltype(backends)::capacity();
+        if (backend != nullptr) {
+            backend->name = kept.value();
+        }
     } else {
-        SiteSettings site;
-        site.name = kept.value();
-        site.index_is_default = site.index.push_back("index.php") && site.index.push_back("index.html");
-        has_room = sites.push_back(site);
-        section.values = has_room ? &sites[sites.size() - 1] : nullptr;
+        SiteSettings* const site = sites.add();
+        section.values = site;
+        capacity = decltype(sites)::capacity();
+        if (site != nullptr) {
+            site->name = kept.value();
+            site->index_is_default = site->index.push_back("index.php") && site->index.push_back("index.html");
+        }
     }
-    if (!has_room) {
-        const size_t capacity =
-            section.kind == SectionKind::backend ? decltype(backends)::capacity() : decltype(sites)::capacity();
+    if (section.values == nullptr) {
         error.text.append<"more than % sections [%]">(capacity, parts.kind);
         return Status::too_large;
     }
