@@ -6,10 +6,20 @@ namespace fcgate::config {
 
 namespace {
 
-constexpr uint64_t kib = 1024;
-constexpr uint64_t mib = kib * 1024;
-constexpr uint64_t second_ms = 1000;
-constexpr uint64_t minute_ms = 60 * second_ms;
+// How many bytes or milliseconds a letter behind a number stands for.
+struct Unit {
+    char letter;
+    uint32_t factor;
+};
+constexpr uint32_t minute_ms = 60'000;
+constexpr uint32_t hour_ms = 60 * minute_ms;
+constexpr uint32_t day_ms = 24 * hour_ms;
+// The first two are those that values are printed in; the others are only read.
+using Units = Unit[4];
+constexpr size_t printed_units = 2;
+constexpr uint32_t kib = 1024;
+constexpr Units sizes = {{'m', 1024 * kib}, {'k', kib}, {'M', 1024 * kib}, {'K', kib}};
+constexpr Units times = {{'m', minute_ms}, {'s', 1000}, {'h', hour_ms}, {'d', day_ms}};
 
 constexpr bool is_letter(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
@@ -25,42 +35,43 @@ bool consists_of(std::string_view text, std::string_view others) {
     return !text.empty();
 }
 
-Result<uint64_t> parse_scaled(std::string_view digits, uint64_t unit) {
-    const Result<uint64_t> number = parse_decimal(digits);
-    if (!number.ok()) {
-        return number;
+// A number with the letter of a unit behind it, or with nothing: not_found then.
+Result<uint64_t> parse_scaled(std::string_view text, const Units& units) {
+    for (const Unit& unit : units) {
+        if (!text.ends_with(unit.letter)) {
+            continue;
+        }
+        text.remove_suffix(1);
+        const Result<uint64_t> number = parse_decimal(text);
+        if (number.ok() && number.value() > UINT64_MAX / unit.factor) {
+            return Status::too_large;
+        }
+        return number.ok() ? number.value() * unit.factor : number;
     }
-    if (number.value() > UINT64_MAX / unit) {
-        return Status::too_large;
+    return Status::not_found;
+}
+
+// In the first unit of which it is a whole number; false when there is none.
+bool print_scaled(uint64_t value, const Units& units, TextBuffer& out) {
+    for (size_t i = 0; value != 0 && i < printed_units; ++i) {
+        if (value % units[i].factor == 0) {
+            out.append_number(value / units[i].factor).append(units[i].letter);
+            return true;
+        }
     }
-    return number.value() * unit;
+    out.append_number(value);
+    return false;
 }
 
 }  // namespace
 
 Result<uint64_t> parse_size(std::string_view text) {
-    if (text.empty()) {
-        return Status::malformed;
-    }
-    const std::string_view digits = slice(text, 0, text.size() - 1);
-    switch (to_lower(text.back())) {
-        case 'k':
-            return parse_scaled(digits, kib);
-        case 'm':
-            return parse_scaled(digits, mib);
-        default:
-            return parse_decimal(text);
-    }
+    const Result<uint64_t> scaled = parse_scaled(text, sizes);
+    return scaled.status() == Status::not_found ? parse_decimal(text) : scaled;
 }
 
 void print_size(uint64_t size, TextBuffer& out) {
-    if (size != 0 && size % mib == 0) {
-        out.append_number(size / mib).append('m');
-    } else if (size != 0 && size % kib == 0) {
-        out.append_number(size / kib).append('k');
-    } else {
-        out.append_number(size);
-    }
+    (void)print_scaled(size, sizes, out);
 }
 
 Result<uint64_t> parse_time(std::string_view text) {
@@ -70,30 +81,13 @@ Result<uint64_t> parse_time(std::string_view text) {
     if (ends_with(text, "ms")) {
         return parse_decimal(slice(text, 0, text.size() - 2));
     }
-    if (text.ends_with('s')) {
-        return parse_scaled(slice(text, 0, text.size() - 1), second_ms);
-    }
-    if (text.ends_with('m')) {
-        return parse_scaled(slice(text, 0, text.size() - 1), minute_ms);
-    }
-    if (text.ends_with('h')) {
-        return parse_scaled(slice(text, 0, text.size() - 1), 60 * minute_ms);
-    }
-    if (text.ends_with('d')) {
-        return parse_scaled(slice(text, 0, text.size() - 1), uint64_t{24} * 60 * minute_ms);
-    }
-    return Status::malformed;  // 10 could mean anything
+    const Result<uint64_t> scaled = parse_scaled(text, times);
+    return scaled.status() == Status::not_found ? Status::malformed : scaled;  // 10 could mean anything
 }
 
 void print_time(uint64_t time_ms, TextBuffer& out) {
-    if (time_ms == 0) {
-        out.append('0');
-    } else if (time_ms % minute_ms == 0) {
-        out.append_number(time_ms / minute_ms).append('m');
-    } else if (time_ms % second_ms == 0) {
-        out.append_number(time_ms / second_ms).append('s');
-    } else {
-        out.append_number(time_ms).append("ms"_p);
+    if (!print_scaled(time_ms, times, out) && time_ms != 0) {
+        out.append("ms"_p);
     }
 }
 
@@ -247,7 +241,7 @@ bool is_absolute_path(std::string_view text) {
 }
 
 bool is_expiry(std::string_view text) {
-    constexpr uint64_t most = uint64_t{3650} * 24 * 60 * minute_ms;
+    constexpr uint64_t most = uint64_t{3650} * day_ms;
     const Result<uint64_t> time = parse_time(text);
     return time.ok() && time.value() <= most;
 }
