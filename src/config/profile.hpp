@@ -3,6 +3,7 @@
 // Must not touch: keys that are set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -12,8 +13,8 @@ namespace fcgate::config {
 
 [[nodiscard]] bool is_profile_name(std::string_view name);
 
-// The bit of a key of [server] that profiles preset, or 0.
-[[nodiscard]] uint32_t preset_bit(std::string_view key);
+// The bit of a key of [server] that profiles preset, by the place of its value there; or 0.
+[[nodiscard]] uint32_t preset_bit(size_t place);
 
 // Gives every preset key of which the bit is not in `chosen` the value of the profile that is set, or its default.
 void apply_profile(ServerSettings& server, uint32_t chosen);

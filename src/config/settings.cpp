@@ -269,7 +269,7 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     if (value.empty() || !config::keeps_text(known)) {
         text_size_ = text_before;
     }
-    chosen_ |= opened.kind == SectionKind::server ? config::preset_bit(key) : 0;
+    chosen_ |= opened.kind == SectionKind::server ? config::preset_bit(known.place) : 0;
     error.text.clear();
     return Status::ok;
 }
