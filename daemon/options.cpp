@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <span>
 
 #include "base/text.hpp"
 #include "exit_code.hpp"
@@ -20,6 +21,8 @@ constexpr int option_budget = 1;
 constexpr int option_json = 2;
 
 constexpr char with_value[] = "clrbijo";
+constexpr char with_key[Options::key_options + 1] = "rbij";  // in the order of Options::KeyOption
+constexpr const char* keys[] = {"site.root", "backend.address", "site.front_controller", "server.threads"};
 constexpr char without_value[] = "tTVh";
 
 struct LongName {
@@ -82,10 +85,9 @@ int see_help() {
     return exit_usage;
 }
 
-template <size_t N>
-int append(const char* (&list)[N], size_t& count, const char* value, const char* flag) {
-    if (count == N) {
-        say<"% can be given % times">(flag, N);
+int append(std::span<const char*> list, size_t& count, const char* value, char flag) {
+    if (count == list.size()) {
+        say<"-% can be given % times">(flag, list.size());
         return exit_usage;
     }
     list[count++] = value;
@@ -124,21 +126,9 @@ int take_option(int letter, const char* value, Options& options) {
             options.config = value;
             return exit_ok;
         case 'l':
-            return append(options.listeners, options.listener_count, value, "-l");
-        case 'r':
-            options.root = value;
-            return exit_ok;
-        case 'b':
-            options.backend = value;
-            return exit_ok;
-        case 'i':
-            options.front_controller = value;
-            return exit_ok;
-        case 'j':
-            options.threads = value;
-            return exit_ok;
+            return append(options.listeners, options.listener_count, value, 'l');
         case 'o':
-            return append(options.assignments, options.assignment_count, value, "-o");
+            return append(options.assignments, options.assignment_count, value, 'o');
         case 't':
             if (options.action != Options::Action::print) {  // -T tests as well
                 options.action = Options::Action::test;
@@ -159,7 +149,8 @@ int take_option(int letter, const char* value, Options& options) {
         case option_budget:
             return choose_budget(value, options);
         default:
-            return see_help();
+            options.values[strchr(with_key, letter) - with_key] = value;
+            return exit_ok;
     }
 }
 
@@ -219,30 +210,45 @@ int take_letters(const char* letters, Arguments& rest, Options& options) {
     return code;
 }
 
-// One value of the command line; NULL leaves the setting alone.
-int set(fcgate_settings* settings, const char* flag, const char* name, const char* value) {
+// One value of the command line; with NULL the file's are taken away.
+int set(fcgate_settings* settings, char flag, const char* name, const char* value) {
     fcgate_error error{};
-    if (value == nullptr || fcgate_set(settings, name, value, &error) == FCGATE_OK) {
+    if (fcgate_set(settings, name, value, &error) == FCGATE_OK) {
         return exit_ok;
     }
-    say<"%: %">(flag, error.text);
-    return exit_usage;
+    say<"-%: %">(flag, error.text);
+    return value == nullptr ? exit_failure : exit_usage;
 }
 
-// The command line's values take the place of the file's.
-int replace(fcgate_settings* settings, const char* flag, const char* name) {
-    fcgate_error error{};
-    if (fcgate_set(settings, name, nullptr, &error) == FCGATE_OK) {
-        return exit_ok;
-    }
-    say<"%: %">(flag, error.text);
-    return exit_failure;
+int set_listener(fcgate_settings* settings, const char* value) {
+    return set(settings, 'l', "server.listen", value);
 }
 
+// The command line's listeners take the place of the file's.
 int replace_listeners(const Options& options, fcgate_settings* settings) {
-    int code = options.listener_count > 0 ? replace(settings, "-l", "server.listen") : exit_ok;
+    int code = options.listener_count > 0 ? set_listener(settings, nullptr) : exit_ok;
     for (size_t i = 0; code == exit_ok && i < options.listener_count; ++i) {
-        code = set(settings, "-l", "server.listen", options.listeners[i]);
+        code = set_listener(settings, options.listeners[i]);
+    }
+    return code;
+}
+
+int set_key(fcgate_settings* settings, Options::KeyOption option, const char* value) {
+    return set(settings, with_key[option], keys[option], value);
+}
+
+int set_keys(const Options& options, fcgate_settings* settings) {
+    int code = exit_ok;
+    for (int i = 0; code == exit_ok && i < Options::key_options; ++i) {
+        const auto option = static_cast<Options::KeyOption>(i);
+        const char* const value = options.values[option];
+        // There may be more than one backend; of the others the last value holds.
+        if (value != nullptr && option == Options::backend) {
+            code = set_key(settings, option, nullptr);
+        }
+        if (value != nullptr && code == exit_ok) {
+            code = set_key(settings, option, value);
+        }
     }
     return code;
 }
@@ -257,22 +263,17 @@ int assign(const char* assignment, fcgate_settings* settings) {
     }
     memcpy(name, assignment, length);
     name[length] = '\0';
-    return set(settings, "-o", name, equals + 1);
-}
-
-// Where a file decides it has no [backend] for that.
-bool wants_no_php(const Options& options) {
-    return options.config == nullptr && options.backend != nullptr && strcmp(options.backend, "none") == 0;
+    return set(settings, 'o', name, equals + 1);
 }
 
 // What stands for a configuration file that is not given.
 int set_defaults(const Options& options, fcgate_settings* settings) {
-    int code = set(settings, "-l", "server.listen", "127.0.0.1:8080");
-    if (code == exit_ok && !wants_no_php(options)) {
-        code = set(settings, "-b", "backend.address", "auto");
+    int code = set_listener(settings, "127.0.0.1:8080");
+    if (code == exit_ok && options.has_php) {
+        code = set_key(settings, Options::backend, "auto");
     }
-    if (code == exit_ok && options.root == nullptr) {
-        code = set(settings, "-r", "site.root", ".");
+    if (code == exit_ok && options.values[Options::root] == nullptr) {
+        code = set_key(settings, Options::root, ".");
     }
     return code;
 }
@@ -282,7 +283,7 @@ int refuse_whole_file_system(const Options& options, const fcgate_settings* sett
     char root[8];
     struct stat here {};
     struct stat top {};
-    const bool is_default = options.config == nullptr && options.root == nullptr &&
+    const bool is_default = options.config == nullptr && options.values[Options::root] == nullptr &&
                             fcgate_get(settings, "site.root", root, sizeof root) == FCGATE_OK && strcmp(root, ".") == 0;
     if (is_default && stat(".", &here) == 0 && stat("/", &top) == 0 && here.st_dev == top.st_dev &&
         here.st_ino == top.st_ino) {
@@ -322,6 +323,12 @@ int parse_options(int argc, char** argv, Options& options) {
         explain_word(word);
         return see_help();
     }
+    // Where a file decides it has no [backend] for that.
+    const char*& backend = options.values[Options::backend];
+    if (options.config == nullptr && backend != nullptr && strcmp(backend, "none") == 0) {
+        options.has_php = false;
+        backend = nullptr;
+    }
     return choose_doctor(wants_doctor, options);
 }
 
@@ -340,19 +347,7 @@ int apply_options(const Options& options, fcgate_settings* settings) {
         code = replace_listeners(options, settings);
     }
     if (code == exit_ok) {
-        code = set(settings, "-r", "site.root", options.root);
-    }
-    if (code == exit_ok && options.backend != nullptr && !wants_no_php(options)) {
-        code = replace(settings, "-b", "backend.address");
-    }
-    if (code == exit_ok && !wants_no_php(options)) {
-        code = set(settings, "-b", "backend.address", options.backend);
-    }
-    if (code == exit_ok) {
-        code = set(settings, "-i", "site.front_controller", options.front_controller);
-    }
-    if (code == exit_ok) {
-        code = set(settings, "-j", "server.threads", options.threads);
+        code = set_keys(options, settings);
     }
     for (size_t i = 0; code == exit_ok && i < options.assignment_count; ++i) {
         code = assign(options.assignments[i], settings);

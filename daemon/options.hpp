@@ -18,11 +18,12 @@ struct Options {
     Action action = Action::serve;
     fcgate_doctor_form doctor_form = FCGATE_DOCTOR_TABLE;
     fcgate_budget_form budget_form = FCGATE_BUDGET_TABLE;
+    // Those whose value goes into one key.
+    enum KeyOption { root, backend, front_controller, threads, key_options };
+
     const char* config = nullptr;
-    const char* root = nullptr;
-    const char* backend = nullptr;
-    const char* front_controller = nullptr;
-    const char* threads = nullptr;
+    const char* values[key_options] = {};
+    bool has_php = true;  // false: -b none, where no file decides
     size_t listener_count = 0;
     size_t assignment_count = 0;
     const char* listeners[most_listeners] = {};
