@@ -46,12 +46,16 @@ int read_variables(PassedSockets& sockets) {
     return exit_ok;
 }
 
-int add(fcgate_settings* settings, int fd, const char* more) {
-    Text<32> value;
+int listen_at(fcgate_settings* settings, const char* value) {
     fcgate_error error{};
-    value.append<"fd:%%">(fd, more);
-    const int result = fcgate_set(settings, "server.listen", value.c_str(), &error);
+    const int result = fcgate_set(settings, "server.listen", value, &error);
     return result == FCGATE_OK ? exit_ok : complain(result, error);
+}
+
+int add(fcgate_settings* settings, size_t number, const char* more) {
+    Text<32> value;
+    value.append<"fd:%%">(PassedSockets::first + number, more);
+    return listen_at(settings, value.c_str());
 }
 
 bool is_passed(const char* value) {
@@ -72,7 +76,7 @@ int add_named(const PassedSockets& sockets, fcgate_settings* settings, const cha
     for (size_t i = 0; i < sockets.count; ++i) {
         const size_t end = strcspn(name, ":");
         if (end == length && strncmp(name, wanted, length) == 0) {
-            const int code = add(settings, PassedSockets::first + static_cast<int>(i), wanted + length);
+            const int code = add(settings, i, wanted + length);
             if (code != exit_ok) {
                 return code;
             }
@@ -80,24 +84,17 @@ int add_named(const PassedSockets& sockets, fcgate_settings* settings, const cha
         }
         name += end + (name[end] == ':' ? 1 : 0);
     }
-    fcgate_error error{};
-    const int result = found > 0 ? FCGATE_OK : fcgate_set(settings, "server.listen", value, &error);
-    return result == FCGATE_OK ? exit_ok : complain(result, error);
+    return found > 0 ? exit_ok : listen_at(settings, value);
 }
 
 int add_configured(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
-    if (is_passed(value) && !is_numbered(value)) {
-        return add_named(sockets, settings, value);
-    }
-    fcgate_error error{};
-    const int result = fcgate_set(settings, "server.listen", value, &error);
-    return result == FCGATE_OK ? exit_ok : complain(result, error);
+    return is_passed(value) && !is_numbered(value) ? add_named(sockets, settings, value) : listen_at(settings, value);
 }
 
 int add_all(const PassedSockets& sockets, fcgate_settings* settings) {
     int code = exit_ok;
     for (size_t i = 0; code == exit_ok && i < sockets.count; ++i) {
-        code = add(settings, PassedSockets::first + static_cast<int>(i), "");
+        code = add(settings, i, "");
     }
     return code;
 }
