@@ -47,8 +47,7 @@ void Upstream::connected(Exchange& exchange, Link& link) {
     link.opening = false;
     watch_room(link, false);
     if (!link.reused && servers_of(link.backend).answered(link.server)) {
-        LogLine line(*setup_.log, LogLevel::info);
-        line.add<"backend % is up again">(server_of(exchange).address).send();
+        setup_.log->write<"backend % is up again">(LogLevel::info, server_of(exchange).address);
     }
     exchange.phase = Exchange::Phase::active;
     exchange.write_blocked = false;
@@ -98,7 +97,7 @@ void Upstream::settle_doubt(Exchange& exchange) {
             return;
         }
     }
-    wait(exchange, backend_of(exchange).response_timeout_ms - doubt_ms);
+    wait(exchange, static_cast<int32_t>(backend_of(exchange).response_timeout_ms) - doubt_ms);
 }
 
 void Upstream::on_link(Handle handle, uint32_t events) {

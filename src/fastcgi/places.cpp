@@ -34,7 +34,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
             if (exchange.is_timed()) {
                 exchange.start.trace->queue(exchange.queued_at);
             }
-            wait(exchange, backend_of(exchange).queue_timeout_ms);
+            wait(exchange, static_cast<int32_t>(backend_of(exchange).queue_timeout_ms));
             if (answer.yield_worker != no_slot) {
                 setup_.post.yield(setup_.post.context, answer.yield_worker, number);
             }

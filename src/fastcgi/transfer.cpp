@@ -226,7 +226,7 @@ void Upstream::restart_clock(Exchange& exchange) {
     exchange.is_doubted = false;
     const bool owes_us = exchange.request.is_finished() || exchange.write_blocked || exchange.body_refused;
     if (owes_us && !exchange.read_blocked) {
-        wait(exchange, backend_of(exchange).response_timeout_ms);
+        wait(exchange, static_cast<int32_t>(backend_of(exchange).response_timeout_ms));
     } else {
         Timers::cancel(exchange.timer);
     }

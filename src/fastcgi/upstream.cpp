@@ -58,7 +58,7 @@ namespace fcgate::fastcgi {
     return exchange;
 }
 
-void Upstream::wait(Exchange& exchange, int64_t for_ms) {
+void Upstream::wait(Exchange& exchange, int32_t for_ms) {
     setup_.timers->set(exchange.timer, now() + for_ms);
 }
 
@@ -219,7 +219,7 @@ bool Upstream::abandon(Exchange& exchange) {
     exchange.is_abandoned = true;
     exchange.is_doubted = false;
     exchange.response.drop_rest();
-    wait(exchange, backend_of(exchange).response_timeout_ms);
+    wait(exchange, static_cast<int32_t>(backend_of(exchange).response_timeout_ms));
     return true;
 }
 

@@ -185,7 +185,7 @@ class Upstream {
     [[nodiscard]] int64_t now() const { return setup_.clock->now(); }
     [[nodiscard]] int32_t since(int64_t time) const { return static_cast<int32_t>(now() - time); }  // in milliseconds
     // Its timer ends in so many milliseconds.
-    void wait(Exchange& exchange, int64_t for_ms);
+    void wait(Exchange& exchange, int32_t for_ms);
     static void wake(const Exchange& exchange);
     static void describe(const Exchange& exchange, TextBuffer& out);
 

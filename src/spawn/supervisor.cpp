@@ -21,12 +21,12 @@ constexpr int32_t idle_looks = 4;
     return std::min(first_pause_ms << std::min(failures - 1, 6U), longest_pause_ms);
 }
 
-void add_end(LogLine& line, int status) {
+void log_end(const Log& log, Packed who, int status) {
     if (WIFSIGNALED(status)) {
-        line.add<"was killed by signal %%">(WTERMSIG(status),
-                                            WTERMSIG(status) == SIGKILL ? " (out of memory?)"_p : Packed());
+        log.write<"%was killed by signal %%">(LogLevel::error, who, WTERMSIG(status),
+                                              WTERMSIG(status) == SIGKILL ? " (out of memory?)"_p : Packed());
     } else {
-        line.add<"ended with exit code %">(WEXITSTATUS(status));
+        log.write<"%ended with exit code %">(LogLevel::error, who, WEXITSTATUS(status));
     }
 }
 
@@ -124,10 +124,8 @@ void Supervisor::give_up(Php& php, int64_t now) {
     php.hangs.set(false);
     php.enter(Phase::stopping);
     php.is_given_up = true;
-    LogLine(*setup_.log, LogLevel::warning)
-        .add(hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"_p
-                   : "nobody answers at PHP's socket: PHP is started again"_p)
-        .send();
+    setup_.log->write(LogLevel::warning, hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"_p
+                                               : "nobody answers at PHP's socket: PHP is started again"_p);
 }
 
 void Supervisor::start(Php& php, int64_t now) {
@@ -141,9 +139,8 @@ void Supervisor::start(Php& php, int64_t now) {
     php.started_at = now;
     const Status sent = tell(php, Order::Kind::start);
     if (sent == Status::again) {
-        LogLine(*setup_.log, LogLevel::error)
-            .add<"PHP cannot be started: the spawner cannot be told to: %">(SystemError{errno})
-            .send();
+        setup_.log->write<"PHP cannot be started: the spawner cannot be told to: %">(LogLevel::error,
+                                                                                     SystemError{errno});
         failed(php, now);
         spread(php);
     } else if (sent != Status::ok) {
@@ -181,20 +178,18 @@ void Supervisor::take(const Report& report, int64_t now) {
     Php& php = php_[report.backend];
     switch (report.kind) {
         case Report::Kind::line:
-            LogLine(*setup_.log, level_of(report.text)).add<"php: %">(Escaped{report.text}).send();
+            setup_.log->write<"php: %">(level_of(report.text), Escaped{report.text});
             return;
         case Report::Kind::ready:
             php.run.set(report.run);
             php.idle_since = now;
             php.enter(Phase::running);
-            LogLine(*setup_.log, LogLevel::info)
-                .add<"PHP is ready, % ms after it was wanted">(now - php.started_at)
-                .send();
+            setup_.log->write<"PHP is ready, % ms after it was wanted">(LogLevel::info,
+                                                                        static_cast<unsigned>(now - php.started_at));
             break;
         case Report::Kind::failed:
-            LogLine(*setup_.log, LogLevel::error)
-                .add<"PHP cannot be started: %: %">(static_cast<const char*>(report.text), SystemError{report.value})
-                .send();
+            setup_.log->write<"PHP cannot be started: %: %">(LogLevel::error, static_cast<const char*>(report.text),
+                                                             SystemError{report.value});
             failed(php, now);
             break;
         case Report::Kind::exited:
@@ -207,16 +202,13 @@ void Supervisor::take(const Report& report, int64_t now) {
 void Supervisor::exited(Php& php, int status, int64_t now) {
     const Phase before = php.phase();
     if (before == Phase::stopping && !php.is_given_up) {
-        LogLine(*setup_.log, LogLevel::info).add("PHP has been stopped"_p).send();
+        setup_.log->write(LogLevel::info, "PHP has been stopped"_p);
         php.failures = 0;
         php.enter(Phase::stopped);
         return;
     }
     php.deaths.add();
-    LogLine line(*setup_.log, LogLevel::error);
-    line.add(before == Phase::starting ? "PHP did not start: it "_p : "PHP "_p);
-    add_end(line, status);
-    line.send();
+    log_end(*setup_.log, before == Phase::starting ? "PHP did not start: it "_p : "PHP "_p, status);
     php.failures = php.is_well.get() || now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
     // Not more often than it would be tried in vain.
     php.not_before = php.failures == 0 ? php.started_at + first_pause_ms : now + pause_after(php.failures);
@@ -284,9 +276,7 @@ void Supervisor::arm(Timers& timers) {
 // Nothing can be started any more: fcgate has given up the right to.
 void Supervisor::spawner_gone() {
     if (!gone_) {
-        LogLine(*setup_.log, LogLevel::error)
-            .add("the spawner has ended: PHP cannot be started until fcgate is restarted"_p)
-            .send();
+        setup_.log->write(LogLevel::error, "the spawner has ended: PHP cannot be started until fcgate is restarted"_p);
         // Its socket would be an event for ever.
         setup_.spawner->finish();
     }
