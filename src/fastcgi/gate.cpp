@@ -14,6 +14,12 @@ constexpr size_t nearest_waiters = 4;
 
 }  // namespace
 
+// Its lock.
+class Gate::Hold : public Lock {
+  public:
+    [[gnu::noinline]] explicit Hold(Gate& gate) : Lock(gate.parking_.size() > 1 ? &gate.mutex_ : nullptr) {}
+};
+
 void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> parking) {
     capacity_.set(workers);
     most_waiting_ = queue.size();
@@ -22,20 +28,20 @@ void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> par
 }
 
 void Gate::resize(uint32_t workers, size_t waiting) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     capacity_.set(workers);
     most_waiting_ = std::min(waiting, queue_.capacity());
 }
 
 Gate::Released Gate::grant_free() {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     return release(no_slot);
 }
 
 // A place that is free goes to whoever is next.
 Gate::Released Gate::release(uint32_t worker) {
     Released released;
-    if (in_use_.get() + parked_total() < capacity_.get() && grant_next(worker, released.next)) {
+    if (has_free() && grant_next(worker, released.next)) {
         released.passed_on = true;
         in_use_.add();
     }
@@ -46,10 +52,6 @@ void Gate::finish() {
     pthread_mutex_destroy(&mutex_);
 }
 
-[[gnu::noinline]] pthread_mutex_t* Gate::mutex() {
-    return parking_.size() > 1 ? &mutex_ : nullptr;
-}
-
 [[gnu::noinline]] uint32_t Gate::parked_total() const {
     uint32_t total = 0;
     for (const Parking& parking : parking_) {
@@ -58,12 +60,16 @@ void Gate::finish() {
     return total;
 }
 
+[[gnu::noinline]] bool Gate::has_free() const {
+    return in_use_.get() + parked_total() < capacity_.get();
+}
+
 bool Gate::stream_fits() const {
     return streams_.get() + 1 < capacity_.get();
 }
 
 Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     Answer answer{};
     if (waiter.is_stream) {
         // Waiting streams count as well: a queue of them would hold the places one after the other.
@@ -76,7 +82,7 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     Gauge& parked = parking_[waiter.worker].count;
     const bool has_parked = parked.get() > 0;
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == nullptr && (has_parked || in_use_.get() + parked_total() < capacity_.get())) {
+    if (first_ == nullptr && (has_parked || has_free())) {
         parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
         served_.add();
@@ -113,7 +119,7 @@ uint32_t Gate::ask_to_yield() {
 }
 
 void Gate::nothing_to_yield(uint32_t worker) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     --parking_[worker].asked;
 }
 
@@ -203,7 +209,7 @@ void Gate::drop(Place& place) {
 }
 
 bool Gate::cancel(Handle ticket) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     Place* const place = queue_.find(ticket);
     if (place == nullptr) {
         return false;
@@ -244,7 +250,7 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
 }
 
 Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     if (is_stream) {
         streams_.subtract();
     }
@@ -254,7 +260,7 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
         return released;
     }
     // One PHP worker is always left to other clients of the same pool.
-    if (may_park && parked_total() + 1 < capacity_.get() && in_use_.get() + parked_total() < capacity_.get()) {
+    if (may_park && parked_total() + 1 < capacity_.get() && has_free()) {
         parking_[worker].count.add();
         released.parked = true;
     }
@@ -262,7 +268,7 @@ Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
 }
 
 Gate::Released Gate::unpark(uint32_t worker, bool asked) {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     Parking& parking = parking_[worker];
     parking.count.subtract();
     parking.asked -= asked ? 1 : 0;
@@ -270,7 +276,7 @@ Gate::Released Gate::unpark(uint32_t worker, bool asked) {
 }
 
 bool Gate::become_stream() {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     if (!stream_fits()) {
         return false;
     }
@@ -279,7 +285,7 @@ bool Gate::become_stream() {
 }
 
 Gate::Counts Gate::counts() {
-    const Lock lock(mutex());
+    const Hold hold(*this);
     return glance();
 }
 

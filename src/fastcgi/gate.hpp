@@ -116,11 +116,13 @@ class Gate {
     }  // that ever did at once
 
   private:
-    [[nodiscard]] pthread_mutex_t* mutex();
+    class Hold;
+
     [[nodiscard]] uint32_t parked_total() const;
     [[nodiscard]] uint32_t ask_to_yield();
     [[nodiscard]] Place* last_of_largest(uint64_t client_key);
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
+    [[nodiscard]] bool has_free() const;
     [[nodiscard]] bool stream_fits() const;
     [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
