@@ -181,7 +181,7 @@ class Upstream {
     [[nodiscard]] const BackendAddress& address_of(const Link& link) const;
     // The one that is asked, or was asked last.
     [[nodiscard]] const BackendAddress& server_of(const Exchange& exchange) const;
-    [[nodiscard]] Servers& servers_of(uint32_t backend) const { return setup_.gates[backend].servers(); }
+    [[nodiscard, gnu::noinline]] Servers& servers_of(uint32_t backend) const { return setup_.gates[backend].servers(); }
     [[nodiscard]] int64_t now() const { return setup_.clock->now(); }
     [[nodiscard]] int32_t since(int64_t time) const { return static_cast<int32_t>(now() - time); }  // in milliseconds
     // Its timer ends in so many milliseconds.
