@@ -7,25 +7,24 @@ namespace fcgate {
 
 namespace {
 
-constexpr std::array<bool, 256> token_characters() {
-    std::array<bool, 256> table{};
-    for (int c = 0; c < 256; ++c) {
-        const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-        table[static_cast<size_t>(c)] = alphanumeric;
-    }
-    for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
-        table[static_cast<unsigned char>(c)] = true;
+// One bit for each byte.
+constexpr std::array<uint32_t, 8> make_token_bits() {
+    std::array<uint32_t, 8> table{};
+    for (const char c : std::string_view("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                         "!#$%&'*+-.^_`|~")) {
+        table[static_cast<size_t>(c) / 32] |= uint32_t{1} << static_cast<size_t>(c) % 32;
     }
     return table;
 }
 
-constexpr std::array<bool, 256> is_token_character = token_characters();
+constexpr std::array<uint32_t, 8> token_bits = make_token_bits();
 
 }  // namespace
 
 bool is_token(std::string_view text) {
     for (const char c : text) {
-        if (!is_token_character[static_cast<unsigned char>(c)]) {
+        const auto byte = static_cast<unsigned char>(c);
+        if ((token_bits[byte / 32] >> byte % 32 & 1U) == 0) {
             return false;
         }
     }

@@ -17,9 +17,24 @@ namespace fcgate::files {
 
 namespace {
 
+// What many types begin with, and all of those of texts end with.
+constexpr std::string_view begin_rows[] = {"application/", "audio/", "font/", "image/", "video/", "text/"};
+constexpr std::string_view end_of_texts = "; charset=utf-8";
+constexpr auto begins = pack_texts<begin_rows>();
+constexpr uint8_t kind_of_texts = begins.size() - 1;
+
 struct Entry {
     std::string_view extension;
-    std::string_view type;
+    std::string_view rest;  // of the type
+    uint8_t kind = 0;       // which beginning
+
+    consteval Entry(std::string_view its_extension, std::string_view type) : extension(its_extension), rest(type) {
+        while (!rest.starts_with(begin_rows[kind])) {
+            ++kind;  // one that begins in no such way does not compile
+        }
+        rest.remove_prefix(begin_rows[kind].size());
+        rest.remove_suffix(kind == kind_of_texts ? end_of_texts.size() : 0);
+    }
 };
 
 // Sorted by extension. XML names its encoding itself, and JSON is UTF-8 by definition (RFC 8259 section 8.1).
@@ -104,19 +119,21 @@ constexpr bool is_sorted_by_extension() {
 }
 static_assert(is_sorted_by_extension());
 
-constexpr std::string_view unknown = "application/octet-stream";
+constexpr size_t unknown = 5;
+static_assert(built_in[unknown].rest == "octet-stream");
 
-constexpr auto texts = pack_texts<built_in, &Entry::extension, &Entry::type>();
+constexpr auto texts = pack_texts<built_in, &Entry::extension, &Entry::rest>();
+constexpr auto kinds = pack_column<built_in, &Entry::kind>();
 
-// The type of an extension in lower case.
-[[nodiscard]] std::string_view built_in_type(std::string_view extension) {
+// The row of an extension in lower case.
+[[nodiscard]] size_t row_of(std::string_view extension) {
     size_t first = 0;
     size_t end = std::size(built_in);
     while (first < end) {
         const size_t middle = first + (end - first) / 2;
         const int order = extension.compare(texts[2 * middle]);
         if (order == 0) {
-            return texts[2 * middle + 1];
+            return middle;
         }
         if (order > 0) {
             first = middle + 1;
@@ -131,23 +148,27 @@ constexpr size_t longest_extension = 16;
 
 }  // namespace
 
-std::string_view MimeTable::lookup(std::string_view path) const {
+std::string_view MimeTable::lookup(std::string_view path, TextBuffer& room) const {
     const size_t start = path.rfind('/') + 1;  // npos + 1 is the start
     const size_t dot = path.rfind('.');
-    if (dot == std::string_view::npos || dot <= start || path.size() - dot - 1 > longest_extension) {
-        return unknown;
+    size_t number = unknown;
+    if (dot != std::string_view::npos && dot > start && path.size() - dot - 1 <= longest_extension) {
+        std::array<char, longest_extension> lower;
+        size_t length = 0;
+        for (const char c : slice(path, dot + 1)) {
+            lower[length++] = to_lower(c);
+        }
+        const std::string_view extension(lower.data(), length);
+        const size_t place = place_of(extension);
+        if (place < count_ && text_at(row(place).extension) == extension) {
+            return text_at(row(place).type);
+        }
+        number = row_of(extension);
     }
-    std::array<char, longest_extension> lower{};
-    size_t length = 0;
-    for (const char c : slice(path, dot + 1)) {
-        lower[length++] = to_lower(c);
-    }
-    const std::string_view extension(lower.data(), length);
-    const size_t place = place_of(extension);
-    if (place < count_ && text_at(row(place).extension) == extension) {
-        return text_at(row(place).type);
-    }
-    return built_in_type(extension);
+    const size_t before = room.size();
+    room.append(begins[kinds[number]]).append(texts[2 * number + 1]);
+    room.append(kinds[number] == kind_of_texts ? end_of_texts : std::string_view());
+    return slice(room.view(), before);
 }
 
 // ---- of a file ------------------------------------------------------------------------------------------------------

@@ -14,9 +14,9 @@ namespace fcgate::files {
 
 class MimeTable {
   public:
-    // By what follows the last dot of the last segment, without case. Static text: valid for ever. Text types carry
-    // charset=utf-8. What is not known is application/octet-stream, which no browser renders.
-    [[nodiscard]] std::string_view lookup(std::string_view path) const;
+    // By what follows the last dot of the last segment, without case; it may be put into `room`. Text types carry charset=utf-8. What is not known is
+    // application/octet-stream, which no browser renders.
+    [[nodiscard]] std::string_view lookup(std::string_view path, TextBuffer& room) const;
 
     // Takes types over the built-in ones from a file like /etc/mime.types: a type and its extensions in each line, `#` begins a comment; of an
     // extension that is there twice the last one counts. `why` names file and line. not_found, denied, io: of the file; malformed: a line;

@@ -239,7 +239,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
         reply.begin(http_status(opened));
         return nullptr;
     }
-    Representation file{.type = mime.lookup(path)};
+    Representation file{.type = mime.lookup(path, text)};
     if (site.settings->precompressed && is_compressible(file.type)) {
         choose_coding(site, path, head, found, file);
     }
@@ -302,7 +302,7 @@ void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, co
         return;
     }
     const Representation file{.validators = {.etag = entry.etag, .last_modified = entry.last_modified},
-                              .type = mime.lookup(entry.path),
+                              .type = mime.lookup(entry.path, text),
                               .size = entry.size,
                               .coding = entry.coding,
                               .varies = entry.varies,

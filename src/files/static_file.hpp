@@ -18,7 +18,7 @@
 namespace fcgate::files {
 
 // Room in `text` for the fields of one file.
-inline constexpr size_t field_text = 256;
+inline constexpr size_t field_text = 320;
 
 // Fills `reply` for the file `path` (normalised, starts with '/') below `site`.
 // 200 or 206 with the file open in reply.fd; 304, 412, 416 without; HEAD as GET, but the file is closed again and body

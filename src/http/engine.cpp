@@ -305,7 +305,7 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     Reply page;
     reply_with_status(page, status);
     Text<2048> text;
-    text.append<"HTTP/1.1 % %">(status, MHD_get_reason_phrase_for(status));
+    text.append<"HTTP/1.1 % %">(status, reason_phrase(status));
     for (const Field& field : page.fields()) {
         text.append("\r\n").append<"%: %">(field.name, field.value);
     }

@@ -1,5 +1,7 @@
 #include "http/status_page.hpp"
 
+#include <microhttpd.h>
+
 #include "base/html.hpp"
 #include "base/text_table.hpp"
 
@@ -19,38 +21,48 @@ constexpr std::string_view start_and_end = "</p><a href=\"/\">To the start page<
 
 struct Page {
     uint16_t status;
-    std::string_view words;
     std::string_view advice;
     std::string_view end = page_end;
 };
 
 constexpr Page pages[] = {
-    {400, "400 Bad Request", "The request could not be understood."},
-    {403, "403 Forbidden", "This may not be read.", start_and_end},
-    {404, "404 Not Found", "There is nothing at this address.", start_and_end},
-    {405, "405 Method Not Allowed", "This cannot be done here."},
-    {408, "408 Request Timeout", "The request took too long to arrive.", again_and_end},
-    {411, "411 Length Required", "The request must tell the length of its body."},
-    {412, "412 Precondition Failed", "It has changed meanwhile."},
-    {413, "413 Content Too Large", "This is more than the device takes."},
-    {414, "414 URI Too Long", "The address is too long."},
-    {416, "416 Range Not Satisfiable", "There is no such part of it."},
-    {417, "417 Expectation Failed", "The request expects what cannot be done."},
-    {421, "421 Misdirected Request", "This device is not known under this name. Try its address."},
-    {431, "431 Request Header Fields Too Large", "The request's head is too large; old cookies may be why."},
-    {500, "500 Internal Server Error", "Something went wrong on the device."},
-    {501, "501 Not Implemented", "The device cannot do this."},
-    {502, "502 Bad Gateway", "The application behind this page did not answer properly.", again_and_end},
-    {503, "503 Service Unavailable", "The device is busy. Please try again in a moment.", again_and_end},
-    {504, "504 Gateway Timeout", "The application behind this page took too long.", again_and_end},
-    {505, "505 HTTP Version Not Supported", "The device speaks HTTP/1.1."},
-    {507, "507 Insufficient Storage", "There is no room for this on the device."},
+    {400, "The request could not be understood."},
+    {403, "This may not be read.", start_and_end},
+    {404, "There is nothing at this address.", start_and_end},
+    {405, "This cannot be done here."},
+    {408, "The request took too long to arrive.", again_and_end},
+    {411, "The request must tell the length of its body."},
+    {412, "It has changed meanwhile."},
+    {413, "This is more than the device takes."},
+    {414, "The address is too long."},
+    {416, "There is no such part of it."},
+    {417, "The request expects what cannot be done."},
+    {421, "This device is not known under this name. Try its address."},
+    {431, "The request's head is too large; old cookies may be why."},
+    {500, "Something went wrong on the device."},
+    {501, "The device cannot do this."},
+    {502, "The application behind this page did not answer properly.", again_and_end},
+    {503, "The device is busy. Please try again in a moment.", again_and_end},
+    {504, "The application behind this page took too long.", again_and_end},
+    {505, "The device speaks HTTP/1.1."},
+    {507, "There is no room for this on the device."},
 };
 
 static_assert(sizeof pages == page_count * sizeof(Page));
 
-constexpr auto texts = pack_texts<pages, &Page::words, &Page::advice, &Page::end>();
+constexpr auto texts = pack_texts<pages, &Page::advice, &Page::end>();
 constexpr auto statuses = pack_column<pages, &Page::status>();
+
+// "404 ": what stands behind it libmicrohttpd has.
+constexpr auto numbers = [] {
+    std::array<std::array<char, 4>, page_count> all{};
+    for (size_t i = 0; i < page_count; ++i) {
+        const unsigned status = pages[i].status;
+        all[i] = {static_cast<char>('0' + status / 100), static_cast<char>('0' + status / 10 % 10),
+                  static_cast<char>('0' + status % 10), ' '};
+    }
+    return all;
+}();
 
 }  // namespace
 
@@ -66,17 +78,19 @@ uint16_t page_status(size_t number) {
     return statuses[number];
 }
 
-std::string_view page_words(size_t number) {
-    return texts[3 * number];
+const char* reason_phrase(uint16_t status) {
+    return MHD_get_reason_phrase_for(status);
 }
 
 PagePieces status_page(uint16_t status) {
-    const size_t number = page_number(status);
-    if (number == page_count) {
+    const size_t page = page_number(status);
+    if (page == page_count) {
         return {};
     }
-    const std::string_view words = texts[3 * number];
-    return {html_start, words, before_advice, texts[3 * number + 1], after_advice, words, texts[3 * number + 2]};
+    const std::string_view number(numbers[page].data(), numbers[page].size());
+    const std::string_view words = reason_phrase(status);
+    return {html_start,   number, words, before_advice,      texts[2 * page],
+            after_advice, number, words, texts[2 * page + 1]};
 }
 
 void reply_with_status(Reply& reply, uint16_t status) {

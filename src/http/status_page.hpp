@@ -10,7 +10,7 @@
 
 namespace fcgate::http {
 
-using PagePieces = std::array<std::string_view, 7>;
+using PagePieces = std::array<std::string_view, 9>;
 
 // The page for a status, in pieces of static text; all of them are empty for a status without one.
 [[nodiscard]] PagePieces status_page(uint16_t status);
@@ -19,7 +19,7 @@ using PagePieces = std::array<std::string_view, 7>;
 inline constexpr size_t page_count = 20;
 [[nodiscard]] size_t page_number(uint16_t status);
 [[nodiscard]] uint16_t page_status(size_t number);
-[[nodiscard]] std::string_view page_words(size_t number);  // "404 Not Found"
+[[nodiscard]] const char* reason_phrase(uint16_t status);  // "Not Found", static
 
 // Makes `reply` that page; nothing of the request is repeated in it.
 void reply_with_status(Reply& reply, uint16_t status);

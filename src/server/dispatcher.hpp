@@ -13,6 +13,7 @@
 #include "files/conditions.hpp"
 #include "files/file_cache.hpp"
 #include "files/known_files.hpp"
+#include "files/static_file.hpp"
 #include "http/engine.hpp"
 #include "route/host.hpp"
 #include "route/router.hpp"
@@ -182,6 +183,7 @@ class Dispatcher {
     Route route_;
     files::KnownFiles known_scripts_;
     KnownHost known_host_;
+    char page_text_[files::field_text];  // of the fields of an error page
 };
 
 }  // namespace fcgate::server

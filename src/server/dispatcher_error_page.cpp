@@ -60,11 +60,11 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
                              !route::shows_source(*root.settings, path);
     RequestHead plain;
     plain.method = connection.is_head ? "HEAD" : "GET";
-    // Holds fields that are not taken: the reply's own may lie in the worker's scratch.
-    Text<512> unused;
+    // The reply's own fields may lie in the worker's scratch.
+    TextBuffer text(page_text_);
     Reply file;
     if (may_be_sent) {
-        (void)files::serve(root, path, plain, setup_.common->mime, unused, file);
+        (void)files::serve(root, path, plain, setup_.common->mime, text, file);
     }
     if (file.status != 200) {
         LogLine line(setup_.common->log, LogLevel::warning);

@@ -207,7 +207,9 @@ void write_answers(TextBuffer& out, const Snapshot::Totals& totals) {
     fill(out, "<tr><th>Received<td>~<tr><th>Sent<td>~</table></section><section><h2>Refused by fcgate</h2><table>"_p,
          &totals.received);
     for (size_t i = 0; i < totals.pages.size(); ++i) {
-        append_count(out, http::page_words(i), totals.pages[i]);
+        Text<48> words;
+        words.append<"% %">(http::page_status(i), http::reason_phrase(http::page_status(i)));
+        append_count(out, words.view(), totals.pages[i]);
     }
     fill(out, "<tr><th>No valid HTTP<td>#<tr><th>Connections turned away<td>#</table></section>"_p,
          &totals.parser_refusals);

@@ -59,6 +59,29 @@ void without_a_cache_a_file_is_gone_at_once(Scene& scene) {
     assert_int_equal(ask(client, body), 404);
 }
 
+// Whoever sends a body with such a request may do so for a while: his answer could be lost.
+void a_ready_reply_before_a_body_lingers(Scene& scene) {
+    link_old_file(scene);
+    scene.start();
+    Buffer body;
+    Client& first = scene.client();
+    for (int i = 0; i < 2; ++i) {
+        assert_int_equal(ask(first, body), 200);
+    }
+    Client& client = scene.client_with("GET /old.txt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
+    assert_true(client.read());
+    assert_int_equal(client.reply().status, 200);
+    expect_same(client.reply().body.view(), body.view());
+    assert_true(client.is_closed());
+    Buffer part;
+    part.append_pattern(16384);
+    for (int i = 0; i < 4; ++i) {
+        assert_true(client.send(part.view()));
+        scene.settle();
+    }
+    scene.expect_served();
+}
+
 // The next reply, without its Date.
 void ask_for(Client& client, std::string_view head, Buffer& out) {
     assert_true(client.send(head));
@@ -116,6 +139,7 @@ void what_is_sent_again_is_the_same(Scene& scene) {
 int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(a_kept_file_is_sent_for_a_second),
+        FCGATE_CASE(a_ready_reply_before_a_body_lingers),
         FCGATE_CASE(what_is_sent_again_is_the_same),
         FCGATE_CASE(without_a_cache_a_file_is_gone_at_once),
     };
