@@ -45,21 +45,21 @@ struct Common {
     std::atomic<uint32_t> spooled_kib{0};
     std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
 
-    // Not changed while a worker runs, but by what they are themselves.
+    // Not changed while a worker runs, but by what they are themselves. The largest come last.
     std::span<Worker> workers;
     StatusWriter status;
     ClientCounts clients;
     FinishedSinks finished;
     files::MimeTable mime;
-    Log log;
-    AccessLog access_log;          // begun if there is one
-    spawn::Supervisor supervisor;  // used if PHP is spawned
     size_t gate_count = 0;
     fastcgi::BackendTable backends;
-    Text<256> machine_name;
-    Endpoints endpoints;
+    spawn::Supervisor supervisor;  // used if PHP is spawned
     std::array<fastcgi::Gate, limits::backends> gates{};
     std::array<Configuration, Configuration::count> configurations;
+    Text<256> machine_name;
+    Endpoints endpoints;
+    Log log;
+    AccessLog access_log;  // begun if there is one
 };
 
 }  // namespace fcgate::server

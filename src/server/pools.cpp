@@ -19,8 +19,8 @@ constexpr size_t other_timers = 7;
 // Of PHP workers: so a reload can add some.
 constexpr size_t least_places = 64;
 
-[[nodiscard]] size_t share(uint64_t total, size_t threads) {
-    return static_cast<size_t>((total + threads - 1) / threads);
+[[nodiscard]] size_t share(size_t total, size_t threads) {
+    return (total + threads - 1) / threads;
 }
 
 // Of a target, with a NUL behind it: a longer one is not taken, for it would be more than half of the connection's memory.
@@ -221,11 +221,12 @@ void Pools::count_workers(const Settings& settings) {
     size(PoolKind::long_targets) = target_size(settings);
     count(PoolKind::heads) = exchanges;
     size(PoolKind::heads) = static_cast<size_t>(server.connection_memory) / 2;
-    const size_t cache = share(server.file_cache, threads);
+    const size_t cache = share(static_cast<size_t>(server.file_cache), threads);
     count(PoolKind::cached_files) = files::FileCache::entries_for(cache);
     count(PoolKind::file_cache) = 1;
     size(PoolKind::file_cache) = cache;
-    count(PoolKind::pages) = std::max(share(server.response_memory / sizeof(Page), threads), exchanges + 1);
+    count(PoolKind::pages) =
+        std::max(share(static_cast<size_t>(server.response_memory) / sizeof(Page), threads), exchanges + 1);
 }
 
 size_t Pools::slack() const {

@@ -53,12 +53,12 @@ enum class PoolKind : uint8_t {
 };
 
 struct Pool {
-    size_t size = 0;  // of an item
-    size_t count = 0;
-    size_t times = 1;  // one for each worker, or one
-    size_t alignment = 1;
-    uint8_t* memory = nullptr;  // of the last that was carved: so many bytes
-    size_t carved = 0;
+    size_t size;  // of an item
+    size_t count;
+    uint8_t* memory;  // of the last that was carved: so many bytes
+    size_t carved;
+    size_t times;  // one for each worker, or one
+    size_t alignment;
 
     [[nodiscard]] size_t bytes() const { return size * count; }  // of one of `times`
 };

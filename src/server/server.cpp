@@ -237,7 +237,7 @@ Status Server::make_workers(Pools& pools, ServerError& error) {
                           static_cast<Server*>(server)->write_status(form, out);
                       }};
     for (uint32_t number = 0; number < count; ++number) {
-        auto* const worker = new (&workers[number]) Worker();
+        auto* const worker = new (&workers[number]) Worker;  // where all is zero
         common_.workers = workers.first(number + 1);
         const Status status = worker->init(common_, number, pools, arena_);
         if (status != Status::ok) {

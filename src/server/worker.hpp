@@ -110,11 +110,11 @@ class Worker {
     Spool spool_;
     files::FileCache files_;
     KeptRequests kept_;
-    http::Engine engine_;
     fastcgi::Upstream upstream_;
     Dispatcher dispatcher_;
     Mailbox mailbox_;
     http::Counts counts_;
+    http::Engine engine_;
     WaitingRoom waiting_;
 };
 
