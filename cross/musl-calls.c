@@ -37,6 +37,7 @@ CALL(fchown, (int fd, uid_t user, gid_t group), fchown32, fd, user, group)
 CALL(getsockopt, (int fd, int of, int name, void* restrict value, socklen_t* restrict size), getsockopt, fd, of, name,
      value, size)
 CALL(getrlimit, (int what, struct rlimit* limit), prlimit64, 0, what, NULL, limit)
+CALL(mprotect, (void* at, size_t size, int access), mprotect, at, size, access)
 CALL(pipe2, (int* ends, int flags), pipe2, ends, flags)
 CALL(setrlimit, (int what, const struct rlimit* limit), prlimit64, 0, what, limit, NULL)
 CALL(setsockopt, (int fd, int of, int name, const void* value, socklen_t size), setsockopt, fd, of, name, value, size)

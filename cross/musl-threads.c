@@ -65,7 +65,7 @@ typedef struct {
     char musls[128]; /* where musl's own functions keep what they know of a thread, from the pointer on downwards */
     /* The thread pointer points here, as ARM's ABI has it: two words, then the thread's variables. */
     void* words[2];
-    _Alignas(8) char variables[240];
+    _Alignas(8) char variables[2048];
 } Thread;
 
 enum { page = 4096, default_stack = 128 * 1024 };
@@ -80,6 +80,11 @@ int* __errno_location(void) {
 }
 
 int* ___errno_location(void) __attribute__((alias("__errno_location")));
+
+/* For code that has not been compiled for a program; `place` is the number of a module, of which there is one, and how far into its variables. */
+void* __tls_get_addr(const size_t* place) {
+    return (char*)__builtin_thread_pointer() + sizeof first.words + place[1];
+}
 
 static void* prepare(Thread* thread) {
     if (variables != NULL) {
@@ -119,6 +124,15 @@ int getpagesize(void) {
     return page;
 }
 
+/* The tests ask for nothing else. */
+long sysconf(int name) {
+    if (name == _SC_PAGESIZE) {
+        return page;
+    }
+    errno = EINVAL;
+    return -1;
+}
+
 /* Of musl: `run` has a stack of its own, and when it returns the thread ends. */
 int __clone(int (*run)(void*), void* stack, int flags, void* argument, int* id, void* thread_pointer, int* cleared)
     __attribute__((visibility("hidden")));
@@ -148,7 +162,7 @@ int pthread_create(pthread_t* restrict name, const pthread_attr_t* restrict attr
     if (memory == MAP_FAILED) {
         return EAGAIN;
     }
-    syscall(SYS_mprotect, memory, page, PROT_NONE);
+    (void)mprotect(memory, page, PROT_NONE);
     Thread* const thread = (Thread*)(memory + size) - 1;
     thread->run = run;
     thread->value = argument;
