@@ -63,7 +63,7 @@ musl_toolchain() {
     # What Meson compiles for, as an option each.
     read -ra target < <(sed -n "s/^target = \[\(.*\)\]$/\1/p" "$project_root/cross/$arch-musl.ini" | tr -d "',")
     target+=("--target=$triplet")
-    if ! echo "$musl_flags" | cmp --silent - "$musl_home/flags"; then
+    if ! echo "$musl_flags" | cmp --silent - "$musl_home/flags" || [ ! -e "$musl_home/errors.h" ]; then
         fetch_musl
         compile_musl "$triplet" "${target[@]}"
     fi
@@ -92,7 +92,13 @@ musl_constants() {
             -c "$project_root/cross/musl-$name.c" -o "$musl_home/$name.o"
         link_args+=("$musl_home/$name.o")
     done
-    link_args+=("$musl_home/lib/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
+    # A library, because programs without fcgate's code cannot unpack its words; with it they change their coding.
+    clang++-19 "$@" -std=c++20 -Oz -flto -ffreestanding -fpie -fno-exceptions -fno-rtti -fno-asynchronous-unwind-tables \
+        -fconstexpr-steps=20000000 -Wall -Wextra -Werror -nostdinc++ -cxx-isystem "$project_root/cross/musl" "${cpp_args[@]}" "${c_args[@]}" -I "$project_root/src" -I "$musl_home" \
+        -c "$project_root/cross/musl-errors.cpp" -o "$musl_home/errors.o"
+    rm -f "$musl_home/errors.a"
+    llvm-ar-19 rc "$musl_home/errors.a" "$musl_home/errors.o"
+    link_args+=("$musl_home/errors.a" "$musl_home/lib/libc.a" "$("$triplet-gcc" -print-libgcc-file-name)")
     echo '[constants]'
     printf '%s = [%s]\n' \
         musl_c "$(quoted "${c_args[@]}")" \
@@ -140,6 +146,7 @@ compile_musl() {
             CFLAGS=$musl_flags ./configure --host="$triplet" --disable-shared --prefix="$musl_home" &&
         make --jobs="$(nproc)" install-headers install-libs
     ) >"$log" 2>&1 || fail "musl cannot be compiled: $(tail "$log")"
+    cp "$musl_home/source/src/errno/__strerror.h" "$musl_home/errors.h"
     rm -rf "$musl_home/source"
     echo "$musl_flags" >"$musl_home/flags"
 }

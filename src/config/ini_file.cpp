@@ -49,7 +49,7 @@ class IniFile {
     bool read_line(std::span<char> room, size_t& length);
     Status check_line(std::string_view line);
     Status open_section(std::string_view line);
-    Status fail(Status status, std::string_view what);
+    Status fail(Status status, SystemError why);
     Status fail(Status status, Packed what);
 
     Settings& settings_;
@@ -64,9 +64,9 @@ class IniFile {
     std::array<char, 1024> chunk_{};
 };
 
-Status IniFile::fail(Status status, std::string_view what) {
+Status IniFile::fail(Status status, SystemError why) {
     error_.text.clear();
-    error_.text.append(what);
+    error_.text.append<"%">(why);
     return status;
 }
 
@@ -88,7 +88,8 @@ bool IniFile::fill() {
         count = ::read(fd_, chunk_.data(), chunk_.size());
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
-        status_ = errno == EISDIR ? fail(Status::malformed, "this is a folder"_p) : fail(Status::io, strerror(errno));
+        status_ =
+            errno == EISDIR ? fail(Status::malformed, "this is a folder"_p) : fail(Status::io, SystemError{errno});
         return false;
     }
     size_ = static_cast<size_t>(count);
@@ -198,7 +199,7 @@ Status IniFile::read(const char* path) {
         const int reason = errno;
         const bool is_missing = reason == ENOENT || reason == ENOTDIR;
         const bool is_denied = reason == EACCES || reason == EPERM;
-        return fail(is_missing ? Status::not_found : is_denied ? Status::denied : Status::io, strerror(reason));
+        return fail(is_missing ? Status::not_found : is_denied ? Status::denied : Status::io, SystemError{reason});
     }
     const int first = ini_parse_stream(next_line, this, handler, this);
     // Of a line without '=' only inih knows, and not every build stops there: the earliest error is the one to tell.
