@@ -1,5 +1,6 @@
 // What a key does with its values: the other half of keys.hpp.
 #include "base/features.hpp"
+#include "base/log.hpp"
 #include "base/packed_table.hpp"
 #include "config/keys.hpp"
 #include "config/settings.hpp"

@@ -328,9 +328,9 @@ constexpr uint8_t number_of(const Key::Range& range) {
 
 struct Packed {
     uint16_t place;
-    Type type;
-    bool allows;
-    bool at_start;
+    Type type : 6;
+    bool allows : 1;
+    bool at_start : 1;
     uint8_t range;
     Key::Check accepts;
     Key::Check accepts_value;
@@ -339,13 +339,14 @@ constexpr auto packed_rows = [] {
     std::array<Packed, row_count> all{};
     for (size_t i = 0; i < row_count; ++i) {
         const Row& key = rows[i];
-        all[i] = {.place = key.place,
-                  .type = key.type,
-                  .allows = key.allows,
-                  .at_start = key.at_start,
-                  .range = number_of(key.range),
-                  .accepts = key.accepts,
-                  .accepts_value = key.accepts_value};
+        Packed& packed = all[i];
+        packed.place = key.place;
+        packed.type = key.type;
+        packed.allows = key.allows;
+        packed.at_start = key.at_start;
+        packed.range = number_of(key.range);
+        packed.accepts = key.accepts;
+        packed.accepts_value = key.accepts_value;
     }
     return all;
 }();

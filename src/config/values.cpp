@@ -1,6 +1,7 @@
 #include "config/values.hpp"
 
 #include "base/features.hpp"
+#include "base/log.hpp"
 
 namespace fcgate::config {
 
@@ -101,20 +102,6 @@ Result<LogLevel> parse_log_level(std::string_view text) {
         }
     }
     return Status::malformed;
-}
-
-std::string_view log_level_name(LogLevel level) {
-    switch (level) {
-        case LogLevel::error:
-            return "error";
-        case LogLevel::warning:
-            return "warning";
-        case LogLevel::info:
-            return "info";
-        case LogLevel::debug:
-            return "debug";
-    }
-    return {};
 }
 
 bool is_section_name(std::string_view text) {

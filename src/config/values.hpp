@@ -22,7 +22,6 @@ void print_size(uint64_t size, TextBuffer& out);
 void print_time(uint64_t time_ms, TextBuffer& out);
 
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
-[[nodiscard]] std::string_view log_level_name(LogLevel level);
 
 // "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "fd:N", "fd:NAME", perhaps with a second word "tls". not_found: the
 // scope names no interface. too_large: the path does not fit into a socket address. `out` is filled only on success.

@@ -1,6 +1,7 @@
 #include <initializer_list>
 
 #include "base/features.hpp"
+#include "base/log.hpp"
 #include "config/values.hpp"
 #include "test_support.hpp"
 
