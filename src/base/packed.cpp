@@ -16,7 +16,7 @@ unsigned Unpacking::next_symbol() {
     unsigned number = 0;
     unsigned bits = bits_;
     for (const unsigned count : packing::code_counts) {
-        code = code * 2 + (text_[bits / 8] >> (7 - bits % 8) & 1U);
+        code = code * 2 + (unsigned{text_[bits / 8]} >> (7 - bits % 8) & 1);
         ++bits;
         if (code < count) {
             number += code;
