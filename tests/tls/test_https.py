@@ -27,6 +27,8 @@ class SecureCase(ServedCase):
     def setUpClass(cls):
         cls.secure_port = processes.free_port()
         super().setUpClass()
+        # It listens before it makes one.
+        processes.wait_until(cls.certificate.exists, 'a certificate')
 
     @classmethod
     def make_site(cls):
