@@ -21,7 +21,7 @@ namespace {
 constexpr std::string_view begin_rows[] = {"application/", "audio/", "font/", "image/", "video/", "text/"};
 constexpr std::string_view end_of_texts = "; charset=utf-8";
 constexpr auto begins = pack_texts<begin_rows>();
-constexpr uint8_t kind_of_texts = begins.size() - 1;
+constexpr uint8_t kind_of_texts = std::size(begin_rows) - 1;
 
 struct Entry {
     std::string_view extension;
