@@ -81,7 +81,7 @@ class Told(SpawnCase):
         """PHP has the host's environment, but what a supervisor has told fcgate is not for PHP."""
         fcgate = self.make()
         private = {'NOTIFY_SOCKET': '/nowhere', 'LISTEN_FDS': '0', 'LISTEN_PID': '1', 'LISTEN_FDNAMES': 'x',
-                   'WATCHDOG_USEC': '60000000', 'WATCHDOG_PID': '1', 'FPM_SOCKETS': '/nowhere=9'}
+                   'WATCHDOG_USEC': '60000000', 'WATCHDOG_PID': '1', 'LISTEN_PIDFDID': '1', 'FPM_SOCKETS': '/nowhere=9'}
         fcgate.start(env={**os.environ, **private, 'BOARD_NAME': 'kestrel'})
         environment = self.runtime()['environment']
         self.assertEqual(environment.get('BOARD_NAME'), 'kestrel')
