@@ -307,7 +307,7 @@ void any_thread_may_ask(Scene& scene) {
     bool good = true;
     unsigned reloads = 0;
     const int64_t deadline = soon();
-    for (unsigned i = 0; reloads < 5 && fcgate::monotonic_ms() < deadline; ++i) {
+    for (unsigned i = 0; (reloads < 5 || askers.asked <= 10) && fcgate::monotonic_ms() < deadline; ++i) {
         scene.expect_served();
         fcgate_error error{};
         fcgate_settings* const next = fcgate_settings_create();
@@ -330,8 +330,7 @@ void any_thread_may_ask(Scene& scene) {
         pthread_join(thread, nullptr);
     }
     assert_true(good);
-    assert_int_equal(reloads, 5);
-    assert_true(askers.asked > 10);
+    assert_true(reloads >= 5 && askers.asked > 10);
     assert_int_equal(askers.failures, 0);
 }
 
