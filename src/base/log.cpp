@@ -119,7 +119,12 @@ bool Log::emit(LogLevel level, std::string_view message) const {
     return output_.write(line.view()) == line.size();
 }
 
-LogLine::LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {}
+LogLine::LogLine(const Log& log, LogLevel level) : log_(log), level_(level) {
+    // Composing a line that nobody wants would be much of what a refused request costs.
+    if (!log.wants(level)) {
+        text_.close();
+    }
+}
 
 LogLine& LogLine::add(std::string_view text) {
     // A line that is too long loses its end, not its last piece, nor the reason.
@@ -129,9 +134,8 @@ LogLine& LogLine::add(std::string_view text) {
 }
 
 LogLine& LogLine::add(Packed text) {
-    // Unpacking a line that nobody wants would be much of what a refused request costs.
     Unpacking rest(text);
-    for (size_t room = log_.wants(level_) ? text_.room() : 0; room > reason_room; --room) {
+    for (size_t room = text_.room(); room > reason_room; --room) {
         const char c = rest.next();
         if (c == '\0') {
             break;
@@ -142,9 +146,7 @@ LogLine& LogLine::add(Packed text) {
 }
 
 void LogLine::add_list(Packed pattern, va_list values) {
-    if (log_.wants(level_)) {
-        text_.append_list(pattern, values, reason_room);
-    }
+    text_.append_list(pattern, values, reason_room);
 }
 
 LogLine& LogLine::add_packed(Packed pattern, ...) {

@@ -93,6 +93,7 @@ class TextBuffer {
     TextBuffer& append_escaped(std::string_view text, size_t limit = 256);
 
     void clear();
+    void close() { status_ = Status::too_large; }  // nothing more goes in, nor is it looked at
     [[nodiscard]] Status status() const { return status_; }
     [[nodiscard]] bool ok() const { return status_ == Status::ok; }
     [[nodiscard]] size_t size() const { return size_; }

@@ -54,15 +54,23 @@ void the_log_takes_patterns(void** /*state*/) {
     log.write<"nobody asked for %">(LogLevel::debug, "this");
     LogLine(log, LogLevel::info).add<"listening on %">(":80").add(", tls"_p).add_reason("why"_p).send();
     check_text(lines.view(), "3 lines of one: Permission denied\nlistening on :80, tls [why]\n");
+    LogLine unwanted(log, LogLevel::debug);
+    unwanted.add("nobody").add(" asked"_p).add<" for %">("this").add_escaped(".").add_reason("why"_p).send();
+    check_text(unwanted.text().view(), "");
+    check_text(lines.view(), "3 lines of one: Permission denied\nlistening on :80, tls [why]\n");
+}
+
+void fill(TextBuffer& text) {
+    while (text.room() > 0) {
+        text.append('.');
+    }
 }
 
 // As in lines of other pieces a reason still fits behind.
 void lines_of_the_log_are_cut(void** /*state*/) {
     const Log log;
     Text<limits::log_line> filler;
-    while (filler.size() + 1 < limits::log_line) {
-        filler.append('.');
-    }
+    fill(filler);
     LogLine patterned(log, LogLevel::info);
     LogLine plain(log, LogLevel::info);
     patterned.add<"a%b">(filler.view()).add_reason("why"_p);
@@ -75,9 +83,7 @@ void lines_of_the_log_are_cut(void** /*state*/) {
 void what_is_kept_stays_free(void** /*state*/) {
     const Log log;
     Text<limits::log_line> filler;
-    while (filler.size() + 1 < limits::log_line) {
-        filler.append('.');
-    }
+    fill(filler);
     LogLine line(log, LogLevel::info);
     line.add<"% of % and % by %">(filler.view(), 4'000'000'000U, "packed"_p, Escaped{"somebody"});
     const size_t used = line.text().size();
