@@ -2,6 +2,7 @@
 
 #include "base/features.hpp"
 #include "base/log.hpp"
+#include "http/message.hpp"
 
 namespace fcgate::config {
 
@@ -170,14 +171,13 @@ bool is_unknown_host(std::string_view text) {
     }
     const std::string_view word = next_word(text);
     text = trim(text);
-    const bool has_scheme = starts_with_ignore_case(text, "http://") || starts_with_ignore_case(text, "https://");
     for (const char c : text) {
         // It goes into a header field as it is.
         if (c < '!' || c > '~') {
             return false;
         }
     }
-    return word == "redirect" && has_scheme && !ends_with(text, "//");
+    return word == "redirect" && scheme_size(text) > 0 && !ends_with(text, "//");
 }
 
 bool is_status_path(std::string_view text) {

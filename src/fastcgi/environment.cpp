@@ -127,12 +127,10 @@ void Environment::work_out_uri() {
     auto& texts = request_.texts;
     texts[uri_slash] = {};
     texts[uri_rest] = target;
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (starts_with_ignore_case(target, scheme)) {
-            const std::string_view rest = slice(target, target.find_first_of("/?", scheme.size()));
-            texts[uri_slash] = slice("/", rest.starts_with('/') ? 1 : 0);
-            texts[uri_rest] = rest;
-        }
+    if (const size_t authority = scheme_size(target); authority > 0) {
+        const std::string_view rest = slice(target, target.find_first_of("/?", authority));
+        texts[uri_slash] = slice("/", rest.starts_with('/') ? 1 : 0);
+        texts[uri_rest] = rest;
     }
 }
 

@@ -31,6 +31,15 @@ bool is_safe(std::string_view method) {
     return is_read(method) || method == "OPTIONS";
 }
 
+size_t scheme_size(std::string_view url) {
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (starts_with_ignore_case(url, scheme)) {
+            return scheme.size();
+        }
+    }
+    return 0;
+}
+
 bool is_hop_by_hop(std::string_view name) {
     return is_one_of(name, hop_by_hop);
 }

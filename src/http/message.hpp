@@ -39,6 +39,9 @@ class FieldCursor {
 [[nodiscard]] bool is_read(std::string_view method);  // GET or HEAD
 [[nodiscard]] bool is_safe(std::string_view method);  // ... or OPTIONS (RFC 9110 section 9.2.1)
 
+// Of "http://" or "https://" at the front, whatever the case; 0: there is neither.
+[[nodiscard]] size_t scheme_size(std::string_view url);
+
 // True for a field that concerns one connection alone and never goes on (RFC 9110 section 7.6.1).
 [[nodiscard]] bool is_hop_by_hop(std::string_view name);
 // True when the comma-separated list `value` has that element, compared without case (RFC 9110 section 5.6.1).

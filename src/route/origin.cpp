@@ -1,7 +1,6 @@
 #include "route/origin.hpp"
 
 #include "base/text.hpp"
-#include "route/path.hpp"
 
 namespace fcgate::route {
 

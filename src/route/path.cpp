@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "http/message.hpp"
+
 namespace fcgate::route {
 
 namespace {
@@ -107,15 +109,6 @@ bool is_below_one(std::string_view path, std::string_view folder) {
 }
 
 }  // namespace
-
-size_t scheme_size(std::string_view url) {
-    for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
-        if (starts_with_ignore_case(url, scheme)) {
-            return scheme.size();
-        }
-    }
-    return 0;
-}
 
 Status split_target(std::string_view target, Target& out) {
     out = Target();

@@ -20,9 +20,6 @@ struct Target {
     bool is_asterisk = false;  // OPTIONS *
 };
 
-// Of "http://" or "https://" at the front, whatever the case; 0: there is neither.
-[[nodiscard]] size_t scheme_size(std::string_view url);
-
 // Takes origin form, absolute form (http and https) and asterisk form apart. malformed for anything else: no leading
 // '/', an authority with userinfo, a fragment, a byte below 0x21 or above 0x7e.
 [[nodiscard]] Status split_target(std::string_view target, Target& out);
