@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/features.hpp"
+#include "config/keys.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 
@@ -9,33 +10,34 @@ namespace fcgate {
 
 namespace {
 
-TextBuffer& begin(ConfigError& error, const char* kind, std::string_view name) {
-    return error.text.append<"[%%%] ">(kind, name.empty() ? "" : " ", name);
-}
+using config::SectionKind;
 
 // "[site NAME] " and what is wrong there.
 template <packing::Literal Pattern, typename... Values>
-Status wrong(ConfigError& error, const char* kind, std::string_view name, Values... values) {
-    begin(error, kind, name).template append<Pattern>(values...);
+Status wrong(ConfigError& error, SectionKind kind, std::string_view name, Values... values) {
+    config::print_heading(kind, name, error.text);
+    error.text.append(' ').template append<Pattern>(values...);
     return Status::malformed;
 }
 
 Status check_capacities(const ServerSettings& server, ConfigError& error) {
     if (server.threads > server.max_connections) {
-        return wrong<"threads: more than max_connections (%); every thread needs one">(error, "server", "",
+        return wrong<"threads: more than max_connections (%); every thread needs one">(error, SectionKind::server, "",
                                                                                        server.max_connections);
     }
     if (server.exchanges < server.threads) {
-        return wrong<"exchanges: fewer than threads (%); every thread needs one">(error, "server", "", server.threads);
+        return wrong<"exchanges: fewer than threads (%); every thread needs one">(error, SectionKind::server, "",
+                                                                                  server.threads);
     }
     // Every exchange must be able to hold a page, and one more keeps the fullest of them moving.
     const uint64_t least = (uint64_t{server.exchanges} + 1) * limits::page;
     if (server.response_memory < least) {
         return wrong<"response_memory: too little for % exchanges; write at least %k">(
-            error, "server", "", server.exchanges, (least + 1023) / 1024);
+            error, SectionKind::server, "", server.exchanges, (least + 1023) / 1024);
     }
     if (server.response_buffer > server.response_memory) {
-        return wrong<"response_buffer: one exchange cannot have more than all response_memory">(error, "server", "");
+        return wrong<"response_buffer: one exchange cannot have more than all response_memory">(
+            error, SectionKind::server, "");
     }
     return Status::ok;
 }
@@ -52,17 +54,16 @@ Status resolve_backend(const Settings& settings, SiteSettings& site, ConfigError
             return Status::ok;
         }
     }
-    return wrong<"backend: there is no [backend %]">(error, "site", site.name, site.backend);
+    return wrong<"backend: there is no [backend %]">(error, SectionKind::site, site.name, site.backend);
 }
 
 Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     if (site.root.empty()) {
-        begin(error, "site", site.name).append("root: not set; write the folder that is served, for example /www"_p);
-        return Status::malformed;
+        return wrong<"root: not set; write the folder that is served, for example /www">(error, SectionKind::site,
+                                                                                         site.name);
     }
     if (!is_first && site.hosts.empty()) {
-        begin(error, "site", site.name).append("host: not set; only the first site is found without one"_p);
-        return Status::malformed;
+        return wrong<"host: not set; only the first site is found without one">(error, SectionKind::site, site.name);
     }
     return Status::ok;
 }
@@ -71,7 +72,7 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
     const bool has_files = !server.tls_certificate.empty() && !server.tls_key.empty();
     if ((server.wants_tls() || server.tls_self_signed) && !has_files) {
         return wrong<"%: not set; write where the file is, or is to be made with tls_self_signed = yes">(
-            error, "server", "", server.tls_certificate.empty() ? "tls_certificate" : "tls_key");
+            error, SectionKind::server, "", server.tls_certificate.empty() ? "tls_certificate" : "tls_key");
     }
     return Status::ok;
 }
@@ -82,7 +83,7 @@ Status check_site(const SiteSettings& site, bool is_first, ConfigError& error) {
         for (const Pair& header : site.headers) {
             if (settings.server.tls_self_signed && equals_ignore_case(header.name, "Strict-Transport-Security")) {
                 return wrong<"header: Strict-Transport-Security would lock browsers out with tls_self_signed">(
-                    error, "site", site.name);
+                    error, SectionKind::site, site.name);
             }
         }
     }
@@ -96,8 +97,8 @@ Status check_hosts(const Settings& settings, ConfigError& error) {
             for (const SiteSettings* other = settings.sites.begin(); other != &site; ++other) {
                 for (const std::string_view taken : other->hosts) {
                     if (equals_ignore_case(host, taken)) {
-                        return wrong<"host: \"%\" belongs to an earlier site already">(error, "site", site.name,
-                                                                                       Escaped{host, 60});
+                        return wrong<"host: \"%\" belongs to an earlier site already">(error, SectionKind::site,
+                                                                                       site.name, Escaped{host, 60});
                     }
                 }
             }
@@ -112,8 +113,7 @@ Status Settings::check(ConfigError& error) {
     error.line = 0;
     error.text.clear();
     if (server.listen.empty()) {
-        begin(error, "server", {}).append("listen: not set; write for example 0.0.0.0:80"_p);
-        return Status::malformed;
+        return wrong<"listen: not set; write for example 0.0.0.0:80">(error, SectionKind::server, "");
     }
     config::apply_profile(server, chosen_);
     Status status = check_capacities(server, error);
@@ -128,9 +128,8 @@ Status Settings::check(ConfigError& error) {
     server.reserved_connections = std::min(server.reserved_connections, server.max_connections - server.threads);
     for (const BackendSettings& backend : backends) {
         if (backend.kind == BackendSettings::Kind::unset) {
-            begin(error, "backend", backend.name)
-                .append("address: not set; write for example unix:/run/php/php-fpm.sock"_p);
-            return Status::malformed;
+            return wrong<"address: not set; write for example unix:/run/php/php-fpm.sock">(error, SectionKind::backend,
+                                                                                           backend.name);
         }
     }
     if (sites.empty()) {

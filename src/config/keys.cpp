@@ -398,6 +398,10 @@ std::string_view kind_name(SectionKind kind) {
     return {};
 }
 
+void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
+    out.append<"[%%%]">(kind_name(kind), name.empty() ? "" : " ", name);
+}
+
 KeyNumbers keys_of(SectionKind kind) {
     constexpr uint8_t ends[] = {0, std::size(server_keys), std::size(server_keys) + std::size(backend_keys), row_count};
     const auto number = static_cast<size_t>(kind);

@@ -15,6 +15,7 @@ namespace fcgate::config {
 enum class SectionKind : uint8_t { server, backend, site };
 
 [[nodiscard]] std::string_view kind_name(SectionKind kind);
+void print_heading(SectionKind kind, std::string_view name, TextBuffer& out);  // "[site NAME]"
 
 struct Key {
     // How a value is written, and with that the C++ type of the member.

@@ -84,10 +84,6 @@ const void* find_values(const Settings& settings, SectionKind kind, std::string_
     return nullptr;
 }
 
-void print_heading(SectionKind kind, std::string_view name, TextBuffer& out) {
-    out.append<"[%%%]">(config::kind_name(kind), name.empty() ? "" : " ", name);
-}
-
 // The first match decides, so both keys are shown with the first of them, in their order.
 void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
     if (site.access.empty()) {
@@ -99,7 +95,7 @@ void print_access(const Key& key, const SiteSettings& site, TextBuffer& out) {
 }
 
 void print_section(SectionKind kind, std::string_view name, const void* values, TextBuffer& out) {
-    print_heading(kind, name, out);
+    config::print_heading(kind, name, out);
     out.append('\n');
     const config::KeyNumbers keys = config::keys_of(kind);
     for (size_t number = keys.first; number < keys.end; ++number) {
@@ -247,12 +243,12 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     Key known;
     if (!config::find_key(opened.kind, key, known)) {
         error.text.append<"unknown key \"%\" in ">(Escaped{key, 40});
-        print_heading(opened.kind, opened.name, error.text);
+        config::print_heading(opened.kind, opened.name, error.text);
         config::suggest_key(opened.kind, key, error.text);
         go_back(before);
         return Status::malformed;
     }
-    print_heading(opened.kind, opened.name, error.text);
+    config::print_heading(opened.kind, opened.name, error.text);
     error.text.append<" %: ">(known.name);
 
     value = trim(value);
