@@ -242,6 +242,13 @@ void Scene::settle(const char* file, int line) {
     other.close();
 }
 
+void Scene::expect_lingering(Client& client, std::string_view part) {
+    for (int i = 0; i < 4; ++i) {
+        assert_true(client.send(part));
+        settle();
+    }
+}
+
 int Scene::reload(fcgate_settings* changed, fcgate_error& error) {
     fcgate_settings_set_log(changed, &LogLines::callback, &log);
     int result = FCGATE_AGAIN;

@@ -75,6 +75,8 @@ class Scene {
     PhpConnection& take(const char* file = __builtin_FILE(), int line = __builtin_LINE());
     // Returns when the server (of one thread) has handled what was sent before: two static files have come after it.
     void settle(const char* file = __builtin_FILE(), int line = __builtin_LINE());
+    // Whoever still sends behind his answer is not reset for a while: it could be lost.
+    void expect_lingering(Client& client, std::string_view part);
     // Takes `changed` over, as soon as nobody uses the configuration before; when it is refused it is destroyed.
     [[nodiscard]] int reload(fcgate_settings* changed, fcgate_error& error);
     // A request through PHP on connections of its own is served: nothing is left over from what came before.

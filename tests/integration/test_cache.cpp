@@ -75,10 +75,7 @@ void a_ready_reply_before_a_body_lingers(Scene& scene) {
     assert_true(client.is_closed());
     Buffer part;
     part.append_pattern(16384);
-    for (int i = 0; i < 4; ++i) {
-        assert_true(client.send(part.view()));
-        scene.settle();
-    }
+    scene.expect_lingering(client, part.view());
     scene.expect_served();
 }
 
