@@ -1,7 +1,5 @@
 #include "base/packed.hpp"
 
-#include <cstring>
-
 namespace fcgate {
 
 namespace {

@@ -2,7 +2,6 @@
 // Must not touch: anything; nothing of it but the table of symbols and the packed bytes is in the program.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>

@@ -31,8 +31,8 @@ struct Newcomer {
     int64_t since = 0;         // when it was accepted; 0: now
 };
 
-// Fills in the descriptor and both addresses. again: nobody waits. exhausted: no descriptor or memory is left for one who does. Other failures concern that client alone and
-// are passed over.
+// Fills in the descriptor and both addresses. again: nobody waits. exhausted: no descriptor or memory is left for one who does. Other failures
+// concern that client alone and are passed over.
 [[nodiscard]] Status accept_client(int listener, Newcomer& out);
 
 }  // namespace fcgate::http
