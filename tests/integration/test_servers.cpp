@@ -106,7 +106,7 @@ void one_that_is_gone_is_not_missed(Scene& scene) {
         expect_served_by(scene, second.php, request);
     }
     assert_int_equal(lines(scene, scene.php_address, " is down: connect ("), 1);
-    assert_int_equal(scene.log.count("502"), 0);
+    assert_int_equal(scene.log.count(": 502: "), 0);
 }
 
 void expect_back(Scene& scene, const char* keep_alive) {
