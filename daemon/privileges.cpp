@@ -13,14 +13,13 @@
 #include <cstring>
 
 #include "exit_code.hpp"
+#include "local_user.hpp"
 #include "report.hpp"
 #include "words.hpp"
 
 namespace fcgate::daemon {
 
 namespace {
-
-constexpr const char* default_users[] = {"fcgate", "www-data", "nobody"};
 
 const passwd* find_user(const char* user) {
     const passwd* entry = getpwnam(user);
@@ -182,9 +181,12 @@ bool receive(int fd, Answer& answer) {
 
 }  // namespace
 
-// In a child process: where users come from is the system's business (files, systemd, LDAP), and the libraries it loads for that would
-// stay in ours for ever.
+// Who is named is looked for in a child process: where users come from is the system's business (files, systemd, LDAP), and the
+// libraries that the C library loads for that would stay in ours for ever. Nothing else is worth a process at each start.
 int choose_identity(const char* user, const char* group, Identity& identity) {
+    if (*user == '\0' && *group == '\0' && (geteuid() != 0 || find_local_user(identity))) {
+        return exit_ok;
+    }
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return cannot_ask();

@@ -23,14 +23,44 @@ class Identity(ServedCase):
         for kind in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb'):
             self.assertEqual(int(self.fcgate.status(kind)[0], 16), 0, kind)
 
-    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
-    def test_root_is_given_up_without_being_asked(self):
+    def start_unasked(self, name, prefix=()):
         port = processes.free_port()
         text = f'[server]\nlisten = 127.0.0.1:{port}\n[site]\nroot = {self.root}\n'
-        fcgate = processes.Fcgate(self.folder, text, port, 'unasked').start()
+        fcgate = processes.Fcgate(self.folder, text, port, name, prefix=prefix).start()
         self.addCleanup(fcgate.end)
-        name = pwd.getpwuid(int(fcgate.status('Uid')[0])).pw_name
-        self.assertIn(name, ('fcgate', 'www-data', 'nobody'))
+        return fcgate
+
+    def start_among(self, name, users, groups):
+        """On a machine that has these users and groups, and none else."""
+        script = []
+        for file, lines in (('passwd', users), ('group', groups)):
+            path = self.folder / f'{name}-{file}'
+            path.write_text(''.join(f'{line}\n' for line in lines))
+            script.append(f'mount --bind {path} /etc/{file} && ')
+        return self.start_unasked(name, ['unshare', '--mount', 'sh', '-c', f'{"".join(script)}exec "$@"', 'sh'])
+
+    def expect_identity(self, fcgate, user, group, groups):
+        self.assertEqual(fcgate.status('Uid'), [str(user)] * 4)
+        self.assertEqual(fcgate.status('Gid'), [str(group)] * 4)
+        self.assertEqual(set(fcgate.status('Groups')), set(map(str, groups)))
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_root_is_given_up_without_being_asked(self):
+        fcgate = self.start_unasked('unasked')
+        user = pwd.getpwuid(int(fcgate.status('Uid')[0]))
+        self.assertIn(user.pw_name, ('fcgate', 'www-data', 'nobody'))
+        self.expect_identity(fcgate, user.pw_uid, user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid))
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_who_that_is(self):
+        groups = ['root:x:0:', 'video:x:44:other,fcgate', 'fcgate:x:62001:fcgate', 'dialout:x:20:fcgate']
+        root, nobody = 'root:x:0:0:root:/root:/bin/sh', 'nobody:x:65534:65534::/:/bin/false'
+        www, own = 'www-data:x:33:33::/var/www:/bin/false', 'fcgate:x:62000:62001::/:/bin/false'
+        self.expect_identity(self.start_among('own', [root, www, own], groups), 62000, 62001, [62001, 44, 20])
+        self.expect_identity(self.start_among('www', [nobody, root, www], groups), 33, 33, [33])
+        # A line longer than any: what the system says then.
+        long = f'long:x:1:1:{"x" * 4000}:/:/bin/false'
+        self.expect_identity(self.start_among('long', [long, www, own], groups), 62000, 62001, [62001, 44, 20])
 
     def test_limits(self):
         """No core files, and no more descriptors than the capacities can use: 4 of 64 connections, 160 of a thread, 256."""
