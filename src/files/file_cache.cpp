@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/hash.hpp"
 #include "base/limits.hpp"
@@ -26,11 +27,6 @@ bool is_same(const timespec& a, const timespec& b) {
     return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-bool is_same_file(const FileCache::Entry& entry, const struct stat& status) {
-    return entry.device == status.st_dev && entry.inode == status.st_ino && off_t{entry.size} == status.st_size &&
-           is_same(entry.modified, status.st_mtim) && is_same(entry.changed, status.st_ctim);
-}
-
 bool read_whole(int fd, std::span<char> out) {
     size_t done = 0;
     while (done < out.size()) {
@@ -44,6 +40,11 @@ bool read_whole(int fd, std::span<char> out) {
 }
 
 }  // namespace
+
+bool FileCache::Entry::is_of(const struct stat& status) const {
+    return device == status.st_dev && inode == status.st_ino && std::cmp_equal(size, status.st_size) &&
+           is_same(modified, status.st_mtim) && is_same(changed, status.st_ctim);
+}
 
 void FileCache::init(std::span<Entry> entries, std::span<char> memory) {
     entries_ = entries;
@@ -69,9 +70,9 @@ FileCache::Entry* FileCache::look_up(const CacheKey& key, uint32_t hash) {
     return nullptr;
 }
 
-const FileCache::Entry* FileCache::find(const CacheKey& key, int64_t now) {
+const FileCache::Entry* FileCache::find(const CacheKey& key, int64_t now, bool is_large) {
     Entry* const entry = look_up(key, hash_of(key.target));
-    if (entry == nullptr || now - entry->looked_at >= limits::file_cache_ms) {
+    if (entry == nullptr || entry->is_large != is_large || now - entry->looked_at >= limits::file_cache_ms) {
         return nullptr;
     }
     entry->used_at = now;
@@ -82,10 +83,10 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     const struct stat& status = *file.status;
     const uint32_t hash = hash_of(key.target);
     Entry* entry = look_up(key, hash);
-    if (entry != nullptr && is_same_file(*entry, status) && entry->path == file.path && entry->coding == file.coding &&
+    if (entry != nullptr && entry->is_of(status) && entry->path == file.path && entry->coding == file.coding &&
         entry->varies == file.varies && entry->etag == file.etag && entry->last_modified == file.last_modified) {
         entry->looked_at = entry->used_at = now;
-        return entry;
+        return entry->is_large ? nullptr : entry;
     }
     if (entry != nullptr) {
         drop(*entry);
@@ -94,10 +95,12 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     const auto size = static_cast<uint64_t>(status.st_size);
     // Times of files tick in milliseconds: what has changed just now may change once more and look the same.
     const int64_t age = wall - int64_t{status.st_ctim.tv_sec};
-    if (size > limits::cached_file || (age >= -1 && age < 2)) {
+    if (age >= -1 && age < 2) {
         return nullptr;
     }
-    const size_t blocks = (static_cast<size_t>(size) + texts + block - 1) / block;
+    const bool is_large = size > limits::cached_file;
+    const size_t kept = is_large ? 0 : static_cast<size_t>(size);
+    const size_t blocks = (kept + texts + block - 1) / block;
     entry = make_room(blocks);
     if (entry == nullptr) {
         return nullptr;
@@ -105,18 +108,19 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     entry->hash = hash;
     entry->next = first_of(hash);
     first_of(hash) = static_cast<uint32_t>(entry - entries_.data());
-    entry->size = static_cast<uint32_t>(size);
-    if (!fill(*entry, key, file)) {
+    entry->size = size;
+    entry->is_large = is_large;
+    if (!fill(*entry, key, file, kept)) {
         drop(*entry);
         return nullptr;
     }
     entry->looked_at = entry->used_at = now;
-    return entry;
+    return is_large ? nullptr : entry;
 }
 
-bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
+bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file, size_t kept) {
     const std::span<char> room = memory_.subspan(entry.block * block, entry.blocks * block);
-    const std::span<char> bytes = room.first(entry.size);
+    const std::span<char> bytes = room.first(kept);
     char* at = bytes.data() + bytes.size();
     const auto copy = [&at](std::string_view text) {
         at = std::copy(text.begin(), text.end(), at);  // of what is not there memcpy() takes no null pointer
@@ -138,7 +142,7 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
     entry.changed = file.status->st_ctim;
     // It may have been written to since it was looked at.
     struct stat after;
-    return read_whole(file.fd, bytes) && fstat(file.fd, &after) == 0 && is_same_file(entry, after);
+    return entry.is_large || (read_whole(file.fd, bytes) && fstat(file.fd, &after) == 0 && entry.is_of(after));
 }
 
 // An entry with so many blocks; whoever was used least lately makes room.

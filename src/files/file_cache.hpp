@@ -1,4 +1,4 @@
-// Owns: the bytes of small files that were asked for lately, with what a reply tells of them, in fixed memory.
+// Owns: the bytes of small files that were asked for lately, with what a reply tells of them, in fixed memory; of large ones that alone.
 // Borrows: the memory it is given.
 // Must not touch: which file a request leads to. What is older than limits::file_cache_ms is found, opened and looked at as if it were not here; only
 // then it is known to hold still.
@@ -32,13 +32,14 @@ class FileCache {
         uint32_t users = 0;   // replies under way that send its bytes
         uint32_t block = 0;   // first of its blocks
         uint32_t blocks = 0;  // 0: nothing is here
-        uint32_t size = 0;    // of the file; behind it lie the texts
         uint32_t hash = 0;
         uint32_t next = end_of_list;  // with a hash of the same bucket
         uint8_t site = 0;
         uint8_t wish = 0;       // what Accept-Encoding must say, or any_wish
         bool is_gone = false;   // to be forgotten when nobody uses it
         bool varies = false;    // ... there are others, by Accept-Encoding
+        bool is_large = false;  // `bytes` are none of the file's
+        uint64_t size = 0;      // of the file
         uint64_t filling = 0;   // a number that no other filling of an entry has
         int64_t looked_at = 0;  // when the file was this one, in ms
         int64_t used_at = 0;
@@ -51,7 +52,10 @@ class FileCache {
         std::string_view coding;  // a static text
         std::string_view etag;
         std::string_view last_modified;
-        std::span<const char> bytes;
+        std::span<const char> bytes;  // behind them lie the texts
+
+        // The one that `status` is of, as it was.
+        [[nodiscard]] bool is_of(const struct stat& status) const;
     };
     // An opened file that could be kept.
     struct Candidate {
@@ -69,10 +73,12 @@ class FileCache {
     // How many entries there are for so much memory.
     [[nodiscard]] static size_t entries_for(uint64_t memory) { return static_cast<size_t>(memory / 2048); }
 
-    // nullptr: it is not here, or has to be looked at again. `now` is of the monotonic clock.
-    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now);
-    // Keeps what has been found for the key. nullptr when it is too large, changed so lately that its times do not tell whether it changes
-    // again (`wall` is of the wall clock, in seconds), or there is no room.
+    // nullptr: its bytes are not here, or it has to be looked at again. `now` is of the monotonic clock.
+    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now) { return find(key, now, false); }
+    // The same for a large one: which of the coded files it is, and what is said of it as long as is_of() is true.
+    [[nodiscard]] const Entry* find_large(const CacheKey& key, int64_t now) { return find(key, now, true); }
+    // Keeps what has been found for the key. nullptr when its bytes are not kept: it is too large, changed so lately that its times do not tell
+    // whether it changes again (`wall` is of the wall clock, in seconds), or there is no room.
     [[nodiscard]] const Entry* keep(const CacheKey& key, const Candidate& file, int64_t now, int64_t wall);
     // The bytes are being sent until release().
     [[nodiscard]] uint32_t hold(const Entry& entry);
@@ -81,8 +87,9 @@ class FileCache {
     void clear();
 
   private:
+    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now, bool is_large);
     [[nodiscard]] Entry* look_up(const CacheKey& key, uint32_t hash);
-    [[nodiscard]] bool fill(Entry& entry, const CacheKey& key, const Candidate& file);
+    [[nodiscard]] bool fill(Entry& entry, const CacheKey& key, const Candidate& file, size_t kept);
     [[nodiscard]] Entry* make_room(size_t blocks);
     [[nodiscard]] uint32_t find_blocks(size_t blocks) const;
     void drop(Entry& entry);

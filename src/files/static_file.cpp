@@ -75,6 +75,11 @@ Status open_file(const route::SiteRoot& site, std::string_view path, Opened& out
     return Status::ok;
 }
 
+// RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
+int64_t date_of(int64_t modified, int64_t now) {
+    return modified < now ? modified : now;
+}
+
 bool is_older(const timespec& a, const timespec& b) {
     return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
@@ -106,6 +111,22 @@ bool is_older(const timespec& a, const timespec& b) {
             close(beside.fd);
         }
     }
+}
+
+// The file that the cache knows, if it is still that; nothing is open else. Not in serve(): its frame is large.
+[[gnu::noinline]] bool open_known(const route::SiteRoot& site, const FileCache::Entry& entry, Opened& file) {
+    Text<limits::path> name(entry.path);
+    for (const Coding& coding : codings) {
+        name.append(coding.name == entry.coding ? coding.suffix : "");
+    }
+    if (!name.ok() || open_file(site, name.view(), file) != Status::ok) {
+        return false;
+    }
+    if (!entry.is_of(file.status)) {
+        close(file.fd);
+        return false;
+    }
+    return true;
 }
 
 // By the longest path of `expires` that the file is below.
@@ -225,6 +246,39 @@ void send_cached(const FileCache::Entry& entry, Reply& reply) {
                          static_cast<size_t>(reply.length));
 }
 
+// The file as it is there, opened, and what is to be said of it. On failure nothing is open.
+Status look_at(const route::SiteRoot& site, std::string_view path, const RequestHead& head, TextBuffer& text,
+               int64_t now, Opened& found, Representation& file) {
+    const Status opened = open_file(site, path, found);
+    if (opened != Status::ok) {
+        return opened;
+    }
+    if (site.settings->precompressed && is_compressible(file.type)) {
+        choose_coding(site, path, head, found, file);
+    }
+    file.size = static_cast<uint64_t>(found.status.st_size);
+    const auto seconds = int64_t{found.status.st_mtim.tv_sec};
+    file.validators.modified = date_of(seconds, now);
+    file.validators.etag = keep(text, [&](TextBuffer& out) {
+        Text<64> release(site.release);
+        release.append(!site.release.empty() && !file.coding.empty() ? "-" : "").append(file.coding);
+        append_etag(out, file.size, seconds, static_cast<uint32_t>(found.status.st_mtim.tv_nsec), release.view());
+    });
+    file.validators.last_modified =
+        keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
+    return Status::ok;
+}
+
+// What the cache knows of a file.
+void recall(const FileCache::Entry& entry, int64_t now, Representation& file) {
+    file.validators = {.etag = entry.etag,
+                       .modified = date_of(int64_t{entry.modified.tv_sec}, now),
+                       .last_modified = entry.last_modified};
+    file.size = entry.size;
+    file.coding = entry.coding;
+    file.varies = entry.varies;
+}
+
 }  // namespace
 
 const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
@@ -234,39 +288,29 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
         return nullptr;
     }
     Opened found;
-    const Status opened = open_file(site, path, found);
-    if (opened != Status::ok) {
-        reply.begin(http_status(opened));
-        return nullptr;
-    }
-    Representation file{.type = mime.lookup(path, text)};
-    if (site.settings->precompressed && is_compressible(file.type)) {
-        choose_coding(site, path, head, found, file);
-    }
-    file.size = static_cast<uint64_t>(found.status.st_size);
-    file.cache_control = cache_control(*site.settings, path, text);
-    const auto seconds = int64_t{found.status.st_mtim.tv_sec};
-    file.validators.etag = keep(text, [&](TextBuffer& out) {
-        Text<64> release(site.release);
-        release.append(!site.release.empty() && !file.coding.empty() ? "-" : "").append(file.coding);
-        append_etag(out, file.size, seconds, static_cast<uint32_t>(found.status.st_mtim.tv_nsec), release.view());
-    });
-    // RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
-    file.validators.modified = seconds < now ? seconds : now;
-    file.validators.last_modified =
-        keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
-
+    Representation file{.type = mime.lookup(path, text), .cache_control = cache_control(*site.settings, path, text)};
+    const int64_t tick = monotonic_ms();
+    const FileCache::Entry* const known = cache != nullptr ? cache->find_large(key, tick) : nullptr;
     const FileCache::Entry* entry = nullptr;
-    if (cache != nullptr && text.ok()) {
-        entry = cache->keep(key,
-                            {.fd = found.fd,
-                             .status = &found.status,
-                             .path = path,
-                             .coding = file.coding,
-                             .varies = file.varies,
-                             .etag = file.validators.etag,
-                             .last_modified = file.validators.last_modified},
-                            monotonic_ms(), now);
+    if (known != nullptr && known->path == path && open_known(site, *known, found)) {
+        recall(*known, now, file);
+    } else {
+        const Status status = look_at(site, path, head, text, now, found, file);
+        if (status != Status::ok) {
+            reply.begin(http_status(status));
+            return nullptr;
+        }
+        if (cache != nullptr && text.ok()) {
+            entry = cache->keep(key,
+                                {.fd = found.fd,
+                                 .status = &found.status,
+                                 .path = path,
+                                 .coding = file.coding,
+                                 .varies = file.varies,
+                                 .etag = file.validators.etag,
+                                 .last_modified = file.validators.last_modified},
+                                tick, now);
+        }
     }
     const bool has_content = answer(file, head, select(head, file.validators, file.size, now), text, reply);
     if (has_content && entry == nullptr) {
@@ -283,10 +327,9 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
 }
 
 Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, int64_t now) {
-    const auto seconds = int64_t{entry.modified.tv_sec};
-    const Validators validators{
-        .etag = entry.etag, .modified = seconds < now ? seconds : now, .last_modified = entry.last_modified};
-    return select(head, validators, entry.size, now);
+    Representation file;
+    recall(entry, now, file);
+    return select(head, file.validators, file.size, now);
 }
 
 uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection) {
@@ -301,12 +344,9 @@ void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, co
     if (is_answered_by_method(head, reply)) {
         return;
     }
-    const Representation file{.validators = {.etag = entry.etag, .last_modified = entry.last_modified},
-                              .type = mime.lookup(entry.path, text),
-                              .size = entry.size,
-                              .coding = entry.coding,
-                              .varies = entry.varies,
-                              .cache_control = cache_control(*site.settings, entry.path, text)};
+    Representation file{.type = mime.lookup(entry.path, text),
+                        .cache_control = cache_control(*site.settings, entry.path, text)};
+    recall(entry, 0, file);
     if (answer(file, head, selection, text, reply)) {
         send_cached(entry, reply);
     }

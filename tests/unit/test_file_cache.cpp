@@ -2,8 +2,10 @@
 
 #include <array>
 #include <ctime>
+#include <utility>
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "files/file_cache.hpp"
 #include "files/static_file.hpp"
 #include "temp_tree.hpp"
@@ -334,6 +336,83 @@ void what_is_the_same_each_time_has_a_name(void** /*state*/) {
     assert_true(name_for("GET", {"Accept", "*/*"}) > not_modified);
 }
 
+// ---- of large files -------------------------------------------------------------------------------------------------
+
+void make_file(Fixture& all, const char* name, int64_t size) {
+    const int fd = openat(all.tree.fd(), name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(ftruncate(fd, size), 0);
+    close(fd);
+    all.tree.modified(name, modified);
+}
+
+void expect_file(const Answer& answer, int64_t size, std::string_view coding) {
+    assert_int_equal(answer.reply.status, 200);
+    assert_true(answer.reply.body == Reply::Body::file);
+    assert_true(std::cmp_equal(answer.reply.length, size));
+    struct stat status {};
+    assert_int_equal(fstat(answer.reply.fd, &status), 0);
+    assert_true(status.st_size == size);
+    close(answer.reply.fd);
+    std::string_view found;
+    for (const Field& field : answer.reply.fields()) {
+        found = field.name == "Content-Encoding" ? field.value : found;
+    }
+    check_text(found, coding);
+}
+
+void a_large_file_is_known_and_opened(void** /*state*/) {
+    constexpr int64_t size = int64_t{5} << 30U;
+    Fixture all;
+    all.head.method = "GET";
+    all.accept("br");
+    make_file(all, "a.txt", size);
+    Answer first;
+    first.ask(all, all.head, &all.cache, nullptr);
+    expect_file(first, size, "");
+    assert_null(all.find("/a.txt", monotonic_ms()));
+    const FileCache::Entry* const known = all.cache.find_large({0, "/a.txt", &all.head}, monotonic_ms());
+    assert_non_null(known);
+    assert_true(known->size == size);
+    // Nobody looks for coded ones again for a while.
+    make_file(all, "a.txt.br", 70'000);
+    Answer again;
+    again.ask(all, all.head, &all.cache, nullptr);
+    expect_file(again, size, "");
+    assert_int_equal(again.reply.fields().size(), first.reply.fields().size());
+    for (size_t i = 0; i < again.reply.fields().size(); ++i) {
+        check_text(again.reply.fields()[i].name, first.reply.fields()[i].name);
+        check_text(again.reply.fields()[i].value, first.reply.fields()[i].value);
+    }
+    assert_null(all.cache.find_large({0, "/a.txt", &all.head}, monotonic_ms() + limits::file_cache_ms));
+    // One that has changed is another one, at once.
+    make_file(all, "a.txt", 100'000);
+    again.ask(all, all.head, &all.cache, nullptr);
+    expect_file(again, 70'000, "br");
+}
+
+void a_large_coded_file_is_known_as_such(void** /*state*/) {
+    Fixture all;
+    all.head.method = "GET";
+    make_file(all, "a.txt", 200'000);
+    make_file(all, "a.txt.gz", 100'000);
+    Answer answer;
+    for (int i = 0; i < 2; ++i) {
+        all.accept("gzip");
+        answer.ask(all, all.head, &all.cache, nullptr);
+        expect_file(answer, 100'000, "gzip");
+        all.accept("identity");
+        answer.ask(all, all.head, &all.cache, nullptr);
+        expect_file(answer, 200'000, "");
+    }
+    all.accept("gzip");
+    assert_int_equal(unlinkat(all.tree.fd(), "a.txt.gz", 0), 0);
+    answer.ask(all, all.head, &all.cache, nullptr);
+    expect_file(answer, 200'000, "");
+    assert_int_equal(unlinkat(all.tree.fd(), "a.txt", 0), 0);
+    answer.ask(all, all.head, &all.cache, nullptr);
+    assert_int_equal(answer.reply.status, 404);
+}
+
 }  // namespace
 }  // namespace fcgate::files
 
@@ -354,6 +433,8 @@ int main() {
         cmocka_unit_test(bytes_are_let_go_by_the_last_who_sends_them),
         cmocka_unit_test(a_kept_file_is_answered_as_an_opened_one),
         cmocka_unit_test(what_is_the_same_each_time_has_a_name),
+        cmocka_unit_test(a_large_file_is_known_and_opened),
+        cmocka_unit_test(a_large_coded_file_is_known_as_such),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
