@@ -57,4 +57,9 @@ ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
                                                                                            : BodyReader::end;
 }
 
+bool Upstream::has_output(const Delivery& delivery) {
+    const Exchange* const exchange = exchanges_.find(delivery.exchange);
+    return (exchange != nullptr ? exchange->response.output_size() : delivery.output.size()) > 0;
+}
+
 }  // namespace fcgate::fastcgi

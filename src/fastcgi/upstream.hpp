@@ -121,6 +121,8 @@ class Upstream {
     [[nodiscard]] bool may_send_whole(const Delivery& delivery, uint64_t length);
     // BodyReader::read of the reply's body.
     [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
+    // BodyReader::has_more.
+    [[nodiscard]] bool has_output(const Delivery& delivery);
     // The connection needs no more of it; to be called behind close().
     void finish_delivery(uint32_t connection) { setup_.deliveries[connection].output.clear(); }
 

@@ -45,10 +45,10 @@ class Giving {
   public:
 #ifdef FCGATE_MHD_TAKES_EVENTS
     explicit Giving(std::span<const epoll_event> events) {
-        mhd_polling_give(events.data(), static_cast<int>(events.size()));
+        mhd_polling_give(events.data(), static_cast<int>(events.size()), has_more);
     }
     ~Giving() {
-        mhd_polling_give(nullptr, 0);
+        mhd_polling_give(nullptr, 0, nullptr);
     }
 #else
     explicit Giving(std::span<const epoll_event> /*events*/) {}
@@ -56,6 +56,12 @@ class Giving {
 #endif
     Giving(const Giving&) = delete;
     Giving& operator=(const Giving&) = delete;
+
+  private:
+    static int has_more(void* context) {
+        const BodyReader& reader = static_cast<Connection*>(context)->reader;
+        return reader.has_more != nullptr && reader.has_more(reader.context) ? 1 : 0;
+    }
 };
 
 }  // namespace

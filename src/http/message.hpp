@@ -74,6 +74,8 @@ struct BodyReader {
     static constexpr ptrdiff_t end = -1;
     static constexpr ptrdiff_t failed = -2;  // the client must see that the body is cut off
     ptrdiff_t (*read)(void* context, std::span<char> room) = nullptr;
+    // Are there bytes behind those that read() has returned? May be missing.
+    bool (*has_more)(void* context) = nullptr;
     // Instead, for a body that is there as a whole: fills `out` with its pieces, which stay until the request is done; returns their count.
     size_t (*pieces)(void* context, std::span<std::span<const char>> out) = nullptr;
     void* context = nullptr;

@@ -125,6 +125,10 @@ void Dispatcher::reply_from(fastcgi::Exchange& exchange, Reply& reply) {
         auto* const from = static_cast<fastcgi::Delivery*>(context);
         return from->upstream->read(*from, room);
     };
+    reply.reader.has_more = [](void* context) {
+        const auto* const from = static_cast<const fastcgi::Delivery*>(context);
+        return from->upstream->has_output(*from);
+    };
 }
 
 bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWriter& out) {

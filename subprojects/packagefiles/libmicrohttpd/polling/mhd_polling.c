@@ -21,6 +21,7 @@
 
 static _Thread_local struct {
     const struct epoll_event* events;
+    mhd_polling_has_more has_more;
     int count;
     uint64_t now;   /* when they were given */
     time_t second;  /* that the last reply was made in */
@@ -29,6 +30,7 @@ static _Thread_local struct {
 
 int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout);
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event);
+int mhd_polling_pushes(const struct MHD_Connection* connection);
 void* mhd_polling_calloc(size_t count, size_t size);
 struct tm* mhd_polling_date(const time_t* second, struct tm* date);
 long mhd_polling_system_value(int name);
@@ -40,9 +42,10 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-void mhd_polling_give(const struct epoll_event* events, int count) {
+void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more) {
     given.events = events;
     given.count = count;
+    given.has_more = has_more;
     if (events != NULL) {
         given.now = clock_now();
     }
@@ -57,6 +60,14 @@ int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout)
     given.events += count;
     given.count -= count;
     return count;
+}
+
+int mhd_polling_pushes(const struct MHD_Connection* connection) {
+    const struct MHD_Response* const response = connection->rp.response;
+    const int is_piece = connection->state == MHD_CONNECTION_CHUNKED_BODY_READY || connection->state == MHD_CONNECTION_NORMAL_BODY_READY;
+    /* Files are read by a callback as well, which is libmicrohttpd's own. */
+    const int is_asked = is_piece && given.has_more != NULL && response->crc != NULL && response->fd == -1;
+    return !is_asked || !given.has_more(response->crc_cls);
 }
 
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event) {

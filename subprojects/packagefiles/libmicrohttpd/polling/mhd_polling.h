@@ -16,8 +16,10 @@ extern "C" {
 
 /* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
    libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
-   for EPOLLIN, EPOLLOUT and EPOLLPRI. */
-void mhd_polling_give(const struct epoll_event* events, int count);
+   for EPOLLIN, EPOLLOUT and EPOLLPRI. `has_more` is asked before a piece of a body from a MHD_ContentReaderCallback is sent, with the callback's cls: are there
+   bytes behind those that it has returned? Then it may wait in the kernel for them. */
+typedef int (*mhd_polling_has_more)(void* cls);
+void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more);
 
 /* As MHD_suspend_connection and MHD_resume_connection, which are not to be used beside them. libmicrohttpd looks through all on its list of
    suspended connections when one has been resumed: on it are those alone that have been. */
