@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <iterator>
+#include <span>
 
 namespace fcgate::daemon {
 
@@ -43,26 +43,72 @@ class File {
         }
     }
 
+    [[nodiscard]] bool read_line(std::span<char> line) {
+        return fgets(line.data(), static_cast<int>(line.size()), stream_) != nullptr;
+    }
+
   private:
     FILE* stream_;
 };
 
-bool find_user(Identity& identity) {
+constexpr const char* of_users[] = {"passwd", "group", "initgroups"};
+// systemd's users and groups are others than those of the files.
+constexpr const char* local_sources[] = {"files", "systemd"};
+
+bool is_one_of(const char* word, std::span<const char* const> words) {
+    return std::any_of(words.begin(), words.end(), [&](const char* one) { return std::strcmp(word, one) == 0; });
+}
+
+// A line of nsswitch.conf(5): DATABASE: SOURCE [STATUS=ACTION ...] SOURCE ...
+bool names_other_sources(char* line) {
+    char* rest = nullptr;
+    const char* word = strtok_r(line, ": \t\n", &rest);
+    if (word == nullptr || !is_one_of(word, of_users)) {
+        return false;
+    }
+    bool is_action = false;
+    while ((word = strtok_r(nullptr, " \t\n", &rest)) != nullptr && *word != '#') {
+        is_action = is_action || *word == '[';
+        if (!is_action && !is_one_of(word, local_sources)) {
+            return true;
+        }
+        is_action = is_action && word[std::strlen(word) - 1] != ']';
+    }
+    return false;
+}
+
+// Without nsswitch.conf glibc looks at the files alone.
+bool are_files_all() {
+    File file("/etc/nsswitch.conf");
+    if (!file.is_open()) {
+        return errno == ENOENT;
+    }
+    char line[512];
+    while (file.read_line(line)) {
+        if (std::strchr(line, '\n') == nullptr || names_other_sources(line)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The first of the names that a line of the file has.
+bool find_user(std::span<const char* const> names, Identity& identity) {
     File file("/etc/passwd");
-    const char* const* best = std::end(default_users);
+    auto best = names.end();
     const auto take = [&](const passwd& entry) {
-        const auto* const user = std::find_if(std::begin(default_users), best,
-                                              [&](const char* name) { return std::strcmp(entry.pw_name, name) == 0; });
+        const auto user =
+            std::find_if(names.begin(), best, [&](const char* name) { return std::strcmp(entry.pw_name, name) == 0; });
         if (user != best) {
             best = user;
             identity.uid = entry.pw_uid;
             identity.gid = entry.pw_gid;
         }
     };
-    if (!file.is_open() || !file.read(fgetpwent_r, take) || best == std::end(default_users)) {
+    if (!file.is_open() || !file.read(fgetpwent_r, take) || best == names.end()) {
         return false;
     }
-    (void)stpcpy(identity.name, *best);
+    (void)stpncpy(identity.name, *best, sizeof identity.name - 1);
     return true;
 }
 
@@ -84,15 +130,17 @@ bool find_groups(Identity& identity) {
 
 }  // namespace
 
-bool find_local_user(Identity& identity) {
-    identity.changes = find_user(identity) && identity.uid != 0 && find_groups(identity);
+bool find_local_user(const char* name, Identity& identity) {
+    const std::span<const char* const> names =
+        *name == '\0' ? std::span<const char* const>(default_users) : std::span(&name, 1);
+    identity.changes = are_files_all() && find_user(names, identity) && identity.uid != 0 && find_groups(identity);
     return identity.changes;
 }
 
 #else
 
 // Other C libraries read the same two files themselves, and load nothing.
-bool find_local_user(Identity& /*identity*/) {
+bool find_local_user(const char* /*name*/, Identity& /*identity*/) {
     return false;
 }
 

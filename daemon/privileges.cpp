@@ -181,10 +181,12 @@ bool receive(int fd, Answer& answer) {
 
 }  // namespace
 
-// Who is named is looked for in a child process: where users come from is the system's business (files, systemd, LDAP), and the
-// libraries that the C library loads for that would stay in ours for ever. Nothing else is worth a process at each start.
+// In a child process when the system has to be asked: where users come from is its business (files, systemd, LDAP), and the libraries that the C
+// library loads for that would stay in ours for ever.
 int choose_identity(const char* user, const char* group, Identity& identity) {
-    if (*user == '\0' && *group == '\0' && (geteuid() != 0 || find_local_user(identity))) {
+    const bool is_root = geteuid() == 0;
+    const bool is_asked_for = *user != '\0' || *group != '\0';
+    if (is_root ? *group == '\0' && find_local_user(user, identity) : !is_asked_for) {
         return exit_ok;
     }
     int ends[2];

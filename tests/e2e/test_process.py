@@ -23,21 +23,21 @@ class Identity(ServedCase):
         for kind in ('CapEff', 'CapPrm', 'CapInh', 'CapAmb'):
             self.assertEqual(int(self.fcgate.status(kind)[0], 16), 0, kind)
 
-    def start_unasked(self, name, prefix=()):
+    def start_as(self, name, user=None, prefix=()):
         port = processes.free_port()
-        text = f'[server]\nlisten = 127.0.0.1:{port}\n[site]\nroot = {self.root}\n'
+        text = f'[server]\nlisten = 127.0.0.1:{port}\n{f"user = {user}" if user else ""}\n[site]\nroot = {self.root}\n'
         fcgate = processes.Fcgate(self.folder, text, port, name, prefix=prefix).start()
         self.addCleanup(fcgate.end)
         return fcgate
 
-    def start_among(self, name, users, groups):
+    def start_among(self, name, users, groups, user=None, sources=('passwd: files systemd', 'group: files')):
         """On a machine that has these users and groups, and none else."""
         script = []
-        for file, lines in (('passwd', users), ('group', groups)):
+        for file, lines in (('passwd', users), ('group', groups), ('nsswitch.conf', sources)):
             path = self.folder / f'{name}-{file}'
             path.write_text(''.join(f'{line}\n' for line in lines))
             script.append(f'mount --bind {path} /etc/{file} && ')
-        return self.start_unasked(name, ['unshare', '--mount', 'sh', '-c', f'{"".join(script)}exec "$@"', 'sh'])
+        return self.start_as(name, user, ['unshare', '--mount', 'sh', '-c', f'{"".join(script)}exec "$@"', 'sh'])
 
     def expect_identity(self, fcgate, user, group, groups):
         self.assertEqual(fcgate.status('Uid'), [str(user)] * 4)
@@ -46,7 +46,7 @@ class Identity(ServedCase):
 
     @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
     def test_root_is_given_up_without_being_asked(self):
-        fcgate = self.start_unasked('unasked')
+        fcgate = self.start_as('unasked')
         user = pwd.getpwuid(int(fcgate.status('Uid')[0]))
         self.assertIn(user.pw_name, ('fcgate', 'www-data', 'nobody'))
         self.expect_identity(fcgate, user.pw_uid, user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid))
@@ -61,6 +61,17 @@ class Identity(ServedCase):
         # A line longer than any: what the system says then.
         long = f'long:x:1:1:{"x" * 4000}:/:/bin/false'
         self.expect_identity(self.start_among('long', [long, www, own], groups), 62000, 62001, [62001, 44, 20])
+        others = ['passwd: files [NOTFOUND=return UNAVAIL = return] systemd # all', 'group: files\tdb']
+        self.expect_identity(self.start_among('others', [www, own], groups, sources=others), 62000, 62001, [62001, 44, 20])
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_who_is_named(self):
+        users = ['root:x:0:0:root:/root:/bin/sh', 'www-data:x:33:33::/:/bin/false', 'panel:x:62000:62001::/:/bin/false']
+        groups = ['root:x:0:', 'video:x:44:panel', 'panel:x:62001:']
+        self.expect_identity(self.start_among('named', users, groups, 'panel'), 62000, 62001, [62001, 44])
+        self.expect_identity(self.start_among('number', users, groups, '62000'), 62000, 62001, [62001, 44])
+        others = ['group: files', 'initgroups: ldap files']
+        self.expect_identity(self.start_among('others', users, groups, 'panel', others), 62000, 62001, [62001, 44])
 
     def test_limits(self):
         """No core files, and no more descriptors than the capacities can use: 4 of 64 connections, 160 of a thread, 256."""
