@@ -145,11 +145,11 @@ MHD_Response* Engine::make_response(const Reply& reply, Connection& connection) 
         case Reply::Body::file:
             return MHD_create_response_from_fd_at_offset64(reply.length, reply.fd, reply.offset);
         case Reply::Body::stream:
-            // Without a length it reads into the connection's own memory.
-            return reply.length_known ? MHD_create_response_from_callback(reply.length, limits::stream_block,
-                                                                          &Callbacks::on_read, &connection, nullptr)
-                                      : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1, &Callbacks::on_read,
-                                                                          &connection, nullptr);
+            // Chunks are read into the connection's own memory, and nothing into the response's. HTTP/1.0 knows no chunks.
+            return MHD_create_response_from_callback(
+                reply.length_known ? reply.length : MHD_SIZE_UNKNOWN,
+                reply.length_known || connection.is_http_1_0 ? limits::stream_block : 1, &Callbacks::on_read,
+                &connection, nullptr);
     }
     return MHD_create_response_from_buffer(0, nullptr, MHD_RESPMEM_PERSISTENT);
 }
