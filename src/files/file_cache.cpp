@@ -95,10 +95,10 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     const auto size = static_cast<uint64_t>(status.st_size);
     // Times of files tick in milliseconds: what has changed just now may change once more and look the same.
     const int64_t age = wall - int64_t{status.st_ctim.tv_sec};
-    if (age >= -1 && age < 2) {
+    const bool is_large = size > limits::cached_file;
+    if ((is_large && !file.may_be_coded) || (age >= -1 && age < 2)) {
         return nullptr;
     }
-    const bool is_large = size > limits::cached_file;
     const size_t kept = is_large ? 0 : static_cast<size_t>(size);
     const size_t blocks = (kept + texts + block - 1) / block;
     entry = make_room(blocks);

@@ -62,6 +62,7 @@ class FileCache {
         int fd = -1;
         const struct stat* status = nullptr;
         std::string_view path;
+        bool may_be_coded = false;  // coded ones were looked for
         std::string_view coding;
         bool varies = false;
         std::string_view etag;
@@ -77,7 +78,8 @@ class FileCache {
     [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now) { return find(key, now, false); }
     // The same for a large one: which of the coded files it is, and what is said of it as long as is_of() is true.
     [[nodiscard]] const Entry* find_large(const CacheKey& key, int64_t now) { return find(key, now, true); }
-    // Keeps what has been found for the key. nullptr when its bytes are not kept: it is too large, changed so lately that its times do not tell
+    // Keeps what has been found for the key; of a large file only when that spares looking for coded ones, for a small one loses its place for
+    // it. nullptr when its bytes are not kept: it is too large, changed so lately that its times do not tell
     // whether it changes again (`wall` is of the wall clock, in seconds), or there is no room.
     [[nodiscard]] const Entry* keep(const CacheKey& key, const Candidate& file, int64_t now, int64_t wall);
     // The bytes are being sent until release().

@@ -248,12 +248,12 @@ void send_cached(const FileCache::Entry& entry, Reply& reply) {
 
 // The file as it is there, opened, and what is to be said of it. On failure nothing is open.
 Status look_at(const route::SiteRoot& site, std::string_view path, const RequestHead& head, TextBuffer& text,
-               int64_t now, Opened& found, Representation& file) {
+               int64_t now, bool may_be_coded, Opened& found, Representation& file) {
     const Status opened = open_file(site, path, found);
     if (opened != Status::ok) {
         return opened;
     }
-    if (site.settings->precompressed && is_compressible(file.type)) {
+    if (may_be_coded) {
         choose_coding(site, path, head, found, file);
     }
     file.size = static_cast<uint64_t>(found.status.st_size);
@@ -289,13 +289,14 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     }
     Opened found;
     Representation file{.type = mime.lookup(path, text), .cache_control = cache_control(*site.settings, path, text)};
+    const bool may_be_coded = site.settings->precompressed && is_compressible(file.type);
     const int64_t tick = monotonic_ms();
-    const FileCache::Entry* const known = cache != nullptr ? cache->find_large(key, tick) : nullptr;
+    const FileCache::Entry* const known = cache != nullptr && may_be_coded ? cache->find_large(key, tick) : nullptr;
     const FileCache::Entry* entry = nullptr;
     if (known != nullptr && known->path == path && open_known(site, *known, found)) {
         recall(*known, now, file);
     } else {
-        const Status status = look_at(site, path, head, text, now, found, file);
+        const Status status = look_at(site, path, head, text, now, may_be_coded, found, file);
         if (status != Status::ok) {
             reply.begin(http_status(status));
             return nullptr;
@@ -305,6 +306,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
                                 {.fd = found.fd,
                                  .status = &found.status,
                                  .path = path,
+                                 .may_be_coded = may_be_coded,
                                  .coding = file.coding,
                                  .varies = file.varies,
                                  .etag = file.validators.etag,

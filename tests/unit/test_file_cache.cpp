@@ -31,10 +31,15 @@ struct Fixture {
         const int fd = openat(tree.fd(), name, O_RDONLY | O_CLOEXEC);
         struct stat status {};
         assert_int_equal(fstat(fd, &status), 0);
-        const FileCache::Entry* const entry = cache.keep(
-            {0, target, &head},
-            {.fd = fd, .status = &status, .path = "/a.txt", .coding = coding, .varies = varies, .etag = "\"e\""}, now,
-            wall);
+        const FileCache::Entry* const entry = cache.keep({0, target, &head},
+                                                         {.fd = fd,
+                                                          .status = &status,
+                                                          .path = "/a.txt",
+                                                          .may_be_coded = may_be_coded,
+                                                          .coding = coding,
+                                                          .varies = varies,
+                                                          .etag = "\"e\""},
+                                                         now, wall);
         close(fd);
         return entry;
     }
@@ -49,6 +54,7 @@ struct Fixture {
     TempTree tree;
     RequestHead head;
     std::array<Field, 1> accepted;
+    bool may_be_coded = false;
     std::string_view coding;
     bool varies = false;
     FileCache cache;
@@ -106,7 +112,22 @@ void large_files_are_not_kept(void** /*state*/) {
     all.tree.file("large", {large, sizeof large});
     all.tree.file("largest", {large, limits::cached_file});
     assert_null(all.keep("large", "/large", 0));
+    assert_null(all.cache.find_large({0, "/large", &all.head}, 0));
     assert_non_null(all.keep("largest", "/largest", 0));
+}
+
+// Nothing would be spared by knowing a picture or a film.
+void large_files_without_coded_ones_take_no_place(void** /*state*/) {
+    Fixture all(FileCache::block);
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    static char large[limits::cached_file + 1];
+    all.tree.file("large", {large, sizeof large});
+    assert_null(all.keep("large", "/large", 1));
+    assert_non_null(all.find("/a.txt", 1));
+    all.may_be_coded = true;
+    assert_null(all.keep("large", "/large", 1));
+    assert_non_null(all.cache.find_large({0, "/large", &all.head}, 1));
+    assert_null(all.find("/a.txt", 1));
 }
 
 void the_least_used_makes_room(void** /*state*/) {
@@ -424,6 +445,7 @@ int main() {
         cmocka_unit_test(what_has_changed_is_read_anew),
         cmocka_unit_test(what_changed_just_now_is_not_kept),
         cmocka_unit_test(large_files_are_not_kept),
+        cmocka_unit_test(large_files_without_coded_ones_take_no_place),
         cmocka_unit_test(the_least_used_makes_room),
         cmocka_unit_test(what_is_being_sent_stays),
         cmocka_unit_test(without_memory_nothing_is_kept),
