@@ -112,7 +112,7 @@ bool find_user(std::span<const char* const> names, Identity& identity) {
     return true;
 }
 
-bool find_groups(Identity& identity) {
+bool find_local_groups(Identity& identity) {
     File file("/etc/group");
     identity.groups[0] = identity.gid;
     identity.group_count = 1;
@@ -133,13 +133,14 @@ bool find_groups(Identity& identity) {
 bool find_local_user(const char* name, Identity& identity) {
     const std::span<const char* const> names =
         *name == '\0' ? std::span<const char* const>(default_users) : std::span(&name, 1);
-    identity.changes = are_files_all() && find_user(names, identity) && identity.uid != 0 && find_groups(identity);
+    identity.changes =
+        are_files_all() && find_user(names, identity) && identity.uid != 0 && find_local_groups(identity);
     return identity.changes;
 }
 
 #else
 
-// Other C libraries read the same two files themselves, and load nothing.
+// What other C libraries ask and load is theirs to know: they are always asked.
 bool find_local_user(const char* /*name*/, Identity& /*identity*/) {
     return false;
 }

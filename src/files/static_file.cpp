@@ -348,7 +348,7 @@ void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, co
     }
     Representation file{.type = mime.lookup(entry.path, text),
                         .cache_control = cache_control(*site.settings, entry.path, text)};
-    recall(entry, 0, file);
+    recall(entry, 0, file);  // the dates have been compared
     if (answer(file, head, selection, text, reply)) {
         send_cached(entry, reply);
     }
