@@ -7,6 +7,7 @@
 
 /* A piece of a body behind which more is at hand need not go out before that: full segments instead of one for each piece. */
 int mhd_polling_pushes(const struct MHD_Connection* connection);
-#define MHD_send_data_(connection, bytes, size, push) MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
+#define MHD_send_data_(connection, bytes, size, push) \
+    MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
 
 #include "src/microhttpd/connection.c"

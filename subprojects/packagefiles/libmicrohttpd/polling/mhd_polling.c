@@ -64,7 +64,8 @@ int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout)
 
 int mhd_polling_pushes(const struct MHD_Connection* connection) {
     const struct MHD_Response* const response = connection->rp.response;
-    const int is_piece = connection->state == MHD_CONNECTION_CHUNKED_BODY_READY || connection->state == MHD_CONNECTION_NORMAL_BODY_READY;
+    const int is_piece =
+        connection->state == MHD_CONNECTION_CHUNKED_BODY_READY || connection->state == MHD_CONNECTION_NORMAL_BODY_READY;
     /* Files are read by a callback as well, which is libmicrohttpd's own. One that says the end at once has no piece. */
     const int is_asked = is_piece && given.has_more != NULL && response->crc != NULL && response->fd == -1;
     return !is_asked || !given.has_more(response->crc_cls);
