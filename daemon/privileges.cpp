@@ -184,9 +184,9 @@ bool receive(int fd, Answer& answer) {
 // In a child process when the system has to be asked: where users come from is its business (files, systemd, LDAP), and the libraries that the C
 // library loads for that would stay in ours for ever.
 int choose_identity(const char* user, const char* group, Identity& identity) {
-    const bool is_root = geteuid() == 0;
-    const bool is_asked_for = *user != '\0' || *group != '\0';
-    if (is_root ? *group == '\0' && find_local_user(user, identity) : !is_asked_for) {
+    const bool is_known =
+        geteuid() == 0 ? *group == '\0' && find_local_user(user, identity) : *user == '\0' && *group == '\0';
+    if (is_known) {
         return exit_ok;
     }
     int ends[2];

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "base/hash.hpp"
-#include "base/limits.hpp"
 #include "files/coding.hpp"
 
 namespace fcgate::files {
@@ -72,7 +71,7 @@ FileCache::Entry* FileCache::look_up(const CacheKey& key, uint32_t hash) {
 
 const FileCache::Entry* FileCache::find(const CacheKey& key, int64_t now, bool is_large) {
     Entry* const entry = look_up(key, hash_of(key.target));
-    if (entry == nullptr || entry->is_large != is_large || now - entry->looked_at >= limits::file_cache_ms) {
+    if (entry == nullptr || entry->is_large() != is_large || now - entry->looked_at >= limits::file_cache_ms) {
         return nullptr;
     }
     entry->used_at = now;
@@ -86,7 +85,7 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     if (entry != nullptr && entry->is_of(status) && entry->path == file.path && entry->coding == file.coding &&
         entry->varies == file.varies && entry->etag == file.etag && entry->last_modified == file.last_modified) {
         entry->looked_at = entry->used_at = now;
-        return entry->is_large ? nullptr : entry;
+        return entry->is_large() ? nullptr : entry;
     }
     if (entry != nullptr) {
         drop(*entry);
@@ -99,8 +98,7 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     if ((is_large && !file.may_be_coded) || (age >= -1 && age < 2)) {
         return nullptr;
     }
-    const size_t kept = is_large ? 0 : static_cast<size_t>(size);
-    const size_t blocks = (kept + texts + block - 1) / block;
+    const size_t blocks = ((is_large ? 0 : static_cast<size_t>(size)) + texts + block - 1) / block;
     entry = make_room(blocks);
     if (entry == nullptr) {
         return nullptr;
@@ -109,8 +107,7 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     entry->next = first_of(hash);
     first_of(hash) = static_cast<uint32_t>(entry - entries_.data());
     entry->size = size;
-    entry->is_large = is_large;
-    if (!fill(*entry, key, file, kept)) {
+    if (!fill(*entry, key, file)) {
         drop(*entry);
         return nullptr;
     }
@@ -118,9 +115,9 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     return is_large ? nullptr : entry;
 }
 
-bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file, size_t kept) {
+bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
     const std::span<char> room = memory_.subspan(entry.block * block, entry.blocks * block);
-    const std::span<char> bytes = room.first(kept);
+    const std::span<char> bytes = room.first(entry.is_large() ? 0 : static_cast<size_t>(entry.size));
     char* at = bytes.data() + bytes.size();
     const auto copy = [&at](std::string_view text) {
         at = std::copy(text.begin(), text.end(), at);  // of what is not there memcpy() takes no null pointer
@@ -142,7 +139,7 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file, s
     entry.changed = file.status->st_ctim;
     // It may have been written to since it was looked at.
     struct stat after;
-    return entry.is_large || (read_whole(file.fd, bytes) && fstat(file.fd, &after) == 0 && entry.is_of(after));
+    return entry.is_large() || (read_whole(file.fd, bytes) && fstat(file.fd, &after) == 0 && entry.is_of(after));
 }
 
 // An entry with so many blocks; whoever was used least lately makes room.

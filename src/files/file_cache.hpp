@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/limits.hpp"
 #include "base/text.hpp"
 #include "http/message.hpp"
 
@@ -38,7 +39,6 @@ class FileCache {
         uint8_t wish = 0;       // what Accept-Encoding must say, or any_wish
         bool is_gone = false;   // to be forgotten when nobody uses it
         bool varies = false;    // ... there are others, by Accept-Encoding
-        bool is_large = false;  // `bytes` are none of the file's
         uint64_t size = 0;      // of the file
         uint64_t filling = 0;   // a number that no other filling of an entry has
         int64_t looked_at = 0;  // when the file was this one, in ms
@@ -54,6 +54,8 @@ class FileCache {
         std::string_view last_modified;
         std::span<const char> bytes;  // behind them lie the texts
 
+        // `bytes` are none of the file's.
+        [[nodiscard]] bool is_large() const { return size > limits::cached_file; }
         // The one that `status` is of, as it was.
         [[nodiscard]] bool is_of(const struct stat& status) const;
     };
@@ -91,7 +93,7 @@ class FileCache {
   private:
     [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now, bool is_large);
     [[nodiscard]] Entry* look_up(const CacheKey& key, uint32_t hash);
-    [[nodiscard]] bool fill(Entry& entry, const CacheKey& key, const Candidate& file, size_t kept);
+    [[nodiscard]] bool fill(Entry& entry, const CacheKey& key, const Candidate& file);
     [[nodiscard]] Entry* make_room(size_t blocks);
     [[nodiscard]] uint32_t find_blocks(size_t blocks) const;
     void drop(Entry& entry);

@@ -270,10 +270,14 @@ Status look_at(const route::SiteRoot& site, std::string_view path, const Request
 }
 
 // What the cache knows of a file.
+Validators validators_of(const FileCache::Entry& entry, int64_t now) {
+    return {.etag = entry.etag,
+            .modified = date_of(int64_t{entry.modified.tv_sec}, now),
+            .last_modified = entry.last_modified};
+}
+
 void recall(const FileCache::Entry& entry, int64_t now, Representation& file) {
-    file.validators = {.etag = entry.etag,
-                       .modified = date_of(int64_t{entry.modified.tv_sec}, now),
-                       .last_modified = entry.last_modified};
+    file.validators = validators_of(entry, now);
     file.size = entry.size;
     file.coding = entry.coding;
     file.varies = entry.varies;
@@ -290,7 +294,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     Opened found;
     Representation file{.type = mime.lookup(path, text), .cache_control = cache_control(*site.settings, path, text)};
     const bool may_be_coded = site.settings->precompressed && is_compressible(file.type);
-    const int64_t tick = monotonic_ms();
+    const int64_t tick = cache != nullptr ? monotonic_ms() : 0;
     const FileCache::Entry* const known = cache != nullptr && may_be_coded ? cache->find_large(key, tick) : nullptr;
     const FileCache::Entry* entry = nullptr;
     if (known != nullptr && known->path == path && open_known(site, *known, found)) {
@@ -329,9 +333,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
 }
 
 Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, int64_t now) {
-    Representation file;
-    recall(entry, now, file);
-    return select(head, file.validators, file.size, now);
+    return select(head, validators_of(entry, now), entry.size, now);
 }
 
 uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection) {
