@@ -85,9 +85,11 @@ class ShortQueue(Gated):
         return holders
 
     def test_greedy_client_makes_room_in_a_full_queue(self):
-        holders = self.hold(700)
-        waiting = [self.start(GREEDY, f'waiting-{number}', 0) for number in range(4)]
-        self.settle()
+        holders = self.hold(1500)
+        waiting = []
+        for number in range(4):  # one behind the other, whichever threads they have
+            waiting.append(self.start(GREEDY, f'waiting-{number}', 0))
+            self.settle()
         modest = self.start(MODEST, 'modest', 0)
         # The last of the greedy client's is told at once, long before a worker is free.
         self.assert_refused(waiting[3].response())
