@@ -5,7 +5,6 @@
 #include <mhd_polling.h>
 #endif
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +16,6 @@
 #include "http/callbacks.hpp"
 #include "http/footprint.hpp"
 #include "http/progress.hpp"
-#include "http/status_page.hpp"
 
 namespace fcgate::http {
 
@@ -27,8 +25,6 @@ namespace {
 
 // Rounds of libmicrohttpd before the loop looks at other events again.
 constexpr int run_rounds = 8;
-// How long a connection that has not asked anything yet may take to do so while the server stops.
-constexpr int64_t stop_grace_ms = 500;
 // When connections without a request are read, if nothing else has led to it.
 constexpr int idle_read_ms = 10;
 
@@ -195,26 +191,6 @@ void Engine::add(const Newcomer& newcomer) {
     arm(*connection, now + setup_.settings->server.header_timeout_ms);
 }
 
-void Engine::turn_away(const Newcomer& newcomer, Packed code) {
-    static constexpr std::string_view answer =
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    constexpr uint16_t status = 503;
-    if (!newcomer.is_tls) {
-        (void)::send(newcomer.fd, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    lingering_.take(newcomer.fd);
-    close(newcomer.fd);
-    if (is_listened_to()) {
-        Finished finished{.client = newcomer.client, .asker = newcomer.client};
-        finished.status = status;
-        finished.now = setup_.clock->now();
-        finished.request_ms = newcomer.since != 0 ? finished.now - newcomer.since : 0;
-        finished.cause = code;
-        setup_.finished->tell(finished);
-    }
-    setup_.counts->turned_away.add();
-}
-
 void Engine::wake(Connection& connection) {
     connection.woken = true;
     if (connection.suspended) {
@@ -250,14 +226,6 @@ void Engine::suspend(Connection& connection) {
     suspend_connection(connection.mhd);
 }
 
-// Works on idle, slow and suspended connections alike; closing the descriptor is libmicrohttpd's business.
-void Engine::kill(Connection& connection) {
-    connection.hung_up = connection.gone = true;
-    (void)shutdown(connection.fd, SHUT_RDWR);
-    // The event will come as well, but not before the loop waits again.
-    show(connection, EPOLLHUP);
-}
-
 // Libmicrohttpd shall look at the connection.
 void Engine::show(Connection& connection, uint32_t events) {
     if (connection.suspended) {
@@ -266,13 +234,6 @@ void Engine::show(Connection& connection, uint32_t events) {
         give(connection, events);
     }
     run_needed_ = true;
-}
-
-// A client that has shut its side may still read, but that is rare, and leaving looks the same: it counts as gone unless the handler wants its
-// request to go on.
-bool Engine::is_left(const Connection& connection) const {
-    return connection.hung_up &&
-           (connection.gone || !connection.begun || !setup_.handler.goes_on(setup_.handler.context, connection));
 }
 
 void Engine::on_client_event(Handle handle, uint32_t events) {
@@ -303,63 +264,6 @@ void Engine::on_client_event(Handle handle, uint32_t events) {
     connection->more_came = connection->stage != Connection::Stage::idle;
     if (connection->stage == Connection::Stage::idle) {
         begin_head(*connection);
-    }
-}
-
-// An answer for when libmicrohttpd cannot give one: in the middle of a body, or before the head is whole.
-void Engine::send_at_once(Connection& connection, uint16_t status) {
-    Reply page;
-    reply_with_status(page, status);
-    Text<2048> text;
-    text.append<"HTTP/1.1 % %">(status, reason_phrase(status));
-    for (const Field& field : page.fields()) {
-        text.append("\r\n").append<"%: %">(field.name, field.value);
-    }
-    text.append("\r\n").append<"Content-Length: %">(page.length).append("\r\nConnection: close\r\n\r\n");
-    for (const std::string_view piece : status_page(status)) {
-        text.append(piece);
-    }
-    // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole. A secure one only libmicrohttpd could answer: it
-    // just ends.
-    if (!connection.is_tls) {
-        (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
-    note_answer(connection, status, true);
-    connection.refused = true;
-    connection.hung_up = connection.gone = true;
-    connection.trace.status = status;
-    connection.trace.sent = connection.is_head || connection.is_tls ? 0 : page.length;
-}
-
-// libmicrohttpd closes when it is told that the body is not wanted; what the client still sends is drained.
-void Engine::refuse_rest(Connection& connection, uint16_t status) {
-    send_at_once(connection, status);
-}
-
-// The write side stays open for the client to read the answer; libmicrohttpd sees the end of the read side, closes, and the connection lingers.
-void Engine::end_with(Connection& connection, uint16_t status) {
-    send_at_once(connection, status);
-    (void)shutdown(connection.fd, SHUT_RD);
-    show(connection, EPOLLIN);
-}
-
-void Engine::on_connection_timer(uint32_t slot) {
-    Connection& connection = connections_.all()[slot];
-    if (!connection.live) {
-        return;
-    }
-    switch (connection.stage) {
-        case Connection::Stage::idle:
-            kill(connection);
-            break;
-        case Connection::Stage::head:
-            log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)"_p);
-            end_with(connection, 408);
-            break;
-        case Connection::Stage::body:
-        case Connection::Stage::waiting:
-        case Connection::Stage::replying:
-            break;
     }
 }
 
@@ -412,24 +316,6 @@ void Engine::run(bool ready) {
     }
 }
 
-// When the last bytes and the end of a connection come in one event, libmicrohttpd (edge-triggered, one read) sees the bytes and
-// never the end. What it has not made a request of by now will never be one.
-void Engine::end_departed() {
-    departures_ = false;
-    for (Connection& connection : connections_.all()) {
-        const bool is_incomplete =
-            connection.stage != Connection::Stage::waiting && connection.stage != Connection::Stage::replying;
-        if (!connection.live || !connection.hung_up || connection.suspended || !is_incomplete) {
-            continue;
-        }
-        if (has_unread(connection.fd)) {
-            departures_ = true;
-        } else {
-            kill(connection);
-        }
-    }
-}
-
 int Engine::timeout_ms() const {
     if (run_needed_) {
         return 0;
@@ -448,36 +334,6 @@ int Engine::timeout_ms() const {
         return idle_read_ms;
     }
     return static_cast<int>(timeout);
-}
-
-void Engine::begin_stop(int64_t now) {
-    stopping_ = true;
-    for (Connection& connection : connections_.all()) {
-        if (connection.live && connection.stage == Connection::Stage::idle) {
-            shut_idle(connection, now);
-        }
-    }
-}
-
-// A request that is on its way is still served: one whose bytes are here already, or the first of a connection just accepted.
-void Engine::shut_idle(Connection& connection, int64_t now) {
-    if (has_unread(connection.fd)) {
-        return;
-    }
-    if (connection.served) {
-        kill(connection);
-    } else {
-        arm(connection, now + stop_grace_ms);
-    }
-}
-
-void Engine::abort_all() {
-    stopping_ = aborting_ = true;
-    for (Connection& connection : connections_.all()) {
-        if (connection.live) {
-            kill(connection);
-        }
-    }
 }
 
 }  // namespace fcgate::http

@@ -171,7 +171,6 @@ class Engine {
     void begin_head(Connection& connection);
     void suspend(Connection& connection);
     void set_active(Connection& connection, bool active);
-    void kill(Connection& connection);
     void show(Connection& connection, uint32_t events);
     void give(const Connection& connection, uint32_t events);
     void forget(const MHD_Connection* mhd);
@@ -180,12 +179,17 @@ class Engine {
         return drives_[features::tls && is_tls ? 1 : 0];
     }
     void run_once();
-    [[nodiscard]] bool is_left(const Connection& connection) const;
+    void give_back(Connection& connection);
+
+    // engine_refusals.cpp
     void send_at_once(Connection& connection, uint16_t status);
     void end_with(Connection& connection, uint16_t status);
-    void shut_idle(Connection& connection, int64_t now);
+
+    // engine_endings.cpp
+    void kill(Connection& connection);
+    [[nodiscard]] bool is_left(const Connection& connection) const;
     void end_departed();
-    void give_back(Connection& connection);
+    void shut_idle(Connection& connection, int64_t now);
 
     // pace.cpp
     void start_pace(Connection& connection, int64_t now);

@@ -1,22 +1,16 @@
 #include "server/worker.hpp"
 
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-
-#include "http/listener.hpp"
-#include "route/client.hpp"
 
 namespace fcgate::server {
 
 namespace {
 
 constexpr int max_events = 64;
-constexpr int accepts_per_turn = 16;
 constexpr int worklist_rounds = 4;
-constexpr int64_t accept_pause_ms = 200;
 
 }  // namespace
 
@@ -333,101 +327,6 @@ void Worker::handle_mailbox() {
     follow_orders(clock_.now());
 }
 
-// A configuration has come into force: what begins from now on is answered under it.
-void Worker::change_over() {
-    Configuration* const next = common_->configuration.load();
-    if (next == configuration_ || stopping_) {
-        return;
-    }
-    before_ = configuration_;
-    change_listeners(*next);
-    dispatcher_.use(*next);
-    engine_.use(*next->settings, next->presented());
-    upstream_.keep_backends(next->gate_mask());
-    upstream_.forget_counts(next->gate_mask() & ~before_->gate_mask());
-    for (size_t i = 0; number_ == 0 && i < next->settings->backends.size(); ++i) {
-        const BackendSettings& backend = next->settings->backends[i];
-        common_->gates[next->gates[i]].resize(backend.workers, backend.queue);
-        upstream_.grant_free(next->gates[i]);
-    }
-    let_go();
-}
-
-// Whoever waits at a listener that goes away is still taken in.
-void Worker::change_listeners(Configuration& next) {
-    const bool was_listening = listening_;
-    arm_listeners(false);
-    (void)accept_from_all();
-    configuration_ = &next;
-    if (next.newcomers.fetch_sub(1) == 1) {
-        before_->listeners.close_own();
-    }
-    if (was_listening) {
-        arm_listeners(true);
-    }
-}
-
-// Of the configuration before, once its last request is done.
-void Worker::let_go() {
-    if (before_ != nullptr && dispatcher_.users_of(*before_) == 0 && !upstream_.has_ending()) {
-        Configuration& unused = *before_;
-        before_ = nullptr;
-        if (unused.holders.fetch_sub(1) == 1) {
-            common_->release(unused);
-        }
-    }
-}
-
-void Worker::follow_orders(int64_t now) {
-    if (number_ == 0 && common_->reopen_logs.exchange(false)) {
-        reopen_logs();
-    }
-    const int64_t deadline = common_->deadline.get();
-    if (deadline == never || deadline >= stop_deadline_) {
-        return;
-    }
-    stop_deadline_ = deadline;
-    if (!stopping_) {
-        stopping_ = true;
-        is_draining_ = true;
-        leave_listeners();
-        upstream_.end_streams();
-        if (const HostOps* const host = common_->endpoints.ops(); host != nullptr) {
-            host->on_stop(dispatcher_);
-        }
-        engine_.begin_stop(now);
-    }
-    if (deadline <= now) {
-        abort();
-    } else {
-        timers_.set(stop_timer_, deadline);
-    }
-}
-
-void Worker::reopen_logs() {
-    Status status = common_->log.reopen();
-    if constexpr (features::access_log) {
-        if (status == Status::ok) {
-            status = common_->access_log.reopen();
-        }
-    }
-    if (status != Status::ok) {
-        common_->log.write(LogLevel::error, "a log cannot be opened again; it goes on in the old file"_p);
-    }
-}
-
-void Worker::abort() {
-    clear_waiting();
-    if (is_draining_) {
-        is_draining_ = false;
-        arm_listeners(false);
-        if (common_->accepting.fetch_sub(1) == 1) {
-            configuration_->listeners.close_own();
-        }
-    }
-    engine_.abort_all();
-}
-
 void Worker::count_connections() {
     const auto live = static_cast<uint32_t>(engine_.live());
     if (live != counted_) {
@@ -442,87 +341,6 @@ void Worker::note_history(int64_t now) {
         newcomers_.set(static_cast<uint32_t>(waiting_.size()));
         const size_t most = upstream_.take_most_places();
         history_.note(now, counts_.requests.get(), most, upstream_.places());
-    }
-}
-
-// Whoever is in the backlog has been accepted as far as he can tell: the listeners are left when it has been empty once.
-void Worker::leave_listeners() {
-    if (!accept_from_all()) {
-        return;
-    }
-    is_draining_ = false;
-    arm_listeners(false);
-    if (common_->accepting.fetch_sub(1) == 1) {
-        (void)accept_from_all();
-        configuration_->listeners.close_own();
-    }
-}
-
-// True when nobody waits any more.
-bool Worker::accept_from_all() {
-    bool is_empty = true;
-    for (size_t i = 0; i < configuration_->listeners.count; ++i) {
-        accept_from(i);
-        is_empty = is_empty && !http::has_waiting_client(configuration_->listeners.fds[i]);
-    }
-    return is_empty;
-}
-
-void Worker::accept_from(size_t listener_number) {
-    const int listener = configuration_->listeners.fds[listener_number];
-    const bool is_tls = (*configuration_->listeners.settings)[listener_number].tls;
-    const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
-    for (int round = 0; round < rounds; ++round) {
-        if (stopping_ && (engine_.is_full() || waiting_.is_full())) {
-            return;
-        }
-        if (is_full_for_most()) {
-            // Nobody loses a connection for a newcomer who is not there.
-            if (!http::has_waiting_client(listener)) {
-                return;
-            }
-            if (!is_everyone_full() || (engine_.is_full() && !engine_.make_room(false))) {
-                // Who comes now is another worker's, or waits in the backlog until there is a place. With EPOLLEXCLUSIVE the others
-                // have not heard of him.
-                arm_listeners(false);
-                if (!is_everyone_full()) {
-                    for (Worker& other : common_->workers) {
-                        if (&other != this) {
-                            other.mailbox_.post_news(Mailbox::newcomers);
-                        }
-                    }
-                }
-                return;
-            }
-        }
-        Newcomer newcomer{.is_tls = is_tls, .due = clock_.now()};
-        const Status status = http::accept_client(listener, newcomer);
-        if (status == Status::ok) {
-            admit(newcomer);
-            continue;
-        }
-        if (status == Status::exhausted && !stopping_) {
-            common_->log.write<"no connection can be accepted: %">(LogLevel::error, SystemError{errno});
-            arm_listeners(false);
-            accepting_paused_ = true;
-            timers_.set(accept_timer_, clock_.now() + accept_pause_ms);
-        }
-        return;
-    }
-}
-
-void Worker::arm_listeners(bool armed) {
-    if (armed == listening_) {
-        return;
-    }
-    listening_ = armed;
-    for (uint32_t i = 0; i < configuration_->listeners.count; ++i) {
-        const uint32_t events =
-            EPOLLIN | (configuration_->settings->server.threads > 1 ? uint32_t{EPOLLEXCLUSIVE} : 0U);
-        const int operation = armed ? EPOLL_CTL_ADD : EPOLL_CTL_DEL;
-        if (!watch(configuration_->listeners.fds[i], {EventKind::listener, {i, 0}}, events, operation) && armed) {
-            common_->log.write<"a listener cannot be watched: %">(LogLevel::error, SystemError{errno});
-        }
     }
 }
 

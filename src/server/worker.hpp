@@ -49,12 +49,7 @@ class Worker {
     void handle(uint64_t packed, uint32_t events);
     void handle_timers(int64_t now);
     [[nodiscard]] bool has_lines() const { return features::access_log && common_->access_log.is_pending(); }
-    void reopen_logs();
     void handle_mailbox();
-    void follow_orders(int64_t now);
-    void change_over();
-    void change_listeners(Configuration& next);
-    void let_go();
     [[nodiscard]] bool runs_supervisor() const {
         return features::spawn && common_->supervisor.is_used() && number_ == 0;
     }
@@ -62,10 +57,19 @@ class Worker {
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();
     void note_history(int64_t now);
-    void accept_from(size_t listener_number);
-    void arm_listeners(bool armed);
-    [[nodiscard]] bool accept_from_all();
+
+    // worker_orders.cpp
+    void change_over();
+    void let_go();
+    void follow_orders(int64_t now);
+    void reopen_logs();
     void abort();
+
+    // worker_listeners.cpp
+    void arm_listeners(bool armed);
+    void change_listeners(Configuration& next);
+    [[nodiscard]] bool accept_from_all();
+    void accept_from(size_t listener_number);
     void leave_listeners();
 
     // worker_admission.cpp

@@ -1,0 +1,88 @@
+// The part of Worker that does what it is told by other threads: another configuration, the end, logs to be opened again.
+#include "base/clock.hpp"
+#include "server/worker.hpp"
+
+namespace fcgate::server {
+
+// A configuration has come into force: what begins from now on is answered under it.
+void Worker::change_over() {
+    Configuration* const next = common_->configuration.load();
+    if (next == configuration_ || stopping_) {
+        return;
+    }
+    before_ = configuration_;
+    change_listeners(*next);
+    dispatcher_.use(*next);
+    engine_.use(*next->settings, next->presented());
+    upstream_.keep_backends(next->gate_mask());
+    upstream_.forget_counts(next->gate_mask() & ~before_->gate_mask());
+    for (size_t i = 0; number_ == 0 && i < next->settings->backends.size(); ++i) {
+        const BackendSettings& backend = next->settings->backends[i];
+        common_->gates[next->gates[i]].resize(backend.workers, backend.queue);
+        upstream_.grant_free(next->gates[i]);
+    }
+    let_go();
+}
+
+// Of the configuration before, once its last request is done.
+void Worker::let_go() {
+    if (before_ != nullptr && dispatcher_.users_of(*before_) == 0 && !upstream_.has_ending()) {
+        Configuration& unused = *before_;
+        before_ = nullptr;
+        if (unused.holders.fetch_sub(1) == 1) {
+            common_->release(unused);
+        }
+    }
+}
+
+void Worker::follow_orders(int64_t now) {
+    if (number_ == 0 && common_->reopen_logs.exchange(false)) {
+        reopen_logs();
+    }
+    const int64_t deadline = common_->deadline.get();
+    if (deadline == never || deadline >= stop_deadline_) {
+        return;
+    }
+    stop_deadline_ = deadline;
+    if (!stopping_) {
+        stopping_ = true;
+        is_draining_ = true;
+        leave_listeners();
+        upstream_.end_streams();
+        if (const HostOps* const host = common_->endpoints.ops(); host != nullptr) {
+            host->on_stop(dispatcher_);
+        }
+        engine_.begin_stop(now);
+    }
+    if (deadline <= now) {
+        abort();
+    } else {
+        timers_.set(stop_timer_, deadline);
+    }
+}
+
+void Worker::reopen_logs() {
+    Status status = common_->log.reopen();
+    if constexpr (features::access_log) {
+        if (status == Status::ok) {
+            status = common_->access_log.reopen();
+        }
+    }
+    if (status != Status::ok) {
+        common_->log.write(LogLevel::error, "a log cannot be opened again; it goes on in the old file"_p);
+    }
+}
+
+void Worker::abort() {
+    clear_waiting();
+    if (is_draining_) {
+        is_draining_ = false;
+        arm_listeners(false);
+        if (common_->accepting.fetch_sub(1) == 1) {
+            configuration_->listeners.close_own();
+        }
+    }
+    engine_.abort_all();
+}
+
+}  // namespace fcgate::server
