@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "api/objects.hpp"
+#include "api/report.hpp"
 #include "server/kept_requests.hpp"
 
 using fcgate::Reply;

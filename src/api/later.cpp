@@ -2,6 +2,7 @@
 // Borrows: nothing beyond a call.
 // Must not touch: connections.
 #include "api/objects.hpp"
+#include "api/report.hpp"
 #include "server/kept_requests.hpp"
 
 using fcgate::api::result_of;

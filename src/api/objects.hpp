@@ -2,6 +2,10 @@
 // Must not touch: anything but the server and its settings.
 #pragma once
 
+#include <sys/mman.h>
+
+#include <new>
+
 #include "config/settings.hpp"
 #include "fcgate/fcgate.h"
 #include "server/server.hpp"
@@ -27,7 +31,24 @@ struct fcgate_server {
 
 namespace fcgate::api {
 
-[[nodiscard]] int result_of(Status status);
+// A mapping of its own: these objects have room for far more than most of them hold, and pages that nobody writes cost nothing. So they
+// are not value-initialised either, which would clear the room.
+template <typename T>
+[[nodiscard]] T* create() {
+    void* const memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory != MAP_FAILED ? new (memory) T : nullptr;
+}
+
+template <typename T>
+void destroy(T* object) {
+    if (object != nullptr) {
+        object->~T();
+        munmap(object, sizeof(T));
+    }
+}
+
+// The settings as they stand, and whether they stay below the ceiling.
+[[nodiscard]] Status check(Settings& settings, ConfigError& error);
 
 // A field that the host may add to a reply: what frames the message is not the host's.
 [[nodiscard]] bool is_own_field(const char* name, const char* value);

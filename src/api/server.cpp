@@ -1,91 +1,31 @@
-// Owns: the C ABI over the server: argument checks, error texts, the order in which things may be called.
+// Owns: the C ABI of servers: the order in which things may be called.
 // Borrows: nothing beyond a call.
 // Must not touch: signals, other processes, standard output.
-#include "fcgate/fcgate.h"
-
-#include <sys/mman.h>
-
-#include <cerrno>
-#include <cstring>
-#include <new>
-
 #include "api/objects.hpp"
+#include "api/report.hpp"
 #include "base/clock.hpp"
 #include "base/features.hpp"
-#include "config/settings.hpp"
-#include "doctor/doctor.hpp"
-#include "http/library.hpp"
-#include "server/budget.hpp"
 #include "spawn/plan.hpp"
 
 using fcgate::ConfigError;
 using fcgate::LogLevel;
-using fcgate::Packed;
 using fcgate::Settings;
 using fcgate::Status;
 using fcgate::TextBuffer;
 using fcgate::operator""_p;  // NOLINT(misc-unused-using-decls): clang-tidy 14 does not see who uses it
-using fcgate::api::result_of;
+using fcgate::api::check;
+using fcgate::api::create;
+using fcgate::api::destroy;
+using fcgate::api::misuse;
+using fcgate::api::report;
 using fcgate::server::ServerError;
 
 namespace {
-
-// A mapping of its own: these objects have room for far more than most of them hold, and pages that nobody writes cost nothing. So they
-// are not value-initialised either, which would clear the room.
-template <typename T>
-[[nodiscard]] T* create() {
-    void* const memory = mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory != MAP_FAILED ? new (memory) T : nullptr;
-}
-
-template <typename T>
-void destroy(T* object) {
-    if (object != nullptr) {
-        object->~T();
-        munmap(object, sizeof(T));
-    }
-}
-
-int report(fcgate_error* error, int code, unsigned line, std::string_view text) {
-    if (error != nullptr) {
-        error->code = code;
-        error->line = line;
-        TextBuffer out(error->text);
-        out.append(fcgate::slice(text, 0, sizeof error->text - 1));
-    }
-    return code;
-}
-
-int report(fcgate_error* error, int code, Packed text) {
-    const fcgate::Text<sizeof error->text> plain(text);
-    return report(error, code, 0, plain.view());
-}
-
-int report(fcgate_error* error, Status status, const ConfigError& why) {
-    return report(error, result_of(status), why.line, why.text.view());
-}
-
-int report(fcgate_error* error, Status status, const ServerError& why) {
-    return report(error, result_of(status), 0, why.view());
-}
-
-int misuse(fcgate_error* error, Packed text) {
-    return report(error, FCGATE_INVALID, text);
-}
 
 // The host's callback speaks C's levels; the numbers are the same.
 void pass_on(void* context, LogLevel level, const char* message) {
     const auto* const server = static_cast<const fcgate_server*>(context);
     server->log(server->log_context, static_cast<fcgate_log_level>(level), message);
-}
-
-[[nodiscard]] Status check(Settings& settings, ConfigError& error) {
-    Status status = settings.check(error);
-    status = status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
-    if (status != Status::ok) {
-        settings.locate(error);
-    }
-    return status;
 }
 
 [[nodiscard]] Status check_whole(Settings& settings, ConfigError& error) {
@@ -121,162 +61,6 @@ void free_unused(fcgate_server& server) {
 }
 
 }  // namespace
-
-int fcgate::api::result_of(Status status) {
-    switch (status) {
-        case Status::ok:
-            return FCGATE_OK;
-        case Status::again:
-            return FCGATE_AGAIN;
-        case Status::too_large:
-            return FCGATE_TOO_LARGE;
-        case Status::malformed:
-        case Status::not_found:
-        case Status::refused:
-            return FCGATE_INVALID;
-        case Status::denied:
-            return FCGATE_DENIED;
-        case Status::exhausted:
-            return FCGATE_NO_MEMORY;
-        case Status::gone:
-            return FCGATE_GONE;
-        case Status::io:
-        case Status::timed_out:
-            return FCGATE_ERROR;
-    }
-    return FCGATE_ERROR;
-}
-
-const char* fcgate_version(void) {
-    return FCGATE_BUILD_VERSION;
-}
-
-const char* fcgate_libmicrohttpd_version(void) {
-    return fcgate::http::libmicrohttpd_version();
-}
-
-fcgate_settings* fcgate_settings_create(void) {
-    return create<fcgate_settings>();
-}
-
-void fcgate_settings_destroy(fcgate_settings* settings) {
-    destroy(settings);
-}
-
-int fcgate_set(fcgate_settings* settings, const char* name, const char* value, fcgate_error* error) {
-    if (settings == nullptr || name == nullptr) {
-        return misuse(error, "fcgate_set: settings and name may not be NULL"_p);
-    }
-    ConfigError why;
-    const Status status = value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
-    return status == Status::ok ? FCGATE_OK : report(error, status, why);
-}
-
-int fcgate_load(fcgate_settings* settings, const char* path, fcgate_error* error) {
-    if (settings == nullptr || path == nullptr) {
-        return misuse(error, "fcgate_load: settings and path may not be NULL"_p);
-    }
-    ConfigError why;
-    const Status status = settings->values.load(path, why);
-    return status == Status::ok ? FCGATE_OK : report(error, status, why);
-}
-
-int fcgate_check(fcgate_settings* settings, fcgate_error* error) {
-    if (settings == nullptr) {
-        return misuse(error, "fcgate_check: settings may not be NULL"_p);
-    }
-    ConfigError why;
-    const Status status = check(settings->values, why);
-    return status == Status::ok ? FCGATE_OK : report(error, status, why);
-}
-
-int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size) {
-    if (settings == nullptr || buffer == nullptr || size == 0) {
-        return FCGATE_INVALID;
-    }
-    ConfigError why;
-    *buffer = '\0';
-    if (settings->values.check(why) != Status::ok) {
-        return FCGATE_INVALID;
-    }
-    TextBuffer out({buffer, size});
-    const fcgate::server::Budget budget(settings->values);
-    if (form == FCGATE_BUDGET_JSON) {
-        budget.print_json(out);
-    } else {
-        budget.print_table(out);
-    }
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
-}
-
-const char* fcgate_features(void) {
-    return FCGATE_FEATURES;
-}
-
-int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgate_doctor_become become, void* context,
-                  char* buffer, size_t size) {
-    if (!fcgate::features::doctor || settings == nullptr || buffer == nullptr || size == 0) {
-        return FCGATE_INVALID;
-    }
-    TextBuffer out({buffer, size});
-    int diagnosis = FCGATE_HEALTHY;
-    if constexpr (fcgate::features::doctor) {
-        diagnosis = static_cast<int>(
-            fcgate::doctor::examine(settings->values, form == FCGATE_DOCTOR_JSON, {become, context}, out));
-    }
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return diagnosis;
-}
-
-int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, size_t size) {
-    if (settings == nullptr || name == nullptr || buffer == nullptr || size == 0) {
-        return FCGATE_INVALID;
-    }
-    TextBuffer out({buffer, size});
-    const Status status = settings->values.get(name, out);
-    if (status != Status::ok || !out.ok()) {
-        *buffer = '\0';
-        return status != Status::ok ? result_of(status) : FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
-}
-
-int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size) {
-    if (settings == nullptr || buffer == nullptr || size == 0) {
-        return FCGATE_INVALID;
-    }
-    TextBuffer out({buffer, size});
-    const Status status = settings->values.print(out);
-    if (status != Status::ok || !out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
-}
-
-void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log_callback callback, void* context) {
-    if (settings != nullptr) {
-        settings->log = callback;
-        settings->log_context = context;
-    }
-}
-
-int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_t buffer, size_t params) {
-    namespace limits = fcgate::limits;
-    if (settings == nullptr || requests > limits::kept_requests || params > limits::params_most ||
-        (requests > 0 && (buffer < limits::kept_buffer_least || buffer > limits::kept_buffer_most))) {
-        return FCGATE_INVALID;
-    }
-    settings->values.host_room = {requests, static_cast<uint32_t>(buffer), static_cast<uint32_t>(params)};
-    return FCGATE_OK;
-}
 
 fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
     if (settings == nullptr) {
