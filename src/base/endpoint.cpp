@@ -62,7 +62,7 @@ Result<uint32_t> parse_scope(std::string_view text) {
 // As RFC 5952 wants it. inet_ntop() would bring printf() with it.
 void print_ipv6(const uint8_t* bytes, TextBuffer& out) {
     constexpr size_t groups = 8;
-    const auto group = [bytes](size_t number) { return (bytes[2 * number] << 8U) | bytes[2 * number + 1]; };
+    const auto group = [bytes](size_t number) { return unsigned{bytes[2 * number]} << 8U | bytes[2 * number + 1]; };
     // The first of the longest runs of at least two zeros is left out.
     size_t gap = groups;
     size_t gap_length = 1;
@@ -86,14 +86,7 @@ void print_ipv6(const uint8_t* bytes, TextBuffer& out) {
         if (i > 0 && i != gap + gap_length) {
             out.append(':');
         }
-        bool begun = false;
-        for (int shift = 12; shift >= 0; shift -= 4) {
-            const int digit = (group(i) >> shift) & 0xf;
-            begun = begun || digit != 0 || shift == 0;
-            if (begun) {
-                out.append("0123456789abcdef"[digit]);
-            }
-        }
+        out.append_hex(group(i));
     }
 }
 

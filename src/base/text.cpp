@@ -264,15 +264,24 @@ TextBuffer& TextBuffer::append_padded(uint64_t value, unsigned digits) {
     return append(std::string_view(text + at, sizeof text - at));
 }
 
+TextBuffer& TextBuffer::append_hex(uint64_t value) {
+    char text[16];
+    size_t at = sizeof text;
+    do {
+        text[--at] = hex_digits[value & 0x0fU];
+        value >>= 4U;
+    } while (value != 0);
+    return append(std::string_view(text + at, sizeof text - at));
+}
+
 TextBuffer& TextBuffer::append_escaped(std::string_view text, size_t limit) {
-    static constexpr char digits[] = "0123456789abcdef";
     const std::string_view shown = slice(text, 0, limit);
     for (const char c : shown) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte >= 0x20 && byte < 0x7f && c != '\\') {
             append(c);
         } else {
-            const char escaped[] = {'\\', 'x', digits[byte >> 4U], digits[byte & 0x0fU]};
+            const char escaped[] = {'\\', 'x', hex_digits[byte >> 4U], hex_digits[byte & 0x0fU]};
             append(std::string_view(escaped, sizeof escaped));
         }
     }

@@ -41,6 +41,10 @@ namespace fcgate {
     return c >= '0' && c <= '9';
 }
 
+// Hexadecimal digits by their values, 0 to 15.
+inline constexpr char hex_digits[] = "0123456789abcdef";
+inline constexpr char upper_hex_digits[] = "0123456789ABCDEF";
+
 // Value of a hexadecimal digit, or -1.
 [[nodiscard]] constexpr int hex_value(char c) {
     if (is_digit(c)) {
@@ -89,6 +93,7 @@ class TextBuffer {
     void append_list(Packed pattern, va_list values, size_t kept = 0);
     TextBuffer& append_number(uint64_t value);
     TextBuffer& append_padded(uint64_t value, unsigned digits);  // at least `digits`, with leading zeros
+    TextBuffer& append_hex(uint64_t value);                      // without leading zeros
     // For logs: bytes that are no printable ASCII as \xNN, at most `limit` bytes of input, then "...".
     TextBuffer& append_escaped(std::string_view text, size_t limit = 256);
 

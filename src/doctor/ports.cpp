@@ -23,7 +23,7 @@ struct Holder {
 
 void append_hex(TextBuffer& out, uint16_t port) {
     for (int shift = 12; shift >= 0; shift -= 4) {
-        out.append("0123456789ABCDEF"[(port >> shift) & 15]);
+        out.append(upper_hex_digits[(port >> shift) & 15]);
     }
 }
 

@@ -37,8 +37,7 @@ void Report::print(std::string_view text) {
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte >= 0x7f) {
-            constexpr std::string_view digits = "0123456789abcdef";
-            out_.append("\\u00"_p).append(digits[byte >> 4U]).append(digits[byte & 15U]);
+            out_.append("\\u00"_p).append(hex_digits[byte >> 4U]).append(hex_digits[byte & 15U]);
         } else {
             out_.append(c == '"' || c == '\\' ? "\\" : "").append(c);
         }

@@ -127,16 +127,6 @@ bool parse_position(std::string_view text, uint64_t& position) {
     return !text.empty();
 }
 
-void append_hex(TextBuffer& out, uint64_t value) {
-    char text[16];
-    size_t at = sizeof text;
-    do {
-        text[--at] = "0123456789abcdef"[value & 0x0fU];
-        value >>= 4U;
-    } while (value != 0);
-    out.append(std::string_view(text + at, sizeof text - at));
-}
-
 // What the conditions leave, in the order of RFC 9110 section 13.2.2.
 Selection::Kind judge(const AllSaid& all, const Validators& validators, bool is_read, int64_t now) {
     if (all[if_match].count > 0) {
@@ -162,10 +152,10 @@ Selection::Kind judge(const AllSaid& all, const Validators& validators, bool is_
 
 void append_etag(TextBuffer& out, uint64_t size, int64_t seconds, uint32_t nanoseconds, std::string_view release) {
     out.append('"');
-    append_hex(out, size);
+    out.append_hex(size);
     out.append('-');
-    append_hex(out,
-               static_cast<uint64_t>(seconds) * 1'000'000'000U + nanoseconds);  // times before 1970 wrap, and differ
+    // Times before 1970 wrap, and differ.
+    out.append_hex(static_cast<uint64_t>(seconds) * 1'000'000'000U + nanoseconds);
     if (!release.empty()) {
         out.append('-').append(release);
     }

@@ -185,13 +185,12 @@ bool has_hidden_segment(std::string_view path) {
 }
 
 void append_encoded_path(TextBuffer& out, std::string_view path) {
-    static constexpr char digits[] = "0123456789ABCDEF";
     for (const char c : path) {
         if (is_plain_in_path(c)) {
             out.append(c);
         } else {
             const auto byte = static_cast<unsigned char>(c);
-            const char escaped[] = {'%', digits[byte >> 4U], digits[byte & 0x0fU]};
+            const char escaped[] = {'%', upper_hex_digits[byte >> 4U], upper_hex_digits[byte & 0x0fU]};
             out.append(std::string_view(escaped, sizeof escaped));
         }
     }

@@ -87,7 +87,6 @@ class Line {
     void add_nothing() { out_.append(is_json_ ? "null" : "-"); }
     // At most `most` bytes, however many they stand for.
     void add_text(std::string_view text, size_t most) {
-        static constexpr char digits[] = "0123456789abcdef";
         if (text.empty()) {
             add_nothing();
             return;
@@ -106,7 +105,7 @@ class Line {
             if (is_plain) {
                 out_.append(c);
             } else {
-                const char code[] = {digits[byte >> 4U], digits[byte & 0x0fU]};
+                const char code[] = {hex_digits[byte >> 4U], hex_digits[byte & 0x0fU]};
                 out_.append(is_json_ ? "\\u00" : "\\x").append(std::string_view(code, sizeof code));
             }
         }

@@ -154,6 +154,9 @@ void a_buffer_collects_and_ends_in_a_nul(void** /*state*/) {
     Text<64> text("n=");
     text.append_number(0).append(' ').append_number(UINT64_MAX).append("").append(' ').append_padded(7, 3);
     check_text(text.view(), "n=0 18446744073709551615 007");
+    Text<64> hex;
+    hex.append_hex(0).append(' ').append_hex(0x10).append(' ').append_hex(UINT64_MAX);
+    check_text(hex.view(), "0 10 ffffffffffffffff");
     assert_int_equal(text.c_str()[text.size()], '\0');
     assert_true(text.ok());
     text.clear();
