@@ -64,7 +64,7 @@ struct Quantity {
 constexpr Quantity quantities[] = {
     {"whole number", "one", "a number"},
     {"size", "bytes, or k or m behind the number,", "a size"},
-    {"time", "ms, s or m behind the number,", "a time"},
+    {"time", "ms, s, m, h or d behind the number,", "a time"},
 };
 constexpr auto quantity_words = pack_tightly<quantities, &Quantity::name, &Quantity::form, &Quantity::some>();
 static_assert(Type::number == Type{0} && Type::size == Type{1} && Type::time == Type{2});

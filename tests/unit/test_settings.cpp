@@ -231,7 +231,7 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
         {"server.connection_memory", "big",
          "[server] connection_memory: \"big\" is not a size; write bytes, or k or m behind the number, from 8k to 1m"},
         {"server.stop_timeout", "10",
-         "[server] stop_timeout: \"10\" is not a time; write ms, s or m behind the number, from 1ms to 60m"},
+         "[server] stop_timeout: \"10\" is not a time; write ms, s, m, h or d behind the number, from 1ms to 60m"},
         {"server.stop_timeout", "0", "[server] stop_timeout: \"0\" is out of range; write a time from 1ms to 60m"},
         {"server.listen", "80", "[server] listen: \"80\" is not an address; write :80"},
         {"server.listen", "/run/http.sock",
