@@ -18,15 +18,18 @@ inherit meson pkgconfig systemd update-rc.d useradd
 # OE-core has libmicrohttpd 1.0.10. Nothing of libstdc++ is needed on the target.
 EXTRA_OEMESON = "-Dlibmicrohttpd=system -Dinih=system -Dtests=disabled -Dexamples=disabled -Dservice_user=fcgate"
 
-PACKAGECONFIG ??= "${@bb.utils.filter('DISTRO_FEATURES', 'systemd', d)} access_log doctor listing spawn spool status syslog"
+PACKAGECONFIG ??= "${@bb.utils.filter('DISTRO_FEATURES', 'systemd', d)} access_log doctor listing sandbox spawn spool status syslog"
 PACKAGECONFIG[systemd] = "-Dsystemd_unit_dir=${systemd_system_unitdir},"
 PACKAGECONFIG[access_log] = "-Daccess_log=enabled,-Daccess_log=disabled"
 PACKAGECONFIG[listing] = "-Dlisting=enabled,-Dlisting=disabled"
 PACKAGECONFIG[doctor] = "-Ddoctor=enabled,-Ddoctor=disabled"
+PACKAGECONFIG[sandbox] = "-Dsandbox=enabled,-Dsandbox=disabled"
 PACKAGECONFIG[spawn] = "-Dspawn=enabled,-Dspawn=disabled"
 PACKAGECONFIG[spool] = "-Dspool=enabled,-Dspool=disabled"
 PACKAGECONFIG[status] = "-Dstatus=enabled,-Dstatus=disabled"
 PACKAGECONFIG[syslog] = "-Dsyslog=enabled,-Dsyslog=disabled"
+# HTTPS: libmicrohttpd has to be built with it as well.
+PACKAGECONFIG[tls] = "-Dtls=enabled,-Dtls=disabled,gnutls"
 # The group of PHP's socket (listen.group of the pool) must be www-data, or another one that is named here.
 USERADD_PACKAGES = "${PN}"
 GROUPADD_PARAM:${PN} = "--system www-data"
