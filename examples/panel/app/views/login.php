@@ -36,6 +36,6 @@ namespace panel;
     <button class="primary wide" type="submit">Sign in</button>
   </form>
 <?php if ($initial): ?>
-  <p class="hint-box">First time here? The initial user is <code><?= e(INITIAL_USER) ?></code> with the password <code><?= e(INITIAL_PASSWORD) ?></code>. This note goes away once the password is changed.</p>
+  <p class="hint-box">First time here? With the initial user <code><?= e(INITIAL_USER) ?></code> the password <code><?= e(INITIAL_PASSWORD) ?></code> lets you in. This note goes away once the password is changed.</p>
 <?php endif ?>
 </div>
