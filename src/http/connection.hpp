@@ -59,7 +59,7 @@ struct ConnectionState {
     bool is_slow = false;       // pace_since is longer ago than a head may take
     bool was_unread = false;    // at the last look bytes of the body waited to be read
     bool is_answered = false;   // of the present request: it has been given an answer
-    bool has_page = false;      // ... which is a page of fcgate's own
+    bool has_refusal = false;   // ... which is a refusal of fcgate's own
     uint8_t site = no_site;     // that the present request is for, once it is known
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`

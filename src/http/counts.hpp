@@ -20,7 +20,7 @@ struct Counts {
     Count accepted;
     Count turned_away;  // before they had a place
     std::array<Count, classes> answers;
-    std::array<Count, page_count> pages;  // answers that fcgate made itself, by the number of the page
+    std::array<Count, page_count> pages;  // refusals of fcgate's own, by the number of the status's page
     Count parser_refusals;                // by libmicrohttpd, which answers itself
     Gauge requests;                       // that are over, modulo 2^32
     Count received;                       // bytes of heads and bodies of requests

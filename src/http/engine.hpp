@@ -207,7 +207,7 @@ class Engine {
     [[nodiscard]] bool begin_with_body(Connection& connection);
     [[nodiscard]] Outcome ask(Connection& connection);
     void complete(Connection& connection, bool is_refused);
-    void note_answer(Connection& connection, uint16_t status, bool is_page);
+    void note_answer(Connection& connection, uint16_t status, bool is_refusal);
     void closed(Connection& connection);
     [[nodiscard]] bool refuse(Connection& connection, uint16_t status, Packed reason);
     void log_refusal(Connection& connection, uint16_t status, Packed words);  // with the code of the status

@@ -106,6 +106,7 @@ struct Reply {
     bool close = false;         // end the connection after this reply
     bool after_body = false;    // given at the head, to be sent when the body has been read
     bool length_known = false;  // `length` holds; always true for memory and file
+    bool is_refusal = false;    // fcgate's own, whether the page is its own or the site's
     uint64_t length = 0;        // of the body; for HEAD and 304 the length a GET would have had
     std::string_view memory;
     // Of a reply that is the same each time, and may be kept for as long as its bytes lie where they do. 0: none.

@@ -222,7 +222,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
                       add_fields(response, reply.all_fields());
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless);
-    connection.has_page = reply.body == Reply::Body::page;
+    connection.has_refusal = reply.is_refusal;
     connection.file_fd = good && !bodiless && reply.body == Reply::Body::file ? reply.fd : -1;
     connection.file_end = reply.offset + reply.length;
     connection.file = reply.file;
@@ -285,7 +285,7 @@ bool Engine::send(Connection& connection, uint16_t status, MHD_Response* respons
         log_end(connection, "libmicrohttpd refused its reply"_p, reason_code("refused"));
         return false;
     }
-    note_answer(connection, status, connection.has_page);
+    note_answer(connection, status, connection.has_refusal);
     start_pace(connection, setup_.clock->now());
     return true;
 }

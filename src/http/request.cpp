@@ -202,11 +202,11 @@ bool Engine::refuse(Connection& connection, uint16_t status, Packed reason) {
     return queue(connection, reply_);
 }
 
-void Engine::note_answer(Connection& connection, uint16_t status, bool is_page) {
+void Engine::note_answer(Connection& connection, uint16_t status, bool is_refusal) {
     Counts& counts = *setup_.counts;
     connection.is_answered = true;
     counts.answers[status / 100 % Counts::classes].add();
-    const size_t page = is_page ? page_number(status) : page_count;
+    const size_t page = is_refusal ? page_number(status) : page_count;
     if (page < page_count) {
         counts.pages[page].add();
     }

@@ -99,6 +99,7 @@ void reply_with_status(Reply& reply, uint16_t status) {
         reply.length += piece.size();
     }
     reply.body = reply.length == 0 ? Reply::Body::none : Reply::Body::page;
+    reply.is_refusal = true;
     // Three fields at most: there is room.
     if (reply.body == Reply::Body::page) {
         (void)reply.add_field("Content-Type", "text/html; charset=utf-8");

@@ -83,6 +83,7 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
     (void)file.add_field(content_type, type);
     file.status = reply.status;
     file.close = reply.close;
+    file.is_refusal = reply.is_refusal;
     reply = file;
 }
 
@@ -95,6 +96,7 @@ bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exch
     }
     http::reply_with_status(reply, status);
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
+    reply.is_refusal = false;
     exchange.response.drop_fields(&is_about_content);
     // What the script has said itself, as when to come again, is not said twice.
     FieldCursor said = exchange.response.head().fields();

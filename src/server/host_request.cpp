@@ -77,6 +77,7 @@ Status HostRequest::give(uint16_t status, std::string_view content_type, const R
     }
     reply.status = status;
     reply.body = body.body;
+    reply.is_refusal = body.is_refusal;
     reply.length = body.length;
     reply.length_known = body.length_known;
     reply.memory = body.memory;

@@ -63,6 +63,29 @@ void answers_are_counted(Scene& scene) {
                          "\"refusals\":{\"400\":1,\"404\":3,\"405\":1,\"413\":1}", "\"accepted\":3,"});
 }
 
+// Whose page it is does not matter; an error of a script remains one of the script.
+void refusals_with_pages_of_the_site_are_counted(Scene& scene) {
+    scene.tree.file("page.html", "<p>sorry</p>\n");
+    scene.set("site.error_page", "404 405 502 503 /page.html");
+    scene.set("site.intercept_errors", "yes");
+    scene.start();
+    Client& client = scene.client();
+    for (const std::string_view method : {"GET", "HEAD"}) {
+        ask(client, "/nothing", {}, method);
+        assert_true(client.read(method == "HEAD"));
+        assert_int_equal(client.reply().status, 404);
+    }
+    ask(client, "/static.txt", {}, "PUT");
+    expect_reply(client, 405, "<p>sorry</p>\n");
+    for (const std::string_view answer : {"Status: 503 Busy\r\n\r\nbusy", "nonsense\r\n\r\n"}) {
+        Client& other = scene.client();
+        ask(other, "/t.php");
+        assert_true(scene.take().answer(answer));
+        expect_status(other, answer.starts_with("nonsense") ? 502 : 503);
+    }
+    expect_shown(scene, {"\"4xx\":3,", "\"5xx\":2", "\"refusals\":{\"404\":2,\"405\":1,\"502\":1}"});
+}
+
 void bytes_are_counted(Scene& scene) {
     scene.start();
     Client& client = scene.client();
@@ -338,9 +361,8 @@ void any_thread_may_ask(Scene& scene) {
 
 int main() {
     static constexpr Case figures[] = {
-        FCGATE_CASE(answers_are_counted),
-        FCGATE_CASE(bytes_are_counted),
-        FCGATE_CASE(connections_are_counted_by_what_they_do),
+        FCGATE_CASE(answers_are_counted), FCGATE_CASE(refusals_with_pages_of_the_site_are_counted),
+        FCGATE_CASE(bytes_are_counted),   FCGATE_CASE(connections_are_counted_by_what_they_do),
         FCGATE_CASE(the_gate_is_told),
     };
     static constexpr Case cases[] = {
