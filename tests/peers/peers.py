@@ -35,7 +35,7 @@ def answer(row, port):
     try:
         return row.ask(port)
     except (OSError, wire.WireError) as error:
-        return 'no answer' if isinstance(error, wire.WireError) else type(error).__name__
+        return 'no answer' if isinstance(error, (TimeoutError, wire.WireError)) else type(error).__name__
 
 
 def table(answers, titles):
