@@ -78,11 +78,16 @@ inline constexpr size_t process_data =
 inline constexpr size_t spawner_memory = size_t{144} * 1024;  // of the process that starts PHP, its own alone: 128 KiB
 inline constexpr size_t heap_gaps = 16;                       // of the heap at most one part in so many lies unused
 
+// Clients
+inline constexpr uint64_t least_pace = 256;  // bytes a second in which a body must come, and a reply be taken
+// ... while PHP waits for it and others wait for PHP, and how long a client may fall behind that.
+inline constexpr uint64_t pressing_pace = 16384;
+inline constexpr int64_t pressing_ms = 5000;
+
 // FastCGI
 inline constexpr size_t page = 4096;                      // of response pages
 inline constexpr size_t read_chunk = size_t{64} * 1024;   // most that is read from a backend at once
 inline constexpr size_t body_buffer = size_t{64} * 1024;  // of a request body before PHP is asked for
-inline constexpr int64_t body_wait_ms = 1000;             // ... or this long, whichever comes first
 // Of a backend without a byte of an answer: error output, empty records.
 inline constexpr size_t chatter = size_t{1024} * 1024;
 inline constexpr uint32_t stderr_lines_per_second = 50;  // of one request

@@ -7,6 +7,7 @@
 
 #include "base/slots.hpp"
 #include "base/timers.hpp"
+#include "fastcgi/gate.hpp"
 #include "fastcgi/params.hpp"
 #include "fastcgi/request_stream.hpp"
 #include "fastcgi/response_stream.hpp"
@@ -53,7 +54,7 @@ struct Link;
 // Where an exchange stands: all zero when it begins.
 struct Progress {
     enum class Phase : uint8_t {
-        collecting,  // the request body is not there yet, PHP is not asked for
+        collecting,  // the request body is neither there nor more than can be kept, PHP is not asked for
         queued,      // at the gate
         starting,    // holds a place; PHP is being started
         retrying,    // holds a place; the backend's backlog is full
@@ -65,6 +66,7 @@ struct Progress {
 
     Phase phase;
     bool is_stream;         // counted as an event stream at the gate
+    bool is_upload;         // ... as an upload
     uint8_t server;         // of the backend: the one that is asked
     uint8_t tried;          // a bit for each that could not be connected to
     bool met_full_backlog;  // at one of those
@@ -95,6 +97,7 @@ struct Exchange : Progress {
     bool live;
 
     [[nodiscard]] bool is_timed() const { return start.trace != nullptr && start.trace->is_timed; }
+    [[nodiscard]] Use use() const { return is_stream ? Use::stream : (is_upload ? Use::upload : Use::page); }
     [[nodiscard]] bool holds_place() const { return phase >= Phase::starting && phase <= Phase::active; }
     // It needs neither place nor connection any more.
     [[nodiscard]] bool is_over() const { return phase >= Phase::ended; }

@@ -68,10 +68,29 @@ bool Gate::stream_fits() const {
     return streams_.get() + 1 < capacity_.get();
 }
 
+// Where there is one place only, an upload may have it: there is no other way for it.
+bool Gate::fits(const Waiter& waiter) const {
+    return waiter.use != Use::upload || uploads_.get() == 0 || uploads_.get() + 1 < capacity_.get();
+}
+
+// Of those who wait.
+Gate::Place* Gate::next_in_turn() const {
+    Place* at = first_;
+    while (at != nullptr && !fits(at->waiter)) {
+        at = at->next;
+    }
+    return at;
+}
+
+void Gate::count(const Waiter& granted) {
+    served_.add();
+    uploads_.add(granted.use == Use::upload ? 1 : 0);
+}
+
 Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     const Hold hold(*this);
     Answer answer{};
-    if (waiter.is_stream) {
+    if (waiter.use == Use::stream) {
         // Waiting streams count as well: a queue of them would hold the places one after the other.
         if (!stream_fits()) {
             answer.entry = Entry::no_stream;
@@ -82,10 +101,10 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     Gauge& parked = parking_[waiter.worker].count;
     const bool has_parked = parked.get() > 0;
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (first_ == nullptr && (has_parked || has_free())) {
+    if (next_in_turn() == nullptr && fits(waiter) && (has_parked || has_free())) {
         parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
-        served_.add();
+        count(waiter);
         answer.entry = has_parked ? Entry::granted_parked : Entry::granted;
         return answer;
     }
@@ -94,7 +113,7 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
         place = enqueue(waiter, client_key);
     }
     if (place == nullptr) {
-        if (waiter.is_stream) {
+        if (waiter.use == Use::stream) {
             streams_.subtract();
         }
         answer.entry = Entry::full;
@@ -202,7 +221,7 @@ void Gate::unlink(Place& place) {
 
 // One that waits for nothing any more.
 void Gate::drop(Place& place) {
-    if (place.waiter.is_stream) {
+    if (place.waiter.use == Use::stream) {
         streams_.subtract();
     }
     unlink(place);
@@ -221,21 +240,22 @@ bool Gate::cancel(Handle ticket) {
 // Who is first; or of the same client one who waits on the thread that gives, just behind: then place and connection need not go to another
 // thread. The two change places, so that no other client loses a turn by it.
 bool Gate::grant_next(uint32_t worker, Waiter& next) {
-    if (first_ == nullptr) {
+    Place* const next_place = next_in_turn();
+    if (next_place == nullptr) {
         return false;
     }
-    Place& first = *first_;
+    Place& first = *next_place;
     turn_ = first.turn;
     Place* chosen = &first;
-    Place* at = first.passed_over < most_passed_over ? first_ : nullptr;
+    Place* at = first.passed_over < most_passed_over ? &first : nullptr;
     for (size_t i = 0; i < nearest_waiters && at != nullptr; ++i, at = at->next) {
-        if (at->waiter.worker == worker && at->client_key == first.client_key) {
+        if (at->waiter.worker == worker && at->client_key == first.client_key && fits(at->waiter)) {
             chosen = at;
             break;
         }
     }
     next = chosen->waiter;
-    served_.add();
+    count(next);
     if (chosen != &first) {
         ++first.passed_over;
         first.turn = chosen->turn;
@@ -249,22 +269,29 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
     return true;
 }
 
-Gate::Released Gate::leave(uint32_t worker, bool is_stream, bool may_park) {
+Gate::Released Gate::leave(uint32_t worker, Use use, bool may_park) {
     const Hold hold(*this);
-    if (is_stream) {
-        streams_.subtract();
-    }
+    streams_.subtract(use == Use::stream ? 1 : 0);
+    uploads_.subtract(use == Use::upload ? 1 : 0);
     in_use_.subtract();
     Released released = release(worker);
     if (released.passed_on) {
         return released;
     }
-    // One PHP worker is always left to other clients of the same pool.
-    if (may_park && parked_total() + 1 < capacity_.get() && has_free()) {
+    // One PHP worker is always left to other clients of the same pool. Where nobody may wait, no other worker's request could ask for this one's
+    // parked connection.
+    const bool can_be_asked_for = most_waiting_ > 0 || parking_.size() == 1;
+    if (may_park && can_be_asked_for && first_ == nullptr && parked_total() + 1 < capacity_.get() && has_free()) {
         parking_[worker].count.add();
         released.parked = true;
     }
     return released;
+}
+
+Gate::Released Gate::finish_upload(uint32_t worker) {
+    const Hold hold(*this);
+    uploads_.subtract();
+    return release(worker);
 }
 
 Gate::Released Gate::unpark(uint32_t worker, bool asked) {

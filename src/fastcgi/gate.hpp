@@ -17,16 +17,24 @@
 
 namespace fcgate::fastcgi {
 
+// What a place is held for. Streams and uploads may hold all places but one: for how long is up to their clients.
+enum class Use : uint8_t {
+    page,
+    stream,
+    upload,  // a request whose body is still coming
+};
+
 // Who waits, and where it is to be woken.
 struct Waiter {
     Handle exchange;
     uint32_t worker = 0;
-    bool is_stream = false;
+    Use use = Use::page;
 };
 
 // php-fpm gives one connection to one PHP worker, and a kept connection pins that worker. So a request holds a *place* as long as it
 // holds a connection; a parked connection holds one too, but yields it to whoever comes. Waiters are served in turns: the
-// first of every client, then the second of every client, so that one client cannot take the queue from the others.
+// first of every client, then the second of every client, so that one client cannot take the queue from the others. An upload for which there is
+// no place lets those behind it go first.
 class Gate {
   public:
     enum class Entry : uint8_t {
@@ -84,7 +92,9 @@ class Gate {
         bool parked = false;
         Waiter next;
     };
-    [[nodiscard]] Released leave(uint32_t worker, bool is_stream, bool may_park);
+    [[nodiscard]] Released leave(uint32_t worker, Use use, bool may_park);
+    // The body of an upload that holds a place is there: from now on it is a page. The next upload may have a free place.
+    [[nodiscard]] Released finish_upload(uint32_t worker);
     // A place that is free although somebody waits, after resize(), passes on.
     [[nodiscard]] Released grant_free();
 
@@ -124,6 +134,9 @@ class Gate {
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     [[nodiscard]] bool has_free() const;
     [[nodiscard]] bool stream_fits() const;
+    [[nodiscard]] bool fits(const Waiter& waiter) const;
+    [[nodiscard]] Place* next_in_turn() const;
+    void count(const Waiter& granted);
     [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
     [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
     void put_behind(Place& place, Place* before);
@@ -141,6 +154,7 @@ class Gate {
     Gauge capacity_;
     Gauge in_use_;
     Gauge streams_;
+    Gauge uploads_;
     size_t most_waiting_ = 0;
     Count served_;
     uint64_t turn_ = 0;  // of the waiter served last

@@ -15,7 +15,8 @@ void Upstream::ask_for_place(Exchange& exchange) {
         fail(exchange, Fault::stopping);
         return;
     }
-    const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.is_stream};
+    exchange.is_upload = !exchange.request.has_whole_body();
+    const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.use()};
     const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
     if (answer.evicted.exchange.slot != no_slot) {
         evict(answer.evicted);
@@ -34,7 +35,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
             if (exchange.is_timed()) {
                 exchange.start.trace->queue(exchange.queued_at);
             }
-            wait(exchange, static_cast<int32_t>(backend_of(exchange).queue_timeout_ms));
+            wait(exchange, queue_patience(exchange));
             if (answer.yield_worker != no_slot) {
                 setup_.post.yield(setup_.post.context, answer.yield_worker, number);
             }
@@ -56,11 +57,21 @@ void Upstream::evict(const Waiter& waiter) {
     (void)setup_.post.grant(setup_.post.context, notice);
 }
 
+// An upload may have to wait for others of its kind, and loses more than a page when it is refused.
+int32_t Upstream::queue_patience(const Exchange& exchange) const {
+    const BackendSettings& backend = backend_of(exchange);
+    const int64_t most = std::max(backend.queue_timeout_ms, backend.response_timeout_ms);
+    return static_cast<int32_t>(exchange.is_upload ? most : backend.queue_timeout_ms);
+}
+
 // The gate has let it in.
 void Upstream::take_place(Exchange& exchange, Link* link) {
     places_.add();
     most_places_ = std::max(most_places_, places());
     counts_of(exchange).note_wait(exchange.queued_at == 0 ? 0 : static_cast<uint32_t>(since(exchange.queued_at)));
+    if (exchange.is_upload && exchange.request.has_whole_body()) {
+        finish_upload(exchange);
+    }
     use_place(exchange, link);
 }
 
@@ -103,8 +114,7 @@ void Upstream::on_grant(const Grant& grant) {
         return;
     }
     // Whoever it was meant for has gone: the place goes on to the next.
-    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.is_stream, may_park(link)), grant.backend,
-            link);
+    pass_on(setup_.gates[grant.backend].leave(setup_.worker, grant.waiter.use, may_park(link)), grant.backend, link);
 }
 
 // A link that is parked must leave enough slots for every exchange to have one.
@@ -140,7 +150,7 @@ void Upstream::pass_on(const Gate::Released& released, uint32_t backend, Link* l
     }
     while (!setup_.post.grant(setup_.post.context, grant)) {
         // That worker has ended: the place goes to whoever is next.
-        const Gate::Released next = setup_.gates[backend].leave(setup_.worker, grant.waiter.is_stream, false);
+        const Gate::Released next = setup_.gates[backend].leave(setup_.worker, grant.waiter.use, false);
         if (!next.passed_on) {
             if (grant.fd >= 0) {
                 ::close(grant.fd);
@@ -150,6 +160,14 @@ void Upstream::pass_on(const Gate::Released& released, uint32_t backend, Link* l
         }
         grant.waiter = next.next;
     }
+}
+
+// Its body is there: PHP does not wait for its client any more.
+void Upstream::finish_upload(Exchange& exchange) {
+    if (exchange.use() == Use::upload) {
+        pass_on(setup_.gates[exchange.start.backend].finish_upload(setup_.worker), exchange.start.backend, nullptr);
+    }
+    exchange.is_upload = false;
 }
 
 void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
@@ -163,7 +181,7 @@ void Upstream::give_up_place(Exchange& exchange, bool keep_link) {
             link = nullptr;
         }
     }
-    pass_on(gate.leave(setup_.worker, exchange.is_stream, may_park(link)), exchange.start.backend, link);
+    pass_on(gate.leave(setup_.worker, exchange.use(), may_park(link)), exchange.start.backend, link);
 }
 
 void Upstream::forget_counts(uint32_t mask) {

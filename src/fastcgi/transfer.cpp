@@ -92,6 +92,9 @@ size_t Upstream::send(Exchange& exchange, std::span<const char> direct) {
     }
     tidy_link(*exchange.link, setup_.read_scratch);
     restart_clock(exchange);
+    if (exchange.is_upload && exchange.request.has_whole_body()) {
+        finish_upload(exchange);
+    }
     return consumed;
 }
 
@@ -173,6 +176,7 @@ bool Upstream::take(Exchange& exchange, std::span<const char> bytes) {
     }
     if (!had_head && response.head_done() && response.head().is_event_stream() && !exchange.is_stream &&
         !response.ended()) {
+        finish_upload(exchange);
         if (stopping_ || !setup_.gates[exchange.start.backend].become_stream()) {
             fail(exchange, Fault::streams_full);
             return false;

@@ -65,8 +65,6 @@ void Upstream::wait(Exchange& exchange, int32_t for_ms) {
 void Upstream::begin(Exchange& exchange) {
     if (exchange.request.has_whole_body()) {
         ask_for_place(exchange);
-    } else {
-        wait(exchange, limits::body_wait_ms);
     }
 }
 
@@ -142,7 +140,7 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
     } else if (exchange.holds_place()) {
         give_up_place(exchange, keep_link);
     }
-    exchange.is_stream = false;
+    exchange.is_stream = exchange.is_upload = false;
 }
 
 void Upstream::end(Exchange& exchange) {
@@ -173,7 +171,9 @@ void Upstream::close(Exchange& exchange) {
     end_trace(exchange);
     exchange.start.trace = nullptr;
     const bool is_active = exchange.phase == Exchange::Phase::active && !stopping_;
-    const bool is_served = exchange.request.is_finished() && exchange.response.is_all_there();
+    // A HEAD has all it is due when the head of a stream is there, and the stream would go on for nobody.
+    const bool is_endless = exchange.is_stream && exchange.start.is_head;
+    const bool is_served = exchange.request.is_finished() && exchange.response.is_all_there() && !is_endless;
     if (is_active && (is_served || may_finish(exchange))) {
         // Nobody waits for the rest, but PHP has not said that it is done: until then its worker is busy and its place is taken.
         exchange.is_orphan = true;
@@ -200,6 +200,13 @@ bool Upstream::goes_on(Handle handle) {
         return handle.slot != no_slot;
     }
     return backend_of(*exchange).finish_on_abort && exchange->request.has_whole_body() && !exchange->is_stream;
+}
+
+bool Upstream::keeps_others_waiting(Handle handle) {
+    const Exchange* const exchange = exchanges_.find(handle);
+    return exchange != nullptr && exchange->phase == Exchange::Phase::active &&
+           (exchange->read_blocked || exchange->request.is_starved()) &&
+           setup_.gates[exchange->start.backend].glance().waiting > 0;
 }
 
 // PHP hears of a client that has left only when it writes: until then its worker is busy, whatever we do, and its place is taken. On a unix
@@ -307,9 +314,6 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
         return;
     }
     switch (exchange.phase) {
-        case Exchange::Phase::collecting:
-            ask_for_place(exchange);
-            break;
         case Exchange::Phase::queued:
             fail(exchange, Fault::queue_timeout);
             break;
@@ -336,15 +340,20 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
                 break;
             }
             // With `on_abort = finish` scripts are meant to run for however long they take, and nobody can tell a long one from one that hangs.
-            if (!backend_of(exchange).finish_on_abort) {
+            // Nor is it known of one whose request we have given up.
+            if (!backend_of(exchange).finish_on_abort && !exchange.body_refused) {
                 tell_starter(exchange, &Starter::silent);
             }
             if (exchange.is_abandoned) {
                 drop(exchange);
                 break;
             }
-            fail(exchange, Fault::backend_silent);
+            fail(exchange, Fault::backend_silent,
+                 exchange.body_refused ? "; it may wait for the rest of its request, which was given up when its "
+                                         "answer filled `response_buffer`"
+                                       : "");
             break;
+        case Exchange::Phase::collecting:
         case Exchange::Phase::ended:
         case Exchange::Phase::failed:
             break;

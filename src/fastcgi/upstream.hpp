@@ -96,7 +96,7 @@ class Upstream {
     [[nodiscard]] Exchange* open(const ExchangeStart& start);
     // ... and counted as this.
     void count(uint32_t backend, Fault fault) { setup_.counts[backend].faults[static_cast<size_t>(fault)].add(); }
-    // To be called once the owner can be woken; asks for PHP at once when there is no body to wait for.
+    // To be called once the owner can be woken; asks for PHP at once when there is no body to wait for, else when it is there or the buffer for it is full.
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
@@ -121,6 +121,8 @@ class Upstream {
     [[nodiscard]] bool may_send_whole(const Delivery& delivery, uint64_t length);
     // BodyReader::read of the reply's body.
     [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
+    // Others wait for PHP, which waits for this one's client: to send the rest of a request, or to take what there is of a reply.
+    [[nodiscard]] bool keeps_others_waiting(Handle handle);
     // BodyReader::has_more.
     [[nodiscard]] bool has_output(const Delivery& delivery);
     // The connection needs no more of it; to be called behind close().
@@ -193,11 +195,13 @@ class Upstream {
 
     // places.cpp: the gate, and room for newcomers
     void ask_for_place(Exchange& exchange);
+    [[nodiscard]] int32_t queue_patience(const Exchange& exchange) const;
     void evict(const Waiter& waiter);
     [[nodiscard]] Exchange* make_room(uint64_t client_key);
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     void take_place(Exchange& exchange, Link* link);
     void use_place(Exchange& exchange, Link* link);
+    void finish_upload(Exchange& exchange);
     void give_up_place(Exchange& exchange, bool keep_link);
     void pass_on(const Gate::Released& released, uint32_t backend, Link* link);
     [[nodiscard]] bool may_park(const Link* link) const;

@@ -48,6 +48,8 @@ struct RequestHandler {
     Outcome (*poll)(void* context, Connection& connection, Reply& reply) = nullptr;
     // The client has shut its side of the connection: is the request to go on all the same?
     bool (*goes_on)(void* context, const Connection& connection) = nullptr;
+    // Do others wait for what the request holds, while it waits for its client?
+    bool (*keeps_others_waiting)(void* context, const Connection& connection) = nullptr;
     // The request is over, answered or not; whatever was held for it can go. Comes once for each begin().
     void (*done)(void* context, Connection& connection) = nullptr;
 };
@@ -193,11 +195,11 @@ class Engine {
 
     // pace.cpp
     void start_pace(Connection& connection, int64_t now);
-    [[nodiscard]] static uint64_t measure(const Connection& connection, int64_t elapsed, bool& keeps_pace);
+    [[nodiscard]] static uint64_t measure(const Connection& connection, uint64_t wanted, bool& keeps_pace);
     [[nodiscard]] static bool has_changed(const Connection& connection);
     [[nodiscard]] static bool is_stuck(Connection& connection);
     void judge_pace(Connection& connection, int64_t now);
-    void end_slow(Connection& connection);
+    void end_slow(Connection& connection, bool presses);
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "http/engine.hpp"
 #include "http/progress.hpp"
 #include "http/reason.hpp"
@@ -13,15 +14,14 @@ namespace fcgate::http {
 
 namespace {
 
-// A body must come, and a reply must be taken, at this rate on average, whatever bytes trickle.
-constexpr uint64_t least_bytes_per_second = 256;
 constexpr int64_t tick_ms = 500;
 constexpr int64_t idle_tick_ms = 1000;  // while PHP or the clients are silent, and there is room for more of them
 constexpr int64_t short_timeout_ms = 4000;
 constexpr uint64_t not_measured = UINT64_MAX;
 
-[[nodiscard]] uint64_t wanted_in(int64_t elapsed_ms) {
-    return std::max<uint64_t>(1, least_bytes_per_second * static_cast<uint64_t>(elapsed_ms) / 1000);
+// On average, whatever bytes trickle.
+[[nodiscard]] uint64_t wanted_in(int64_t elapsed_ms, uint64_t bytes_per_second) {
+    return std::max<uint64_t>(1, bytes_per_second * static_cast<uint64_t>(elapsed_ms) / 1000);
 }
 
 [[nodiscard]] bool is_moving(const Connection& connection) {
@@ -98,9 +98,8 @@ bool Engine::has_changed(const Connection& connection) {
     return size < connection.file_end || is_rewritten;
 }
 
-// What the client has sent or taken; `keeps_pace` when that is enough for the time since the mark.
-uint64_t Engine::measure(const Connection& connection, int64_t elapsed, bool& keeps_pace) {
-    const uint64_t wanted = wanted_in(elapsed);
+// What the client has sent or taken; `keeps_pace` when that is as much as wanted more than at the mark.
+uint64_t Engine::measure(const Connection& connection, uint64_t wanted, bool& keeps_pace) {
     if (connection.stage == Connection::Stage::body) {
         keeps_pace = connection.body_seen - connection.pace_mark >= wanted;
         return connection.body_seen;
@@ -119,8 +118,11 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
     const int64_t elapsed = now - connection.pace_since;
     const bool is_body = connection.stage == Connection::Stage::body;
     const bool is_first_look = connection.pace_mark == not_measured;
+    // A worker of PHP that waits for this client is missed by others.
+    const bool presses = setup_.handler.keeps_others_waiting(setup_.handler.context, connection);
+    const uint64_t wanted = wanted_in(elapsed, presses ? limits::pressing_pace : limits::least_pace);
     bool keeps_pace = false;
-    const uint64_t progress = measure(connection, elapsed, keeps_pace);
+    const uint64_t progress = measure(connection, wanted, keeps_pace);
     if (keeps_pace || is_first_look) {
         connection.pace_mark = progress;
     }
@@ -131,8 +133,9 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
     if (keeps_pace || is_first_look) {
         return;
     }
-    if (elapsed >= (is_body ? server.body_timeout_ms : server.send_timeout_ms)) {
-        end_slow(connection);
+    const int64_t patience = is_body ? server.body_timeout_ms : server.send_timeout_ms;
+    if (elapsed >= (presses ? std::min(limits::pressing_ms, patience) : patience)) {
+        end_slow(connection, presses);
         return;
     }
     // Who comes new is given no more patience than this for a head; who is here has no right to more while others wait.
@@ -140,12 +143,17 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
     may_evict_ = may_evict_ || connection.is_slow;
 }
 
-void Engine::end_slow(Connection& connection) {
+void Engine::end_slow(Connection& connection, bool presses) {
     if (connection.stage == Connection::Stage::body) {
-        log_refusal(connection, 408, "its body came too slowly (see `body_timeout`)"_p);
+        log_refusal(connection, 408,
+                    presses ? "its body comes too slowly for PHP, and others wait (see `body_timeout`)"_p
+                            : "its body came too slowly (see `body_timeout`)"_p);
         end_with(connection, 408);
     } else {
-        log_end(connection, "the client takes no more of its reply (see `send_timeout`)"_p, reason_code("slow-reader"));
+        log_end(connection,
+                presses ? "the client takes its reply from PHP too slowly, and others wait (see `send_timeout`)"_p
+                        : "the client takes no more of its reply (see `send_timeout`)"_p,
+                reason_code("slow-reader"));
         kill(connection);
     }
 }
@@ -173,7 +181,7 @@ bool Engine::make_room(bool spares_operators) {
     } else if (slow != nullptr) {
         log_end(*slow, "the table is full, and this is the slowest client: it makes room"_p,
                 reason_code("connections-full"));
-        end_slow(*slow);
+        end_slow(*slow, false);
     } else {
         // Somebody spared may make room for an operator yet.
         may_evict_ = may_evict_ && spares_operators;

@@ -27,6 +27,9 @@ http::RequestHandler Dispatcher::handler() {
     handler.goes_on = [](void* context, const http::Connection& connection) {
         return static_cast<Dispatcher*>(context)->setup_.upstream->goes_on(connection.exchange);
     };
+    handler.keeps_others_waiting = [](void* context, const http::Connection& connection) {
+        return static_cast<Dispatcher*>(context)->setup_.upstream->keeps_others_waiting(connection.exchange);
+    };
     handler.done = [](void* context, http::Connection& connection) {
         static_cast<Dispatcher*>(context)->done(connection);
     };

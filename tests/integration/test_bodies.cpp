@@ -129,11 +129,9 @@ void php_is_asked_for_when_the_body_is_complete(Scene& scene) {
     Buffer head;
     append_post(head, 100);
     Client& client = scene.client_with(head.view());
-    const int64_t begun = fcgate::monotonic_ms();
     assert_true(client.send("0123456789"));
     scene.settle();
-    // The clock of a second may have run out on a very slow machine.
-    assert_true(!scene.php.has_caller() || fcgate::monotonic_ms() - begun > 900);
+    assert_false(scene.php.has_caller());
     Buffer rest;
     assert_true(client.send(rest.append_pattern(90).view()));
     PhpConnection& php = scene.take();
@@ -149,9 +147,8 @@ void php_is_asked_for_when_64_kib_are_there(Scene& scene) {
     const size_t head = request.size();
     request.append_pattern(200000);
     Client& client = scene.client_with(fcgate::slice(request.view(), 0, head + 60000));
-    const int64_t begun = fcgate::monotonic_ms();
     scene.settle();
-    assert_true(!scene.php.has_caller() || fcgate::monotonic_ms() - begun > 900);
+    assert_false(scene.php.has_caller());
     assert_true(client.send(fcgate::slice(request.view(), head + 60000, 6000)));
     PhpConnection& php = scene.accept();
     assert_true(php.read_body(66000));
@@ -162,26 +159,21 @@ void php_is_asked_for_when_64_kib_are_there(Scene& scene) {
     expect_reply(client, 200, "hello");
 }
 
-void php_is_asked_for_after_a_second(Scene& scene) {
+void what_comes_behind_64_kib_goes_on_as_it_comes(Scene& scene) {
     scene.start();
-    Buffer head;
-    append_post(head, 100);
-    const int64_t begun = fcgate::monotonic_ms();
-    Client& client = scene.client_with(head.append("0123456789").view());
+    Buffer request;
+    append_post(request, 100000);
+    const size_t head = request.size();
+    request.append_pattern(100000);
+    Client& client = scene.client_with(fcgate::slice(request.view(), 0, head + 66000));
     PhpConnection& php = scene.accept();
-    assert_true(fcgate::monotonic_ms() - begun >= 990);
-    assert_true(php.read_body(10));
-    Buffer tens;
-    // What comes from now on goes on as it comes.
-    for (size_t sent = 20; sent <= 100; sent += 10) {
-        assert_true(client.send("0123456789"));
-        assert_true(php.read_body(sent));
-    }
-    for (int i = 0; i < 10; ++i) {
-        tens.append("0123456789");
+    assert_true(php.read_body(66000));
+    for (size_t sent = 66000; sent < 100000; sent += 8500) {
+        assert_true(client.send(fcgate::slice(request.view(), head + sent, 8500)));
+        assert_true(php.read_body(sent + 8500));
     }
     assert_true(php.read_request());
-    expect_same(php.body(), tens.view());
+    expect_same(php.body(), fcgate::slice(request.view(), head));
     assert_true(php.answer(hello));
     expect_reply(client, 200, "hello");
 }
@@ -282,6 +274,38 @@ void a_long_answer_before_the_body_is_read_arrives(Scene& scene) {
     assert_int_equal(client.reply().status, 403);
     expect_same(client.reply().body.view(), page);
     // By now the whole request may lie in its socket: it is not the next one.
+    php.close();
+    scene.expect_served();
+}
+
+// One that wants to read on after it has written more than is kept of it waits in vain: the log says for what.
+void a_script_that_answers_while_it_reads_is_told_of(Scene& scene) {
+    scene.set("backend.response_timeout", "700ms");
+    scene.listen_php();
+    // The kernel may keep many megabytes for whoever takes its time.
+    const int receive_buffer = 65536;
+    (void)setsockopt(scene.php.listener(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    scene.start();
+    Buffer request;
+    append_post(request, 8 * mib);
+    const size_t head = request.size();
+    request.append_pattern(8 * mib);
+    Buffer records;
+    Buffer cgi;
+    append_output(records, cgi.append("Status: 200\r\n\r\n").append_pattern(1 * mib).view());
+    Client& client = scene.client_with(fcgate::slice(request.view(), 0, head + 100000));
+    PhpConnection& php = scene.accept();
+    assert_true(php.read_head());
+    size_t sent = head + 100000;
+    size_t written = 0;
+    const int64_t deadline = soon();
+    while (scene.log.count("it may wait for the rest of its request, which was given up") == 0) {
+        assert_true(fcgate::monotonic_ms() < deadline);
+        sent += send_bytes(client.fd(), fcgate::slice(request.view(), sent), fcgate::monotonic_ms() + 5);
+        written += send_bytes(php.fd(), fcgate::slice(records.view(), written), fcgate::monotonic_ms() + 5);
+        (void)client.read_body(client.reply().body.size() + 1, fcgate::monotonic_ms() + 5);
+    }
+    assert_int_equal(written, records.size());
     php.close();
     scene.expect_served();
 }
@@ -417,10 +441,11 @@ int main() {
         FCGATE_CASE(pipelined_chunks_are_told_apart),
         FCGATE_CASE(php_is_asked_for_when_the_body_is_complete),
         FCGATE_CASE(php_is_asked_for_when_64_kib_are_there),
-        FCGATE_CASE(php_is_asked_for_after_a_second),
+        FCGATE_CASE(what_comes_behind_64_kib_goes_on_as_it_comes),
         FCGATE_CASE(a_script_that_reads_slowly_holds_back_the_client),
         FCGATE_CASE(a_script_may_answer_without_reading_the_body),
         FCGATE_CASE(a_long_answer_before_the_body_is_read_arrives),
+        FCGATE_CASE(a_script_that_answers_while_it_reads_is_told_of),
         FCGATE_CASE(too_large_a_body_is_refused_unread_and_the_client_hears_it),
         FCGATE_CASE(after_413_the_connection_lingers_and_ends),
         FCGATE_CASE(a_body_of_max_body_is_taken),

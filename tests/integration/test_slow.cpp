@@ -77,8 +77,6 @@ void slow_readers_make_room(Scene& scene) {
 }
 
 void who_keeps_pace_is_not_in_the_way(Scene& scene) {
-    // A body that takes longer than a second to come is given to PHP as it comes.
-    scene.set("backend.workers", "8");
     start(scene);
     scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
     Client& steady = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n");
@@ -129,6 +127,113 @@ void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
     }
     expect_same((client.read(), client.reply().body.view()), content.view());
 }
+
+// ---- PHP that waits for slow clients while others wait for PHP -----------------------------------------------------------
+
+constexpr std::string_view get_script = "GET /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n";
+constexpr size_t upload_size = 200000;
+
+// More of a large body than is put by: PHP waits for the rest.
+Client& begin_upload(Scene& scene) {
+    Buffer request;
+    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n");
+    return scene.client_with(request.append_pattern(66000).view());
+}
+
+void uploads_leave_a_worker_to_pages(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.start();
+    Client& first = begin_upload(scene);
+    PhpConnection& php = scene.accept();
+    assert_true(php.read_body(66000));
+    Client& second = begin_upload(scene);
+    scene.settle();
+    assert_false(scene.php.has_caller());
+    for (int i = 0; i < 3; ++i) {
+        Client& page = scene.client_with(get_script);
+        assert_true(scene.take().answer(hello));
+        expect_reply(page, 200, "hello");
+    }
+    Buffer rest_of_it;
+    rest_of_it.append_pattern(upload_size - 66000);
+    // The body of the first is there, so the second may begin though the first still runs.
+    assert_true(first.send(rest_of_it.view()) && php.read_request());
+    PhpConnection& other = scene.accept();
+    assert_true(other.read_body(66000));
+    assert_true(second.send(rest_of_it.view()) && other.read_request());
+    assert_true(other.answer(hello) && php.answer(hello));
+    expect_reply(second, 200, "hello");
+    expect_reply(first, 200, "hello");
+}
+
+// A pace that is enough as long as nobody is in need of the worker.
+void trickle(Client& client) {
+    Buffer some;
+    (void)client.send(some.append_pattern(100).view());
+    rest(50);
+}
+
+void start_with_one_worker(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.set("server.body_timeout", "1500ms");
+    scene.set("server.send_timeout", "1500ms");
+    scene.start();
+}
+
+void an_upload_that_trickles_makes_way_for_a_page(Scene& scene) {
+    start_with_one_worker(scene);
+    Client& slow = begin_upload(scene);
+    PhpConnection& php = scene.accept();
+    assert_true(php.read_body(66000));
+    for (const int64_t begun = fcgate::monotonic_ms(); fcgate::monotonic_ms() - begun < 3000;) {
+        trickle(slow);
+    }
+    assert_true(php.absorb());
+    Client& page = scene.client_with(get_script);
+    const int64_t begun = fcgate::monotonic_ms();
+    while (!is_readable(slow.fd())) {
+        assert_true(fcgate::monotonic_ms() - begun < patience_ms);
+        trickle(slow);
+    }
+    expect_status(slow, 408);
+    assert_true(php.is_left());
+    assert_true(scene.take().answer(hello));
+    expect_reply(page, 200, "hello");
+    assert_true(scene.log.has("its body comes too slowly for PHP, and others wait"));
+}
+
+void a_reader_that_trickles_makes_way_for_a_page(Scene& scene) {
+    start_with_one_worker(scene);
+    Client& slow = scene.client({}, 4096);
+    assert_true(slow.send(get_script));
+    PhpConnection& php = scene.take();
+    // More than the buffers between take.
+    Buffer much;
+    much.append("Content-Type: text/plain\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
+    Buffer records;
+    append_output(records, much.view());
+    size_t written = 0;
+    const auto play = [&] {
+        written += send_bytes(php.fd(), fcgate::slice(records.view(), written), fcgate::monotonic_ms() + 5);
+        char some[1000];
+        (void)recv(slow.fd(), some, sizeof some, MSG_DONTWAIT);
+        rest(100);
+    };
+    for (const int64_t begun = fcgate::monotonic_ms(); fcgate::monotonic_ms() - begun < 3000;) {
+        play();
+    }
+    assert_int_equal(scene.log.count("too slowly"), 0);
+    Client& page = scene.client_with(get_script);
+    const int64_t begun = fcgate::monotonic_ms();
+    while (scene.log.count("the client takes its reply from PHP too slowly, and others wait") == 0) {
+        assert_true(fcgate::monotonic_ms() - begun < patience_ms);
+        play();
+    }
+    assert_true(scene.take().answer(hello));
+    expect_reply(page, 200, "hello");
+}
+
+// ---- bodies in chunks ---------------------------------------------------------------------------------------------------
 
 // A handler of the host's reads bodies in chunks.
 void start_with_handler(Scene& scene) {
@@ -190,6 +295,9 @@ int main() {
         FCGATE_CASE(slow_bodies_make_room),
         FCGATE_CASE(slow_readers_make_room),
         FCGATE_CASE(who_keeps_pace_is_not_in_the_way),
+        FCGATE_CASE(uploads_leave_a_worker_to_pages),
+        FCGATE_CASE(an_upload_that_trickles_makes_way_for_a_page),
+        FCGATE_CASE(a_reader_that_trickles_makes_way_for_a_page),
         FCGATE_CASE(what_surrounds_chunks_has_an_end),
         FCGATE_CASE(chunks_in_good_order_are_taken),
         FCGATE_CASE(who_takes_a_trickle_is_let_go),

@@ -56,6 +56,17 @@ void the_head_comes_before_the_first_output(Scene& scene) {
     check_text(client.reply().body.view(), "late");
 }
 
+// A client that asks for the head alone has it; the rest would hold a worker for nobody.
+void a_head_request_does_not_hold_an_event_stream(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with("HEAD /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    PhpConnection& php = scene.take();
+    assert_true(php.out("Content-Type: text/event-stream\r\n\r\ndata: 1\n\n"));
+    assert_true(client.read(true));
+    assert_int_equal(client.reply().status, 200);
+    assert_true(php.is_left());
+}
+
 // ---- records --------------------------------------------------------------------------------------------------------
 
 void records_may_be_cut_anywhere(Scene& scene) {
@@ -263,6 +274,7 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(each_flushed_piece_reaches_the_client_at_once),
         FCGATE_CASE(the_head_comes_before_the_first_output),
+        FCGATE_CASE(a_head_request_does_not_hold_an_event_stream),
         FCGATE_CASE(records_may_be_cut_anywhere),
         FCGATE_CASE(large_records_with_padding),
         FCGATE_CASE(error_output_is_logged_and_kept_apart),

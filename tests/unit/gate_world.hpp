@@ -16,7 +16,7 @@ struct Request {
     enum class State : uint8_t { away, waiting, holding };
 
     State state = State::away;
-    bool is_stream = false;
+    fastcgi::Use use = fastcgi::Use::page;
     uint32_t worker = 0;
     uint64_t client = 0;
     uint64_t turn = 0;     // while waiting
@@ -29,6 +29,7 @@ template <uint32_t Workers, uint32_t Capacity, uint32_t Queue, uint32_t Requests
 struct GateWorld {
     using Gate = fastcgi::Gate;
     using State = Request::State;
+    using Use = fastcgi::Use;
 
     GateWorld() { gate.init(Capacity, places, parking); }
     ~GateWorld() { gate.finish(); }
@@ -45,9 +46,17 @@ struct GateWorld {
     [[nodiscard]] uint32_t streams() const {
         uint32_t total = 0;
         for (const Request& one : requests) {
-            total += one.state != State::away && one.is_stream ? 1U : 0U;
+            total += one.state != State::away && one.use == Use::stream ? 1U : 0U;
         }
         return total;
+    }
+    // An upload may have a place, next to those that have one.
+    [[nodiscard]] bool fits(const Request& request) const {
+        uint32_t uploads = 0;
+        for (const Request& one : requests) {
+            uploads += one.state == State::holding && one.use == Use::upload ? 1U : 0U;
+        }
+        return request.use != Use::upload || uploads < std::max(1U, Capacity - 1);
     }
     [[nodiscard]] uint32_t parked_total() const {
         uint32_t total = 0;
@@ -77,7 +86,14 @@ struct GateWorld {
         }
         return found;
     }
-    [[nodiscard]] Request* first() { return behind(nullptr); }
+    // Of those who may have a place.
+    [[nodiscard]] Request* first() {
+        Request* one = behind(nullptr);
+        while (one != nullptr && !fits(*one)) {
+            one = behind(one);
+        }
+        return one;
+    }
     // Who gets what `worker` gives: of the first four one of its own, of the first one's client, which then has the other's turn.
     [[nodiscard]] Request* next_for(uint32_t worker) {
         Request* const head = first();
@@ -86,7 +102,7 @@ struct GateWorld {
         }
         Request* one = head;
         for (int i = 0; i < 4 && one != nullptr; ++i, one = behind(one)) {
-            if (one->worker == worker && one->client == head->client) {
+            if (one->worker == worker && one->client == head->client && fits(*one)) {
                 if (one != head) {
                     std::swap(one->turn, head->turn);
                     std::swap(one->arrival, head->arrival);
@@ -108,21 +124,24 @@ struct GateWorld {
     }
 
     Gate::Entry enter(uint32_t number, uint32_t worker, uint64_t client, bool is_stream = false) {
+        return enter(number, worker, client, is_stream ? Use::stream : Use::page);
+    }
+    Gate::Entry enter(uint32_t number, uint32_t worker, uint64_t client, Use use) {
         Request& request = requests[number];
         assert_true(request.state == State::away);
         const bool stream_fits = streams() + 1 < Capacity;
         const uint32_t used = count(State::holding) + parked_total();
-        const bool nobody_waits = first() == nullptr;
+        request.use = use;
+        const bool nobody_waits = first() == nullptr && fits(request);
         const bool full = count(State::waiting) == Queue;
 
         request.worker = worker;
         request.client = client;
-        request.is_stream = is_stream;
-        const Gate::Answer answer = gate.enter({{number, 1}, worker, is_stream}, client);
+        const Gate::Answer answer = gate.enter({{number, 1}, worker, use}, client);
         last_answer = answer;
 
         Gate::Entry expected = Gate::Entry::queued;
-        if (is_stream && !stream_fits) {
+        if (use == Use::stream && !stream_fits) {
             expected = Gate::Entry::no_stream;
         } else if (nobody_waits && parked[worker] > 0) {
             expected = Gate::Entry::granted_parked;
@@ -161,10 +180,26 @@ struct GateWorld {
         Request& request = requests[number];
         assert_true(request.state == State::holding);
         request.state = State::away;
-        const Gate::Released released = gate.leave(request.worker, request.is_stream, may_park);
+        const Gate::Released released = gate.leave(request.worker, request.use, may_park);
         const uint32_t next = check_passed_on(released, request.worker);
-        assert_int_equal(released.parked, next == no_slot && may_park && parked_total() + 1 < Capacity);
+        const bool can_be_asked_for = Queue > 0 || Workers == 1;
+        assert_int_equal(released.parked, can_be_asked_for && count(State::waiting) == 0 && may_park &&
+                                              next == no_slot && parked_total() + 1 < Capacity);
         parked[request.worker] += released.parked ? 1U : 0U;
+        check();
+        return next;
+    }
+    // Its body is there. Returns who has a place now.
+    uint32_t finish_upload(uint32_t number) {
+        Request& request = requests[number];
+        request.use = Use::page;
+        const Gate::Released released = gate.finish_upload(request.worker);
+        const bool has_free = count(State::holding) + parked_total() < Capacity;
+        if (!has_free) {
+            assert_false(released.passed_on);
+            return no_slot;
+        }
+        const uint32_t next = check_passed_on(released, request.worker);
         check();
         return next;
     }
@@ -190,7 +225,7 @@ struct GateWorld {
         Request& request = requests[number];
         const bool fits = streams() + 1 < Capacity;
         assert_int_equal(gate.become_stream(), fits);
-        request.is_stream = fits;
+        request.use = fits ? Use::stream : Use::page;
         check();
     }
     // Everybody goes home.
@@ -225,8 +260,8 @@ struct GateWorld {
         assert_true(counts.in_use + counts.parked <= Capacity);
         assert_true(counts.streams < Capacity);
         assert_true(counts.parked < Capacity);
-        // A place is never free while somebody waits.
-        assert_true(counts.waiting == 0 || counts.in_use + counts.parked == Capacity);
+        // A place is never free while somebody waits who may have it.
+        assert_true(first() == nullptr || counts.in_use + counts.parked == Capacity);
     }
 
     Gate gate;
@@ -279,7 +314,7 @@ struct GateWorld {
         const uint32_t number = released.next.exchange.slot;
         assert_ptr_equal(&requests[number], expected);
         assert_int_equal(released.next.worker, expected->worker);
-        assert_int_equal(released.next.is_stream, expected->is_stream);
+        assert_true(released.next.use == expected->use);
         expected->state = State::holding;
         served = expected->turn;
         return number;

@@ -8,6 +8,7 @@
 
 using fcgate::no_slot;
 using fcgate::fastcgi::Gate;
+using fcgate::fastcgi::Use;
 using fcgate::test::GateWorld;
 using fcgate::test::Random;
 using fcgate::test::Request;
@@ -45,9 +46,9 @@ struct Resized {
     Resized(const Resized&) = delete;
     Resized& operator=(const Resized&) = delete;
 
-    [[nodiscard]] Entry enter(uint32_t number) { return gate.enter({{number, 0}, 0, false}, alice).entry; }
+    [[nodiscard]] Entry enter(uint32_t number) { return gate.enter({{number, 0}, 0, Use::page}, alice).entry; }
     // Who has the place now; no_slot: nobody.
-    [[nodiscard]] uint32_t leave(bool may_park = false) { return next(gate.leave(0, false, may_park)); }
+    [[nodiscard]] uint32_t leave(bool may_park = false) { return next(gate.leave(0, Use::page, may_park)); }
     [[nodiscard]] uint32_t grant_free() { return next(gate.grant_free()); }
     [[nodiscard]] static uint32_t next(const Gate::Released& released) {
         return released.passed_on ? released.next.exchange.slot : no_slot;
@@ -184,10 +185,10 @@ void event_streams_leave_one_place_to_others(void** /*state*/) {
     assert_true(world.enter(2, 0, alice, true) == Entry::no_stream);
     assert_true(world.enter(2, 0, alice) == Entry::granted);
     world.become_stream(2);
-    assert_false(world.requests[2].is_stream);
+    assert_true(world.requests[2].use == Use::page);
     (void)world.leave(0);
     world.become_stream(2);
-    assert_true(world.requests[2].is_stream);
+    assert_true(world.requests[2].use == Use::stream);
     world.drain();
 
     GateWorld<1, 1, 4, 2> single;
@@ -212,6 +213,62 @@ void a_waiting_event_stream_counts_until_it_goes(void** /*state*/) {
     assert_true(world.enter(4, 0, bob) == Entry::queued);
     assert_int_equal(world.last_answer.evicted.exchange.slot, 3);
     assert_true(world.enter(5, 0, bob, true) == Entry::full);
+    world.drain();
+}
+
+void uploads_leave_one_place_to_others(void** /*state*/) {
+    GateWorld<1, 3, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, bob, Use::upload) == Entry::granted);
+    // A place is free, but not for this one; who comes later has it.
+    assert_true(world.enter(2, 0, carol, Use::upload) == Entry::queued);
+    assert_true(world.enter(3, 0, alice) == Entry::granted);
+    assert_true(world.enter(4, 0, alice) == Entry::queued);
+    assert_int_equal(world.leave(3), 4);
+    assert_int_equal(world.leave(0), 2);
+    world.drain();
+}
+
+void the_next_upload_begins_when_the_body_of_another_is_there(void** /*state*/) {
+    GateWorld<1, 2, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, bob, Use::upload) == Entry::queued);
+    assert_true(world.enter(2, 0, carol, Use::upload) == Entry::queued);
+    assert_int_equal(world.finish_upload(0), 1);
+    assert_int_equal(world.finish_upload(1), no_slot);
+    assert_int_equal(world.leave(0), 2);
+    world.drain();
+}
+
+void the_only_place_is_an_uploads_too(void** /*state*/) {
+    GateWorld<1, 1, 4, 4> world;
+    assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, bob, Use::upload) == Entry::queued);
+    assert_true(world.enter(2, 0, carol) == Entry::queued);
+    assert_int_equal(world.leave(0), 1);
+    assert_int_equal(world.leave(1), 2);
+    world.drain();
+}
+
+void nothing_is_parked_for_a_waiting_upload(void** /*state*/) {
+    GateWorld<1, 3, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(2, 0, bob, Use::upload) == Entry::queued);
+    assert_true(world.enter(3, 0, carol) == Entry::granted);
+    assert_int_equal(world.leave(3, true), no_slot);
+    assert_int_equal(world.parked_total(), 0);
+    assert_int_equal(world.finish_upload(0), 2);
+    world.drain();
+}
+
+// Another worker could ask for a parked connection only from the queue.
+void without_a_queue_workers_park_nothing_for_each_other(void** /*state*/) {
+    GateWorld<2, 2, 0, 4> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_int_equal(world.leave(0, true), no_slot);
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 1, bob) == Entry::granted);
     world.drain();
 }
 
@@ -282,10 +339,13 @@ void random_use_agrees_with_the_model(void** /*state*/) {
             } else if (world.parked[worker] > 0 && random.one_in(8)) {
                 (void)world.unpark(worker, false);
             } else if (state == State::away) {
-                (void)world.enter(number, worker, random.below(4), random.one_in(4));
+                const Use use = random.one_in(4) ? Use::stream : (random.one_in(3) ? Use::upload : Use::page);
+                (void)world.enter(number, worker, random.below(4), use);
             } else if (state == State::waiting && random.one_in(4)) {
                 (void)world.cancel(number);
-            } else if (state == State::holding && !world.requests[number].is_stream && random.one_in(6)) {
+            } else if (state == State::holding && world.requests[number].use == Use::upload && random.one_in(2)) {
+                (void)world.finish_upload(number);
+            } else if (state == State::holding && world.requests[number].use == Use::page && random.one_in(6)) {
                 world.become_stream(number);
             } else if (state == State::holding) {
                 (void)world.leave(number, random.one_in(2));
@@ -310,6 +370,11 @@ int main() {
         cmocka_unit_test(whoever_gives_up_waiting_is_not_served),
         cmocka_unit_test(event_streams_leave_one_place_to_others),
         cmocka_unit_test(a_waiting_event_stream_counts_until_it_goes),
+        cmocka_unit_test(uploads_leave_one_place_to_others),
+        cmocka_unit_test(the_next_upload_begins_when_the_body_of_another_is_there),
+        cmocka_unit_test(the_only_place_is_an_uploads_too),
+        cmocka_unit_test(nothing_is_parked_for_a_waiting_upload),
+        cmocka_unit_test(without_a_queue_workers_park_nothing_for_each_other),
         cmocka_unit_test(a_connection_is_parked_only_while_nobody_waits_and_never_the_last),
         cmocka_unit_test(every_waiter_asks_for_a_parked_connection_of_its_own),
         cmocka_unit_test(a_thread_gives_to_its_own_of_the_same_client_but_not_for_ever),

@@ -12,6 +12,7 @@
 using fcgate::Handle;
 using fcgate::no_slot;
 using fcgate::fastcgi::Gate;
+using fcgate::fastcgi::Use;
 using fcgate::test::Random;
 using Entry = Gate::Entry;
 
@@ -28,7 +29,7 @@ enum class State : uint8_t { away, waiting, granted, evicted, holding };
 // Touched by its own worker; `state` alone also by whoever passes a place on or evicts.
 struct Request {
     std::atomic<State> state{State::away};
-    bool is_stream = false;
+    Use use = Use::page;
     Handle ticket;
 };
 
@@ -68,17 +69,17 @@ struct Yard {
     void leave(const Worker& self, Request& request, bool may_park, uint32_t& parked) {
         holding.fetch_sub(1);
         request.state = State::away;
-        const Gate::Released released = gate.leave(self.number, request.is_stream, may_park);
+        const Gate::Released released = gate.leave(self.number, request.use, may_park);
         parked += released.parked ? 1U : 0U;
         pass_on(released);
     }
     void enter(Worker& self, uint32_t slot, Random& random) {
         Request& request = self.requests[slot];
-        request.is_stream = random.one_in(5);
+        request.use = random.one_in(5) ? Use::stream : (random.one_in(3) ? Use::upload : Use::page);
         // From here on a grant may come, even before enter() has returned.
         request.state = State::waiting;
         const Gate::Answer answer =
-            gate.enter({{slot, 0}, self.number, request.is_stream}, self.number * 2 + random.below(2));
+            gate.enter({{slot, 0}, self.number, request.use}, self.number * 2 + random.below(2));
         if (answer.evicted.exchange.slot != no_slot) {
             expect(this->request(answer.evicted).state.exchange(State::evicted) == State::waiting);
         }
@@ -134,8 +135,12 @@ struct Yard {
                 }
                 break;
             case State::holding:
-                if (!request.is_stream && random.one_in(8)) {
-                    request.is_stream = gate.become_stream();
+                if (request.use == Use::upload && random.one_in(2)) {
+                    request.use = Use::page;
+                    pass_on(gate.finish_upload(self.number));
+                }
+                if (request.use == Use::page && random.one_in(8) && gate.become_stream()) {
+                    request.use = Use::stream;
                 }
                 leave(self, request, random.one_in(2), self.parked);
                 break;

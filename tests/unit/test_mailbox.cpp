@@ -70,7 +70,7 @@ void a_grant_keeps_all_it_says(void** /*state*/) {
     Box box;
     Grant grant = grant_for(7);
     grant.waiter.worker = 3;
-    grant.waiter.is_stream = true;
+    grant.waiter.use = fcgate::fastcgi::Use::stream;
     grant.backend = 5;
     fcgate::fastcgi::Link link{};
     grant.link = &link;
@@ -79,7 +79,7 @@ void a_grant_keeps_all_it_says(void** /*state*/) {
     assert_true(box.mailbox.take(out));
     assert_true(out.waiter.exchange == grant.waiter.exchange);
     assert_int_equal(out.waiter.worker, 3);
-    assert_true(out.waiter.is_stream);
+    assert_true(out.waiter.use == fcgate::fastcgi::Use::stream);
     assert_int_equal(out.backend, 5);
     assert_ptr_equal(out.link, &link);
     assert_int_equal(out.fd, -1);
