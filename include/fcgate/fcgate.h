@@ -184,8 +184,8 @@ enum fcgate_log_level {
 
 /* Gets one line of the log: `message` has no time, no level, no newline and no control bytes, and is valid during the
  * call. It is called by any thread of the server, also by two at once, and by the thread that is in fcgate_create(),
- * fcgate_start(), fcgate_run(), fcgate_dispatch() or fcgate_destroy(). It should not block, and may not call this
- * library. */
+ * fcgate_start(), fcgate_run(), fcgate_fd(), fcgate_dispatch(), fcgate_reload(), fcgate_log() or fcgate_destroy(). It
+ * should not block, and may not call this library. */
 typedef void (*fcgate_log_callback)(void* context, enum fcgate_log_level level, const char* message);
 
 /* Sends the log to `callback` instead of to server.error_log; server.log_level still says how much. It stays with the
