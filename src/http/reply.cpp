@@ -221,7 +221,7 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     const bool good = (!must_close || add_field(response, {"Connection", "close"}, setup_.field_scratch)) &&
                       add_fields(response, reply.all_fields());
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
-    note_reply(connection, reply, bodiless);
+    note_reply(connection, reply, bodiless || status_has_no_body(reply.status));
     connection.has_refusal = reply.is_refusal;
     connection.file_fd = good && !bodiless && reply.body == Reply::Body::file ? reply.fd : -1;
     connection.file_end = reply.offset + reply.length;

@@ -679,6 +679,11 @@ static void expect_seen(struct seen* seen, const char* text) {
     pthread_mutex_unlock(&seen->lock);
 }
 
+static void reply_without_content(void* context, fcgate_request* request) {
+    (void)context;
+    (void)fcgate_reply(request, 204, "text/plain", "not sent", 8);
+}
+
 static void the_hook_behind_all_hears_of_each_once(void** state) {
     (void)state;
     struct scene scene;
@@ -691,6 +696,7 @@ static void the_hook_behind_all_hears_of_each_once(void** state) {
     assert_int_equal(fcgate_on_finished(scene.server, note, &seen), FCGATE_INVALID);
     handle(&scene, "/api", say_ok, NULL);
     handle(&scene, "/no", refuse, NULL);
+    handle(&scene, "/empty", reply_without_content, NULL);
     begin(&scene);
     const struct {
         const char* request;
@@ -701,6 +707,7 @@ static void the_hook_behind_all_hears_of_each_once(void** state) {
         {"GET /file.txt" ENDED "Range: bytes=1-2\r\n\r\n", "GET /file.txt 206 1 2 127.0.0.1;"},
         {"GET /file.txt" ENDED "If-None-Match: *\r\n\r\n", "GET /file.txt 304 1 0 127.0.0.1;"},
         {"GET /api" ENDED "\r\n", "GET /api 200 1 3 127.0.0.1;"},
+        {"GET /empty" ENDED "\r\n", "GET /empty 204 1 0 127.0.0.1;"},
         {"POST /api" ENDED "Content-Length: 4\r\n\r\nbody", "POST /api 200 1 3 127.0.0.1;"},
         {"POST /no HTTP/1.1\r\nHost: localhost\r\nContent-Length: 40000\r\n\r\n", "POST /no 409 1 7 127.0.0.1;"},
     };
