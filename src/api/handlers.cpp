@@ -10,6 +10,7 @@
 using fcgate::Reply;
 using fcgate::Status;
 using fcgate::api::is_own_field;
+using fcgate::api::is_part;
 using fcgate::api::is_reply;
 using fcgate::api::result_of;
 using fcgate::api::type_of;
@@ -180,7 +181,7 @@ int fcgate_reply_static(fcgate_request* request, unsigned status, const char* co
 
 int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd, long long offset,
                       long long length) {
-    if (!is_reply(status, content_type) || fd < 0 || offset < 0 || length < 0) {
+    if (!is_reply(status, content_type) || !is_part(fd, offset, length)) {
         return FCGATE_INVALID;
     }
     Reply reply;

@@ -1,6 +1,8 @@
 // Owns: the C ABI of kept requests, for any thread; and what all replies of the host must be.
 // Borrows: nothing beyond a call.
 // Must not touch: connections.
+#include <climits>
+
 #include "api/objects.hpp"
 #include "api/report.hpp"
 #include "server/kept_requests.hpp"
@@ -29,6 +31,10 @@ bool is_own_field(const char* name, const char* value) {
 
 bool is_reply(unsigned status, const char* content_type) {
     return status >= 200 && status <= 599 && (content_type == nullptr || is_field_value(content_type));
+}
+
+bool is_part(int fd, long long offset, long long length) {
+    return fd >= 0 && offset >= 0 && length >= 0 && length <= LLONG_MAX - offset;
 }
 
 std::string_view type_of(const char* content_type) {
@@ -81,7 +87,7 @@ int fcgate_later_reply(fcgate_server* server, fcgate_ticket ticket, unsigned sta
 
 int fcgate_later_file(fcgate_server* server, fcgate_ticket ticket, unsigned status, const char* content_type, int fd,
                       long long offset, long long length) {
-    if (fd < 0 || offset < 0 || length < 0) {
+    if (!fcgate::api::is_part(fd, offset, length)) {
         return FCGATE_INVALID;
     }
     KeptReply reply;

@@ -53,6 +53,8 @@ void destroy(T* object) {
 // A field that the host may add to a reply: what frames the message is not the host's.
 [[nodiscard]] bool is_own_field(const char* name, const char* value);
 [[nodiscard]] bool is_reply(unsigned status, const char* content_type);
+// A part of a file, as far as can be said without looking.
+[[nodiscard]] bool is_part(int fd, long long offset, long long length);
 [[nodiscard]] std::string_view type_of(const char* content_type);
 
 }  // namespace fcgate::api

@@ -1,5 +1,6 @@
 /* Handlers that do more than reply: the hook before all, passing on, refusing a body, taking one, files and constants. */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -280,8 +281,9 @@ static void reply_with_file(void* context, fcgate_request* request) {
     results[0] = fcgate_reply_file(request, 200, NULL, -1, 0, 1);
     results[1] = fcgate_reply_file(request, 200, NULL, fd, -1, 1);
     results[2] = fcgate_reply_file(request, 100, NULL, fd, 0, 1);
-    results[3] = fcgate_reply_file(request, 200, "text/x-part", fd, 2, 4);
-    results[4] = fcgate_reply_file(request, 200, NULL, fd, 0, 1);
+    results[3] = fcgate_reply_file(request, 200, NULL, fd, 2, LLONG_MAX - 1);
+    results[4] = fcgate_reply_file(request, 200, "text/x-part", fd, 2, 4);
+    results[5] = fcgate_reply_file(request, 200, NULL, fd, 0, 1);
 }
 
 static void a_part_of_a_file_is_sent_and_its_descriptor_closed(void** state) {
@@ -298,8 +300,8 @@ static void a_part_of_a_file_is_sent_and_its_descriptor_closed(void** state) {
     assert_string_equal(reply.body, "file");
     assert_true(has_field(&reply, "Content-Type: text/x-part"));
     forget(&reply);
-    const int expected[5] = {FCGATE_INVALID, FCGATE_INVALID, FCGATE_INVALID, FCGATE_OK, FCGATE_GONE};
-    for (size_t i = 0; i < 5; ++i) {
+    const int expected[6] = {FCGATE_INVALID, FCGATE_INVALID, FCGATE_INVALID, FCGATE_INVALID, FCGATE_OK, FCGATE_GONE};
+    for (size_t i = 0; i < 6; ++i) {
         assert_int_equal(results[i], expected[i]);
     }
     reply = request(scene.port, "HEAD", "/part");

@@ -1,5 +1,6 @@
 /* Requests that are kept beyond their handler and answered later, by any thread. */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -424,6 +425,8 @@ static void a_file_may_come_later(void** state) {
     int fd = begin_request(&scene, &kept, "GET");
     int file = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", -1, 0, 7), FCGATE_INVALID);
+    assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", file, 2, LLONG_MAX - 1),
+                     FCGATE_INVALID);
     assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", file, 2, 5), FCGATE_OK);
     struct reply reply = receive_last(fd);
     assert_string_equal(reply.body, "file\n");
