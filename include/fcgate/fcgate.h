@@ -516,7 +516,8 @@ FCGATE_EXPORT int fcgate_later_reply(fcgate_server* server, fcgate_ticket ticket
 FCGATE_EXPORT int fcgate_later_file(fcgate_server* server, fcgate_ticket ticket, unsigned status,
                                     const char* content_type, int fd, long long offset, long long length);
 
-/* Begins a reply whose body fcgate_later_write() brings: `length` bytes of it, or FCGATE_UNKNOWN. */
+/* Begins a reply whose body fcgate_later_write() brings: `length` bytes of it, or FCGATE_UNKNOWN. FCGATE_TOO_LARGE: the
+ * header fields leave the body no room in the buffer. */
 FCGATE_EXPORT int fcgate_later_begin(fcgate_server* server, fcgate_ticket ticket, unsigned status,
                                      const char* content_type, long long length);
 

@@ -70,7 +70,8 @@ Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::string_vie
         status = append_field(*request, "Content-Type", content_type);
     }
     const std::span<char> room = buffer_of(*request).subspan(request->fields_size);
-    if (status != Status::ok || body.size() > room.size()) {
+    const size_t least = reply.form == Form::pushed ? 1 : body.size();
+    if (status != Status::ok || least > room.size()) {
         request->fields_size = before;
         return Status::too_large;
     }

@@ -230,6 +230,41 @@ static void expect_letters(const char* body, size_t size) {
     }
 }
 
+/* Fills the buffer with fields but for `left` bytes. */
+static void fill_buffer(struct kept* kept, size_t left) {
+    static const char fields[] = "X-Before\0yes\0X-Behind\0too\0X-Full";
+    char value[512];
+    const size_t size = sizeof value - sizeof fields - 1 - left;
+    memset(value, 'v', size);
+    value[size] = '\0';
+    assert_int_equal(fcgate_later_header(kept->server, kept->ticket, "X-Full", value), FCGATE_OK);
+}
+
+static void a_reply_is_begun_with_room_for_a_byte_or_not_at_all(void** state) {
+    (void)state;
+    struct scene scene;
+    struct kept kept;
+    open_kept(&scene, &kept, 1);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    int fd = begin_request(&scene, &kept, "GET");
+    fill_buffer(&kept, 0);
+    assert_int_equal(fcgate_later_begin(scene.server, kept.ticket, 200, NULL, 5), FCGATE_TOO_LARGE);
+    assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 507, NULL, NULL, 0), FCGATE_OK);
+    struct reply reply = receive_last(fd);
+    assert_int_equal(reply.status, 507);
+    forget(&reply);
+    wait_for(&kept.sent, 1);
+    fd = begin_request(&scene, &kept, "GET");
+    fill_buffer(&kept, 1);
+    assert_int_equal(fcgate_later_begin(scene.server, kept.ticket, 200, NULL, 5), FCGATE_OK);
+    push(&kept, 5);
+    reply = receive_last(fd);
+    assert_string_equal(reply.body, "abcde");
+    forget(&reply);
+    wait_for(&kept.sent, 2);
+    close_kept(&scene, &kept);
+}
+
 struct reading {
     int fd;
     struct reply reply;
@@ -862,6 +897,7 @@ int main(void) {
         cmocka_unit_test(a_reply_may_come_before_the_handler_is_back),
         cmocka_unit_test(who_leaves_is_told_of_once),
         cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
+        cmocka_unit_test(a_reply_is_begun_with_room_for_a_byte_or_not_at_all),
         cmocka_unit_test(a_long_reply_is_pushed_through_a_small_buffer),
         cmocka_unit_test(a_reply_may_be_pushed_by_its_notices_alone),
         cmocka_unit_test(less_than_promised_is_cut_off),
