@@ -49,8 +49,8 @@ struct HostRequest {
     [[nodiscard]] bool is_open() const { return !has_replied && call == nullptr && !is_passed; }
     // too_large when there is no room; then nothing has changed. gone: there is a reply.
     [[nodiscard]] Status add_field(std::string_view name, std::string_view value);
-    // Gives the reply, with what `body` says and the fields so far; `content_type` may be empty. gone: there is one; malformed: one is
-    // given on another thread; too_large: no room for the type. After failures nothing has changed.
+    // Gives the reply, with what `body` says and the fields so far; `content_type` may be empty. gone: there is one, perhaps of another
+    // thread; too_large: no room for the type. After failures nothing has changed.
     [[nodiscard]] Status give(uint16_t status, std::string_view content_type, const Reply& body);
     // The same as for a static file.
     [[nodiscard]] Status give_path(const char* file_path);

@@ -66,7 +66,7 @@ Status HostRequest::give(uint16_t status, std::string_view content_type, const R
         given.length_known = body.length_known;
         const Status taken = kept.give(kept.ticket_of(*call), given, content_type, {});
         if (taken != Status::ok) {
-            return taken;
+            return taken == Status::malformed ? Status::gone : taken;
         }
         kept.fill(*call, reply);
     } else if (!content_type.empty()) {
