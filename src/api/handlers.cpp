@@ -199,15 +199,18 @@ int fcgate_reply_path(fcgate_request* request, const char* path) {
 
 int fcgate_reply_pull(fcgate_request* request, unsigned status, const char* content_type, long long length,
                       fcgate_puller puller) {
-    const HostRequest& host = request_of(request);
+    HostRequest& host = request_of(request);
     if (!is_reply(status, content_type) || length < FCGATE_UNKNOWN || puller == nullptr || host.call == nullptr) {
         return host.has_replied ? FCGATE_GONE : FCGATE_INVALID;
     }
     Reply reply;
     reply.length_known = length >= 0;
     reply.length = reply.length_known ? static_cast<uint64_t>(length) : 0;
-    host.stream(reply, puller);
-    return result_of(request_of(request).give(static_cast<uint16_t>(status), type_of(content_type), reply));
+    const Status given = host.give(static_cast<uint16_t>(status), type_of(content_type), reply);
+    if (given == Status::ok) {
+        host.stream(puller);
+    }
+    return result_of(given);
 }
 
 int fcgate_pass(fcgate_request* request) {

@@ -57,8 +57,8 @@ struct HostRequest {
     // too_large: all places are taken. Fields so far are kept as well.
     [[nodiscard]] Status keep();
     [[nodiscard]] Status add_param(std::string_view name, std::string_view value);
-    // A body that `pull` makes; `reply` says how long.
-    void stream(Reply& body, ptrdiff_t (*pull)(void* context, char* bytes, size_t size)) const;
+    // Has `pull` make the body of the reply that was given.
+    void stream(ptrdiff_t (*pull)(void* context, char* bytes, size_t size)) const;
 
   private:
     [[nodiscard]] Result<std::string_view> keep_text(std::string_view value);

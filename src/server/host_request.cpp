@@ -83,7 +83,6 @@ Status HostRequest::give(uint16_t status, std::string_view content_type, const R
     reply.memory = body.memory;
     reply.fd = body.fd;
     reply.offset = body.offset;
-    reply.reader = body.reader;
     has_replied = true;
     return Status::ok;
 }
@@ -167,12 +166,12 @@ Status HostRequest::add_param(std::string_view name, std::string_view value) {
     return Status::ok;
 }
 
-void HostRequest::stream(Reply& body, ptrdiff_t (*puller)(void* context, char* bytes, size_t size)) const {
+void HostRequest::stream(ptrdiff_t (*puller)(void* context, char* bytes, size_t size)) const {
     call->pull = puller;
-    call->pull_left = body.length_known ? body.length : UINT64_MAX;
-    body.body = Reply::Body::stream;
-    body.reader.context = call;
-    body.reader.read = &pull;
+    call->pull_left = reply.length_known ? reply.length : UINT64_MAX;
+    reply.body = Reply::Body::stream;
+    reply.reader.context = call;
+    reply.reader.read = &pull;
 }
 
 }  // namespace fcgate::server

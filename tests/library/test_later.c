@@ -570,6 +570,13 @@ static ptrdiff_t pull(void* context, char* bytes, size_t size) {
     return (ptrdiff_t)count;
 }
 
+static ptrdiff_t pull_nothing(void* context, char* bytes, size_t size) {
+    (void)context;
+    (void)bytes;
+    (void)size;
+    return 0;
+}
+
 static void reply_by_pull(void* context, fcgate_request* request) {
     struct source* const source = context;
     struct kept* const kept = &source->kept;
@@ -578,7 +585,7 @@ static void reply_by_pull(void* context, fcgate_request* request) {
         fcgate_reply_pull(request, 200, NULL, -2, pull) != FCGATE_INVALID ||
         fcgate_reply_pull(request, 200, NULL, 5, NULL) != FCGATE_INVALID ||
         fcgate_reply_pull(request, 200, "text/plain", source->length, pull) != FCGATE_OK ||
-        fcgate_reply_pull(request, 200, "text/plain", source->length, pull) != FCGATE_GONE) {
+        fcgate_reply_pull(request, 200, "text/plain", FCGATE_UNKNOWN, pull_nothing) != FCGATE_GONE) {
         ++kept->failed;
     }
     ++kept->kept;
