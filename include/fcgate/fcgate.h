@@ -417,8 +417,8 @@ FCGATE_EXPORT int fcgate_request_param(fcgate_request* request, const char* name
  * for none. For HEAD give what GET would get: the body is not sent.
  *
  * What they return beside FCGATE_OK: FCGATE_INVALID: a wrong status, content type or length. FCGATE_TOO_LARGE: no room for
- * the content type. FCGATE_NO_MEMORY. FCGATE_GONE: a reply was given already. After a failure that is not FCGATE_GONE
- * another reply can be given. */
+ * the content type, or for the fields of a file. FCGATE_NO_MEMORY. FCGATE_GONE: a reply was given already. After a failure
+ * that is not FCGATE_GONE another reply can be given. */
 
 /* Adds a header field to the reply; to be called before the reply is given. Content-Type, Content-Length, Connection and
  * Transfer-Encoding are not for you to add.

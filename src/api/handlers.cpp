@@ -13,7 +13,6 @@ using fcgate::api::is_own_field;
 using fcgate::api::is_part;
 using fcgate::api::is_reply;
 using fcgate::api::result_of;
-using fcgate::api::type_of;
 using fcgate::server::Dispatcher;
 using fcgate::server::HostHandler;
 using fcgate::server::HostRequest;
@@ -38,6 +37,14 @@ namespace {
     host.function = reinterpret_cast<void (*)()>(handler);
     host.context = context;
     return host;
+}
+
+[[nodiscard]] int give(HostRequest& request, unsigned status, const char* content_type, Reply& reply) {
+    reply.status = static_cast<uint16_t>(status);
+    if (content_type != nullptr) {
+        (void)reply.add_field("Content-Type", fcgate::trim(content_type));
+    }
+    return result_of(request.give(reply));
 }
 
 [[nodiscard]] bool may_set(const fcgate_server* server, fcgate_handler handler) {
@@ -163,7 +170,7 @@ int fcgate_reply(fcgate_request* request, unsigned status, const char* content_t
     reply.body = Reply::Body::copied;
     reply.length = length;
     reply.length_known = true;
-    return result_of(host.give(static_cast<uint16_t>(status), type_of(content_type), reply));
+    return give(host, status, content_type, reply);
 }
 
 int fcgate_reply_static(fcgate_request* request, unsigned status, const char* content_type, const void* body,
@@ -176,7 +183,7 @@ int fcgate_reply_static(fcgate_request* request, unsigned status, const char* co
     reply.memory = {static_cast<const char*>(body), length};
     reply.length = length;
     reply.length_known = true;
-    return result_of(request_of(request).give(static_cast<uint16_t>(status), type_of(content_type), reply));
+    return give(request_of(request), status, content_type, reply);
 }
 
 int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd, long long offset,
@@ -190,7 +197,7 @@ int fcgate_reply_file(fcgate_request* request, unsigned status, const char* cont
     reply.offset = static_cast<uint64_t>(offset);
     reply.length = static_cast<uint64_t>(length);
     reply.length_known = true;
-    return result_of(request_of(request).give(static_cast<uint16_t>(status), type_of(content_type), reply));
+    return give(request_of(request), status, content_type, reply);
 }
 
 int fcgate_reply_path(fcgate_request* request, const char* path) {
@@ -206,11 +213,11 @@ int fcgate_reply_pull(fcgate_request* request, unsigned status, const char* cont
     Reply reply;
     reply.length_known = length >= 0;
     reply.length = reply.length_known ? static_cast<uint64_t>(length) : 0;
-    const Status given = host.give(static_cast<uint16_t>(status), type_of(content_type), reply);
-    if (given == Status::ok) {
+    const int result = give(host, status, content_type, reply);
+    if (result == FCGATE_OK) {
         host.stream(puller);
     }
-    return result_of(given);
+    return result;
 }
 
 int fcgate_pass(fcgate_request* request) {

@@ -8,7 +8,6 @@
 #include "server/kept_requests.hpp"
 
 using fcgate::api::result_of;
-using fcgate::api::type_of;
 using fcgate::server::KeptReply;
 using fcgate::server::KeptRequests;
 
@@ -37,10 +36,6 @@ bool is_part(int fd, long long offset, long long length) {
     return fd >= 0 && offset >= 0 && length >= 0 && length <= LLONG_MAX - offset;
 }
 
-std::string_view type_of(const char* content_type) {
-    return content_type != nullptr ? trim(content_type) : std::string_view();
-}
-
 }  // namespace fcgate::api
 
 namespace {
@@ -55,7 +50,10 @@ namespace {
         return FCGATE_INVALID;
     }
     KeptRequests* const kept = kept_of(server, ticket);
-    return kept == nullptr ? FCGATE_GONE : result_of(kept->give(ticket, reply, type_of(content_type), body));
+    const bool has_type = content_type != nullptr;
+    const fcgate::Field type = {"Content-Type", has_type ? fcgate::trim(content_type) : std::string_view()};
+    const std::span<const fcgate::Field> fields(&type, has_type ? 1 : 0);
+    return kept == nullptr ? FCGATE_GONE : result_of(kept->give(ticket, reply, fields, body));
 }
 
 [[nodiscard]] uint16_t status_of(unsigned status) {

@@ -55,6 +55,5 @@ void destroy(T* object) {
 [[nodiscard]] bool is_reply(unsigned status, const char* content_type);
 // A part of a file, as far as can be said without looking.
 [[nodiscard]] bool is_part(int fd, long long offset, long long length);
-[[nodiscard]] std::string_view type_of(const char* content_type);
 
 }  // namespace fcgate::api

@@ -49,9 +49,9 @@ struct HostRequest {
     [[nodiscard]] bool is_open() const { return !has_replied && call == nullptr && !is_passed; }
     // too_large when there is no room; then nothing has changed. gone: there is a reply.
     [[nodiscard]] Status add_field(std::string_view name, std::string_view value);
-    // Gives the reply, with what `body` says and the fields so far; `content_type` may be empty. gone: there is one, perhaps of another
-    // thread; too_large: no room for the type. After failures nothing has changed.
-    [[nodiscard]] Status give(uint16_t status, std::string_view content_type, const Reply& body);
+    // Gives the reply, with the fields so far before its own. gone: there is one, perhaps of another thread; too_large: no room for its
+    // fields. After failures nothing has changed.
+    [[nodiscard]] Status give(const Reply& given);
     // The same as for a static file.
     [[nodiscard]] Status give_path(const char* file_path);
     // too_large: all places are taken. Fields so far are kept as well.
@@ -61,7 +61,10 @@ struct HostRequest {
     void stream(ptrdiff_t (*pull)(void* context, char* bytes, size_t size)) const;
 
   private:
-    [[nodiscard]] Result<std::string_view> keep_text(std::string_view value);
+    // All of them, or none.
+    [[nodiscard]] Status add_fields(std::span<const Field> fields);
+    [[nodiscard]] Status give_kept(const Reply& given);
+    [[nodiscard]] std::string_view keep_text(std::string_view value);
 };
 
 // How to call a handler: `function` is the host's, in the ABI's own type.

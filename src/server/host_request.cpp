@@ -33,14 +33,26 @@ ptrdiff_t pull(void* context, std::span<char> room) {
 
 }  // namespace
 
-Result<std::string_view> HostRequest::keep_text(std::string_view value) {
-    // A buffer that has overflowed once takes nothing more.
-    if (value.size() >= text.room()) {
-        return Status::too_large;
-    }
+std::string_view HostRequest::keep_text(std::string_view value) {
     const size_t start = text.size();
     text.append(value).append('\0');
     return slice(text.view(), start, value.size());
+}
+
+Status HostRequest::add_fields(std::span<const Field> fields) {
+    size_t size = 0;
+    for (const Field& field : fields) {
+        size += field.name.size() + field.value.size() + 2;
+    }
+    // A buffer that has overflowed once takes nothing more.
+    if (size > text.room() || fields.size() > limits::reply_fields - reply.fields().size()) {
+        return Status::too_large;
+    }
+    for (const Field& field : fields) {
+        const std::string_view name = keep_text(field.name);
+        (void)reply.add_field(name, keep_text(field.value));
+    }
+    return Status::ok;
 }
 
 Status HostRequest::add_field(std::string_view name, std::string_view value) {
@@ -50,39 +62,37 @@ Status HostRequest::add_field(std::string_view name, std::string_view value) {
     if (call != nullptr) {
         return kept.add_field(kept.ticket_of(*call), name, value);
     }
-    const Result<std::string_view> kept_name = keep_text(name);
-    const Result<std::string_view> kept_value = keep_text(value);
-    const bool added = kept_name.ok() && kept_value.ok() && reply.add_field(kept_name.value(), kept_value.value());
-    return added ? Status::ok : Status::too_large;
+    const Field field = {name, value};
+    return add_fields({&field, 1});
 }
 
-Status HostRequest::give(uint16_t status, std::string_view content_type, const Reply& body) {
+Status HostRequest::give_kept(const Reply& given) {
+    KeptReply at_once;
+    at_once.form = KeptReply::Form::given;
+    at_once.length_known = given.length_known;
+    const Status status = kept.give(kept.ticket_of(*call), at_once, given.fields(), {});
+    if (status == Status::ok) {
+        kept.fill(*call, reply);
+    }
+    return status == Status::malformed ? Status::gone : status;
+}
+
+Status HostRequest::give(const Reply& given) {
     if (has_replied || is_passed) {
         return Status::gone;
     }
-    if (call != nullptr) {
-        KeptReply given;
-        given.form = KeptReply::Form::given;
-        given.length_known = body.length_known;
-        const Status taken = kept.give(kept.ticket_of(*call), given, content_type, {});
-        if (taken != Status::ok) {
-            return taken == Status::malformed ? Status::gone : taken;
-        }
-        kept.fill(*call, reply);
-    } else if (!content_type.empty()) {
-        const Result<std::string_view> type = keep_text(content_type);
-        if (!type.ok() || !reply.add_field("Content-Type", type.value())) {
-            return Status::too_large;
-        }
+    const Status status = call != nullptr ? give_kept(given) : add_fields(given.fields());
+    if (status != Status::ok) {
+        return status;
     }
-    reply.status = status;
-    reply.body = body.body;
-    reply.is_refusal = body.is_refusal;
-    reply.length = body.length;
-    reply.length_known = body.length_known;
-    reply.memory = body.memory;
-    reply.fd = body.fd;
-    reply.offset = body.offset;
+    reply.status = given.status;
+    reply.body = given.body;
+    reply.is_refusal = given.is_refusal;
+    reply.length = given.length;
+    reply.length_known = given.length_known;
+    reply.memory = given.memory;
+    reply.fd = given.fd;
+    reply.offset = given.offset;
     has_replied = true;
     return Status::ok;
 }
@@ -98,22 +108,19 @@ Status HostRequest::give_path(const char* file_path) {
         return Status::malformed;
     }
     const Descriptor opened(open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Text<files::field_text> values;
     Reply file;
     file.status = 404;
     if (opened.valid()) {
         route::SiteRoot place = root;
         place.fd = opened.get();
-        files::serve(place, name, head, mime, text, file);
+        files::serve(place, name, head, mime, values, file);
     }
     if (file.status >= 400 && file.status != 412 && file.status != 416) {
         http::reply_with_status(file, file.status);
     }
     Descriptor content(file.fd);
-    Status status = Status::ok;
-    for (const Field& field : file.fields()) {
-        status = status == Status::ok ? add_field(field.name, field.value) : status;
-    }
-    status = status == Status::ok ? give(file.status, {}, file) : status;
+    const Status status = give(file);
     if (status == Status::ok) {
         (void)content.release();
     }

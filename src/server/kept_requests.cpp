@@ -54,7 +54,7 @@ Status KeptRequests::add_field(Ticket ticket, std::string_view name, std::string
     return append_field(*request, name, value);
 }
 
-Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::string_view content_type,
+Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::span<const Field> fields,
                           std::span<const char> body) {
     const Lock lock(&mutex_);
     KeptRequest* const request = find(ticket);
@@ -66,8 +66,8 @@ Status KeptRequests::give(Ticket ticket, const KeptReply& reply, std::string_vie
     }
     const uint32_t before = request->fields_size;
     Status status = Status::ok;
-    if (!content_type.empty()) {
-        status = append_field(*request, "Content-Type", content_type);
+    for (const Field& field : fields) {
+        status = status == Status::ok ? append_field(*request, field.name, field.value) : status;
     }
     const std::span<char> room = buffer_of(*request).subspan(request->fields_size);
     const size_t least = reply.form == Form::pushed ? 1 : body.size();

@@ -87,8 +87,8 @@ class KeptRequests {
     // ---- any thread; gone: there is no such request any more ----
 
     [[nodiscard]] Status add_field(Ticket ticket, std::string_view name, std::string_view value);
-    // malformed: given already. too_large: no room for the type, the body of `whole`, or a byte of `pushed`.
-    [[nodiscard]] Status give(Ticket ticket, const KeptReply& reply, std::string_view content_type,
+    // malformed: given already. too_large: no room for its fields, the body of `whole`, or a byte of `pushed`.
+    [[nodiscard]] Status give(Ticket ticket, const KeptReply& reply, std::span<const Field> fields,
                               std::span<const char> body);
     // How many bytes were taken; again: none.
     [[nodiscard]] Result<size_t> write(Ticket ticket, std::span<const char> bytes);

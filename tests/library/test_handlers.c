@@ -355,6 +355,49 @@ static void a_path_is_answered_as_a_static_file(void** state) {
     close_scene(&scene);
 }
 
+/* Leaves too little room for what a file's reply says, but enough for another. */
+static void leave_little_room(void* context, fcgate_request* request) {
+    enum { fields = 62, filling = 512 - 60 - (int)sizeof "X-Filling" - 1 };
+    char path[256];
+    char text[filling + 1];
+    if (fcgate_request_query(request) != NULL) {
+        assert_int_equal(fcgate_keep(request, NULL, NULL, NULL), FCGATE_OK);
+        memset(text, 'f', filling);
+        text[filling] = '\0';
+        assert_int_equal(fcgate_reply_header(request, "X-Filling", text), FCGATE_OK);
+    } else {
+        for (int i = 0; i < fields; ++i) {
+            (void)snprintf(text, sizeof text, "X-%d", i);
+            assert_int_equal(fcgate_reply_header(request, text, "v"), FCGATE_OK);
+        }
+    }
+    (void)snprintf(path, sizeof path, "%s/file.txt", (const char*)context);
+    results[0] = fcgate_reply_path(request, path);
+    results[1] = fcgate_reply(request, 507, "text/html", "full", 4);
+}
+
+static void a_path_whose_fields_do_not_fit_leaves_nothing_behind(void** state) {
+    (void)state;
+    static const char* const targets[] = {"/full", "/full?kept"};
+    struct scene scene;
+    open_scene(&scene);
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 1, 512, 0), FCGATE_OK);
+    create(&scene);
+    handle(&scene, "/full", leave_little_room, scene.root);
+    begin(&scene);
+    for (size_t i = 0; i < 2; ++i) {
+        struct reply reply = get(scene.port, targets[i]);
+        assert_int_equal(results[0], FCGATE_TOO_LARGE);
+        assert_int_equal(results[1], FCGATE_OK);
+        assert_int_equal(reply.status, 507);
+        assert_string_equal(reply.body, "full");
+        assert_true(has_field(&reply, "Content-Type: text/html"));
+        assert_null(strstr(reply.head, "text/plain"));
+        forget(&reply);
+    }
+    close_scene(&scene);
+}
+
 static ptrdiff_t receive_nothing(void* context, const void* bytes, size_t length) {
     (void)context;
     (void)bytes;
@@ -754,6 +797,7 @@ int main(void) {
         cmocka_unit_test(a_constant_is_sent_as_it_is),
         cmocka_unit_test(a_part_of_a_file_is_sent_and_its_descriptor_closed),
         cmocka_unit_test(a_path_is_answered_as_a_static_file),
+        cmocka_unit_test(a_path_whose_fields_do_not_fit_leaves_nothing_behind),
         cmocka_unit_test(wrong_calls_are_told_and_do_no_harm),
         cmocka_unit_test(all_fields_can_be_seen),
         cmocka_unit_test(a_body_is_handed_on_piece_by_piece),
