@@ -85,11 +85,17 @@ void stop(Running& running) {
 
 // A service manager that has asked for it waits until it hears that it is over.
 void reload(Running& running) {
-    if (!running.wants_reload) {
+    const bool has_waited = running.wants_reload;
+    if (!has_waited) {
         running.supervisor.reloading();
     }
     const Reload::Result result = running.reload.attempt(running.server);
     running.wants_reload = result == Reload::Result::later;
+    if (running.wants_reload && !has_waited) {
+        const Text<128> line(
+            "reload: the new configuration waits until requests under the one before the last have ended"_p);
+        fcgate_log(running.server, FCGATE_LOG_INFO, line.c_str());
+    }
     if (!running.wants_reload) {
         running.supervisor.ready(
             result == Reload::Result::done ? "serving" : "serving; the new configuration was refused, see the log");

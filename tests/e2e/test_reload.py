@@ -13,6 +13,7 @@ import processes
 import wire
 
 IN_FORCE = 'a new configuration is in force'
+WAITS = 'info: reload: the new configuration waits'
 REFUSED = 'reload: the configuration stays as it was'
 
 
@@ -62,15 +63,16 @@ class Reload(ReloadCase):
 
     def test_a_third_waits_for_requests_under_the_first(self):
         client = self.client()
-        self.begin(client, 1500)
+        client.start('GET', '/large.php?blocks=655360')  # more than the kernel takes for a client that does not read
+        self.assertEqual(client.head().field('X-Edition'), 'first')
         self.reload(self.edition('second'))
         since = self.log_size()
-        self.fcgate.configuration.write_text(self.edition('third'))
-        self.fcgate.signal(signal.SIGHUP)
+        self.reload(self.edition('third'), WAITS)
         self.assertEqual(self.get('/hello.php').field('X-Edition'), 'second')
-        self.assertEqual(client.response().field('X-Edition'), 'first')
+        client.close()
         self.fcgate.wait_for_log(IN_FORCE, since=since)
         self.assertEqual(self.get('/hello.php').field('X-Edition'), 'third')
+        self.assertEqual(self.fcgate.log()[since:].count(WAITS), 1)
 
     def test_a_bad_file_changes_nothing(self):
         wrong = {
