@@ -81,6 +81,7 @@ void stop(Running& running) {
     running.supervisor.stopping("finishing what has begun");
     fcgate_stop(running.server, running.is_stopping ? 0 : -1);
     running.is_stopping = true;
+    running.wants_reload = false;
 }
 
 // A service manager that has asked for it waits until it hears that it is over.
@@ -107,7 +108,10 @@ void take_signals(Running& running) {
     while (read(running.signals, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
         switch (info.ssi_signo) {
             case SIGHUP:
-                reload(running);
+                // Who has heard of the stop is not told that it serves again.
+                if (!running.is_stopping) {
+                    reload(running);
+                }
                 break;
             case SIGUSR1:
                 fcgate_reopen_logs(running.server);

@@ -204,6 +204,34 @@ class Notices(Case):
         name = f'fcgate-test-{os.getpid()}-{self.port}'
         self.run_through('\0' + name, '@' + name)
 
+    def test_a_stop_is_the_last_that_it_hears_of(self):
+        path = str(self.folder / 'notify')
+        mask = os.umask(0)
+        self.addCleanup(os.umask, mask)
+        manager = self.listen(path)
+        with open(self.root / 'large', 'wb') as large:
+            large.truncate(64 << 20)
+        fcgate = self.make('stop_timeout = 30s')
+        fcgate.spawn([fcgate.program, '-c', fcgate.configuration], env={**os.environ, 'NOTIFY_SOCKET': path})
+        self.assertEqual(self.notice(manager)['READY'], '1')
+        with wire.Client(self.port) as client:
+            client.start('GET', '/large')
+            client.head()
+            fcgate.signal(signal.SIGHUP)
+            self.assertIn('RELOADING', self.notice(manager))
+            self.assertIn('READY', self.notice(manager))
+            # This one has to wait for the client.
+            fcgate.signal(signal.SIGHUP)
+            self.assertIn('RELOADING', self.notice(manager))
+            fcgate.signal(signal.SIGTERM)
+            self.assertIn('STOPPING', self.notice(manager))
+            fcgate.signal(signal.SIGHUP)
+            fcgate.signal(signal.SIGTERM)
+            self.assertIn('STOPPING', self.notice(manager))
+            self.assertEqual(fcgate.wait(), 0)
+        manager.setblocking(False)
+        self.assertRaises(BlockingIOError, manager.recv, 4096)
+
     def test_a_manager_that_cannot_be_reached(self):
         for variable in (str(self.folder / 'nobody'), 'vsock:2:1', '@' + 'x' * 200):
             with self.subTest(variable=variable):
