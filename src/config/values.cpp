@@ -37,6 +37,10 @@ bool consists_of(std::string_view text, std::string_view others) {
     return !text.empty();
 }
 
+bool is_url_path_of_file(std::string_view text) {
+    return is_url_path(text) && text.size() > 1 && !text.ends_with('/');
+}
+
 // A number with the letter of a unit behind it, or with nothing: not_found then.
 Result<uint64_t> parse_scaled(std::string_view text, const Units& units) {
     for (const Unit& unit : units) {
@@ -135,7 +139,7 @@ bool is_script_suffix(std::string_view text) {
 }
 
 bool is_front_controller(std::string_view text) {
-    return text.empty() || (text.size() >= 2 && text.front() == '/' && text.back() != '/');
+    return text.empty() || is_url_path_of_file(text);
 }
 
 bool is_url_path(std::string_view text) {
@@ -162,7 +166,7 @@ bool is_error_page(std::string_view text) {
     while (is_error_status(word)) {
         word = next_word(text);
     }
-    return is_url_path(word) && word.size() > 1 && !word.ends_with('/') && next_word(text).empty();
+    return is_url_path_of_file(word) && next_word(text).empty();
 }
 
 bool is_unknown_host(std::string_view text) {
@@ -181,7 +185,7 @@ bool is_unknown_host(std::string_view text) {
 }
 
 bool is_status_path(std::string_view text) {
-    return text == "off" || (is_url_path(text) && text.size() > 1 && !text.ends_with('/'));
+    return text == "off" || is_url_path_of_file(text);
 }
 
 bool is_log_target(std::string_view text) {

@@ -39,7 +39,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
     const SiteSettings& site = *served.root.settings;
     const auto is_there = [root = served.root.fd](std::string_view name) {
         struct stat status {};
-        return fstatat(root, Text<limits::path>(name).c_str(), &status, 0) == 0;
+        return fstatat(root, Text<limits::path>(name).c_str(), &status, 0) == 0 && S_ISREG(status.st_mode);
     };
     if (!site.front_controller.empty()) {
         if (!is_there(slice(site.front_controller, 1))) {

@@ -115,8 +115,12 @@ class Command(unittest.TestCase):
         self.assertEqual(wire.ask(self.port, 'GET', '/').status, 404)
 
     def test_first_minute_with_a_front_controller_that_is_not_there(self):
-        (self.folder / 'first').mkdir()
-        self.first_minute('-b', 'none', '-i', '/app.php').wait_for_log('warning: front_controller = /app.php: there is no such file below')
+        (self.folder / 'first' / 'folder.php').mkdir(parents=True)
+        for path in ('/app.php', '/folder.php'):
+            with self.subTest(path):
+                fcgate = self.first_minute('-b', 'none', '-i', path)
+                fcgate.wait_for_log(f'warning: front_controller = {path}: there is no such file below')
+                fcgate.end()
 
     def test_first_minute_without_php(self):
         """Files alone are served by -b none, and no script is shown."""

@@ -269,7 +269,8 @@ void names_consist_of_what_their_use_allows(void** /*state*/) {
         {"", "*.", "*x", "a*", "x.*", ".lan", "router.lan.", "a..b", "router.lan:80", "http://router.lan", "[::1]"});
     check_names(is_index_name, {"index.php", "a b"}, {"", ".htaccess", "..", "a/b", "/index.php"});
     check_names(is_script_suffix, {".php", ".p", ".php7"}, {"", ".", "..", "php", "./x"});
-    check_names(is_front_controller, {"", "/index.php", "/a/b.php"}, {"/", "index.php", "/a/"});
+    check_names(is_front_controller, {"", "/index.php", "/a/b.php"},
+                {"/", "index.php", "/a/", "/../out.php", "/sub/../a.php", "/./a.php", "//a.php"});
     check_names(is_unknown_host, {"refuse", "redirect http://192.168.1.1/", "redirect  https://router.lan/x?y"},
                 {"", "redirect", "redirect /x", "redirect ftp://x/", "redirect http://", "redirect http://x/ y",
                  "redirect http://x/\x01", "other http://x/"});
