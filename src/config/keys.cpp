@@ -186,7 +186,7 @@ constexpr Row server_keys[] = {
     at_start(text(FCGATE_AT(ServerSettings, group), "group", check<is_user_name>,
                   "the name of a group, for example www-data")),
     at_start(text(FCGATE_AT(ServerSettings, runtime_dir), "runtime_dir", check<is_runtime_dir>,
-                  "an absolute path of at most 64 bytes, for example /run/fcgate")),
+                  "an absolute path of at most 64 letters, digits and ._-@+, for example /run/fcgate")),
     at_start(text(FCGATE_AT(ServerSettings, pid_file), "pid_file", check<is_pid_file>,
                   "an absolute path of at most 255 bytes, for example /run/fcgate.pid")),
     at_start(number(FCGATE_AT(ServerSettings, max_connections), "max_connections", 1, 4096)),

@@ -52,7 +52,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 [[nodiscard]] bool is_file_path(std::string_view text);
 // A folder or file by its whole path, without "." and "..".
 [[nodiscard]] bool is_absolute_path(std::string_view text);
-// Absolute, and short enough that a socket's path below it fits into its address. Empty: none.
+// Absolute, short enough that a socket's path below it fits into its address, and of characters that mean nothing else in php-fpm's configuration.
+// Empty: none.
 [[nodiscard]] bool is_runtime_dir(std::string_view text);
 // Absolute. Empty: none.
 [[nodiscard]] bool is_pid_file(std::string_view text);

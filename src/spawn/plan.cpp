@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "config/values.hpp"
 #include "spawn/versions.hpp"
 
 namespace fcgate::spawn {
@@ -130,9 +131,10 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
         }
     } else {
         const char* const base = getenv("TMPDIR");
+        const bool is_usable = base != nullptr && *base != '\0' && config::is_runtime_dir(base);
         char name[limits::path];
         TextBuffer path(name);
-        path.append(base != nullptr && *base == '/' ? base : "/tmp").append("/fcgate-XXXXXX"_p);
+        path.append(is_usable ? base : "/tmp").append("/fcgate-XXXXXX"_p);
         if (path.ok() && mkdtemp(name) != nullptr && chmod(name, 0755) == 0) {
             plan.runtime_dir.append(name);
             plan.is_private_dir = true;

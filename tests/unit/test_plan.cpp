@@ -146,10 +146,13 @@ void without_rights_the_folder_is_a_private_one(void**) {
             (void)setenv("TMPDIR", "/none", 1);
             const bool fails = planned.make() == Status::io &&
                                planned.error.view().find("runtime_dir: cannot make ") != std::string_view::npos;
-            (void)setenv("TMPDIR", "relative", 1);
-            const bool usual =
-                planned.make() == Status::ok && starts_with(planned.plan.runtime_dir.view(), "/tmp/fcgate-");
-            (void)rmdir(planned.plan.runtime_dir.c_str());
+            bool usual = true;
+            for (const char* const unfit : {"relative", "", "/none/a;b"}) {
+                (void)setenv("TMPDIR", unfit, 1);
+                usual = usual && planned.make() == Status::ok &&
+                        starts_with(planned.plan.runtime_dir.view(), "/tmp/fcgate-");
+                (void)rmdir(planned.plan.runtime_dir.c_str());
+            }
             return made && fails && usual ? 0 : 1;
         }),
         0);
