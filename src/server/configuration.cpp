@@ -1,6 +1,7 @@
 #include "server/configuration.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "files/release.hpp"
 #include "http/listener.hpp"
@@ -41,6 +43,14 @@ namespace {
                               : ""_p;
     return explain<"%: %: %%">(error, number == EACCES ? Status::denied : Status::not_found, key, folder,
                                SystemError{number}, advice);
+}
+
+// O_PATH asks for no right on the folder itself; whether it may be entered shows only where something is looked up in it. Leaves errno to tell.
+[[nodiscard]] int open_folder(const char* path) {
+    Descriptor fd(::open(path, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    struct stat status {};
+    const bool may_enter = fd.valid() && fstatat(fd.get(), ".", &status, 0) == 0;
+    return may_enter ? fd.release() : -1;
 }
 
 }  // namespace
@@ -130,7 +140,7 @@ Status Configuration::open_root(const SiteSettings& wanted, size_t& used, Server
     const Text<limits::path> configured(wanted.root);
     char absolute[PATH_MAX];
     if (configured.ok() && realpath(configured.c_str(), absolute) != nullptr) {
-        site.root.fd = ::open(absolute, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        site.root.fd = open_folder(absolute);
     }
     if (site.root.fd < 0) {
         return no_folder(error, "root"_p, wanted.root, errno);
@@ -142,7 +152,7 @@ Status Configuration::open_root(const SiteSettings& wanted, size_t& used, Server
     used += site.document_root.size();
     if (!wanted.sendfile_root.empty()) {
         const Text<limits::path> folder(wanted.sendfile_root);
-        site.sendfile_fd = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+        site.sendfile_fd = open_folder(folder.c_str());
     }
     const int failure = errno;
     // There is room for as many as the settings have. From here on close_roots() closes what is open.

@@ -205,6 +205,15 @@ class Command(unittest.TestCase):
         path.touch()
         self.assertIn('Not a directory', self.complaint('-c', self.configuration(), '-r', path, code=CONFIGURATION))
 
+    def test_root_that_may_not_be_entered(self):
+        for key in ('root', 'sendfile_root'):
+            with self.subTest(key):
+                path = self.folder / f'private-{key}'
+                path.mkdir(mode=0)
+                self.addCleanup(path.chmod, 0o755)
+                line = self.complaint('-c', self.configuration(), '-o', f'site.{key}={path}', code=PERMISSION)
+                self.assertIn(f'{key}: {path}: Permission denied; whoever serves (server.user) must be able to enter it', line)
+
     def test_user_that_does_not_exist(self):
         path = self.configuration()
         line = self.complaint('-c', path, '-o', 'server.user=nobody-of-that-name', code=CONFIGURATION)
