@@ -49,7 +49,7 @@ extern "C" {
 enum fcgate_result {
     FCGATE_OK = 0,
     FCGATE_ERROR = -1,     /* failed while running: a port in use, no descriptors left, ... */
-    FCGATE_INVALID = -2,   /* a wrong configuration, or a wrong use of this library */
+    FCGATE_INVALID = -2,   /* a wrong configuration, or what it names is not there; or a wrong use of this library */
     FCGATE_DENIED = -3,    /* the operating system does not permit it */
     FCGATE_GONE = -4,      /* what it was for has ended */
     FCGATE_NO_MEMORY = -5, /* the system has none left */

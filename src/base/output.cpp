@@ -40,7 +40,7 @@ Status Output::reopen() {
     }
     Descriptor fresh(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640));
     if (!fresh.valid()) {
-        return errno == EACCES || errno == EPERM ? Status::denied : Status::io;
+        return status_of_error(errno);
     }
     if (!file_.valid()) {
         file_ = static_cast<Descriptor&&>(fresh);

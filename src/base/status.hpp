@@ -2,6 +2,7 @@
 // Must not touch: anything; this header includes nothing of ours.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 
 namespace fcgate {
@@ -20,6 +21,21 @@ enum class [[nodiscard]] Status : uint8_t{
     timed_out,
     gone,  // the other side has closed
 };
+
+// How a call has ended that left `error_number`.
+inline Status status_of_error(int error_number) {
+    switch (error_number) {
+        case ENOENT:
+        case ENOTDIR:
+        case EBADF:
+            return Status::not_found;
+        case EACCES:
+        case EPERM:
+            return Status::denied;
+        default:
+            return Status::io;
+    }
+}
 
 // A value, or why there is none. T must be trivially copyable: results travel in registers and own nothing.
 template <typename T>

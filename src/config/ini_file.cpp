@@ -197,9 +197,7 @@ Status IniFile::read(const char* path) {
     fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd_ < 0) {
         const int reason = errno;
-        const bool is_missing = reason == ENOENT || reason == ENOTDIR;
-        const bool is_denied = reason == EACCES || reason == EPERM;
-        return fail(is_missing ? Status::not_found : is_denied ? Status::denied : Status::io, SystemError{reason});
+        return fail(status_of_error(reason), SystemError{reason});
     }
     const int first = ini_parse_stream(next_line, this, handler, this);
     // Of a line without '=' only inih knows, and not every build stops there: the earliest error is the one to tell.

@@ -46,7 +46,7 @@ constexpr int accept_tries = 16;
     why.append("listen "_p).append(listen.text).append(": "_p).append(what);
     why.append(": "_p).append(describe_error(error_number, words)).append(remedy_of(error_number, listen.kind));
     errno = error_number;
-    return error_number == EACCES || error_number == EPERM ? Status::denied : Status::io;
+    return status_of_error(error_number);
 }
 
 // A socket file that nobody listens on any more is a leftover of a crash and may be replaced.

@@ -143,7 +143,7 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     }
     const int number = errno;
     error.append<"runtime_dir: cannot make %: %">(plan.runtime_dir.view(), SystemError{number});
-    return number == EACCES ? Status::denied : Status::io;
+    return status_of_error(number);
 }
 
 }  // namespace

@@ -214,6 +214,16 @@ class Command(unittest.TestCase):
                 line = self.complaint('-c', self.configuration(), '-o', f'site.{key}={path}', code=PERMISSION)
                 self.assertIn(f'{key}: {path}: Permission denied; whoever serves (server.user) must be able to enter it', line)
 
+    def test_what_else_is_named_and_not_there(self):
+        """A service manager need not try again."""
+        for key, value in (('pid_file', '/nowhere/fcgate.pid'), ('error_log', '/nowhere/log'), ('access_log', '/nowhere/log'),
+                           ('pid_file', '/dev/null/fcgate.pid'), ('error_log', '/dev/null/log'), ('runtime_dir', '/nowhere/at/all'),
+                           ('listen', 'unix:/nowhere/socket'), ('listen', 'fd:77'), ('listen', 'fd:web')):
+            with self.subTest(key=key, value=value):
+                backend = ('-b', 'spawn', '-o', 'backend.command=/bin/true') if key == 'runtime_dir' else ()
+                line = self.complaint('-l', f'127.0.0.1:{self.port}', *(backend or ('-b', 'none')), '-o', f'server.{key}={value}', code=CONFIGURATION)
+                self.assertIn(value, line)
+
     def test_user_that_does_not_exist(self):
         path = self.configuration()
         line = self.complaint('-c', path, '-o', 'server.user=nobody-of-that-name', code=CONFIGURATION)

@@ -65,9 +65,9 @@ class Sockets(Case):
         fcgate.spawn([*fcgate.prefix, fcgate.program, '-c', fcgate.configuration], pass_fds=numbers)
         return fcgate
 
-    def refusal(self, *arguments, **options):
+    def refusal(self, *arguments, code=1, **options):
         fcgate = self.start(*arguments, **options)
-        self.assertEqual(fcgate.wait(), 1)
+        self.assertEqual(fcgate.wait(), code)
         return fcgate.log()
 
     def test_they_replace_what_is_configured(self):
@@ -131,13 +131,13 @@ class Sockets(Case):
             return client.ask('GET', '/page.txt').field(name)
 
     def test_a_name_that_was_not_given(self):
-        log = self.refusal([self.socket()], 'listen = fd:panel', names='other')
+        log = self.refusal([self.socket()], 'listen = fd:panel', names='other', code=6)
         self.assertIn('listen fd:panel: no socket of this name was inherited', log)
 
     def test_a_name_without_any_socket(self):
         fcgate = self.make('listen = fd:panel')
         fcgate.spawn([fcgate.program, '-c', fcgate.configuration])
-        self.assertEqual(fcgate.wait(), 1)
+        self.assertEqual(fcgate.wait(), 6)
         self.assertIn('no socket of this name was inherited', fcgate.log())
 
     def test_a_socket_that_does_not_listen(self):
@@ -275,5 +275,5 @@ class PidFile(Case):
     def test_a_folder_that_is_not_there(self):
         fcgate = self.make(f'pid_file = {pathlib.Path("/proc/fcgate.pid")}')
         fcgate.spawn([fcgate.program, '-c', fcgate.configuration])
-        self.assertNotEqual(fcgate.wait(), 0)
+        self.assertEqual(fcgate.wait(), 6)
         self.assertIn('server.pid_file: /proc/fcgate.pid: cannot be written', fcgate.log())

@@ -342,12 +342,13 @@ void logs_without_a_folder_are_no_start(Scene& scene) {
     scene.set("server.error_log", "/nonexistent/error.log");
     fcgate_error error{};
     assert_null(fcgate_create(scene.settings, &error));
-    expect_error(error, FCGATE_ERROR, "error_log: cannot open /nonexistent/error.log: No such file or directory");
+    expect_error(error, FCGATE_INVALID, "error_log: cannot open /nonexistent/error.log: No such file or directory");
     if constexpr (fcgate::features::access_log) {
         scene.set("server.error_log", "stderr");
         scene.set("server.access_log", "/nonexistent/access.log");
         assert_null(fcgate_create(scene.settings, &error));
-        expect_error(error, FCGATE_ERROR, "access_log: cannot open /nonexistent/access.log: No such file or directory");
+        expect_error(error, FCGATE_INVALID,
+                     "access_log: cannot open /nonexistent/access.log: No such file or directory");
     }
     scene.listen_nowhere();
 }

@@ -135,7 +135,7 @@ void what_a_crash_has_left_is_replaced(void**) {
     assert_int_equal(faccessat(tree.fd(), "front.sock", F_OK, 0), 0);
     text.clear();
     text.append("unix:").append(tree.path()).append("/none/front.sock");
-    test::check_status(second.open(text.view()), Status::io);
+    test::check_status(second.open(text.view()), Status::not_found);
     second.tells("bind: No such file or directory");
 }
 
@@ -151,7 +151,7 @@ void a_path_may_not_be_longer_than_an_address(void**) {
 
 void an_inherited_socket_has_to_listen(void**) {
     Listener listener;
-    test::check_status(listener.open("fd:999"), Status::io);
+    test::check_status(listener.open("fd:999"), Status::not_found);
     listener.tells("no such socket was inherited");
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     Text<16> text("fd:");
@@ -166,7 +166,7 @@ void an_inherited_socket_has_to_listen(void**) {
     Listener named;
     named.settings.kind = ListenSettings::Kind::descriptor;
     named.settings.descriptor = -1;
-    test::check_status(named.open(), Status::io);
+    test::check_status(named.open(), Status::not_found);
     named.tells("no socket of this name was inherited");
 }
 
