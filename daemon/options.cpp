@@ -6,6 +6,7 @@
 #include <cstring>
 #include <initializer_list>
 #include <span>
+#include <string_view>
 
 #include "base/text.hpp"
 #include "exit_code.hpp"
@@ -217,7 +218,7 @@ int set(fcgate_settings* settings, char flag, const char* name, const char* valu
         return exit_ok;
     }
     say<"-%: %">(flag, error.text);
-    return value == nullptr ? exit_failure : exit_usage;
+    return exit_usage;
 }
 
 int set_listener(fcgate_settings* settings, const char* value) {
@@ -237,17 +238,35 @@ int set_key(fcgate_settings* settings, Options::KeyOption option, const char* va
     return set(settings, with_key[option], keys[option], value);
 }
 
+// Where the file has one backend, that one is meant, whatever its name.
+void append_backend_key(const fcgate_settings* settings, TextBuffer& key) {
+    constexpr std::string_view heading = "\n[backend";
+    char* const room = room_to_print();
+    (void)fcgate_print(settings, room, printed_max);  // "" where it fails
+    const std::string_view printed(room);
+    const size_t found = printed.find(heading);
+    const bool is_only_one =
+        found != std::string_view::npos && printed.find(heading, found + 1) == std::string_view::npos;
+    const std::string_view name = is_only_one ? slice(printed, found + heading.size()) : std::string_view();
+    key.append("backend:"_p).append(slice(name, 0, name.find(']'))).append(".address"_p);
+}
+
+// There may be more than one address.
+int replace_backend(fcgate_settings* settings, const char* value) {
+    constexpr char flag = with_key[Options::backend];
+    Text<64> key;
+    append_backend_key(settings, key);
+    const int code = set(settings, flag, key.c_str(), nullptr);
+    return code == exit_ok ? set(settings, flag, key.c_str(), value) : code;
+}
+
 int set_keys(const Options& options, fcgate_settings* settings) {
     int code = exit_ok;
     for (int i = 0; code == exit_ok && i < Options::key_options; ++i) {
         const auto option = static_cast<Options::KeyOption>(i);
         const char* const value = options.values[option];
-        // There may be more than one backend; of the others the last value holds.
-        if (value != nullptr && option == Options::backend) {
-            code = set_key(settings, option, nullptr);
-        }
-        if (value != nullptr && code == exit_ok) {
-            code = set_key(settings, option, value);
+        if (value != nullptr) {
+            code = option == Options::backend ? replace_backend(settings, value) : set_key(settings, option, value);
         }
     }
     return code;

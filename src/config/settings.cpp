@@ -192,6 +192,12 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
             Escaped{section.name, 40}, limits::section_name);
         return Status::malformed;
     }
+    if (section.kind == SectionKind::backend && section.name.empty() && !backends.empty()) {
+        error.text.append<
+            "behind [backend %] no site would use a [backend] without a name; write [backend NAME], or "
+            "backend:NAME.KEY on the command line">(backends[0].name);
+        return Status::malformed;
+    }
     const Result<std::string_view> kept = keep(section.name, error);
     if (!kept.ok()) {
         return kept.status();

@@ -270,6 +270,29 @@ class Command(unittest.TestCase):
         for options in (['-T'], ['-t', '-T'], ['-T', '-t'], ['-Tt']):
             self.assertEqual(self.run_fcgate('-c', again, *options)[0], printed)
 
+    def test_the_backend_of_the_command_line_replaces_that_of_the_file(self):
+        site = f'[server]\nlisten = 127.0.0.1:{self.port}\n[site]\nroot = {self.folder}\n'
+        path = self.folder / 'backend.conf'
+        for backends, headings in (('', ['[backend]']), ('[backend]\naddress = unix:/one\naddress = unix:/more\n', ['[backend]']),
+                                   ('[backend app]\naddress = unix:/one\n', ['[backend app]'])):
+            with self.subTest(backends):
+                path.write_text(backends + site + ('backend = app\n' if 'app' in backends else ''))
+                printed, _ = self.run_fcgate('-c', path, '-T', '-b', 'unix:/two')
+                self.assertEqual(re.findall(r'(?m)^\[backend.*\]$', printed), headings)
+                self.assertEqual(re.findall(r'(?m)^address = (.*)$', printed), ['unix:/two'])
+
+    def test_which_of_the_backends_is_not_guessed(self):
+        path = self.folder / 'backends.conf'
+        site = f'[server]\nlisten = 127.0.0.1:{self.port}\n[site]\nroot = {self.folder}\n'
+        path.write_text('[backend a]\naddress = unix:/a\n[backend b]\naddress = unix:/b\n' + site)
+        for option in (('-b', 'unix:/two'), ('-o', 'backend.address=unix:/two')):
+            with self.subTest(option):
+                self.assertIn('behind [backend a] no site would use a [backend] without a name', self.complaint('-c', path, '-T', *option, code=USAGE))
+        # Where one has no name, that is the one.
+        path.write_text('[backend]\naddress = unix:/a\n[backend b]\naddress = unix:/b\n' + site)
+        printed, _ = self.run_fcgate('-c', path, '-T', '-b', 'unix:/two')
+        self.assertEqual(re.findall(r'(?m)^address = (.*)$', printed), ['unix:/two', 'unix:/b'])
+
     def test_listeners_of_the_command_line_replace_those_of_the_file(self):
         printed, _ = self.run_fcgate('-c', self.configuration(), '-T', '-l', '127.0.0.1:1111', '-l', '[::1]:2222')
         self.assertEqual(re.findall(r'(?m)^listen = (.*)$', printed), ['127.0.0.1:1111', '[::1]:2222'])

@@ -243,7 +243,7 @@ void what_print_shows_can_be_loaded_again(void** /*state*/) {
               "error_log = /var/log/fcgate.log\nlog_level = debug\nconnection_memory = 9000\n"
               "[backend php]\naddress = spawn\ncommand = /usr/sbin/php-fpm -F\nidle_stop = 0\n"
               "php = memory_limit 32M\nphp = opcache.enable 1\nkeep_alive = no\n"
-              "[backend]\naddress = 127.0.0.1:9000\nqueue = 0\n"
+              "[backend fpm]\naddress = 127.0.0.1:9000\nqueue = 0\n"
               "[site]\nroot = ./www\nindex =\nmax_body = 0\n"
               "[site b.c-d]\nhost = b.lan *.b.lan *\nroot = /srv/a b\nindex = x y\nfront_controller = /i.php\n"
               "backend = php\nparam = APP_ENV a;b  \"c\"\nparam = B =\n"

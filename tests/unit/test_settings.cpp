@@ -214,6 +214,20 @@ void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
     assert_true(settings.sites.empty() && settings.backends.empty());
 }
 
+// A site takes the first backend, or one by its name.
+void a_backend_without_a_name_comes_first(void** /*state*/) {
+    Settings settings;
+    must_set(settings, "backend.address", "127.0.0.1:9000");
+    must_set(settings, "backend:b.address", "127.0.0.1:9001");
+    must_set(settings, "backend.workers", "2");
+    Settings named;
+    must_set(named, "backend:b.address", "127.0.0.1:9001");
+    must_refuse(named, "backend.address", "127.0.0.1:9000", Status::malformed,
+                "behind [backend b] no site would use a [backend] without a name; write [backend NAME], or "
+                "backend:NAME.KEY on the command line");
+    assert_int_equal(named.backends.size(), 1);
+}
+
 void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
     Settings settings;
     constexpr struct {
@@ -503,6 +517,7 @@ int main() {
         cmocka_unit_test(only_repeatable_keys_can_be_cleared),
         cmocka_unit_test(the_first_index_replaces_the_default),
         cmocka_unit_test(a_wrong_name_is_answered_with_the_nearest_one),
+        cmocka_unit_test(a_backend_without_a_name_comes_first),
         cmocka_unit_test(a_wrong_value_is_answered_with_a_right_one),
         cmocka_unit_test(a_nul_byte_is_a_control_character),
         cmocka_unit_test(full_lists_refuse_more_and_lose_nothing),
