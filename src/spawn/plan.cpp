@@ -135,9 +135,9 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
         char name[limits::path];
         TextBuffer path(name);
         path.append(is_usable ? base : "/tmp").append("/fcgate-XXXXXX"_p);
-        if (path.ok() && mkdtemp(name) != nullptr && chmod(name, 0755) == 0) {
-            plan.runtime_dir.append(name);
-            plan.is_private_dir = true;
+        plan.is_private_dir = path.ok() && mkdtemp(name) != nullptr && chmod(name, 0755) == 0;
+        plan.runtime_dir.append(path.view());
+        if (plan.is_private_dir) {
             return Status::ok;
         }
     }

@@ -93,7 +93,7 @@ void a_folder_that_others_may_write_to_is_refused(void**) {
     planned.set_path("server.runtime_dir", "/link");
     planned.refuses(Status::refused, "nobody else may write to");
     planned.set_path("server.runtime_dir", "/none/run");
-    planned.refuses(Status::not_found, "cannot make ");
+    planned.refuses(Status::not_found, "/none/run: No such file or directory");
     if (geteuid() == 0) {
         planned.set_path("server.runtime_dir", "/run");
         assert_int_equal(fchownat(planned.tree.fd(), "run", 65534, 65534, 0), 0);
@@ -145,7 +145,7 @@ void without_rights_the_folder_is_a_private_one(void**) {
             }
             (void)setenv("TMPDIR", "/none", 1);
             const bool fails = planned.make() == Status::not_found &&
-                               planned.error.view().find("runtime_dir: cannot make ") != std::string_view::npos;
+                               planned.error.view().find("cannot make /none/fcgate-") != std::string_view::npos;
             bool usual = true;
             for (const char* const unfit : {"relative", "", "/none/a;b"}) {
                 (void)setenv("TMPDIR", unfit, 1);
