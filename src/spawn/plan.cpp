@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,8 @@
 namespace fcgate::spawn {
 
 namespace {
+
+std::atomic<uint32_t> servers_planned{0};
 
 constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
 
@@ -154,6 +157,7 @@ bool needs_plan(const Settings& settings) {
             return true;
         }
     }
+    plan.server_number = servers_planned.fetch_add(1, std::memory_order_relaxed);
     return false;
 }
 
@@ -172,7 +176,7 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
 }
 
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out) {
-    out.append<"%/php-%-%-%.sock">(plan.runtime_dir.view(), plan.owner_pid, backend, run);
+    out.append<"%/php-%-%-%-%.sock">(plan.runtime_dir.view(), plan.owner_pid, plan.server_number, backend, run);
 }
 
 }  // namespace fcgate::spawn

@@ -33,7 +33,9 @@ struct Plan {
     uid_t server_user = 0;  // who connects to the sockets
     gid_t server_group = 0;
     bool changes_user = false;
-    pid_t owner_pid = 0;  // of the server: tells the sockets of several apart
+    // Of the server: they tell what several have in one runtime folder apart.
+    pid_t owner_pid = 0;
+    uint32_t server_number = 0;  // among those of its process
 };
 
 // PHP is to be started for some backend.

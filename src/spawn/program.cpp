@@ -41,7 +41,7 @@ constexpr int socket_backlog = 128;
 [[nodiscard]] const char* configuration_path(const Launch& request) {
     const Plan& plan = *request.plan;
     return new_path(request)
-        .append<"%/php-%-%.conf">(plan.runtime_dir.c_str(), plan.owner_pid, request.backend)
+        .append<"%/php-%-%-%.conf">(plan.runtime_dir.c_str(), plan.owner_pid, plan.server_number, request.backend)
         .c_str();
 }
 

@@ -220,6 +220,38 @@ static void two_servers_side_by_side_one_with_php(void** state) {
     close_scene(&without);
 }
 
+/* Each is asked on a new connection, so that it looks for its PHP's socket anew. */
+static void open_limited_scene(struct scene* scene, const char* setting) {
+    open_php_scene(scene);
+    put_file(scene, "limit.php", "<?php echo ini_get('memory_limit');");
+    set(scene, "backend.php", setting);
+    set(scene, "backend.keep_alive", "no");
+}
+
+static void two_servers_in_one_folder_have_a_php_each(void** state) {
+    (void)state;
+    need_php();
+    struct scene first;
+    struct scene second;
+    char folder[128];
+    open_limited_scene(&first, "memory_limit 31M");
+    open_limited_scene(&second, "memory_limit 62M");
+    (void)snprintf(folder, sizeof folder, "%s/run", first.root);
+    set(&second, "server.runtime_dir", folder);
+    start(&first);
+    start(&second);
+    for (int i = 0; i < 3; ++i) {
+        expect_body(first.port, "/limit.php", "31M");
+        expect_body(second.port, "/limit.php", "62M");
+    }
+    fcgate_destroy(second.server);
+    second.server = NULL;
+    expect_body(first.port, "/limit.php", "31M");
+    assert_false(has_logged(&first.log, "nobody answers"));
+    close_scene(&second);
+    close_scene(&first);
+}
+
 struct visitor {
     unsigned port;
     int right;
@@ -282,6 +314,7 @@ int main(void) {
         cmocka_unit_test(a_host_that_ignores_its_children_is_served_as_well),
         cmocka_unit_test(no_process_is_left_behind),
         cmocka_unit_test(two_servers_side_by_side_one_with_php),
+        cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
         cmocka_unit_test(php_is_served_in_a_loop_of_the_host),
         cmocka_unit_test(ten_lives_with_php_leave_nothing_behind),
     };

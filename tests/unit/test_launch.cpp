@@ -28,6 +28,7 @@ struct Php {
         plan.php[0].program.append(tree.path()).append('/').append(name);
         plan.runtime_dir.append(tree.path()).append(folder);
         plan.owner_pid = 77;
+        plan.server_number = 5;
     }
     ~Php() {
         if (launched.errors >= 0) {
@@ -92,11 +93,11 @@ void php_fpm_is_told_everything_on_its_command_line(void**) {
     // What fcgate's own supervisor has said to it is not PHP's.
     expect_line(said, "NOTIFY_SOCKET=/run/notify", false);
     Text<128> sockets("FPM_SOCKETS=");
-    sockets.append(php.tree.path()).append("/php-77-0-1.sock=3");
+    sockets.append(php.tree.path()).append("/php-77-5-0-1.sock=3");
     expect_line(said, sockets.view());
-    assert_true(php.has("php-77-0.conf") && php.has("php-77-0-1.sock") && php.has("sessions") && php.has("tmp"));
+    assert_true(php.has("php-77-5-0.conf") && php.has("php-77-5-0-1.sock") && php.has("sessions") && php.has("tmp"));
     clean_up(php.request());
-    assert_false(php.has("php-77-0.conf") || php.has("php-77-0-1.sock"));
+    assert_false(php.has("php-77-5-0.conf") || php.has("php-77-5-0-1.sock"));
     (void)unsetenv("NOTIFY_SOCKET");
 }
 
@@ -121,7 +122,7 @@ void a_host_with_many_variables_has_its_php(void**) {
 void php_cgi_is_told_of_its_workers(void**) {
     Php php("php-cgi");
     expect_line(php.output(), "children 3");
-    assert_false(php.has("php-77-0.conf"));
+    assert_false(php.has("php-77-5-0.conf"));
 }
 
 void what_cannot_be_executed_is_told(void**) {
@@ -138,10 +139,10 @@ void without_a_place_nothing_is_started(void**) {
     Php nowhere("php-fpm", "/none");
     nowhere.refuses("cannot make PHP's folders in runtime_dir");
     Php odd;
-    odd.tree.folder("php-77-0.conf");
+    odd.tree.folder("php-77-5-0.conf");
     odd.refuses("cannot write php-fpm's configuration to runtime_dir");
     Php taken;
-    taken.tree.folder("php-77-0-1.sock");
+    taken.tree.folder("php-77-5-0-1.sock");
     taken.refuses("cannot make PHP's socket in runtime_dir");
     // Longer than the address of a socket may be.
     constexpr std::string_view long_name =

@@ -159,6 +159,19 @@ void without_rights_the_folder_is_a_private_one(void**) {
     (void)unsetenv("TMPDIR");
 }
 
+// Two of one process may share a runtime folder.
+void each_server_has_sockets_of_its_own(void**) {
+    Planned first;
+    Planned second;
+    Text<limits::path> paths[2];
+    test::check_status(first.make(), Status::ok);
+    test::check_status(second.make(), Status::ok);
+    print_socket_path(first.plan, 0, 1, paths[0]);
+    print_socket_path(second.plan, 0, 1, paths[1]);
+    assert_true(slice(paths[0].view(), paths[0].view().rfind('/')) !=
+                slice(paths[1].view(), paths[1].view().rfind('/')));
+}
+
 // What a php-fpm would say to FCGI_GET_VALUES, once; anything else that listens is none.
 [[nodiscard]] pid_t answer_at(int listener, std::string_view answer) {
     const pid_t child = fork();
@@ -236,3 +249,4 @@ int main() {
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
+        cmocka_unit_test(each_server_has_sockets_of_its_own),
