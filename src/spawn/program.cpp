@@ -30,10 +30,11 @@ constexpr int socket_backlog = 128;
     return request.scratch->path;
 }
 
-// A folder that belongs to PHP alone: sessions and uploads are nobody else's business.
+// A folder that belongs to PHP alone: sessions and uploads are nobody else's business. It has its user's number in its name, for others may have
+// theirs in the same runtime folder; and it stays, for sessions outlive us.
 [[nodiscard]] bool make_folder(const Launch& request, const char* name) {
     const Plan& plan = *request.plan;
-    const char* const path = new_path(request).append<"%/%">(plan.runtime_dir.c_str(), name).c_str();
+    const char* const path = new_path(request).append<"%/%-%">(plan.runtime_dir.c_str(), name, plan.php_user).c_str();
     return (mkdir(path, 0700) == 0 || errno == EEXIST) &&
            (!plan.changes_user || chown(path, plan.php_user, plan.php_group) == 0);
 }
@@ -98,12 +99,13 @@ constexpr int socket_backlog = 128;
     }
     // Sessions have a folder of their own, what is temporary has the other one.
     const char* const folder = request.plan->runtime_dir.c_str();
+    const uid_t user = request.plan->php_user;
     lines.append<
-        "-d\nsession.save_path=%/sessions\n-d\nupload_tmp_dir=%/tmp\n-d\nsys_temp_dir=%/tmp\n"
-        "-d\nopcache.lockfile_path=%/tmp\n-d\npost_max_size=%\n-d\nupload_max_filesize=%\n"
+        "-d\nsession.save_path=%/sessions-%\n-d\nupload_tmp_dir=%/tmp-%\n-d\nsys_temp_dir=%/tmp-%\n"
+        "-d\nopcache.lockfile_path=%/tmp-%\n-d\npost_max_size=%\n-d\nupload_max_filesize=%\n"
         "-d\nsession.gc_probability=1\n-d\nopcache.memory_consumption=16\n"
         "-d\nopcache.interned_strings_buffer=2\n-d\nopcache.max_accelerated_files=1000\n">(
-        folder, folder, folder, folder, php.largest_body, php.largest_body);
+        folder, user, folder, user, folder, user, folder, user, php.largest_body, php.largest_body);
     for (const Pair& pair : request.settings->php) {
         lines.append<"-d\n%=%\n">(pair.name, pair.value);
     }

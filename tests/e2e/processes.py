@@ -317,6 +317,9 @@ class SpawnedPhp:
     def __init__(self, folder, workers=2, command=None, name='run'):
         self.workers = workers
         self.runtime_dir = folder / name
+        user = account().pw_uid if is_root else os.getuid()
+        self.sessions = self.runtime_dir / f'sessions-{user}'
+        self.temporary = self.runtime_dir / f'tmp-{user}'
         self.scratch = folder / 'scratch'
         if not self.scratch.exists():
             self.scratch.mkdir()
@@ -339,7 +342,7 @@ class SpawnedPhp:
         """What is in runtime_dir and belongs to a PHP that runs."""
         if not self.runtime_dir.exists():
             return []
-        return sorted(path.name for path in self.runtime_dir.iterdir() if path.name not in ('sessions', 'tmp'))
+        return sorted(path.name for path in self.runtime_dir.iterdir() if not re.fullmatch(r'(sessions|tmp)-\d+', path.name))
 
 
 class Fcgate(Process):

@@ -267,8 +267,8 @@ class Ends(SpawnCase):
         self.serve(backend=['keep_alive = no', 'idle_stop = 200ms'])
         self.assert_hello()
         self.wait_for_no_php()
-        for name in ('sessions', 'tmp'):
-            os.rmdir(self.php.runtime_dir / name)
+        for path in (self.php.sessions, self.php.temporary):
+            path.rmdir()
         self.assertEqual(self.get('/session.php').text, '1\n')
 
     def test_spawner_is_killed(self):

@@ -37,10 +37,11 @@ class Told(SpawnCase):
         self.serve(site=['max_body = 3m'])
         told = self.runtime('session.save_path', 'upload_tmp_dir', 'sys_temp_dir', 'post_max_size', 'upload_max_filesize')['ini']
         folder = self.php.runtime_dir
-        self.assertEqual(told, {'session.save_path': f'{folder}/sessions', 'upload_tmp_dir': f'{folder}/tmp',
-                                'sys_temp_dir': f'{folder}/tmp', 'post_max_size': str(3 * MIB),
+        temporary = str(self.php.temporary)
+        self.assertEqual(told, {'session.save_path': str(self.php.sessions), 'upload_tmp_dir': temporary,
+                                'sys_temp_dir': temporary, 'post_max_size': str(3 * MIB),
                                 'upload_max_filesize': str(3 * MIB)})
-        self.assertEqual([mode(folder / name) for name in ('sessions', 'tmp')], [0o700] * 2)
+        self.assertEqual([mode(path) for path in (self.php.sessions, self.php.temporary)], [0o700] * 2)
         sockets = list(folder.glob('*.sock'))
         self.assertEqual([mode(path) for path in sockets], [0o600])
 
@@ -59,7 +60,7 @@ class Told(SpawnCase):
         with self.client() as client:
             client.start('POST', '/upload.php', [('Content-Length', str(3 * MIB + 1))])
             self.assert_status(client.response(), 413)
-        processes.wait_until(lambda: not os.listdir(self.php.runtime_dir / 'tmp'), 'an upload is left over', 5)
+        processes.wait_until(lambda: not os.listdir(self.php.temporary), 'an upload is left over', 5)
 
     def test_sessions_outlive_php(self):
         self.serve(backend=['idle_stop = 200ms', 'keep_alive = no'])
@@ -68,7 +69,7 @@ class Told(SpawnCase):
         self.assertEqual(response.text, '1\n')
         self.wait_for_no_php()
         self.assertEqual(self.get('/session.php', [cookie]).text, '2\n')
-        sessions = list((self.php.runtime_dir / 'sessions').iterdir())
+        sessions = list(self.php.sessions.iterdir())
         self.assertEqual(len(sessions), 1)
         self.assertEqual(mode(sessions[0]), 0o600)
 
@@ -133,7 +134,7 @@ class Owner(SpawnCase):
         return told
 
     def assert_files(self, folder, user):
-        paths = [folder / 'sessions', folder / 'tmp', *folder.glob('*.sock')]
+        paths = [folder / f'sessions-{user.pw_uid}', folder / f'tmp-{user.pw_uid}', *folder.glob('*.sock')]
         self.assertEqual([(mode(path), path.stat().st_uid) for path in paths],
                          [(0o700, user.pw_uid), (0o700, user.pw_uid), (0o600, user.pw_uid)])
 
@@ -152,6 +153,28 @@ class Owner(SpawnCase):
         self.assertEqual(self.php.runtime_dir.stat().st_uid, 0, 'PHP could put other files there')
         spawner = self.fcgate.spawner()
         self.assertEqual(processes.status_of(spawner.pid, 'Uid')[0], '0')
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_two_users_in_one_folder(self):
+        """Each has its own sessions, and they outlive a restart."""
+        first, second = self.make(name='first'), self.make(name='second')
+        text = second.configuration.read_text().replace(f'user = {processes.account().pw_name}', 'user = daemon')
+        second.configuration.write_text(text.replace(str(second.spawned.runtime_dir), str(first.spawned.runtime_dir)))
+        cookies = {}
+
+        def visit(fcgate):
+            response = wire.ask(fcgate.port, 'GET', '/session.php', cookies.get(fcgate, []))
+            if fcgate not in cookies:
+                cookies[fcgate] = [('Cookie', response.field('Set-Cookie').split(';')[0])]
+            return response.text
+        for fcgate in (first, second):
+            fcgate.start()
+            self.assertEqual(visit(fcgate), '1\n')
+        self.assertEqual([visit(fcgate) for fcgate in (first, second)], ['2\n'] * 2)
+        first.signal(signal.SIGTERM)
+        self.assertEqual(first.wait(), 0)
+        first.start()
+        self.assertEqual([visit(fcgate) for fcgate in (first, second)], ['3\n'] * 2)
 
     @unittest.skipUnless(processes.is_root, 'only root can start it as root')
     def test_root_is_kept_when_the_configuration_says_so(self):
@@ -236,7 +259,7 @@ class Cgi(SpawnCase):
         told = self.runtime('memory_limit', 'post_max_size', 'session.save_path')
         self.assertEqual(told['sapi'], 'cgi-fcgi')
         self.assertEqual(told['ini'], {'memory_limit': '32M', 'post_max_size': str(3 * MIB),
-                                       'session.save_path': f'{self.php.runtime_dir}/sessions'})
+                                       'session.save_path': str(self.php.sessions)})
         self.assertEqual(told['status']['NoNewPrivs'], '0')
         if processes.is_root:
             self.assertEqual(told['status']['Uid'].split()[0], str(processes.account().pw_uid))
