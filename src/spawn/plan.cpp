@@ -107,30 +107,17 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     return Status::ok;
 }
 
-// Whoever may write there could put a configuration or a socket of his own in the place of ours.
-[[nodiscard]] Status check_folder(const Plan& plan, TextBuffer& error) {
-    struct stat status {};
-    constexpr mode_t writable_by_others = 022;
-    const bool is_ours = lstat(plan.runtime_dir.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
-                         (status.st_uid == 0 || status.st_uid == geteuid()) &&
-                         (status.st_mode & writable_by_others) == 0;
-    if (is_ours) {
-        return Status::ok;
-    }
-    error.append<
-        "runtime_dir: % must be a folder that belongs to root or to whoever starts fcgate, and that nobody else may "
-        "write to">(plan.runtime_dir.view());
-    return Status::refused;
-}
-
 [[nodiscard]] Status plan_folder(const ServerSettings& server, Plan& plan, TextBuffer& error) {
     if (!server.runtime_dir.empty() || geteuid() == 0) {
         plan.runtime_dir.append(server.runtime_dir.empty() ? "/run/fcgate" : server.runtime_dir);
-        if (mkdir(plan.runtime_dir.c_str(), 0755) == 0) {
+        if (make_runtime_dir(plan)) {
             return Status::ok;
         }
         if (errno == EEXIST) {
-            return check_folder(plan, error);
+            error.append<
+                "runtime_dir: % must be a folder that belongs to root or to whoever starts fcgate, and that nobody "
+                "else may write to">(plan.runtime_dir.view());
+            return Status::refused;
         }
     } else {
         const char* const base = getenv("TMPDIR");
@@ -157,7 +144,6 @@ bool needs_plan(const Settings& settings) {
             return true;
         }
     }
-    plan.server_number = servers_planned.fetch_add(1, std::memory_order_relaxed);
     return false;
 }
 
@@ -171,8 +157,21 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
         }
     }
     plan.owner_pid = getpid();
+    plan.server_number = servers_planned.fetch_add(1, std::memory_order_relaxed);
     const Status users = plan_users(settings.server, plan, error);
     return users != Status::ok ? users : plan_folder(settings.server, plan, error);
+}
+
+bool make_runtime_dir(const Plan& plan) {
+    const char* const path = plan.runtime_dir.c_str();
+    if (mkdir(path, 0755) == 0) {
+        return true;
+    }
+    // Whoever may write there could put a configuration or a socket of his own in the place of ours.
+    constexpr mode_t writable_by_others = 022;
+    struct stat status {};
+    return errno == EEXIST && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+           (status.st_uid == 0 || status.st_uid == geteuid()) && (status.st_mode & writable_by_others) == 0;
 }
 
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out) {

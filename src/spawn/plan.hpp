@@ -48,6 +48,10 @@ struct Plan {
 [[nodiscard]] Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error);
 
 // The socket of one run: unique, because php-fpm unlinks its path when it ends, which may be after the next run has begun.
+// The runtime folder is there, and nobody else may write to it: those who clean up may have removed it since it was planned. Else errno is that of
+// mkdir(): EEXIST where there is something that is not ours.
+[[nodiscard]] bool make_runtime_dir(const Plan& plan);
+
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out);
 
 }  // namespace fcgate::spawn

@@ -230,6 +230,9 @@ Status launch(const Launch& request, Launched& out) {
     Descriptor listening;
     Pipe errors;
     Pipe failures;
+    if (!make_runtime_dir(*request.plan)) {
+        return fail(out, "cannot make runtime_dir, or it is not ours alone"_p);
+    }
     if (!make_folder(request, "sessions") || !make_folder(request, "tmp")) {
         return fail(out, "cannot make PHP's folders in runtime_dir"_p);
     }

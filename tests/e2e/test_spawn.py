@@ -4,6 +4,7 @@ import concurrent.futures
 import os
 import pathlib
 import random
+import shutil
 import signal
 import time
 
@@ -269,6 +270,14 @@ class Ends(SpawnCase):
         self.wait_for_no_php()
         for path in (self.php.sessions, self.php.temporary):
             path.rmdir()
+        self.assertEqual(self.get('/session.php').text, '1\n')
+
+    def test_the_runtime_folder_is_removed(self):
+        """As those do who clean up temporary folders."""
+        self.serve(backend=['keep_alive = no', 'idle_stop = 200ms'])
+        self.assert_hello()
+        self.wait_for_no_php()
+        shutil.rmtree(self.php.runtime_dir)
         self.assertEqual(self.get('/session.php').text, '1\n')
 
     def test_spawner_is_killed(self):

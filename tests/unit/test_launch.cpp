@@ -1,4 +1,5 @@
 // What PHP is started with: its folders, its socket, its configuration, its arguments and its environment.
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -29,8 +30,8 @@ struct Php {
         plan.runtime_dir.append(tree.path()).append(folder);
         plan.owner_pid = 77;
         plan.server_number = 5;
-    }
         plan.php_user = 88;  // it is not changed to
+    }
     ~Php() {
         if (launched.errors >= 0) {
             close(launched.errors);
@@ -145,8 +146,9 @@ void what_cannot_be_executed_is_told(void**) {
 }
 
 void without_a_place_nothing_is_started(void**) {
-    Php nowhere("php-fpm", "/none");
-    nowhere.refuses("cannot make PHP's folders in runtime_dir");
+    Php nowhere("php-fpm", "/none/run");
+    nowhere.refuses("cannot make runtime_dir, or it is not ours alone");
+    assert_int_equal(errno, ENOENT);
     Php odd;
     odd.tree.folder("php-77-5-0.conf");
     odd.refuses("cannot write php-fpm's configuration to runtime_dir");
@@ -160,6 +162,25 @@ void without_a_place_nothing_is_started(void**) {
     deep.tree.folder(long_name.data() + 1);
     deep.refuses("cannot make PHP's socket in runtime_dir");
     assert_int_equal(errno, ENAMETOOLONG);
+}
+
+// Those who clean up temporary folders take it away while no PHP runs. Somebody else may have been quicker then.
+void a_runtime_folder_that_has_gone_is_made_again(void**) {
+    Php php("php-fpm", "/run");
+    (void)php.output();
+    assert_true(php.has("run/php-77-5-0-1.sock"));
+    struct stat status {};
+    assert_int_equal(fstatat(php.tree.fd(), "run", &status, 0), 0);
+    assert_int_equal(status.st_mode & 022, 0);
+    Php open("php-fpm", "/run");
+    open.tree.folder("run", 0777);
+    open.refuses("cannot make runtime_dir, or it is not ours alone");
+    assert_int_equal(errno, EEXIST);
+    Php linked("php-fpm", "/run");
+    linked.tree.folder("other");
+    linked.tree.link("other", "run");
+    linked.refuses("cannot make runtime_dir, or it is not ours alone");
+    assert_false(linked.has("other/php-77-5-0-1.sock"));
 }
 
 void more_arguments_than_there_is_room_for_are_refused(void**) {
@@ -206,6 +227,7 @@ int main() {
         cmocka_unit_test(php_cgi_is_told_of_its_workers),
         cmocka_unit_test(what_cannot_be_executed_is_told),
         cmocka_unit_test(without_a_place_nothing_is_started),
+        cmocka_unit_test(a_runtime_folder_that_has_gone_is_made_again),
         cmocka_unit_test(more_arguments_than_there_is_room_for_are_refused),
         cmocka_unit_test(a_folder_is_removed_with_what_php_may_have_left),
     };
