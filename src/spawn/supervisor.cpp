@@ -14,6 +14,8 @@ constexpr int32_t first_pause_ms = 100;
 constexpr int32_t longest_pause_ms = 5000;
 // A run that lasted as long, or has answered a request, is no failure in a row any more.
 constexpr int32_t good_run_ms = 10'000;
+// One that hangs while it starts is ended after response_timeout, but not before a busy machine has had this long: it would never come up there.
+constexpr int64_t shortest_start_ms = 10'000;
 // How often an idle PHP is looked at, in parts of idle_stop.
 constexpr int32_t idle_looks = 4;
 
@@ -116,16 +118,32 @@ void Supervisor::start_wanted(int64_t now) {
 void Supervisor::give_up(Php& php, int64_t now) {
     // Nobody can come to it any more, but those who were there before are served; unless they are why it is ended.
     const bool hangs = php.hangs.get();
-    if (tell(php, hangs ? Order::Kind::stop : Order::Kind::finish) == Status::again) {
+    if (end(php, hangs ? Order::Kind::stop : Order::Kind::finish,
+            hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"_p
+                  : "nobody answers at PHP's socket: PHP is started again"_p)) {
+        php.hangs.set(false);
+    } else {
         php.lost.set(true);
         php.not_before = now + first_pause_ms;
-        return;
     }
-    php.hangs.set(false);
+}
+
+// Nobody else would end it. Those who wait for it go on to wait for the next.
+void Supervisor::give_up_start(Php& php, int64_t now) {
+    if (!end(php, Order::Kind::stop, "PHP hangs while it starts: it is ended (see `response_timeout`)"_p)) {
+        php.ready_by = now + first_pause_ms;
+    }
+}
+
+// False: not now.
+bool Supervisor::end(Php& php, Order::Kind kind, Packed why) {
+    if (tell(php, kind) == Status::again) {
+        return false;
+    }
     php.enter(Phase::stopping);
     php.is_given_up = true;
-    setup_.log->write(LogLevel::warning, hangs ? "all PHP workers hang: PHP is started again (see `response_timeout`)"_p
-                                               : "nobody answers at PHP's socket: PHP is started again"_p);
+    setup_.log->write(LogLevel::warning, why);
+    return true;
 }
 
 void Supervisor::start(Php& php, int64_t now) {
@@ -137,6 +155,7 @@ void Supervisor::start(Php& php, int64_t now) {
     php.enter(Phase::starting);
     php.starts.add();
     php.started_at = now;
+    php.ready_by = now + start_limit_of(php);
     const Status sent = tell(php, Order::Kind::start);
     if (sent == Status::again) {
         setup_.log->write<"PHP cannot be started: the spawner cannot be told to: %">(LogLevel::error,
@@ -181,6 +200,9 @@ void Supervisor::take(const Report& report, int64_t now) {
             setup_.log->write<"php: %">(level_of(report.text), Escaped{report.text});
             return;
         case Report::Kind::ready:
+            if (!php.is(Phase::starting)) {
+                return;  // it has just been given up
+            }
             php.run.set(report.run);
             php.idle_since = now;
             php.enter(Phase::running);
@@ -220,6 +242,8 @@ void Supervisor::on_timer(Timers& timers, int64_t now) {
     for (Php& php : all()) {
         if (php.is(Phase::broken) && php.not_before <= now && !gone_) {
             php.enter(Phase::stopped);
+        } else if (php.is(Phase::starting) && php.ready_by <= now) {
+            give_up_start(php, now);
         } else if (php.is(Phase::running)) {
             look_for_idle(php, now);
         }
@@ -232,6 +256,11 @@ void Supervisor::on_timer(Timers& timers, int64_t now) {
 int64_t Supervisor::idle_stop_of(const Php& php) const {
     const BackendSettings* const settings = setup_.backends->find(php.backend);
     return settings != nullptr ? settings->idle_stop_ms : 1;
+}
+
+int64_t Supervisor::start_limit_of(const Php& php) const {
+    const BackendSettings* const settings = setup_.backends->find(php.backend);
+    return settings != nullptr ? std::max(settings->response_timeout_ms, shortest_start_ms) : shortest_start_ms;
 }
 
 void Supervisor::look_for_idle(Php& php, int64_t now) {
@@ -262,6 +291,8 @@ void Supervisor::arm(Timers& timers) {
         const int32_t until_start = php.not_before > now ? static_cast<int32_t>(php.not_before - now) : 0;
         if ((php.is(Phase::broken) && !gone_) || (php.is(Phase::stopped) && php.wanted.get())) {
             left = std::min(left, until_start);
+        } else if (php.is(Phase::starting)) {
+            left = std::min(left, std::max(static_cast<int32_t>(php.ready_by - now), 1));
         } else if (php.is(Phase::running) && php.lost.get()) {
             left = std::min(left, std::max(until_start, 1));
         } else if (php.is(Phase::running) && idle_stop > 0) {

@@ -88,12 +88,13 @@ class Supervisor {
         Flag is_well;                       // has answered in this run
         std::atomic<uint32_t> silences{0};  // in a row
         Gauge run;
-        bool is_given_up = false;  // it is ended because nobody answered at its socket
+        bool is_given_up = false;  // it is ended because nobody answered at its socket, or it did not become ready
         uint32_t failures = 0;     // in a row
         Count starts;
         Count deaths;
         int64_t not_before = 0;  // of the next start
         int64_t started_at = 0;
+        int64_t ready_by = 0;  // while it is starting
         int64_t idle_since = 0;
         uint64_t served = 0;  // of the gate, when it was looked at last
     };
@@ -102,12 +103,15 @@ class Supervisor {
     void arm(Timers& timers);
     void start_wanted(int64_t now);
     void give_up(Php& php, int64_t now);
+    void give_up_start(Php& php, int64_t now);
+    [[nodiscard]] bool end(Php& php, Order::Kind kind, Packed why);
     void failed(Php& php, int64_t now);
     void start(Php& php, int64_t now);
     void take(const Report& report, int64_t now);
     void exited(Php& php, int status, int64_t now);
     void look_for_idle(Php& php, int64_t now);
     [[nodiscard]] int64_t idle_stop_of(const Php& php) const;
+    [[nodiscard]] int64_t start_limit_of(const Php& php) const;
     [[nodiscard]] Status tell(const Php& php, Order::Kind kind) const;
     void spread(const Php& php) const { setup_.news(setup_.context, php.backend); }
     void spawner_gone();

@@ -43,6 +43,9 @@ void set_path(Scene& scene, const char* name, const char* path) {
 void start(Scene& scene, const char* program = "/fake-php-fpm") {
     copy_program(scene.tree, "fake-php-fpm");
     scene.tree.file("no-php-fpm", "#!/bin/sh\necho it is not to be >&2\nexit 3\n", 0755);
+    scene.tree.file("late-php-fpm",
+                    "#!/bin/sh\ncd \"${0%/*}\"\n[ ! -e may-start ] && exec sleep 1000\nexec \"$PWD/fake-php-fpm\"\n",
+                    0755);
     scene.listen_php();
     scene.set("backend.address", nullptr);
     scene.set("backend.address", "spawn");
@@ -148,6 +151,16 @@ void php_that_does_not_start_says_why(Scene& scene) {
     assert_true(scene.log.count("PHP did not start") <= 1);
 }
 
+// Whatever it waits for, it does not notice by itself that it is there now.
+void php_that_hangs_while_it_starts_is_started_again(Scene& scene) {
+    scene.set("backend.response_timeout", "300ms");
+    start(scene, "/late-php-fpm");
+    assert_int_equal(ask(scene), 503);
+    scene.tree.file("may-start");
+    assert_true(scene.log.has("warning: PHP hangs while it starts: it is ended", monotonic_ms() + 40'000));
+    expect_served_soon(scene);
+}
+
 void the_status_tells_of_it(Scene& scene) {
     static char text[FCGATE_STATUS_MAX];
     start(scene);
@@ -214,6 +227,7 @@ int main(int /*count*/, char** arguments) {
         FCGATE_CASE(php_whose_socket_is_gone_is_started_again),
         FCGATE_CASE(php_that_hangs_is_started_again),
         FCGATE_CASE(php_that_does_not_start_says_why),
+        FCGATE_CASE(php_that_hangs_while_it_starts_is_started_again),
         FCGATE_CASE(the_status_tells_of_it),
         FCGATE_CASE(a_reload_leaves_it_as_it_is),
     };
