@@ -28,8 +28,8 @@ void pass_on(void* context, LogLevel level, const char* message) {
     server->log(server->log_context, static_cast<fcgate_log_level>(level), message);
 }
 
-[[nodiscard]] Status check_whole(Settings& settings, ConfigError& error) {
-    const Status found = fcgate::spawn::resolve_automatic(settings, error);
+[[nodiscard]] Status check_whole(Settings& settings, ConfigError& error, const Settings* in_force = nullptr) {
+    const Status found = fcgate::spawn::resolve_automatic(settings, error, in_force);
     return found == Status::ok ? check(settings, error) : found;
 }
 
@@ -216,7 +216,7 @@ int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error
         return misuse(error, "fcgate_reload: the server does not run"_p);
     }
     ConfigError wrong;
-    const Status checked = check_whole(settings->values, wrong);
+    const Status checked = check_whole(settings->values, wrong, &server->server.settings());
     if (checked != Status::ok) {
         return report(error, checked, wrong);
     }

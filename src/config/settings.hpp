@@ -68,6 +68,7 @@ struct BackendSettings : BackendAddress {
         return number == 0 ? *this : other_servers[number - 1];
     }
 
+    bool was_automatic = false;  // the address was `auto`, and has become what was found
     FixedList<BackendAddress, limits::servers - 1> other_servers;
     std::string_view name;  // empty for [backend]
     uint32_t workers = 4;   // of all servers together

@@ -74,6 +74,8 @@ class Server {
     // Waits for that; again when it takes longer. gone: as ordered; io: a worker could not go on.
     [[nodiscard]] Status wait(int timeout_ms) const;
 
+    // Those in force. The thread that reloads.
+    [[nodiscard]] const Settings& settings() const { return *common_.configuration.load()->settings; }
     // Of the configuration in force. Any thread.
     [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout_ms.load(); }
     [[nodiscard]] const Log& log() const { return common_.log; }

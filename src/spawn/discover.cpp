@@ -36,15 +36,28 @@ constexpr int answer_ms = 300;
     return answers_at(out.view());
 }
 
+// Empty: nothing was found for a backend of this name.
+[[nodiscard]] std::string_view found_before(const Settings* in_force, std::string_view name) {
+    if (in_force != nullptr) {
+        for (const BackendSettings& backend : in_force->backends) {
+            if (backend.was_automatic && backend.name == name) {
+                return backend.address;
+            }
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-Status resolve_automatic(Settings& settings, ConfigError& error) {
-    for (const BackendSettings& backend : settings.backends) {
+Status resolve_automatic(Settings& settings, ConfigError& error, const Settings* in_force) {
+    for (BackendSettings& backend : settings.backends) {
         if (backend.kind != BackendSettings::Kind::automatic) {
             continue;
         }
-        Text<limits::path> address;
-        if (!find_address(address)) {
+        backend.was_automatic = true;
+        Text<limits::path> address(found_before(in_force, backend.name));
+        if (address.size() == 0 && !find_address(address)) {
             address.clear();
             address.append("spawn"_p);
         }

@@ -41,17 +41,18 @@ struct Plan {
 // PHP is to be started for some backend.
 [[nodiscard]] bool needs_plan(const Settings& settings);
 
-// Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`.
-[[nodiscard]] Status resolve_automatic(Settings& settings, ConfigError& error);
+// Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`. What it was for a backend of this name `in_force` it
+// stays: a php-fpm whose workers are all busy does not answer.
+[[nodiscard]] Status resolve_automatic(Settings& settings, ConfigError& error, const Settings* in_force = nullptr);
 
 // Finds PHP, the users and the runtime folder. On failure `error` says what to do.
 [[nodiscard]] Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error);
 
-// The socket of one run: unique, because php-fpm unlinks its path when it ends, which may be after the next run has begun.
 // The runtime folder is there, and nobody else may write to it: those who clean up may have removed it since it was planned. Else errno is that of
 // mkdir(): EEXIST where there is something that is not ours.
 [[nodiscard]] bool make_runtime_dir(const Plan& plan);
 
+// The socket of one run: unique, because php-fpm unlinks its path when it ends, which may be after the next run has begun.
 void print_socket_path(const Plan& plan, size_t backend, uint32_t run, TextBuffer& out);
 
 }  // namespace fcgate::spawn

@@ -303,7 +303,8 @@ class Automatic(SpawnCase):
         fcgate.wait_for_log('PHP by .* on demand')
         self.assert_hello()
 
-    def test_one_runs(self):
+    def serve_with_one(self):
+        """A php-fpm of two workers listens where it usually does."""
         user = processes.account().pw_name
         (self.folder / 'pool.conf').write_text('\n'.join([
             '[global]', 'daemonize = yes', f'error_log = {self.folder}/found.log', f'pid = {self.folder}/found.pid',
@@ -313,6 +314,25 @@ class Automatic(SpawnCase):
         self.addCleanup(self.end_found)
         fcgate.start()
         fcgate.wait_for_log('PHP at unix:/run/php/php-fpm.sock')
+        return fcgate
+
+    def test_one_runs(self):
+        self.serve_with_one()
+        self.assert_hello()
+        self.assertEqual(self.fcgate.php(), [])
+        self.end_found()
+
+    def test_a_reload_while_it_is_busy(self):
+        """Nobody answers then who could say that it is a php-fpm."""
+        fcgate = self.serve_with_one()
+        with self.client() as first, self.client() as second:
+            for number, client in enumerate((first, second)):
+                marker = self.marker(f'busy-{number}')
+                client.start('GET', f'/sleep.php?ms=4000&marker={marker.name}')
+                processes.wait_until(marker.exists, 'the script does not run')
+            fcgate.signal(signal.SIGHUP)
+            fcgate.wait_for_log('a new configuration is in force')
+            self.assertEqual([client.response().text for client in (first, second)], ['slept 4000\n'] * 2)
         self.assert_hello()
         self.assertEqual(self.fcgate.php(), [])
         self.end_found()

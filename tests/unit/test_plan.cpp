@@ -186,6 +186,38 @@ void each_server_has_sockets_of_its_own(void**) {
     return child;
 }
 
+// A php-fpm that is busy does not answer, nor does one that was ended for a moment.
+void a_reload_keeps_what_was_found(void**) {
+    const auto set = [](Settings& settings, std::string_view name, std::string_view value) {
+        ConfigError wrong;
+        test::check_status(settings.set(name, value, wrong), Status::ok);
+    };
+    Settings in_force;
+    set(in_force, "backend:a.address", "unix:/none/found.sock");
+    in_force.backends[0].was_automatic = true;
+    set(in_force, "backend:b.address", "unix:/none/chosen.sock");
+    Settings next;
+    for (const std::string_view name : {"backend:b.address", "backend:a.address"}) {
+        set(next, name, "auto");
+    }
+    ConfigError wrong;
+    test::check_status(resolve_automatic(next, wrong, &in_force), Status::ok);
+    Text<limits::path> address;
+    test::check_status(next.get("backend:a.address", address), Status::ok);
+    test::check_text(address.view(), "unix:/none/found.sock");
+    // What somebody has chosen was not found.
+    address.clear();
+    test::check_status(next.get("backend:b.address", address), Status::ok);
+    assert_true(address.view() != "unix:/none/chosen.sock");
+    // And it is kept for the next one.
+    Settings third;
+    set(third, "backend:a.address", "auto");
+    test::check_status(resolve_automatic(third, wrong, &next), Status::ok);
+    address.clear();
+    test::check_status(third.get("backend:a.address", address), Status::ok);
+    test::check_text(address.view(), "unix:/none/found.sock");
+}
+
 void a_php_fpm_that_answers_is_taken_as_it_is(void**) {
     const auto resolve = [](Text<128>& address) {
         Planned planned;
@@ -245,8 +277,9 @@ int main() {
         cmocka_unit_test(a_folder_that_others_may_write_to_is_refused),
         cmocka_unit_test(users_are_looked_up),
         cmocka_unit_test(without_rights_the_folder_is_a_private_one),
+        cmocka_unit_test(each_server_has_sockets_of_its_own),
         cmocka_unit_test(a_php_fpm_that_answers_is_taken_as_it_is),
+        cmocka_unit_test(a_reload_keeps_what_was_found),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
-        cmocka_unit_test(each_server_has_sockets_of_its_own),
