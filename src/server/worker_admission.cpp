@@ -24,7 +24,7 @@ bool Worker::is_full_for_most() const {
 // Connections fall to workers as they happen to wake up: one that is full leaves newcomers to the others.
 bool Worker::is_everyone_full() const {
     const ServerSettings& server = configuration_->settings->server;
-    const uint32_t kept = engine_.is_full() ? 0 : server.reserved_connections;
+    const size_t kept = engine_.is_full() ? 0 : reserved() * server.threads;
     return server.threads == 1 || common_->connections.load() + kept >= server.max_connections;
 }
 

@@ -180,6 +180,22 @@ void a_trusted_proxy_is_the_world(Scene& scene) {
     assert_true(php[0]->answer(hello) && php[1]->answer(hello));
 }
 
+// Every thread keeps its part of the reserved places, rounded up: together they may keep more than were asked for.
+void with_many_threads_the_idle_make_room_for_all(Scene& scene) {
+    scene.set("server.threads", "4");
+    scene.set("server.max_connections", "16");
+    scene.set("server.keepalive_timeout", "60s");
+    scene.set("site.trusted_proxy", "127.0.0.1");
+    scene.start();
+    for (int i = 0; i < 20; ++i) {
+        Client& idle = scene.client_with(get_static);
+        expect_reply(idle, 200, "static");
+    }
+    Client& at_home = scene.client("127.0.0.2");
+    assert_true(at_home.send(get_static));
+    expect_reply(at_home, 200, "static");
+}
+
 }  // namespace
 
 int main() {
@@ -192,6 +208,7 @@ int main() {
         FCGATE_CASE(who_has_left_takes_no_place),
         FCGATE_CASE(networks_that_are_listed_are_operators),
         FCGATE_CASE(a_trusted_proxy_is_the_world),
+        FCGATE_CASE(with_many_threads_the_idle_make_room_for_all),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}};
     return play("operators", cases, variants);
