@@ -68,14 +68,12 @@ void Worker::accept_from(size_t listener_number) {
                 return;
             }
             if (!is_everyone_full() || (engine_.is_full() && !engine_.make_room(false))) {
-                // Who comes now is another worker's, or waits in the backlog until there is a place. With EPOLLEXCLUSIVE the others
-                // have not heard of him.
+                // Who comes now is another worker's, who may have a place or somebody to make room, or waits in the backlog until there is
+                // one. With EPOLLEXCLUSIVE the others have not heard of him.
                 arm_listeners(false);
-                if (!is_everyone_full()) {
-                    for (Worker& other : common_->workers) {
-                        if (&other != this) {
-                            other.mailbox_.post_news(Mailbox::newcomers);
-                        }
+                for (Worker& other : common_->workers) {
+                    if (&other != this) {
+                        other.mailbox_.post_news(Mailbox::newcomers);
                     }
                 }
                 return;

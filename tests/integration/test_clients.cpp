@@ -270,6 +270,33 @@ void the_longest_idle_makes_room(Scene& scene) {
     }
 }
 
+// Whichever thread hears of a newcomer: the one idle connection may be another's, and each of them is the idle one once.
+void the_idle_of_another_thread_makes_room(Scene& scene) {
+    scene.set("server.threads", "2");
+    scene.set("server.max_connections", "4");
+    scene.set("server.reserved_connections", "0");
+    scene.set("server.keepalive_timeout", "60s");
+    scene.start();
+    Client* clients[4];
+    PhpConnection* php[4];
+    for (size_t i = 0; i < 4; ++i) {
+        clients[i] = &scene.client_with(get_script);
+        php[i] = &scene.take();
+    }
+    for (size_t i = 0; i < 4; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+        Client& newcomer = scene.client_with(get_script);
+        php[i] = &scene.take();
+        assert_true(clients[i]->is_closed());
+        clients[i] = &newcomer;
+    }
+    for (size_t i = 0; i < 4; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+}
+
 void when_all_are_busy_who_comes_waits(Scene& scene) {
     scene.set("server.max_connections", "3");
     scene.set("server.reserved_connections", "0");
@@ -318,6 +345,7 @@ int main() {
         FCGATE_CASE(who_takes_nothing_of_a_script_is_let_go),
         FCGATE_CASE(who_takes_nothing_of_a_file_is_let_go),
         FCGATE_CASE(the_longest_idle_makes_room),
+        FCGATE_CASE(the_idle_of_another_thread_makes_room),
         FCGATE_CASE(when_all_are_busy_who_comes_waits),
         FCGATE_CASE(many_more_than_fit_are_all_served),
     };
