@@ -52,7 +52,7 @@ void Engine::on_pace_timer(int64_t now) {
             continue;
         }
         any = true;
-        if (connection.hung_up) {
+        if (is_left(connection)) {
             // It should have ended with that; libmicrohttpd 0.9.75 may not read any more, and miss the end of what it could read.
             kill(connection);
         } else if (connection.suspended) {

@@ -1,5 +1,6 @@
 // Scripts whose clients leave, with `on_abort = finish`: they run on to their end, and half a connection is enough for a reply.
 #include <fcgate/fcgate.h>
+#include <poll.h>
 
 #include "scene.hpp"
 
@@ -116,6 +117,24 @@ void half_a_connection_is_enough_for_a_reply(Scene& scene) {
     assert_true(quick.is_closed());
 }
 
+// Longer than the clock that looks after replies takes between two looks.
+void half_a_connection_lasts_as_long_as_the_script(Scene& scene) {
+    if (!replies_to_half_a_connection()) {
+        return;
+    }
+    start(scene);
+    Client& client = scene.client_with(get_script);
+    client.half_close();
+    PhpConnection& php = scene.take();
+    assert_true(php.out("X: y\r\n\r\nfirst "));
+    assert_true(client.read_head() && client.read_body(6));
+    assert_false(wait_for(client.fd(), POLLIN, fcgate::monotonic_ms() + 1500));
+    assert_true(php.out("second") && php.end());
+    assert_true(client.read());
+    check_text(client.reply().body.view(), "first second");
+    assert_true(client.is_closed());
+}
+
 void who_waits_for_php_may_half_close_but_not_leave(Scene& scene) {
     if (!replies_to_half_a_connection()) {
         return;
@@ -195,6 +214,7 @@ int main() {
         FCGATE_CASE(who_resets_during_the_reply_lets_the_script_finish),
         FCGATE_CASE(a_post_is_given_to_php_whole_before_it_runs_on),
         FCGATE_CASE(half_a_connection_is_enough_for_a_reply),
+        FCGATE_CASE(half_a_connection_lasts_as_long_as_the_script),
         FCGATE_CASE(who_waits_for_php_may_half_close_but_not_leave),
         FCGATE_CASE(an_upload_that_is_not_whole_ends_with_its_client),
         FCGATE_CASE(an_event_stream_ends_with_its_client),
