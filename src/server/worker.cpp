@@ -217,7 +217,7 @@ Status Worker::turn(int wait_ms) {
     if (!listening_ && !stopping_ && !accepting_paused_ && is_open()) {
         arm_listeners(true);
     }
-    if (is_draining_ && !engine_.is_full()) {
+    if (is_draining_ && !accepting_paused_ && !engine_.is_full()) {
         leave_listeners();
     }
     if (!stopping_ || is_draining_ || engine_.live() > 0 || !waiting_.empty()) {

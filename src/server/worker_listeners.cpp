@@ -60,6 +60,8 @@ void Worker::accept_from(size_t listener_number) {
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
         if (stopping_ && (engine_.is_full() || waiting_.is_full())) {
+            // turn() comes back to them, without being woken for them all the time.
+            arm_listeners(false);
             return;
         }
         if (is_full_for_most()) {
@@ -85,7 +87,7 @@ void Worker::accept_from(size_t listener_number) {
             admit(newcomer);
             continue;
         }
-        if (status == Status::exhausted && !stopping_) {
+        if (status == Status::exhausted) {
             common_->log.write<"no connection can be accepted: %">(LogLevel::error, SystemError{errno});
             arm_listeners(false);
             accepting_paused_ = true;

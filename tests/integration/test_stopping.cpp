@@ -2,6 +2,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "scene.hpp"
 
 namespace {
@@ -101,6 +103,23 @@ void who_waits_for_a_worker_is_served(Scene& scene) {
     expect_ended(scene, 2000);
 }
 
+// One turn of a loop of the host's, which waits for `most_ms` at most.
+[[nodiscard]] int turn(Scene& scene, int fd, int most_ms) {
+    pollfd watched{fd, POLLIN, 0};
+    const int due_ms = fcgate_timeout_ms(scene.server);
+    (void)poll(&watched, 1, due_ms < 0 ? most_ms : std::min(due_ms, most_ms));
+    fcgate_error error{};
+    return fcgate_dispatch(scene.server, &error);
+}
+
+void turn_until_gone(Scene& scene, int fd) {
+    int result = FCGATE_OK;
+    for (const int64_t deadline = soon(); result == FCGATE_OK && fcgate::monotonic_ms() < deadline;) {
+        result = turn(scene, fd, 100);
+    }
+    assert_int_equal(result, FCGATE_GONE);
+}
+
 // They have connected and sent their requests, and the server has not accepted them yet: it is not running.
 void who_waits_in_the_backlog_is_served(Scene& scene) {
     constexpr size_t count = 20;
@@ -114,15 +133,7 @@ void who_waits_in_the_backlog_is_served(Scene& scene) {
         client = &scene.client_with(get_static);
     }
     fcgate_stop(scene.server, 8000);
-    const int64_t deadline = soon();
-    int result = FCGATE_OK;
-    while (result == FCGATE_OK) {
-        pollfd watched{fd, POLLIN, 0};
-        (void)poll(&watched, 1, fcgate_timeout_ms(scene.server));
-        result = fcgate_dispatch(scene.server, &error);
-        assert_true(fcgate::monotonic_ms() < deadline);
-    }
-    assert_int_equal(result, FCGATE_GONE);
+    turn_until_gone(scene, fd);
     for (Client* const client : clients) {
         expect_reply(*client, 200, "static");
         assert_true(client->reply().closes());
@@ -150,6 +161,34 @@ void who_waits_for_a_free_connection_is_served(Scene& scene) {
         expect_reply(*client, 200, "static");
     }
     expect_ended(scene, 3000);
+}
+
+// The stop finds more in the backlog than there are places: they wait, and nobody is woken for them all the time.
+void who_finds_no_place_during_the_stop_costs_nothing(Scene& scene) {
+    scene.set("server.threads", "1");
+    scene.set("server.max_connections", "2");
+    scene.set("server.reserved_connections", "0");
+    scene.make();
+    fcgate_error error{};
+    const int fd = fcgate_fd(scene.server, &error);
+    assert_true(fd >= 0);
+    fcgate_stop(scene.server, 60000);
+    Client* clients[4];
+    for (Client*& client : clients) {
+        client = &scene.client_with(get_script);
+    }
+    // Two of them wait for PHP, which is silent.
+    int turns = 0;
+    for (const int64_t end = fcgate::monotonic_ms() + 1000; fcgate::monotonic_ms() < end; ++turns) {
+        assert_int_equal(turn(scene, fd, static_cast<int>(end - fcgate::monotonic_ms())), FCGATE_OK);
+    }
+    assert_in_range(turns, 1, 50);
+    scene.responder.start(scene.php, [](const PhpConnection& /*request*/, Buffer& cgi) { cgi.append(hello); });
+    turn_until_gone(scene, fd);
+    scene.responder.stop();
+    for (Client* const client : clients) {
+        expect_reply(*client, 200, "hello");
+    }
 }
 
 // Over and over, with requests at every point of their way: each is answered, or its connection was never taken.
@@ -258,6 +297,7 @@ int main() {
         FCGATE_CASE(who_waits_for_a_worker_is_served),
         FCGATE_CASE(who_waits_in_the_backlog_is_served),
         FCGATE_CASE(who_waits_for_a_free_connection_is_served),
+        FCGATE_CASE(who_finds_no_place_during_the_stop_costs_nothing),
         FCGATE_CASE(no_stop_loses_a_request),
         FCGATE_CASE(event_streams_end_right_away),
         FCGATE_CASE(what_takes_too_long_is_cut_off),
