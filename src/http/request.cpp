@@ -256,6 +256,8 @@ void Engine::complete(Connection& connection, bool is_refused) {
     give_back_fields(connection);
     set_active(connection, connection.more_came);
     may_evict_ = true;
+    // He may have sent what is behind this request before he shut his side.
+    departures_ = departures_ || connection.hung_up;
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {
         shut_idle(connection, now);

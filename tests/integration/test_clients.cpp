@@ -86,6 +86,23 @@ void a_reset_and_a_half_close_are_the_same(Scene& scene) {
     scene.expect_served();
 }
 
+void who_half_closes_behind_many_requests_has_the_end_behind_the_last_reply(Scene& scene) {
+    constexpr size_t count = 20;
+    scene.set("server.keepalive_timeout", "60s");
+    scene.start();
+    Buffer requests;
+    for (size_t i = 0; i < count; ++i) {
+        requests.append(get_static);
+    }
+    Client& client = scene.client();
+    assert_true(client.send(requests.view()));
+    client.half_close();
+    for (size_t i = 0; i < count; ++i) {
+        expect_reply(client, 200, "static");
+    }
+    assert_true(client.is_closed());
+}
+
 // ---- who dawdles ----------------------------------------------------------------------------------------------------
 
 void a_connection_without_a_request_ends(Scene& scene) {
@@ -344,6 +361,7 @@ int main() {
         FCGATE_CASE(a_reset_and_a_half_close_are_the_same),
         FCGATE_CASE(who_takes_nothing_of_a_script_is_let_go),
         FCGATE_CASE(who_takes_nothing_of_a_file_is_let_go),
+        FCGATE_CASE(who_half_closes_behind_many_requests_has_the_end_behind_the_last_reply),
         FCGATE_CASE(the_longest_idle_makes_room),
         FCGATE_CASE(the_idle_of_another_thread_makes_room),
         FCGATE_CASE(when_all_are_busy_who_comes_waits),
