@@ -16,8 +16,6 @@ static_assert(sizeof(off_t) == 8, "files past 2 GiB need -D_FILE_OFFSET_BITS=64"
 
 namespace {
 
-constexpr std::string_view allowed_methods = "GET, HEAD, OPTIONS";
-
 uint16_t http_status(Status status) {
     switch (status) {
         case Status::denied:

@@ -17,6 +17,9 @@
 
 namespace fcgate::files {
 
+// The value of Allow for what is only read.
+inline constexpr std::string_view allowed_methods = "GET, HEAD, OPTIONS";
+
 // Room in `text` for the fields of one file.
 inline constexpr size_t field_text = 320;
 

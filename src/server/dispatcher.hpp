@@ -159,6 +159,7 @@ class Dispatcher {
     void list_folder(http::Connection& connection, const RequestHead& head, Reply& reply);
     [[nodiscard]] bool send_page(const TextBuffer& page, std::string_view type, Reply& reply);
     // `code`: of http/reason.hpp or of a fastcgi::Fault, or that of the status.
+    void answer_method(http::Connection& connection, const RequestHead& head, Reply& reply, Packed words);
     void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words, Packed code);
     void refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words);
     void refuse_host(http::Connection& connection, const RequestHead& head, Reply& reply);

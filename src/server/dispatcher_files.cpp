@@ -80,7 +80,7 @@ void Dispatcher::list_folder(http::Connection& connection, const RequestHead& he
         return;  // nothing is decided so
     }
     if (!is_read(head.method)) {
-        refuse(connection, reply, 405, "a folder's list is only to be read"_p);
+        answer_method(connection, head, reply, "a folder's list is only to be read"_p);
         return;
     }
     // There is memory for it: a reload that brings the first list is refused (Server::reload).
@@ -150,6 +150,16 @@ void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     }
 }
 
+// OPTIONS, and methods that what is only read does not have.
+void Dispatcher::answer_method(http::Connection& connection, const RequestHead& head, Reply& reply, Packed words) {
+    if (head.method == "OPTIONS") {
+        reply.status = 204;
+        (void)reply.add_field("Allow", files::allowed_methods);
+    } else {
+        refuse(connection, reply, 405, words);
+    }
+}
+
 void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t status, Packed words) {
     refuse(connection, reply, status, words, http::code_of(status));
 }
@@ -159,7 +169,7 @@ void Dispatcher::refuse(http::Connection& connection, Reply& reply, uint16_t sta
     // After a head that breaks the rules nothing on this connection can be trusted.
     reply.close = status == 400;
     if (status == 405) {
-        (void)reply.add_field("Allow", "GET, HEAD, OPTIONS");
+        (void)reply.add_field("Allow", files::allowed_methods);
     }
     log_refusal(connection, status == 404 ? LogLevel::debug : LogLevel::info, status, words, code);
 }

@@ -43,7 +43,7 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
         return;
     }
     if (!is_read(head.method)) {
-        refuse(connection, reply, 405, "the status page is only to be read"_p);
+        answer_method(connection, head, reply, "the status page is only to be read"_p);
         return;
     }
     const StatusForm form = choose_form(target.query, head.field("Accept"));

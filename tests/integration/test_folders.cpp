@@ -43,6 +43,10 @@ void a_folder_is_listed(Scene& scene) {
     assert_int_equal(asked.reply().length, reply.body.size());
     assert_true(asked.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     expect_reply(asked, 200, "static");
+    const HttpReply& options = ask(scene, "OPTIONS /shown/").reply();
+    assert_int_equal(options.status, 204);
+    check_text(options.field("Allow"), "GET, HEAD, OPTIONS");
+    assert_int_equal(options.count("Content-Type"), 0);
     assert_int_equal(ask(scene, "DELETE /shown/").reply().status, 405);
     assert_int_equal(ask(scene, "GET /none/").reply().status, 404);
 }

@@ -197,6 +197,9 @@ void this_machine_may_see_it(Scene& scene) {
     assert_int_equal(client.reply().status, 200);
     check_text(client.reply().field("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
     assert_true(client.reply().length > 1000);
+    ask(client, "/status", {}, "OPTIONS");
+    expect_status(client, 204);
+    check_text(client.reply().field("Allow"), "GET, HEAD, OPTIONS");
     ask(client, "/status", {}, "DELETE");
     expect_status(client, 405);
     ask(client, "/status/", {});
