@@ -3,8 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "base/http_date.hpp"
 #include "base/text_table.hpp"
-#include "files/http_date.hpp"
 
 namespace fcgate::files {
 

@@ -7,10 +7,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/http_date.hpp"
 #include "base/text.hpp"
 #include "files/conditions.hpp"
 #include "files/file_cache.hpp"
-#include "files/http_date.hpp"
 #include "files/mime.hpp"
 #include "http/message.hpp"
 #include "route/router.hpp"

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/http_date.hpp"
 #include "http/engine.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
@@ -37,9 +38,11 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     for (const Field& field : page.fields()) {
         text.append("\r\n").append<"%: %">(field.name, field.value);
     }
-    text.append("\r\n").append<"Content-Length: %">(page.length).append("\r\nConnection: close\r\n\r\n");
+    text.append("\r\n").append<"Content-Length: %">(page.length).append("\r\nConnection: close\r\nDate: ");
+    append_http_date(text, wall_clock());
+    text.append("\r\n\r\n");
     for (const std::string_view piece : status_page(status)) {
-        text.append(piece);
+        text.append(connection.is_head ? std::string_view() : piece);
     }
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole. A secure one only libmicrohttpd could answer: it
     // just ends.

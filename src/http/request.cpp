@@ -245,7 +245,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
     new (&connection.trace) Trace;  // in place: it is large
     connection.method = {};
-    connection.begun = false;
+    connection.begun = connection.is_head = false;
     connection.file_fd = -1;
     connection.served = true;
     enter(connection, Connection::Stage::idle);

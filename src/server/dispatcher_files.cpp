@@ -1,6 +1,7 @@
 // The part of Dispatcher that answers without a script: files, folders, refusals.
 #include "base/clock.hpp"
 #include "base/features.hpp"
+#include "base/http_date.hpp"
 #include "files/listing.hpp"
 #include "files/static_file.hpp"
 #include "http/reason.hpp"
@@ -53,9 +54,8 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
         files::serve_cached(*route_.root, *cached, head, selection, setup_.common->mime, text, reply);
     } else {
         const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
-        cached = files::serve(*route_.root, route_.decision.path, head, setup_.common->mime, text, reply,
-                              files::wall_clock(), may_be ? setup_.files : nullptr,
-                              {route_.site, route_.target.path, &head});
+        cached = files::serve(*route_.root, route_.decision.path, head, setup_.common->mime, text, reply, wall_clock(),
+                              may_be ? setup_.files : nullptr, {route_.site, route_.target.path, &head});
     }
     if (cached != nullptr && reply.body == Reply::Body::memory) {
         connection.cached_file = setup_.files->hold(*cached);

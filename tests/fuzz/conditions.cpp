@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "base/bytes.hpp"
-#include "files/http_date.hpp"
+#include "base/http_date.hpp"
 #include "fuzz.hpp"
 
 namespace {
@@ -40,11 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         std::string_view value;
         const std::string_view name = fcgate::split_first(line, ':', value);
         fields[count++] = {name, fcgate::trim(value)};
-        const auto date = fcgate::files::parse_http_date(fields[count - 1].value, now);
+        const auto date = fcgate::parse_http_date(fields[count - 1].value, now);
         if (date.ok()) {
             fcgate::Text<64> printed;
-            fcgate::files::append_http_date(printed, date.value());
-            const auto again = fcgate::files::parse_http_date(printed.view(), now);
+            fcgate::append_http_date(printed, date.value());
+            const auto again = fcgate::parse_http_date(printed.view(), now);
             promise(again.ok() && again.value() == date.value(), "a date printed and read again is the same");
         }
         check_selection(fcgate::files::select_range(fields[count - 1].value, file_size), file_size);

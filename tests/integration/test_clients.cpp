@@ -129,6 +129,7 @@ void a_head_that_trickles_in_ends(Scene& scene) {
     assert_true(fcgate::monotonic_ms() - begun >= 390);
     expect_status(client, 408);
     assert_true(client.reply().closes());
+    assert_int_equal(client.reply().count("Date"), 1);
     assert_true(client.is_closed());
     assert_true(scene.log.has("408: its head did not come in time (see `header_timeout`)"));
 }
@@ -136,10 +137,21 @@ void a_head_that_trickles_in_ends(Scene& scene) {
 void a_second_head_that_stops_ends(Scene& scene) {
     scene.set("server.header_timeout", "300ms");
     scene.start();
-    Client& client = scene.client_with(get_static);
-    expect_reply(client, 200, "static");
+    Client& client = scene.client_with("HEAD /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(client.read(true));
     assert_true(client.send("GET /static.txt HTT"));
     expect_status(client, 408);
+    assert_true(client.is_closed());
+}
+
+void a_refusal_of_head_has_no_body_when_it_comes_late_either(Scene& scene) {
+    scene.set("server.body_timeout", "400ms");
+    scene.start();
+    Client& client =
+        scene.client_with("HEAD /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\nsome of it");
+    assert_true(client.read(true));
+    assert_int_equal(client.reply().status, 408);
+    assert_true(client.reply().length > 0);
     assert_true(client.is_closed());
 }
 
@@ -369,10 +381,15 @@ int main() {
     };
     // They wait for the clock, which does not depend on the transport.
     static constexpr Case slow_cases[] = {
-        FCGATE_CASE(a_connection_without_a_request_ends), FCGATE_CASE(a_head_that_trickles_in_ends),
-        FCGATE_CASE(a_second_head_that_stops_ends),       FCGATE_CASE(an_idle_connection_ends),
-        FCGATE_CASE(a_body_that_trickles_in_ends),        FCGATE_CASE(a_body_that_trickles_on_ends_the_script),
-        FCGATE_CASE(a_body_at_a_modest_rate_is_taken),    FCGATE_CASE(a_slow_script_is_not_taken_for_a_slow_client),
+        FCGATE_CASE(a_connection_without_a_request_ends),
+        FCGATE_CASE(a_head_that_trickles_in_ends),
+        FCGATE_CASE(a_second_head_that_stops_ends),
+        FCGATE_CASE(a_refusal_of_head_has_no_body_when_it_comes_late_either),
+        FCGATE_CASE(an_idle_connection_ends),
+        FCGATE_CASE(a_body_that_trickles_in_ends),
+        FCGATE_CASE(a_body_that_trickles_on_ends_the_script),
+        FCGATE_CASE(a_body_at_a_modest_rate_is_taken),
+        FCGATE_CASE(a_slow_script_is_not_taken_for_a_slow_client),
     };
     static constexpr Variant one[] = {{.name = "TCP"}};
     static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};

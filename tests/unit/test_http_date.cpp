@@ -1,9 +1,9 @@
 #include <ctime>
 
-#include "files/http_date.hpp"
+#include "base/http_date.hpp"
 #include "test_support.hpp"
 
-namespace fcgate::files {
+namespace fcgate {
 namespace {
 
 using test::check_status;
@@ -150,10 +150,10 @@ void the_wall_clock_is_the_systems(void**) {
 }
 
 }  // namespace
-}  // namespace fcgate::files
+}  // namespace fcgate
 
 int main() {
-    using namespace fcgate::files;
+    using namespace fcgate;
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_three_forms_are_read),
         cmocka_unit_test(the_ends_of_years_and_centuries_are_right),

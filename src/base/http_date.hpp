@@ -8,7 +8,7 @@
 #include "base/status.hpp"
 #include "base/text.hpp"
 
-namespace fcgate::files {
+namespace fcgate {
 
 // For dates in replies only; deadlines are measured by the monotonic clock.
 [[nodiscard]] int64_t wall_clock();
@@ -20,4 +20,4 @@ namespace fcgate::files {
 // "Sun, 06 Nov 1994 08:49:37 GMT". Years outside 1 to 9999 cannot be written: the nearest date that can is.
 void append_http_date(TextBuffer& out, int64_t time);
 
-}  // namespace fcgate::files
+}  // namespace fcgate

@@ -1,11 +1,11 @@
-#include "files/http_date.hpp"
+#include "base/http_date.hpp"
 
 #include <algorithm>
 #include <ctime>
 
 #include "base/wall_time.hpp"
 
-namespace fcgate::files {
+namespace fcgate {
 
 namespace {
 
@@ -164,4 +164,4 @@ void append_http_date(TextBuffer& out, int64_t time) {
     out.append(" GMT");
 }
 
-}  // namespace fcgate::files
+}  // namespace fcgate
