@@ -27,6 +27,9 @@ namespace fcgate::server {
 // A field of a script's answer that is about a body that is not sent; so is what begins with Content-.
 [[nodiscard]] bool is_about_body(std::string_view name);
 
+// What a script has said itself, as for how long to keep it, is not said twice; but lists add up, and what the file is coded in stays said.
+void leave_out_said(FieldCursor said, Reply& reply);
+
 class Dispatcher {
   public:
     struct Setup {

@@ -98,11 +98,7 @@ bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exch
     reply.body = Reply::Body::page;  // which statuses without a page of ours are not
     reply.is_refusal = false;
     exchange.response.drop_fields(&is_about_content);
-    // What the script has said itself, as when to come again, is not said twice.
-    FieldCursor said = exchange.response.head().fields();
-    for (Field field; said.next(field);) {
-        reply.drop_field(field.name);
-    }
+    leave_out_said(exchange.response.head().fields(), reply);
     reply.packed_fields = exchange.response.head().packed_fields();
     // What the fields point to stays until another exchange is opened; the reply is queued before.
     setup_.upstream->let_finish(exchange);

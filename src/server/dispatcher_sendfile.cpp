@@ -40,6 +40,14 @@ namespace {
 
 }  // namespace
 
+void leave_out_said(FieldCursor said, Reply& reply) {
+    for (Field field; said.next(field);) {
+        if (!equals_ignore_case(field.name, "Vary") && !equals_ignore_case(field.name, "Content-Encoding")) {
+            reply.drop_field(field.name);
+        }
+    }
+}
+
 bool is_about_body(std::string_view name) {
     for (const std::string_view own : {"ETag", "Last-Modified", "Accept-Ranges", "X-Sendfile"}) {
         if (equals_ignore_case(name, own)) {
@@ -102,15 +110,12 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
         log_named_file(connection, file, sent.status);
         http::reply_with_status(reply, sent.status);
     } else {
-        const bool has_type = !find_field(fields, "Content-Type").empty();
         if (sent.status >= 400) {
             connection.trace.cause = http::code_of(sent.status);
         }
         reply = sent;
-        if (has_type) {
-            reply.drop_field("Content-Type");
-        }
         exchange.response.drop_fields(sent.status < 300 ? &is_about_file : &is_type_or_about_file);
+        leave_out_said(exchange.response.head().fields(), reply);
         reply.packed_fields = exchange.response.head().packed_fields();
     }
     // What the fields point to stays until another exchange is opened; the reply is queued before.

@@ -84,6 +84,26 @@ void the_file_is_sent_in_the_place_of_the_body(Scene& scene) {
     scene.expect_served();
 }
 
+void what_the_script_says_itself_is_not_said_twice(Scene& scene) {
+    scene.set("site.expires", "/ 7d");
+    scene.set("site.precompressed", "yes");
+    start(scene);
+    const HttpReply& own = ask(scene, "X-Accel-Redirect", "/b.bin", {}, "GET",
+                               "Cache-Control: max-age=60\r\nX-Content-Type-Options: nosniff\r\n")
+                               .reply();
+    assert_int_equal(own.count("Cache-Control"), 1);
+    check_text(own.field("Cache-Control"), "max-age=60");
+    assert_int_equal(own.count("X-Content-Type-Options"), 1);
+    check_text(ask(scene, "X-Accel-Redirect", "/b.bin").reply().field("Cache-Control"), "max-age=604800");
+    // Where the answer depends on more than one thing, both are said.
+    scene.tree.file("root/static.txt.gz", "coded");
+    const HttpReply& coded =
+        ask(scene, "X-Accel-Redirect", "/static.txt", "Accept-Encoding: gzip\r\n", "GET", "Vary: Cookie\r\n").reply();
+    expect_same(coded.body.view(), "coded");
+    check_text(coded.field("Content-Encoding"), "gzip");
+    assert_int_equal(coded.count("Vary"), 2);
+}
+
 void ranges_and_conditions_are_about_the_file(Scene& scene) {
     start(scene);
     for (const auto& way : ways) {
@@ -156,6 +176,7 @@ void without_a_folder_of_its_own(Scene& scene) {
 int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(the_file_is_sent_in_the_place_of_the_body),
+        FCGATE_CASE(what_the_script_says_itself_is_not_said_twice),
         FCGATE_CASE(ranges_and_conditions_are_about_the_file),
         FCGATE_CASE(nothing_else_is_sent),
         FCGATE_CASE(without_a_folder_of_its_own),
