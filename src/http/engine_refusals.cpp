@@ -78,8 +78,13 @@ void Engine::on_connection_timer(uint32_t slot) {
             kill(connection);
             break;
         case Connection::Stage::head:
-            log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)"_p);
-            end_with(connection, 408);
+            if (connection.is_tls && connection.target().empty()) {
+                // There may have been a handshake alone: browsers open connections in advance.
+                kill(connection);
+            } else {
+                log_refusal(connection, 408, "its head did not come in time (see `header_timeout`)"_p);
+                end_with(connection, 408);
+            }
             break;
         case Connection::Stage::body:
         case Connection::Stage::waiting:

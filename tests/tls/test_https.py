@@ -147,6 +147,13 @@ class Handshakes(SecureCase):
         self.assertEqual(self.curl('/files/plain.txt').stdout, b'plain text\n')
         self.assertLess(time.monotonic() - started, 4)
 
+    def test_a_connection_opened_in_advance_is_no_request(self):
+        """Browsers open them and may never need them."""
+        secure = self.connect(maximum_version=ssl.TLSVersion.TLSv1_2)
+        self.assertEqual(secure.recv(1), b'')
+        self.assertEqual(self.curl('/files/plain.txt').stdout, b'plain text\n')
+        self.assertNotIn('its head did not come in time', self.fcgate.log())
+
 
 class Redirected(SecureCase):
     with_php = False
