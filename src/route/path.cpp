@@ -1,5 +1,6 @@
 #include "route/path.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "http/message.hpp"
@@ -108,6 +109,45 @@ bool is_below_one(std::string_view path, std::string_view folder) {
     return at == path.size() || path[at] == '/';
 }
 
+// How many characters of UTF-8, or bytes of another set: not more than those.
+size_t count_characters(std::string_view text) {
+    size_t count = 0;
+    for (const char c : text) {
+        count += (static_cast<unsigned char>(c) & 0xc0U) != 0x80 ? 1U : 0U;
+    }
+    return count;
+}
+
+// "~" and one to six digits at the end of at most eight characters, and at most three behind the only dot: by such names VFAT finds files that
+// are called otherwise. It leaves out dots and spaces at the end.
+bool is_short_name(std::string_view segment) {
+    constexpr size_t most_digits = 6;
+    while (segment.ends_with('.') || segment.ends_with(' ')) {
+        segment.remove_suffix(1);
+    }
+    std::string_view ending;
+    const std::string_view base = split_first(segment, '.', ending);
+    const size_t tilde = base.rfind('~');
+    if (tilde == std::string_view::npos || count_characters(base) > 8 || count_characters(ending) > 3) {
+        return false;
+    }
+    const std::string_view number = slice(base, tilde + 1);
+    return !number.empty() && number.size() <= most_digits && std::all_of(number.begin(), number.end(), is_digit) &&
+           ending.find('.') == std::string_view::npos;
+}
+
+bool has_short_name(std::string_view path) {
+    if (path.find('~') == std::string_view::npos) {
+        return false;
+    }
+    for (std::string_view rest = path; !rest.empty();) {
+        if (is_short_name(split_first(rest, '/', rest))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 Status split_target(std::string_view target, Target& out) {
@@ -181,7 +221,7 @@ bool has_hidden_segment(std::string_view path) {
             return true;
         }
     }
-    return false;
+    return has_short_name(path);
 }
 
 void append_encoded_path(TextBuffer& out, std::string_view path) {

@@ -300,7 +300,7 @@ void decide(const SiteRoot& site, std::string_view method, const Target& target,
     decision.path = path.value();
     buffer[decision.path.size()] = '\0';
     if (has_hidden_segment(decision.path)) {
-        refuse(decision, 404, "a name that starts with a dot"_p);
+        refuse(decision, 404, "a name that starts with a dot, or a short one of VFAT"_p);
     } else if (is_below(decision.path, {site.settings->internal.begin(), site.settings->internal.size()})) {
         refuse(decision, 404, "only X-Accel-Redirect leads there (see `internal`)"_p);
     } else {

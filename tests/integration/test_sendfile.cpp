@@ -145,6 +145,7 @@ void nothing_else_is_sent(Scene& scene) {
         {"X-Accel-Redirect", "/t.php"},
         {"X-Accel-Redirect", "/.env"},
         {"X-Accel-Redirect", "/t.php.bak"},
+        {"X-Accel-Redirect", "/TPHP~1.BAK"},
         {"X-Accel-Redirect", "/inside/"},
         {"X-Accel-Redirect", "/inside"},
         {"X-Accel-Redirect", "/%00"},

@@ -259,6 +259,23 @@ void segments_with_a_leading_dot_are_hidden(void**) {
     }
 }
 
+void short_names_of_vfat_are_hidden(void**) {
+    for (const std::string_view path : {"/ENV~1", "/CONFIG~1.BAK", "/UPLOAD~1/evil.php", "/a/b/indexp~1.php",
+                                        "/GIT~1/config", "/a~123456", "/A~1.", "/A~1. .", "/A~1.B. ./x", "/~1",
+                                        "/\xc3\x9c"
+                                        "BERGR~1.T\xc3\x84T",
+                                        "/x~/a~2/", "/a~b~3.c"}) {
+        GuardedBytes input(path);
+        assert_true(has_hidden_segment(input.view()));
+    }
+    for (const std::string_view path :
+         {"/a~", "/~user", "/~", "/a~1b", "/a~1.html", "/longname~1", "/a~1.b.c", "/a~1234567", "/a~x.txt", "/a/~b/1",
+          "/a.b~1", "/index.php~1~", "/.well-known/a~"}) {
+        GuardedBytes input(path);
+        assert_false(has_hidden_segment(input.view()));
+    }
+}
+
 void a_path_is_encoded_for_a_location(void**) {
     using namespace std::string_view_literals;
     Text<256> out;
@@ -299,6 +316,7 @@ int main() {
         cmocka_unit_test(the_longest_target_is_taken),
         cmocka_unit_test(what_was_normalised_stays_so),
         cmocka_unit_test(segments_with_a_leading_dot_are_hidden),
+        cmocka_unit_test(short_names_of_vfat_are_hidden),
         cmocka_unit_test(a_path_is_encoded_for_a_location),
         cmocka_unit_test(an_encoded_path_normalises_back),
     };

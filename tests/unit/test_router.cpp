@@ -225,6 +225,21 @@ void hidden_names_are_404_even_with_a_front_controller(void**) {
     site.run("/.well-known/none", "/index.php", "");
 }
 
+// VFAT finds a file by its short name as well, whatever its long one is.
+void short_names_are_404_even_where_such_a_file_is(void**) {
+    Fixture site;
+    site.tree.file("index.php");
+    site.tree.file("ENV~1");
+    site.tree.folder("UPLOAD~1");
+    site.tree.file("UPLOAD~1/evil.php");
+    site.settings.front_controller = "/index.php";
+    for (const std::string_view target :
+         {"/ENV~1", "/ENV%7e1", "/UPLOAD~1/evil.php", "/UPLOAD~1", "/UPLOAD~1/", "/index.php/a~1"}) {
+        site.refused(target, 404);
+    }
+    site.run("/~user/a~1.html", "/index.php", "");
+}
+
 void links_inside_the_root_are_followed(void**) {
     Fixture site;
     site.tree.folder("d");
@@ -328,6 +343,7 @@ int main() {
         cmocka_unit_test(the_front_controller_takes_what_is_no_file),
         cmocka_unit_test(a_very_long_path_goes_to_the_front_controller),
         cmocka_unit_test(hidden_names_are_404_even_with_a_front_controller),
+        cmocka_unit_test(short_names_are_404_even_where_such_a_file_is),
         cmocka_unit_test(links_inside_the_root_are_followed),
         cmocka_unit_test(what_is_no_file_and_no_folder_is_403),
         cmocka_unit_test(what_may_not_be_entered_is_403),
