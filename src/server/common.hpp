@@ -19,6 +19,7 @@
 #include "server/endpoints.hpp"
 #include "server/shared_deadline.hpp"
 #include "server/status.hpp"
+#include "server/waiting_room.hpp"
 #include "spawn/supervisor.hpp"
 
 namespace fcgate::server {
@@ -57,6 +58,7 @@ struct Common {
     std::array<fastcgi::Gate, limits::backends> gates{};
     std::array<Configuration, Configuration::count> configurations;
     Text<256> machine_name;
+    WaitingRoom waiting;
     Endpoints endpoints;
     Log log;
     AccessLog access_log;  // begun if there is one

@@ -148,8 +148,8 @@ Pools::Pools(const Settings& settings) {
     places_ = std::max(places_, least_places);
     // A reload may bring as many new ones as there are.
     gates_ = std::clamp<size_t>(2 * settings.backends.size(), 1, limits::backends);
-    // Shares of workers are rounded up, and each lets some wait.
-    const size_t connections = server.max_connections + server.threads * (1 + limits::waiting_newcomers);
+    // Shares of workers are rounded up, and some wait.
+    const size_t connections = server.max_connections + server.threads + limits::waiting_newcomers;
     count(PoolKind::clients) = ClientCounts::size_for(connections);
     count(PoolKind::queues) = gates_ * most_waiting_;
     count(PoolKind::parkings) = gates_ * server.threads;

@@ -178,6 +178,7 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
                                                                              SystemError{errno});
     }
     common_.clients.init(pools.items<ClientCounts::Entry>(PoolKind::clients));
+    common_.waiting.init(settings_->server.threads > 1);
     make_gates(pools);
     for (Configuration& configuration : common_.configurations) {
         const size_t size = pools[PoolKind::roots].size;
@@ -390,6 +391,7 @@ void Server::finish() {
         spawner_.finish();
     }
     common_.clients.finish();
+    common_.waiting.finish();
     for (size_t i = 0; i < common_.gate_count; ++i) {
         common_.gates[i].finish();
     }

@@ -147,7 +147,7 @@ void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate) {
     add(totals.parser_refusals, counts_.parser_refusals);
     add(totals.received, counts_.received);
     add(totals.sent, counts_.sent);
-    totals.newcomers += newcomers_.get();
+    totals.newcomers = common_->waiting.size();  // of all workers
     add_pool(snapshot.pools[Snapshot::connections], engine_.connections());
     add_pool(snapshot.pools[Snapshot::exchanges], upstream_.exchanges());
     add_pool(snapshot.pools[Snapshot::links], upstream_.links());

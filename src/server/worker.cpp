@@ -220,12 +220,14 @@ Status Worker::turn(int wait_ms) {
     if (is_draining_ && !accepting_paused_ && !engine_.is_full()) {
         leave_listeners();
     }
-    if (!stopping_ || is_draining_ || engine_.live() > 0 || !waiting_.empty()) {
+    if (!stopping_ || is_draining_ || engine_.live() > 0 || !common_->waiting.empty()) {
         return Status::ok;
     }
     mailbox_.close();
     handle_mailbox();
     upstream_.retire();
+    // They may have been there for who waited alone.
+    tell_others();
     return Status::gone;
 }
 
@@ -338,7 +340,6 @@ void Worker::count_connections() {
 // Whatever has happened in this turn, with the time at which it began.
 void Worker::note_history(int64_t now) {
     if constexpr (features::status) {
-        newcomers_.set(static_cast<uint32_t>(waiting_.size()));
         const size_t most = upstream_.take_most_places();
         history_.note(now, counts_.requests.get(), most, upstream_.places());
     }

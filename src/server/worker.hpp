@@ -21,7 +21,6 @@
 #include "server/kept_requests.hpp"
 #include "server/mailbox.hpp"
 #include "server/pools.hpp"
-#include "server/waiting_room.hpp"
 
 namespace fcgate::server {
 
@@ -80,6 +79,7 @@ class Worker {
     [[nodiscard]] bool is_operator(const Endpoint& client) const;
     void admit(Newcomer& newcomer);
     void wait_for_place(Newcomer& newcomer);
+    void tell_others();
     void seat_waiting();
     void turn_away_packed(const Newcomer& newcomer, Packed code, Packed pattern, ...);
     // turn_away<"it has % connections">(newcomer, code, count): see base/pattern.hpp.
@@ -102,7 +102,6 @@ class Worker {
     bool stopping_ = false;
     bool is_draining_ = false;  // stopping, and somebody may still wait in a backlog
     uint32_t counted_ = 0;      // connections of ours that the others know of
-    Gauge newcomers_;           // that wait
     int64_t stop_deadline_ = never;
     TurnClock clock_;
     Timers timers_;
@@ -119,7 +118,6 @@ class Worker {
     Mailbox mailbox_;
     http::Counts counts_;
     http::Engine engine_;
-    WaitingRoom waiting_;
 };
 
 }  // namespace fcgate::server

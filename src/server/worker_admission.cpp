@@ -53,15 +53,11 @@ void Worker::admit(Newcomer& newcomer) {
     }
     newcomer.is_counted = is_capped;
     newcomer.is_operator = !is_proxy && is_operator(client);
-    const bool is_free = waiting_.empty() && !is_full_for_most();
+    const bool is_free = common_->waiting.empty() && !is_full_for_most();
     if (is_free || (newcomer.is_operator && !engine_.is_full())) {
         engine_.add(newcomer);
-    } else if (waiting_.is_full()) {
-        turn_away<"all places are taken, and so are those of who waits (see `max_connections`)">(
-            newcomer, http::reason_code("connections-full"));
     } else {
         wait_for_place(newcomer);
-        seat_waiting();
     }
 }
 
@@ -69,24 +65,42 @@ void Worker::wait_for_place(Newcomer& newcomer) {
     // As long as a slow client may keep a place without a request.
     newcomer.since = newcomer.due;
     newcomer.due += configuration_->settings->server.header_timeout_ms;
-    if (waiting_.empty()) {
+    if (!common_->waiting.push(newcomer)) {
+        turn_away<"all places are taken, and so are those of who waits (see `max_connections`)">(
+            newcomer, http::reason_code("connections-full"));
+        return;
+    }
+    if (waiting_timer_.due == never) {
         timers_.set(waiting_timer_, newcomer.due);
     }
-    waiting_.push(newcomer);
+    seat_waiting();
+    if (!common_->waiting.empty()) {
+        tell_others();
+    }
+}
+
+// Of who waits, at the listeners or for a place.
+void Worker::tell_others() {
+    for (Worker& other : common_->workers) {
+        if (&other != this) {
+            other.mailbox_.post_news(Mailbox::newcomers);
+        }
+    }
 }
 
 // Whoever has waited longest comes first.
 void Worker::seat_waiting() {
-    while (!waiting_.empty()) {
+    while (!common_->waiting.empty()) {
         if (!is_full_for_most()) {
-            engine_.add(waiting_.pop());
-            if (waiting_.empty()) {
-                Timers::cancel(waiting_timer_);
+            if (Newcomer newcomer; common_->waiting.pop(newcomer)) {
+                engine_.add(newcomer);
             }
         } else if (!engine_.may_evict() || !is_everyone_full() || !engine_.make_room(!engine_.is_full())) {
             return;
         }
     }
+    // Those whom this worker has let wait have their places.
+    Timers::cancel(waiting_timer_);
 }
 
 void Worker::turn_away_packed(const Newcomer& newcomer, Packed code, Packed pattern, ...) {
@@ -107,18 +121,20 @@ void Worker::on_waiting_timer(int64_t now) {
     // A place may have become free with a deadline just before this one.
     engine_.run(false);
     seat_waiting();
-    while (!waiting_.empty() && waiting_.front().due <= now) {
-        turn_away<"no place became free in time (see `max_connections`)">(waiting_.pop(),
+    Newcomer newcomer;
+    while (common_->waiting.pop(newcomer, now)) {
+        turn_away<"no place became free in time (see `max_connections`)">(newcomer,
                                                                           http::reason_code("connections-full"));
     }
-    if (!waiting_.empty()) {
-        timers_.set(waiting_timer_, waiting_.front().due);
+    if (const int64_t due = common_->waiting.due(); due != never) {
+        timers_.set(waiting_timer_, due);
     }
 }
 
 void Worker::clear_waiting() {
-    while (!waiting_.empty()) {
-        turn_away<"the server stops">(waiting_.pop(), http::reason_code("stopping"));
+    Newcomer newcomer;
+    while (common_->waiting.pop(newcomer)) {
+        turn_away<"the server stops">(newcomer, http::reason_code("stopping"));
     }
 }
 

@@ -59,7 +59,7 @@ void Worker::accept_from(size_t listener_number) {
     const bool is_tls = (*configuration_->listeners.settings)[listener_number].tls;
     const int rounds = stopping_ ? INT32_MAX : accepts_per_turn;
     for (int round = 0; round < rounds; ++round) {
-        if (stopping_ && (engine_.is_full() || waiting_.is_full())) {
+        if (stopping_ && (engine_.is_full() || common_->waiting.is_full())) {
             // turn() comes back to them, without being woken for them all the time.
             arm_listeners(false);
             return;
@@ -73,11 +73,7 @@ void Worker::accept_from(size_t listener_number) {
                 // Who comes now is another worker's, who may have a place or somebody to make room, or waits in the backlog until there is
                 // one. With EPOLLEXCLUSIVE the others have not heard of him.
                 arm_listeners(false);
-                for (Worker& other : common_->workers) {
-                    if (&other != this) {
-                        other.mailbox_.post_news(Mailbox::newcomers);
-                    }
-                }
+                tell_others();
                 return;
             }
         }

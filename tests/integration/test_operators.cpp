@@ -180,6 +180,64 @@ void a_trusted_proxy_is_the_world(Scene& scene) {
     assert_true(php[0]->answer(hello) && php[1]->answer(hello));
 }
 
+// Six clients of the world, which is all it may have on two threads, busy with PHP.
+void fill_two_threads(Scene& scene, std::span<Client*> clients, std::span<PhpConnection*> php) {
+    scene.set("server.threads", "2");
+    scene.set("server.max_connections", "8");
+    scene.set("server.keepalive_timeout", "60s");
+    scene.set("server.header_timeout", "60s");
+    scene.set("backend.workers", "8");
+    scene.set("site.trusted_proxy", "127.0.0.1");
+    scene.start();
+    for (size_t i = 0; i < clients.size(); ++i) {
+        clients[i] = &scene.client_with(get_script);
+        php[i] = &scene.take();
+    }
+}
+
+// Whichever thread has accepted him, and whosever the place is that becomes free.
+void who_waits_has_a_place_of_any_thread(Scene& scene) {
+    Client* clients[6];
+    PhpConnection* php[6];
+    fill_two_threads(scene, clients, php);
+    for (size_t i = 0; i < 6; ++i) {
+        Client& waiting = scene.client_with(get_script);
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+        clients[i]->close();
+        php[i] = &scene.take();
+        clients[i] = &waiting;
+    }
+    for (size_t i = 0; i < 6; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+}
+
+void the_idle_of_any_thread_makes_room_for_who_waits(Scene& scene) {
+    Client* clients[6];
+    PhpConnection* php[6];
+    fill_two_threads(scene, clients, php);
+    for (size_t i = 0; i < 6; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+        Client& newcomer = scene.client_with(get_script);
+        php[i] = &scene.take();
+        assert_true(clients[i]->is_closed());
+        clients[i] = &newcomer;
+    }
+    // One more waits when the server stops, and every thread ends when he has been served.
+    Client& last = scene.client_with(get_static);
+    fcgate_stop(scene.server, 30000);
+    for (size_t i = 0; i < 6; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+    expect_reply(last, 200, "static");
+    fcgate_error error{};
+    assert_int_equal(fcgate_wait(scene.server, 5000, &error), FCGATE_OK);
+}
+
 // Every thread keeps its part of the reserved places, rounded up: together they may keep more than were asked for.
 void with_many_threads_the_idle_make_room_for_all(Scene& scene) {
     scene.set("server.threads", "4");
@@ -208,6 +266,8 @@ int main() {
         FCGATE_CASE(who_has_left_takes_no_place),
         FCGATE_CASE(networks_that_are_listed_are_operators),
         FCGATE_CASE(a_trusted_proxy_is_the_world),
+        FCGATE_CASE(who_waits_has_a_place_of_any_thread),
+        FCGATE_CASE(the_idle_of_any_thread_makes_room_for_who_waits),
         FCGATE_CASE(with_many_threads_the_idle_make_room_for_all),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}};
