@@ -81,7 +81,7 @@ void refusals_with_pages_of_the_site_are_counted(Scene& scene) {
         Client& other = scene.client();
         ask(other, "/t.php");
         assert_true(scene.take().answer(answer));
-        expect_status(other, answer.starts_with("nonsense") ? 502 : 503);
+        expect_status(other, fcgate::starts_with(answer, "nonsense") ? 502 : 503);
     }
     expect_shown(scene, {"\"4xx\":3,", "\"5xx\":2", "\"refusals\":{\"404\":2,\"405\":1,\"502\":1}"});
 }
