@@ -17,7 +17,7 @@ namespace {
 int fail(const char* path, const char* what) {
     const int number = errno;
     say<"server.pid_file: %: %: %">(path, what, SystemError{number});
-    const Status status = number == EROFS ? Status::denied : status_of_error(number);
+    const Status status = status_of_error(number);
     return status == Status::denied ? exit_permission : status == Status::not_found ? exit_configuration : exit_failure;
 }
 

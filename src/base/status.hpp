@@ -15,7 +15,7 @@ enum class [[nodiscard]] Status : uint8_t{
     malformed,  // the bytes break their specification
     refused,    // well-formed, but not allowed
     not_found,
-    denied,     // the operating system says no (EACCES, EPERM)
+    denied,     // the operating system says no (EACCES, EPERM, EROFS)
     exhausted,  // a pool or the machine has nothing left
     io,         // a system call failed otherwise; errno tells
     timed_out,
@@ -31,6 +31,7 @@ inline Status status_of_error(int error_number) {
             return Status::not_found;
         case EACCES:
         case EPERM:
+        case EROFS:
             return Status::denied;
         default:
             return Status::io;

@@ -210,7 +210,8 @@ bool is_syslog_format(std::string_view text) {
 
 bool is_runtime_dir(std::string_view text) {
     constexpr size_t longest = 64;
-    return text.empty() || (text.front() == '/' && text.size() <= longest && consists_of(text, "/._-@+"));
+    return text.empty() ||
+           (text.front() == '/' && text.back() != '/' && text.size() <= longest && consists_of(text, "/._-@+"));
 }
 
 bool is_pid_file(std::string_view text) {

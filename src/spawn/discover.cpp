@@ -1,5 +1,8 @@
 // Finds a php-fpm that runs already.
+#include <cerrno>
+
 #include "base/clock.hpp"
+#include "base/descriptor.hpp"
 #include "config/values.hpp"
 #include "fastcgi/inquiry.hpp"
 #include "spawn/plan.hpp"
@@ -36,11 +39,19 @@ constexpr int answer_ms = 300;
     return answers_at(out.view());
 }
 
-// Empty: nothing was found for a backend of this name.
+// Somebody listens, however busy.
+[[nodiscard]] bool is_still_there(const BackendSettings& backend) {
+    Descriptor fd;
+    return fastcgi::connect_by(backend, backend.path, monotonic_ms() + answer_ms, fd) == Status::ok ||
+           (errno != ECONNREFUSED && errno != ENOENT);
+}
+
+// Empty: nothing was found for a backend of this name, or it is gone.
 [[nodiscard]] std::string_view found_before(const Settings* in_force, std::string_view name) {
     if (in_force != nullptr) {
         for (const BackendSettings& backend : in_force->backends) {
-            if (backend.was_automatic && backend.name == name) {
+            if (backend.was_automatic && backend.name == name && backend.kind != BackendSettings::Kind::spawn &&
+                is_still_there(backend)) {
                 return backend.address;
             }
         }

@@ -165,7 +165,7 @@ Status make_plan(const Settings& settings, Plan& plan, TextBuffer& error) {
 bool make_runtime_dir(const Plan& plan) {
     const char* const path = plan.runtime_dir.c_str();
     if (mkdir(path, 0755) == 0) {
-        return true;
+        return chmod(path, 0755) == 0;  // whatever the umask: PHP and those who serve have users of their own
     }
     // Whoever may write there could put a configuration or a socket of his own in the place of ours.
     constexpr mode_t writable_by_others = 022;

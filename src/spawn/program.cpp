@@ -76,7 +76,8 @@ constexpr int socket_backlog = 128;
         "[fcgate]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
         request.socket_path(), request.settings->workers);
     const Descriptor file(open(configuration_path(request), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    return text.ok() && file.valid() &&
+    // PHP's user reads it, whatever the umask.
+    return text.ok() && file.valid() && fchmod(file.get(), 0644) == 0 &&
            write(file.get(), text.c_str(), text.size()) == static_cast<ssize_t>(text.size());
 }
 

@@ -280,6 +280,18 @@ class Ends(SpawnCase):
         shutil.rmtree(self.php.runtime_dir)
         self.assertEqual(self.get('/session.php').text, '1\n')
 
+    def test_a_strict_umask(self):
+        """PHP, and whoever serves, are not the user who starts everything."""
+        mask = os.umask(0o077)
+        try:
+            self.serve(backend=['keep_alive = no', 'idle_stop = 200ms'])
+        finally:
+            os.umask(mask)
+        self.assert_hello()
+        self.wait_for_no_php()
+        shutil.rmtree(self.php.runtime_dir)
+        self.assertEqual(self.get('/session.php').text, '1\n')
+
     def test_spawner_is_killed(self):
         self.serve()
         self.assert_hello()

@@ -186,36 +186,58 @@ void each_server_has_sockets_of_its_own(void**) {
     return child;
 }
 
-// A php-fpm that is busy does not answer, nor does one that was ended for a moment.
+// Somebody who listens at 127.0.0.1, and never answers.
+int listen_somewhere(Text<128>& at) {
+    const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(listener, reinterpret_cast<const sockaddr*>(&address), size), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    at.append<"127.0.0.1:%">(ntohs(address.sin_port));
+    return listener;
+}
+
+// A php-fpm that is busy does not answer.
 void a_reload_keeps_what_was_found(void**) {
     const auto set = [](Settings& settings, std::string_view name, std::string_view value) {
         ConfigError wrong;
         test::check_status(settings.set(name, value, wrong), Status::ok);
     };
+    const auto resolve = [&set](const Settings& in_force, Settings& next, Text<128>& address) {
+        // In another order.
+        for (const std::string_view name : {"backend:b.address", "backend:a.address"}) {
+            set(next, name, "auto");
+        }
+        ConfigError wrong;
+        test::check_status(resolve_automatic(next, wrong, &in_force), Status::ok);
+        address.clear();
+        test::check_status(next.get("backend:a.address", address), Status::ok);
+    };
+    Text<128> found;
+    const int listener = listen_somewhere(found);
     Settings in_force;
-    set(in_force, "backend:a.address", "unix:/none/found.sock");
+    set(in_force, "backend:a.address", found.view());
     in_force.backends[0].was_automatic = true;
-    set(in_force, "backend:b.address", "unix:/none/chosen.sock");
+    set(in_force, "backend:b.address", found.view());
     Settings next;
-    for (const std::string_view name : {"backend:b.address", "backend:a.address"}) {
-        set(next, name, "auto");
-    }
-    ConfigError wrong;
-    test::check_status(resolve_automatic(next, wrong, &in_force), Status::ok);
-    Text<limits::path> address;
-    test::check_status(next.get("backend:a.address", address), Status::ok);
-    test::check_text(address.view(), "unix:/none/found.sock");
+    Text<128> address;
+    resolve(in_force, next, address);
+    test::check_text(address.view(), found.view());
     // What somebody has chosen was not found.
-    address.clear();
-    test::check_status(next.get("backend:b.address", address), Status::ok);
-    assert_true(address.view() != "unix:/none/chosen.sock");
-    // And it is kept for the next one.
+    Text<128> other;
+    test::check_status(next.get("backend:b.address", other), Status::ok);
+    assert_true(other.view() != found.view());
+    // And it is kept for the next one, until nobody is there any more.
     Settings third;
-    set(third, "backend:a.address", "auto");
-    test::check_status(resolve_automatic(third, wrong, &next), Status::ok);
-    address.clear();
-    test::check_status(third.get("backend:a.address", address), Status::ok);
-    test::check_text(address.view(), "unix:/none/found.sock");
+    resolve(next, third, address);
+    test::check_text(address.view(), found.view());
+    close(listener);
+    Settings fourth;
+    resolve(third, fourth, address);
+    assert_true(address.view() != found.view());
 }
 
 void a_php_fpm_that_answers_is_taken_as_it_is(void**) {
