@@ -108,8 +108,9 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
         answer.entry = has_parked ? Entry::granted_parked : Entry::granted;
         return answer;
     }
-    const Place* place = enqueue(waiter, client_key);
-    if (place == nullptr && make_room(client_key, answer.evicted)) {
+    const bool may_wait = waiter.use != Use::upload || waiting_uploads_ < (most_waiting_ + 1) / 2;
+    const Place* place = may_wait ? enqueue(waiter, client_key) : nullptr;
+    if (place == nullptr && may_wait && make_room(client_key, answer.evicted)) {
         place = enqueue(waiter, client_key);
     }
     if (place == nullptr) {
@@ -149,7 +150,7 @@ Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     // From behind, for one client with many requests finds itself at once; turns of a client grow along the queue.
     for (Place* at = last_; at != nullptr; at = at->previous) {
         if (at->client_key == client_key) {
-            turn = at->turn + 1;
+            turn = std::max(turn_, at->turn) + 1;  // one that is passed over may have an old one
             break;
         }
     }
@@ -166,6 +167,7 @@ Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     }
     place->passed_over = 0;
     put_behind(*place, before);
+    waiting_uploads_ += waiter.use == Use::upload ? 1U : 0U;
     return place;
 }
 
@@ -215,6 +217,7 @@ void Gate::take_out(const Place& place) {
 }
 
 void Gate::unlink(Place& place) {
+    waiting_uploads_ -= place.waiter.use == Use::upload ? 1U : 0U;
     take_out(place);
     queue_.give_back(place);
 }
@@ -245,7 +248,7 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
         return false;
     }
     Place& first = *next_place;
-    turn_ = first.turn;
+    turn_ = std::max(turn_, first.turn);
     Place* chosen = &first;
     Place* at = first.passed_over < most_passed_over ? &first : nullptr;
     for (size_t i = 0; i < nearest_waiters && at != nullptr; ++i, at = at->next) {

@@ -156,6 +156,7 @@ class Gate {
     Gauge streams_;
     Gauge uploads_;
     size_t most_waiting_ = 0;
+    size_t waiting_uploads_ = 0;  // half of them at most, for they may wait for long
     Count served_;
     uint64_t turn_ = 0;  // of the waiter served last
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;

@@ -198,6 +198,15 @@ size_t Upstream::take_most_places() {
     return most;
 }
 
+// Bodies that come take their time: they leave a quarter of the slots to requests without.
+bool Upstream::has_room_for_body() const {
+    size_t count = 0;
+    for (const Exchange& exchange : exchanges_.all()) {
+        count += exchange.live && (exchange.phase == Exchange::Phase::collecting || exchange.is_upload) ? 1U : 0U;
+    }
+    return count < exchanges_.capacity() - exchanges_.capacity() / 4;
+}
+
 size_t Upstream::held_by(uint64_t client_key) const {
     size_t count = 0;
     for (const Exchange& exchange : exchanges_.all()) {

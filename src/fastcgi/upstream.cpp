@@ -35,7 +35,7 @@ namespace fcgate::fastcgi {
 }
 
 [[gnu::noinline]] Exchange* Upstream::open(const ExchangeStart& start) {
-    Exchange* exchange = exchanges_.take();
+    Exchange* exchange = start.body_length == 0 || has_room_for_body() ? exchanges_.take() : nullptr;
     if (exchange == nullptr) {
         exchange = make_room(start.client_key);
     }
@@ -204,8 +204,13 @@ bool Upstream::goes_on(Handle handle) {
 
 bool Upstream::keeps_others_waiting(Handle handle) {
     const Exchange* const exchange = exchanges_.find(handle);
-    return exchange != nullptr && exchange->phase == Exchange::Phase::active &&
-           (exchange->read_blocked || exchange->request.is_starved()) &&
+    if (exchange == nullptr) {
+        return false;
+    }
+    if (exchange->phase == Exchange::Phase::collecting) {
+        return !has_room_for_body();
+    }
+    return exchange->phase == Exchange::Phase::active && (exchange->read_blocked || exchange->request.is_starved()) &&
            setup_.gates[exchange->start.backend].glance().waiting > 0;
 }
 

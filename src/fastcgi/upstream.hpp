@@ -121,7 +121,7 @@ class Upstream {
     [[nodiscard]] bool may_send_whole(const Delivery& delivery, uint64_t length);
     // BodyReader::read of the reply's body.
     [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
-    // Others wait for PHP, which waits for this one's client: to send the rest of a request, or to take what there is of a reply.
+    // Others wait for PHP, or are refused, while it waits for this one's client: to send the rest of a request, or to take what there is of a reply.
     [[nodiscard]] bool keeps_others_waiting(Handle handle);
     // BodyReader::has_more.
     [[nodiscard]] bool has_output(const Delivery& delivery);
@@ -198,6 +198,7 @@ class Upstream {
     [[nodiscard]] int32_t queue_patience(const Exchange& exchange) const;
     void evict(const Waiter& waiter);
     [[nodiscard]] Exchange* make_room(uint64_t client_key);
+    [[nodiscard]] bool has_room_for_body() const;
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     void take_place(Exchange& exchange, Link* link);
     void use_place(Exchange& exchange, Link* link);

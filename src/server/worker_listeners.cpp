@@ -65,6 +65,8 @@ void Worker::accept_from(size_t listener_number) {
             return;
         }
         if (is_full_for_most()) {
+            // Those who are told below judge by it too.
+            count_connections();
             // Nobody loses a connection for a newcomer who is not there.
             if (!http::has_waiting_client(listener)) {
                 return;

@@ -44,8 +44,14 @@ void slow_heads_hold_no_place_for_long(Scene& scene) {
 }
 
 void slow_bodies_make_room(Scene& scene) {
+    Buffer content;
+    scene.tree.file("large.bin", content.append_pattern(size_t{24} * 1024 * 1024).view());
     start(scene);
-    Client* slow[places];
+    // One place is none for a body: there are no more exchanges than places, and bodies leave some to others.
+    Client& reader = scene.client({}, 4096);
+    assert_true(reader.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    assert_true(reader.read_head());
+    Client* slow[places - 1];
     for (Client*& client : slow) {
         client = &scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\nx");
     }
@@ -164,6 +170,24 @@ void uploads_leave_a_worker_to_pages(Scene& scene) {
     assert_true(other.answer(hello) && php.answer(hello));
     expect_reply(second, 200, "hello");
     expect_reply(first, 200, "hello");
+}
+
+void bodies_leave_exchanges_to_pages(Scene& scene) {
+    scene.set("server.exchanges", "4");
+    scene.set("server.body_timeout", "1500ms");
+    scene.start();
+    constexpr std::string_view begun = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\nx";
+    for (int i = 0; i < 3; ++i) {
+        (void)scene.client_with(begun);
+    }
+    scene.settle();
+    Client& fourth = scene.client_with(begun);
+    expect_status(fourth, 503);
+    for (int i = 0; i < 3; ++i) {
+        Client& page = scene.client_with(get_script);
+        assert_true(scene.take().answer(hello));
+        expect_reply(page, 200, "hello");
+    }
 }
 
 // A pace that is enough as long as nobody is in need of the worker.
@@ -294,6 +318,7 @@ int main() {
         FCGATE_CASE(slow_readers_make_room),
         FCGATE_CASE(who_keeps_pace_is_not_in_the_way),
         FCGATE_CASE(uploads_leave_a_worker_to_pages),
+        FCGATE_CASE(bodies_leave_exchanges_to_pages),
         FCGATE_CASE(an_upload_that_trickles_makes_way_for_a_page),
         FCGATE_CASE(a_reader_that_trickles_makes_way_for_a_page),
         FCGATE_CASE(what_surrounds_chunks_has_an_end),

@@ -58,6 +58,13 @@ struct GateWorld {
         }
         return request.use != Use::upload || uploads < std::max(1U, Capacity - 1);
     }
+    [[nodiscard]] uint32_t waiting_uploads() const {
+        uint32_t total = 0;
+        for (const Request& one : requests) {
+            total += one.state == State::waiting && one.use == Use::upload ? 1U : 0U;
+        }
+        return total;
+    }
     [[nodiscard]] uint32_t parked_total() const {
         uint32_t total = 0;
         for (const uint32_t one : parked) {
@@ -134,6 +141,7 @@ struct GateWorld {
         request.use = use;
         const bool nobody_waits = first() == nullptr && fits(request);
         const bool full = count(State::waiting) == Queue;
+        const bool may_wait = use != Use::upload || waiting_uploads() < (Queue + 1) / 2;
 
         request.worker = worker;
         request.client = client;
@@ -148,7 +156,7 @@ struct GateWorld {
             --parked[worker];
         } else if (nobody_waits && used < Capacity) {
             expected = Gate::Entry::granted;
-        } else if (full && !check_eviction(answer, client)) {
+        } else if (!may_wait || (full && !check_eviction(answer, client))) {
             expected = Gate::Entry::full;
         }
         assert_int_equal(static_cast<int>(answer.entry), static_cast<int>(expected));
@@ -156,7 +164,7 @@ struct GateWorld {
             request.state = State::holding;
         } else if (expected == Gate::Entry::queued) {
             const Request* const last = last_of(client);
-            request.turn = last != nullptr ? last->turn + 1 : served + 1;
+            request.turn = (last != nullptr ? std::max(last->turn, served) : served) + 1;
             request.arrival = ++arrivals;
             request.passed_over = 0;
             request.ticket = answer.ticket;
@@ -316,7 +324,7 @@ struct GateWorld {
         assert_int_equal(released.next.worker, expected->worker);
         assert_true(released.next.use == expected->use);
         expected->state = State::holding;
-        served = expected->turn;
+        served = std::max(served, expected->turn);
         return number;
     }
 };

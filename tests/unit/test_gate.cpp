@@ -240,6 +240,46 @@ void the_next_upload_begins_when_the_body_of_another_is_there(void** /*state*/) 
     world.drain();
 }
 
+// While it lets others go first its turn grows old: it must not take time back, nor pass its age on to its client's other requests.
+void an_upload_that_is_passed_over_leaves_the_turns_as_they_are(void** /*state*/) {
+    GateWorld<1, 2, 8, 12> world;
+    assert_true(world.enter(0, 0, carol, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, carol) == Entry::granted);
+    assert_true(world.enter(2, 0, alice, Use::upload) == Entry::queued);
+    for (int i = 0; i < 50; ++i) {
+        assert_true(world.enter(3, 0, bob) == Entry::queued);
+        assert_int_equal(world.leave(1), 3);
+        assert_true(world.enter(1, 0, carol) == Entry::queued);
+        assert_int_equal(world.leave(3), 1);
+    }
+    assert_true(world.enter(4, 0, bob) == Entry::queued);
+    assert_true(world.enter(5, 0, alice) == Entry::queued);
+    assert_true(world.enter(6, 0, alice) == Entry::queued);
+    assert_int_equal(world.leave(1), 4);
+    assert_int_equal(world.leave(4), 5);
+    assert_true(world.enter(7, 0, bob) == Entry::queued);
+    // The upload is granted now; who waited before newcomers is served before them.
+    assert_int_equal(world.leave(0), 2);
+    assert_true(world.enter(8, 0, carol) == Entry::queued);
+    assert_int_equal(world.leave(5), 6);
+    assert_int_equal(world.leave(6), 7);
+    assert_int_equal(world.leave(7), 8);
+    world.drain();
+}
+
+void uploads_leave_half_of_the_queue_to_others(void** /*state*/) {
+    GateWorld<1, 1, 4, 8> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    assert_true(world.enter(1, 0, alice, Use::upload) == Entry::queued);
+    assert_true(world.enter(2, 0, bob, Use::upload) == Entry::queued);
+    assert_true(world.enter(3, 0, carol, Use::upload) == Entry::full);
+    assert_true(world.enter(3, 0, carol) == Entry::queued);
+    assert_true(world.enter(4, 0, carol) == Entry::queued);
+    assert_int_equal(world.leave(0), 1);
+    assert_true(world.enter(5, 0, alice, Use::upload) == Entry::queued);
+    world.drain();
+}
+
 void the_only_place_is_an_uploads_too(void** /*state*/) {
     GateWorld<1, 1, 4, 4> world;
     assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
@@ -372,6 +412,8 @@ int main() {
         cmocka_unit_test(a_waiting_event_stream_counts_until_it_goes),
         cmocka_unit_test(uploads_leave_one_place_to_others),
         cmocka_unit_test(the_next_upload_begins_when_the_body_of_another_is_there),
+        cmocka_unit_test(an_upload_that_is_passed_over_leaves_the_turns_as_they_are),
+        cmocka_unit_test(uploads_leave_half_of_the_queue_to_others),
         cmocka_unit_test(the_only_place_is_an_uploads_too),
         cmocka_unit_test(nothing_is_parked_for_a_waiting_upload),
         cmocka_unit_test(without_a_queue_workers_park_nothing_for_each_other),
