@@ -42,8 +42,9 @@ constexpr int answer_ms = 300;
 // Somebody listens, however busy.
 [[nodiscard]] bool is_still_there(const BackendSettings& backend) {
     Descriptor fd;
+    // A backlog may be full.
     return fastcgi::connect_by(backend, backend.path, monotonic_ms() + answer_ms, fd) == Status::ok ||
-           (errno != ECONNREFUSED && errno != ENOENT);
+           errno == EAGAIN || errno == ETIMEDOUT;
 }
 
 // Empty: nothing was found for a backend of this name, or it is gone.
