@@ -234,7 +234,9 @@ class Scripts(ServedCase):
             self.assert_status(client.head(), 200)
             next(client.chunks())
             client.close()
-            processes.wait_until(marker.exists, 'the script runs on without its client', 5)
+            # Made first, and then written to.
+            processes.wait_until(lambda: marker.exists() and marker.read_text() != '',
+                                 'the script runs on without its client', 5)
             self.assertEqual(marker.read_text(), '1', 'connection_aborted()')
         started = time.monotonic()
         self.assertEqual(self.get('/hello.php').text, 'Hello, world\n')
