@@ -28,6 +28,8 @@ class Identity(ServedCase):
         text = f'[server]\nlisten = 127.0.0.1:{port}\n{f"user = {user}" if user else ""}\n[site]\nroot = {self.root}\n'
         fcgate = processes.Fcgate(self.folder, text, port, name, prefix=prefix).start()
         self.addCleanup(fcgate.end)
+        # The kernel lets clients in before root has been given up.
+        fcgate.wait_for_log('listening on')
         return fcgate
 
     def start_among(self, name, users, groups, user=None, sources=('passwd: files systemd', 'group: files')):
