@@ -41,8 +41,8 @@ struct Plan {
 // PHP is to be started for some backend.
 [[nodiscard]] bool needs_plan(const Settings& settings);
 
-// Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`. What it was for a backend of this name `in_force` it
-// stays: a php-fpm whose workers are all busy does not answer.
+// Turns `address = auto` into the first usual socket where FastCGI answers, else into `spawn`. A php-fpm that was found for a backend of this name
+// `in_force` is kept as long as somebody listens there: one whose workers are all busy does not answer.
 [[nodiscard]] Status resolve_automatic(Settings& settings, ConfigError& error, const Settings* in_force = nullptr);
 
 // Finds PHP, the users and the runtime folder. On failure `error` says what to do.
