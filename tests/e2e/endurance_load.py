@@ -59,10 +59,10 @@ class Load:
     def send(self, kind, count, seed, script=0):
         """Returns the counts that the program ends with."""
         sender = processes.Process('load', self.folder)
-        sender.log_path.write_text('')
         sender.spawn([program(), kind, f'{self.fcgate.port}:{self.local}', self.folder / 'php.sock', self.folder / 'corpus',
                        count, seed, self.clients, self.folder / 'failed', *([script] if script else [])])
         with open(sender.log_path, errors='replace') as log, forwarded(sender):
+            log.seek(sender.log_begin)
             while sender.is_alive():
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     sender.child.wait(1)

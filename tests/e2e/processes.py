@@ -184,6 +184,8 @@ class Process:
     def __init__(self, name, folder):
         self.name = name
         self.log_path = folder / f'{name}.log'
+        # Others of this name may have written there before.
+        self.log_begin = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.child = None
 
     def spawn(self, arguments, **options):
@@ -230,7 +232,9 @@ class Process:
             self.child.wait()
 
     def log(self):
-        return self.log_path.read_text(errors='replace') if self.log_path.exists() else ''
+        if not self.log_path.exists():
+            return ''
+        return self.log_path.read_bytes()[self.log_begin:].decode(errors='replace')
 
     def wait_for_log(self, pattern, seconds=PATIENCE, since=0):
         """The match of a regular expression in the log behind `since` characters."""
