@@ -243,10 +243,15 @@ class Notices(Case):
 
 
 class PidFile(Case):
+    def start(self, path):
+        fcgate = self.make(f'pid_file = {path}').start()
+        # The kernel lets clients in before the file is written.
+        fcgate.wait_for_log('listening on')
+        return fcgate
+
     def test_it_goes_with_the_daemon(self):
         path = self.folder / 'fcgate.pid'
-        fcgate = self.make(f'pid_file = {path}')
-        fcgate.start()
+        fcgate = self.start(path)
         self.assertEqual(path.read_text(), f'{fcgate.pid}\n')
         self.assertEqual(path.stat().st_mode & 0o777, 0o644)
         self.stop(fcgate)
@@ -256,8 +261,7 @@ class PidFile(Case):
     def test_one_of_a_crash_is_overwritten(self):
         path = self.folder / 'fcgate.pid'
         path.write_text('1234567890123456\n')
-        fcgate = self.make(f'pid_file = {path}')
-        fcgate.start()
+        fcgate = self.start(path)
         self.assertEqual(path.read_text(), f'{fcgate.pid}\n')
         self.stop(fcgate)
 
