@@ -64,7 +64,7 @@ class Recycling(ServedCase):
         posts = [f'{number}-{turn}' for number in range(self.clients) for turn in range(0, self.turns, 4)]
         self.assertEqual([ran[name] for name in posts], [1] * len(posts))
         # Each of the scripts that work on does so for 20 ms. One request that hung would take its timeout.
-        self.assertLess(took, 25)
+        self.assertLess(took, 50)
 
     def test_work_behind_the_answer_is_done(self):
         markers = [self.marker(f'behind-{number}') for number in range(10)]

@@ -18,7 +18,7 @@ class Weathered:
         self.assertGreater(posts, kills, 'too little was asked to tell')
         self.assertGreater(visitors.outcomes['200'], kills)
         # On a busy machine any of them can be late, for want of a processor; what is late by itself is always late.
-        self.assertLess(min(weather.recoveries.all()), 0.1)
+        self.assertLess(min(weather.recoveries.all()), 0.5)
         self.assertLess(statistics.median(weather.recoveries.all()), 1)
         self.assertEqual(self.get('/hello.php').text, 'Hello, world\n')
 
