@@ -14,6 +14,14 @@ size_t encoded_size(size_t length) {
     return length <= longest_short_length ? 1 : 4;
 }
 
+// Where the next goes.
+uint8_t* copy_to(uint8_t* to, std::string_view bytes) {
+    if (!bytes.empty()) {
+        memcpy(to, bytes.data(), bytes.size());
+    }
+    return to + bytes.size();
+}
+
 }  // namespace
 
 ParamsWriter::ParamsWriter(std::span<uint8_t> storage, bool keep_connection) : storage_(storage) {
@@ -30,6 +38,20 @@ void ParamsWriter::add(std::string_view name, std::span<const std::string_view> 
     size_t length = 0;
     for (const std::string_view part : parts) {
         length += part.size();
+    }
+    const size_t pair = 2 + name.size() + length;
+    // Almost always: each length takes one byte, and there is room in the open record.
+    const bool is_short = name.size() <= longest_short_length && length <= longest_short_length;
+    if (is_short && size_ + pair <= room_until_ && value_left_ == 0) {
+        uint8_t* to = storage_.data() + size_;
+        *to++ = static_cast<uint8_t>(name.size());
+        *to++ = static_cast<uint8_t>(length);
+        to = copy_to(to, name);
+        for (const std::string_view part : parts) {
+            to = copy_to(to, part);
+        }
+        size_ += pair;
+        return;
     }
     begin_value(name, false, length);
     for (const std::string_view part : parts) {
@@ -117,9 +139,7 @@ bool ParamsWriter::reserve(size_t name_length, size_t value_length) {
 // The two below write into what reserve() has found.
 
 void ParamsWriter::put(std::string_view bytes) {
-    if (!bytes.empty()) {
-        memcpy(storage_.data() + size_, bytes.data(), bytes.size());
-    }
+    (void)copy_to(storage_.data() + size_, bytes);
     size_ += bytes.size();
 }
 
