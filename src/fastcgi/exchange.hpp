@@ -43,7 +43,8 @@ struct ExchangeStart {
     uint32_t script_memo;  // for the owner
     uint64_t client_key;
     uint64_t body_length;
-    bool is_safe;  // of the method (RFC 9110 section 9.2.1): may be sent again
+    bool body_is_here;  // all of it: the owner has it, and waits for no client
+    bool is_safe;       // of the method (RFC 9110 section 9.2.1): may be sent again
     bool is_head;
     bool wants_stream;  // Accept: text/event-stream
 };
@@ -97,6 +98,8 @@ struct Exchange : Progress {
     bool live;
 
     [[nodiscard]] bool is_timed() const { return start.trace != nullptr && start.trace->is_timed; }
+    // The client has sent all of the body.
+    [[nodiscard]] bool has_whole_body() const { return start.body_is_here || request.has_whole_body(); }
     [[nodiscard]] Use use() const { return is_stream ? Use::stream : (is_upload ? Use::upload : Use::page); }
     [[nodiscard]] bool holds_place() const { return phase >= Phase::starting && phase <= Phase::active; }
     // It needs neither place nor connection any more.

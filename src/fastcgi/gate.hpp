@@ -21,7 +21,7 @@ namespace fcgate::fastcgi {
 enum class Use : uint8_t {
     page,
     stream,
-    upload,  // a request whose body is still coming
+    upload,  // a request whose body is still coming from its client
 };
 
 // Who waits, and where it is to be woken.

@@ -15,7 +15,7 @@ void Upstream::ask_for_place(Exchange& exchange) {
         fail(exchange, Fault::stopping);
         return;
     }
-    exchange.is_upload = !exchange.request.has_whole_body();
+    exchange.is_upload = !exchange.has_whole_body();
     const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.use()};
     const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
     if (answer.evicted.exchange.slot != no_slot) {

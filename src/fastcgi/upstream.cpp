@@ -35,7 +35,8 @@ namespace fcgate::fastcgi {
 }
 
 [[gnu::noinline]] Exchange* Upstream::open(const ExchangeStart& start) {
-    Exchange* exchange = start.body_length == 0 || has_room_for_body() ? exchanges_.take() : nullptr;
+    const bool is_all_here = start.body_length == 0 || start.body_is_here;
+    Exchange* exchange = is_all_here || has_room_for_body() ? exchanges_.take() : nullptr;
     if (exchange == nullptr) {
         exchange = make_room(start.client_key);
     }

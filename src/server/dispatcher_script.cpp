@@ -85,6 +85,7 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
         .script_memo = route::remember(site, route_.decision).pack(),
         .client_key = head.client.client_key(),
         .body_length = body_length,
+        .body_is_here = head.is_chunked,  // in the spool
         .is_safe = is_safe(head.method),
         .is_head = connection.is_head,
         .wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream")};
