@@ -69,14 +69,14 @@ bool Gate::stream_fits() const {
 }
 
 // Where there is one place only, an upload may have it: there is no other way for it.
-bool Gate::fits(const Waiter& waiter) const {
-    return waiter.use != Use::upload || uploads_.get() == 0 || uploads_.get() + 1 < capacity_.get();
+bool Gate::fits(Use use) const {
+    return use != Use::upload || uploads_.get() == 0 || uploads_.get() + 1 < capacity_.get();
 }
 
 // Of those who wait.
 Gate::Place* Gate::next_in_turn() const {
     Place* at = first_;
-    while (at != nullptr && !fits(at->waiter)) {
+    while (at != nullptr && !fits(at->waiter.use)) {
         at = at->next;
     }
     return at;
@@ -101,14 +101,14 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     Gauge& parked = parking_[waiter.worker].count;
     const bool has_parked = parked.get() > 0;
     // While others wait nobody overtakes them, even if a place is free for a moment.
-    if (next_in_turn() == nullptr && fits(waiter) && (has_parked || has_free())) {
+    if (next_in_turn() == nullptr && fits(waiter.use) && (has_parked || has_free())) {
         parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
         count(waiter);
         answer.entry = has_parked ? Entry::granted_parked : Entry::granted;
         return answer;
     }
-    const bool may_wait = waiter.use != Use::upload || waiting_uploads_ < (most_waiting_ + 1) / 2;
+    const bool may_wait = waiter.use != Use::upload || waiting_uploads_.get() < (most_waiting_ + 1) / 2;
     const Place* place = may_wait ? enqueue(waiter, client_key) : nullptr;
     if (place == nullptr && may_wait && make_room(client_key, answer.evicted)) {
         place = enqueue(waiter, client_key);
@@ -167,7 +167,7 @@ Gate::Place* Gate::enqueue(const Waiter& waiter, uint64_t client_key) {
     }
     place->passed_over = 0;
     put_behind(*place, before);
-    waiting_uploads_ += waiter.use == Use::upload ? 1U : 0U;
+    waiting_uploads_.add(waiter.use == Use::upload ? 1 : 0);
     return place;
 }
 
@@ -217,7 +217,7 @@ void Gate::take_out(const Place& place) {
 }
 
 void Gate::unlink(Place& place) {
-    waiting_uploads_ -= place.waiter.use == Use::upload ? 1U : 0U;
+    waiting_uploads_.subtract(place.waiter.use == Use::upload ? 1 : 0);
     take_out(place);
     queue_.give_back(place);
 }
@@ -252,7 +252,7 @@ bool Gate::grant_next(uint32_t worker, Waiter& next) {
     Place* chosen = &first;
     Place* at = first.passed_over < most_passed_over ? &first : nullptr;
     for (size_t i = 0; i < nearest_waiters && at != nullptr; ++i, at = at->next) {
-        if (at->waiter.worker == worker && at->client_key == first.client_key && fits(at->waiter)) {
+        if (at->waiter.worker == worker && at->client_key == first.client_key && fits(at->waiter.use)) {
             chosen = at;
             break;
         }
@@ -303,6 +303,12 @@ Gate::Released Gate::unpark(uint32_t worker, bool asked) {
     parking.count.subtract();
     parking.asked -= asked ? 1 : 0;
     return release(worker);
+}
+
+// An upload that waits for others of its kind gains nothing by a page's place.
+bool Gate::is_wanted(Use of_holder) const {
+    const bool is_for_uploads = of_holder == Use::upload || fits(Use::upload);
+    return queue_.live() > (is_for_uploads ? 0 : waiting_uploads_.get());
 }
 
 bool Gate::become_stream() {

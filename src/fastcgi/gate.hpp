@@ -104,6 +104,9 @@ class Gate {
     // It was asked to give one up and has none any more.
     void nothing_to_yield(uint32_t worker);
 
+    // Somebody waits who could have the place of one who leaves now. Any thread; it is a glance.
+    [[nodiscard]] bool is_wanted(Use of_holder) const;
+
     // A request turned out to be an event stream: false when the limit is reached, then it must not go on.
     [[nodiscard]] bool become_stream();
 
@@ -134,7 +137,7 @@ class Gate {
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     [[nodiscard]] bool has_free() const;
     [[nodiscard]] bool stream_fits() const;
-    [[nodiscard]] bool fits(const Waiter& waiter) const;
+    [[nodiscard]] bool fits(Use use) const;
     [[nodiscard]] Place* next_in_turn() const;
     void count(const Waiter& granted);
     [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
@@ -155,8 +158,8 @@ class Gate {
     Gauge in_use_;
     Gauge streams_;
     Gauge uploads_;
+    Gauge waiting_uploads_;  // half of those who wait at most, for they may wait for long
     size_t most_waiting_ = 0;
-    size_t waiting_uploads_ = 0;  // half of them at most, for they may wait for long
     Count served_;
     uint64_t turn_ = 0;  // of the waiter served last
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;

@@ -212,7 +212,7 @@ bool Upstream::keeps_others_waiting(Handle handle) {
         return !has_room_for_body();
     }
     return exchange->phase == Exchange::Phase::active && (exchange->read_blocked || exchange->request.is_starved()) &&
-           setup_.gates[exchange->start.backend].glance().waiting > 0;
+           setup_.gates[exchange->start.backend].is_wanted(exchange->use());
 }
 
 // PHP hears of a client that has left only when it writes: until then its worker is busy, whatever we do, and its place is taken. On a unix

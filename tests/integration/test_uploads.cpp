@@ -1,5 +1,12 @@
 // What counts as an upload, and what it may hold: a body that is all here waits for no client.
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/clock.hpp"
 #include "base/features.hpp"
+#include "base/text.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -53,6 +60,39 @@ void a_body_that_is_spooled_needs_no_room_for_bodies(Scene& scene) {
     expect_chunked_is_served(scene);
 }
 
+// A reader of a page has a place that an upload could not have, which waits for another one.
+void a_slow_reader_is_not_in_the_way_of_an_upload(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.set("server.body_timeout", "60s");
+    scene.set("server.send_timeout", "3s");
+    scene.start();
+    Client& upload = begin_upload(scene);
+    PhpConnection& uploaded = scene.accept();
+    assert_true(uploaded.read_body(66000));
+    Client& reader = scene.client({}, 4096);
+    assert_true(reader.send(get_script));
+    PhpConnection& php = scene.take();
+    // More than the buffers between take.
+    Buffer much;
+    much.append("Content-Type: text/plain\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
+    Buffer records;
+    append_output(records, much.view());
+    (void)begin_upload(scene);
+    Buffer more;
+    more.append_pattern(2000);
+    size_t written = 0;
+    for (const int64_t begun = fcgate::monotonic_ms(); fcgate::monotonic_ms() - begun < 5000;) {
+        // The upload keeps the pace that it must while another waits; the reader does not, and keeps that of all readers.
+        assert_true(upload.send(more.view()) && uploaded.absorb());
+        written += send_bytes(php.fd(), fcgate::slice(records.view(), written), fcgate::monotonic_ms() + 5);
+        char taken[250];
+        assert_true(recv(reader.fd(), taken, sizeof taken, MSG_DONTWAIT) > 0 || errno == EAGAIN);
+        (void)poll(nullptr, 0, 40);
+    }
+    assert_false(scene.php.has_caller());
+    assert_int_equal(scene.log.count("[slow-reader]") + scene.log.count("[request-timeout]"), 0);
+}
+
 }  // namespace
 
 int main() {
@@ -60,7 +100,10 @@ int main() {
         FCGATE_CASE(a_body_that_is_spooled_waits_for_no_upload),
         FCGATE_CASE(a_body_that_is_spooled_needs_no_room_for_bodies),
     };
+    static constexpr Case cases[] = {
+        FCGATE_CASE(a_slow_reader_is_not_in_the_way_of_an_upload),
+    };
     static constexpr Variant variants[] = {{.name = "TCP"}};
     const int spooled = fcgate::features::spool ? play("uploads in the spool", spooled_cases, variants) : 0;
-    return spooled;
+    return play("uploads", cases, variants) + spooled;
 }

@@ -290,6 +290,24 @@ void the_only_place_is_an_uploads_too(void** /*state*/) {
     world.drain();
 }
 
+void a_page_makes_no_way_for_an_upload_that_waits_for_another(void** /*state*/) {
+    GateWorld<1, 2, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
+    assert_true(world.enter(1, 0, bob) == Entry::granted);
+    assert_false(world.gate.is_wanted(Use::page));
+    assert_true(world.enter(2, 0, carol, Use::upload) == Entry::queued);
+    assert_false(world.gate.is_wanted(Use::page));
+    assert_true(world.gate.is_wanted(Use::upload));
+    assert_true(world.enter(3, 0, carol) == Entry::queued);
+    assert_true(world.gate.is_wanted(Use::page));
+    assert_true(world.cancel(3));
+    assert_false(world.gate.is_wanted(Use::page));
+    // The body of the other is there: now it is a place that is missing.
+    assert_int_equal(world.finish_upload(0), no_slot);
+    assert_true(world.gate.is_wanted(Use::page));
+    world.drain();
+}
+
 void nothing_is_parked_for_a_waiting_upload(void** /*state*/) {
     GateWorld<1, 3, 4, 8> world;
     assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
@@ -415,6 +433,7 @@ int main() {
         cmocka_unit_test(an_upload_that_is_passed_over_leaves_the_turns_as_they_are),
         cmocka_unit_test(uploads_leave_half_of_the_queue_to_others),
         cmocka_unit_test(the_only_place_is_an_uploads_too),
+        cmocka_unit_test(a_page_makes_no_way_for_an_upload_that_waits_for_another),
         cmocka_unit_test(nothing_is_parked_for_a_waiting_upload),
         cmocka_unit_test(without_a_queue_workers_park_nothing_for_each_other),
         cmocka_unit_test(a_connection_is_parked_only_while_nobody_waits_and_never_the_last),
