@@ -200,7 +200,7 @@ bool Upstream::goes_on(Handle handle) {
         // What is left of its reply needs nobody else.
         return handle.slot != no_slot;
     }
-    return backend_of(*exchange).finish_on_abort && exchange->request.has_whole_body() && !exchange->is_stream;
+    return backend_of(*exchange).finish_on_abort && exchange->has_whole_body() && !exchange->is_stream;
 }
 
 bool Upstream::keeps_others_waiting(Handle handle) {

@@ -2,6 +2,7 @@
 #include <fcgate/fcgate.h>
 #include <poll.h>
 
+#include "base/features.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -156,6 +157,31 @@ void who_waits_for_php_may_half_close_but_not_leave(Scene& scene) {
     expect_reply(half, 200, "hello");
 }
 
+// More than is put by for PHP; what is left of it lies in the spool.
+void a_spooled_body_needs_no_more_than_half_a_connection(Scene& scene) {
+    if (!fcgate::features::spool || !replies_to_half_a_connection()) {
+        return;
+    }
+    start(scene);
+    constexpr size_t size = 300000;
+    Buffer request;
+    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n493e0\r\n");
+    Client& first = scene.client_with(get_script);
+    PhpConnection& busy = scene.take();
+    Client& client = scene.client_with(request.append_pattern(size).append("\r\n0\r\n\r\n").view());
+    client.half_close();
+    scene.settle();
+    assert_true(busy.answer(hello));
+    expect_reply(first, 200, "hello");
+    PhpConnection& php = scene.accept();
+    scene.settle();
+    assert_true(php.read_request());
+    assert_int_equal(php.body().size(), size);
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.is_closed());
+}
+
 void an_upload_that_is_not_whole_ends_with_its_client(Scene& scene) {
     start(scene);
     Buffer request;
@@ -216,6 +242,7 @@ int main() {
         FCGATE_CASE(half_a_connection_is_enough_for_a_reply),
         FCGATE_CASE(half_a_connection_lasts_as_long_as_the_script),
         FCGATE_CASE(who_waits_for_php_may_half_close_but_not_leave),
+        FCGATE_CASE(a_spooled_body_needs_no_more_than_half_a_connection),
         FCGATE_CASE(an_upload_that_is_not_whole_ends_with_its_client),
         FCGATE_CASE(an_event_stream_ends_with_its_client),
         FCGATE_CASE(a_stop_does_not_wait_for_it),
