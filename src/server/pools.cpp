@@ -143,7 +143,7 @@ Pools::Pools(const Settings& settings) {
     for (const BackendSettings& backend : settings.backends) {
         most_waiting_ = std::max<size_t>(most_waiting_, backend.queue);
         // Every grant under way holds a place, whoever it is for.
-        places_ += backend.workers;
+        places_ += size_t{2} * backend.workers;  // a reload may put as many elsewhere
     }
     places_ = std::max(places_, least_places);
     // A reload may bring as many new ones as there are.

@@ -95,8 +95,8 @@ class Pools {
     // Of everything, with the slack.
     [[nodiscard]] size_t arena_size() const;
 
-    [[nodiscard]] size_t places() const { return places_; }              // of all backends, after any reload
-    [[nodiscard]] size_t gates() const { return gates_; }                // that can be in use, after any reload
+    [[nodiscard]] size_t places() const { return places_; }  // of all backends, with those that end after a reload
+    [[nodiscard]] size_t gates() const { return gates_; }    // that can be in use, after any reload
     [[nodiscard]] size_t most_waiting() const { return most_waiting_; }  // at one gate, after any reload
 
   private:

@@ -1,4 +1,6 @@
 // The part of Server that puts another configuration in force while requests run.
+#include <algorithm>
+
 #include "base/features.hpp"
 #include "base/lock.hpp"
 #include "server/sandbox.hpp"
@@ -92,14 +94,21 @@ Status Server::reload(Settings& next, ServerError& error) {
 Status Server::match_backends(Configuration& after, Settings& next, ServerError& error) {
     uint32_t taken = common_.configurations[(after.number + 1U) % Configuration::count].gate_mask();
     const Configuration& before = *common_.configuration.load();
+    // Those that end pass places on until the last of their requests is done, beside the new ones. One that stays never has more than the larger of
+    // its two numbers.
     size_t places = 0;
+    for (const BackendSettings& backend : before.settings->backends) {
+        places += backend.workers;
+    }
     for (size_t number = 0; number < next.backends.size(); ++number) {
         BackendSettings& backend = next.backends[number];
         auto gate = static_cast<uint32_t>(common_.gate_count);
+        uint32_t had = 0;  // workers
         for (size_t old = 0; old < before.settings->backends.size(); ++old) {
             if (is_same_place(before.settings->backends[old], backend)) {
                 gate = before.gates[old];
                 keep_spawned(before.settings->backends[old], backend);
+                had = before.settings->backends[old].workers;
             }
         }
         if (gate == common_.gate_count && backend.kind == BackendSettings::Kind::spawn) {
@@ -116,12 +125,14 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
         }
         taken |= 1U << gate;
         after.gates[number] = gate;
-        places += backend.workers;
+        places += backend.workers - std::min(backend.workers, had);
         if (backend.queue > most_waiting_) {
             return needs_restart(error, "queue: larger than any was at the start"_p);
         }
     }
-    return places <= most_places_ ? Status::ok : needs_restart(error, "workers: more in all than there is room for"_p);
+    return places <= most_places_
+               ? Status::ok
+               : needs_restart(error, "workers: more in all, with those that end, than there is room for"_p);
 }
 
 // PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.

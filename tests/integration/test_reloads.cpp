@@ -52,7 +52,8 @@ void what_needs_a_restart_is_refused(Scene& scene) {
         const char* words;
     } all[] = {
         {{{"backend.queue", "512"}}, "queue: larger than any was at the start: that needs a restart"},
-        {{{"backend.workers", "100"}}, "workers: more in all than there is room for: that needs a restart"},
+        {{{"backend.workers", "100"}},
+         "workers: more in all, with those that end, than there is room for: that needs a restart"},
         {{{"backend:third.address", "127.0.0.1:3"},
           {"backend:fourth.address", "127.0.0.1:4"},
           {"backend:fifth.address", "127.0.0.1:5"}},
@@ -104,6 +105,32 @@ void a_backend_that_moves_is_another(Scene& scene) {
     assert_int_equal(scene.log.count("a new configuration is in force"), 2);
 }
 
+// Places that end are given on beside the new ones; there is room for the grants of so many.
+void workers_of_a_backend_that_ends_count(Scene& scene) {
+    start(scene);
+    fcgate_error error{};
+    constexpr Key more[] = {{"backend:other.workers", "50"}};
+    constexpr Key elsewhere[] = {{"backend:other.workers", "50"}, {"backend:other.address", "127.0.0.1:3"}};
+    assert_int_equal(reload(scene, more, error), FCGATE_OK);
+    scene.expect_served();
+    assert_true(reload(scene, elsewhere, error) != FCGATE_OK);
+    check_text(error.text, "workers: more in all, with those that end, than there is room for: that needs a restart");
+    // Those of one that stays count once.
+    assert_int_equal(reload(scene, more, error), FCGATE_OK);
+    scene.expect_served();
+}
+
+// ... and for twice as many as at the start, however many those were.
+void many_workers_may_move(Scene& scene) {
+    scene.set("backend:other.address", "127.0.0.1:1");
+    scene.set("backend:other.workers", "90");
+    scene.start();
+    fcgate_error error{};
+    constexpr Key elsewhere[] = {{"backend:other.workers", "90"}};
+    assert_int_equal(reload(scene, elsewhere, error), FCGATE_OK);
+    scene.expect_served();
+}
+
 void a_server_that_stops_is_not_reloaded(Scene& scene) {
     start(scene);
     // It has something to end still.
@@ -129,6 +156,8 @@ int main() {
         FCGATE_CASE(what_needs_a_restart_is_refused),
         FCGATE_CASE(what_stays_as_it_was_is_told),
         FCGATE_CASE(a_backend_that_moves_is_another),
+        FCGATE_CASE(workers_of_a_backend_that_ends_count),
+        FCGATE_CASE(many_workers_may_move),
         FCGATE_CASE(a_server_that_stops_is_not_reloaded),
         FCGATE_CASE(whoever_opens_the_front_page_need_not_wonder),
     };
