@@ -67,7 +67,7 @@ struct Progress {
 
     Phase phase;
     bool is_stream;         // counted as an event stream at the gate
-    bool is_upload;         // ... as an upload
+    bool is_upload;         // its body is still coming from its client; with a place: counted as an upload there
     uint8_t server;         // of the backend: the one that is asked
     uint8_t tried;          // a bit for each that could not be connected to
     bool met_full_backlog;  // at one of those

@@ -15,7 +15,9 @@ void Upstream::ask_for_place(Exchange& exchange) {
         fail(exchange, Fault::stopping);
         return;
     }
-    exchange.is_upload = !exchange.has_whole_body();
+    if (exchange.request.has_whole_body()) {
+        end_upload(exchange);
+    }
     const Waiter waiter{SlotPool<Exchange>::handle(exchange), setup_.worker, exchange.use()};
     const Gate::Answer answer = setup_.gates[number].enter(waiter, exchange.start.client_key);
     if (answer.evicted.exchange.slot != no_slot) {
@@ -167,6 +169,11 @@ void Upstream::finish_upload(Exchange& exchange) {
     if (exchange.use() == Use::upload) {
         pass_on(setup_.gates[exchange.start.backend].finish_upload(setup_.worker), exchange.start.backend, nullptr);
     }
+    end_upload(exchange);
+}
+
+void Upstream::end_upload(Exchange& exchange) {
+    uploads_ -= exchange.is_upload ? 1U : 0U;
     exchange.is_upload = false;
 }
 
@@ -196,15 +203,6 @@ size_t Upstream::take_most_places() {
     const size_t most = most_places_;
     most_places_ = places();
     return most;
-}
-
-// Bodies that come take their time: they leave a quarter of the slots to requests without.
-bool Upstream::has_room_for_body() const {
-    size_t count = 0;
-    for (const Exchange& exchange : exchanges_.all()) {
-        count += exchange.live && (exchange.phase == Exchange::Phase::collecting || exchange.is_upload) ? 1U : 0U;
-    }
-    return count < exchanges_.capacity() - exchanges_.capacity() / 4;
 }
 
 size_t Upstream::held_by(uint64_t client_key) const {

@@ -45,6 +45,8 @@ namespace fcgate::fastcgi {
     }
     static_cast<Progress&>(*exchange) = {};
     exchange->is_stream = start.wants_stream;
+    exchange->is_upload = !is_all_here;
+    uploads_ += is_all_here ? 0U : 1U;
     exchange->link = nullptr;
     exchange->upstream = this;
     exchange->start = start;
@@ -141,7 +143,8 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
     } else if (exchange.holds_place()) {
         give_up_place(exchange, keep_link);
     }
-    exchange.is_stream = exchange.is_upload = false;
+    exchange.is_stream = false;
+    end_upload(exchange);
 }
 
 void Upstream::end(Exchange& exchange) {

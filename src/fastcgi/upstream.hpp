@@ -198,11 +198,15 @@ class Upstream {
     [[nodiscard]] int32_t queue_patience(const Exchange& exchange) const;
     void evict(const Waiter& waiter);
     [[nodiscard]] Exchange* make_room(uint64_t client_key);
-    [[nodiscard]] bool has_room_for_body() const;
+    // Bodies that come take their time: they leave a quarter of the slots to requests without.
+    [[nodiscard]] bool has_room_for_body() const {
+        return uploads_ < exchanges_.capacity() - exchanges_.capacity() / 4;
+    }
     [[nodiscard]] size_t held_by(uint64_t client_key) const;
     void take_place(Exchange& exchange, Link* link);
     void use_place(Exchange& exchange, Link* link);
     void finish_upload(Exchange& exchange);
+    void end_upload(Exchange& exchange);
     void give_up_place(Exchange& exchange, bool keep_link);
     void pass_on(const Gate::Released& released, uint32_t backend, Link* link);
     [[nodiscard]] bool may_park(const Link* link) const;
@@ -272,6 +276,7 @@ class Upstream {
     size_t grant_count_ = 0;
     size_t work_count_ = 0;
     size_t parked_ = 0;
+    size_t uploads_ = 0;  // exchanges that are
     uint32_t kept_backends_ = UINT32_MAX;
     Setup setup_;
     Gauge places_;
