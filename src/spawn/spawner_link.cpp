@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -6,11 +7,16 @@
 
 #include <cerrno>
 
+#include "base/clock.hpp"
 #include "spawn/spawner.hpp"
 
 namespace fcgate::spawn {
 
 namespace {
+
+// More than PHP gets to end in. One that takes longer hangs, or was stopped.
+constexpr int64_t longest_end_ms = 3000;
+constexpr int moment_ms = 5;
 
 // A child whose end raises no signal: the host's SIGCHLD handler and its wait(-1) are not for us. Emulators may not know it.
 [[nodiscard]] pid_t fork_silently() {
@@ -45,11 +51,18 @@ Status SpawnerLink::start(const Plan& plan, const Settings& settings) {
 }
 
 void SpawnerLink::finish() {
+    // Children that the host has forked have copies of it: closing ours would tell the spawner nothing while one of them lives.
+    (void)shutdown(socket_.get(), SHUT_RDWR);
     socket_.reset();
-    if (pid_ > 0) {
-        while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {}
-        pid_ = -1;
+    const int64_t overdue = monotonic_ms() + longest_end_ms;
+    while (pid_ > 0 && waitpid(pid_, nullptr, __WALL | WNOHANG) == 0) {
+        // The kernel ends its PHP then. Whoever has given up root may not: it is left to hear of the end when it goes on.
+        if (monotonic_ms() >= overdue && kill(pid_, SIGKILL) != 0) {
+            break;
+        }
+        (void)poll(nullptr, 0, moment_ms);
     }
+    pid_ = -1;
 }
 
 Status SpawnerLink::send(const Order& order) const {

@@ -307,6 +307,23 @@ class Ends(SpawnCase):
         for path in self.php.runtime_dir.glob('php-*'):
             path.unlink()
 
+    def test_spawner_hangs(self):
+        """It is killed; by a daemon that has given up root it is left to go on."""
+        self.serve()
+        self.assert_hello()
+        spawner = self.fcgate.spawner().pid
+        os.kill(spawner, signal.SIGSTOP)
+        started = time.monotonic()
+        self.fcgate.signal(signal.SIGTERM)
+        self.assertEqual(self.fcgate.wait(), 0)
+        self.assertLess(time.monotonic() - started, 10)
+        if processes.is_root:
+            os.kill(spawner, signal.SIGCONT)
+        processes.wait_until(lambda: not processes.orphans(), 'somebody is left', 5)
+        # Nobody was left to do it when it was killed.
+        for path in self.php.runtime_dir.glob('php-*'):
+            path.unlink()
+
     def all_php(self):
         return [running for running in processes.orphans() + self.fcgate.children() if running.is_php()]
 

@@ -153,6 +153,32 @@ static void a_host_that_ignores_its_children_is_served_as_well(void** state) {
     (void)signal(SIGCHLD, before);
 }
 
+/* A child that does not execute another program has a copy of all that is open here. */
+static void a_child_of_the_host_keeps_nobody_from_ending(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    open_php_scene(&scene);
+    start(&scene);
+    expect_hello(scene.port);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(30);
+        (void)pause();
+        _exit(0);
+    }
+    const int64_t begun = now_ms();
+    fcgate_destroy(scene.server);
+    scene.server = NULL;
+    const int64_t took = now_ms() - begun;
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(took < 10000);
+    assert_int_equal(waitpid(-1, NULL, __WALL | WNOHANG), -1);
+    close_scene(&scene);
+}
+
 static void no_process_is_left_behind(void** state) {
     (void)state;
     need_php();
@@ -312,6 +338,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_sees_the_end_of_its_own_children_alone),
         cmocka_unit_test(a_host_that_ignores_its_children_is_served_as_well),
+        cmocka_unit_test(a_child_of_the_host_keeps_nobody_from_ending),
         cmocka_unit_test(no_process_is_left_behind),
         cmocka_unit_test(two_servers_side_by_side_one_with_php),
         cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
