@@ -265,8 +265,9 @@ FCGATE_EXPORT int fcgate_ended_fd(const fcgate_server* server);
  *
  * Some keys hold from the start of the server: the capacities, threads, user and group, the logs' places. They keep their
  * values, and the log names those that differ. PHP that fcgate starts itself goes on with the command it was started
- * with. `address = auto` stays the php-fpm that was found before for the backend of that name, as long as somebody
- * listens there. The log callback stays the one of fcgate_create().
+ * with, and takes bodies of a larger max_body from its next start on. `address = auto` stays the php-fpm that was found
+ * before for the backend of that name, as long as somebody listens there. The log callback stays the one of
+ * fcgate_create().
  *
  * To be called after fcgate_start(), fcgate_run() or fcgate_fd(), by one thread at a time, not from a callback of the
  * server. On success the server has taken the settings over: do not touch them again. On failure everything is as it was,

@@ -126,7 +126,8 @@ Status Settings::check(ConfigError& error) {
     server.max_connections_per_client = std::min(server.max_connections_per_client, server.max_connections);
     // Every thread has one place at least that anybody can have.
     server.reserved_connections = std::min(server.reserved_connections, server.max_connections - server.threads);
-    for (const BackendSettings& backend : backends) {
+    for (BackendSettings& backend : backends) {
+        backend.largest_body = 0;
         if (backend.kind == BackendSettings::Kind::unset) {
             return wrong<"address: not set; write for example unix:/run/php/php-fpm.sock">(error, SectionKind::backend,
                                                                                            backend.name);
@@ -143,6 +144,10 @@ Status Settings::check(ConfigError& error) {
         }
         if (status != Status::ok) {
             return status;
+        }
+        if (site.has_backend) {
+            uint64_t& largest = backends[site.backend_number].largest_body;
+            largest = std::max(largest, site.max_body);
         }
     }
     status = check_hosts(*this, error);

@@ -81,6 +81,7 @@ struct BackendSettings : BackendAddress {
     bool finish_on_abort = false;  // on_abort: a script whose client leaves runs on to its end
     std::string_view command;
     int64_t idle_stop_ms = default_idle_stop_ms;  // 0: never
+    uint64_t largest_body = 0;                    // max_body of the sites that use it; filled in by check()
     FixedList<Pair, limits::pairs_per_site> php;
 };
 

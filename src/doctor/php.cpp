@@ -136,7 +136,8 @@ void start_php(Examination& examination, size_t number) {
     Report& report = examination.report;
     spawn::Report news{};
     Text<spawn::Report::text_size> last_words;
-    (void)examination.spawner.send({spawn::Order::Kind::start, static_cast<uint8_t>(number)});
+    (void)examination.spawner.send(
+        {spawn::Order::Kind::start, static_cast<uint32_t>(number), examination.settings.backends[number].largest_body});
     while (fastcgi::wait_for_input(examination.spawner.fd(), deadline) == Status::ok &&
            examination.spawner.receive(news) == Status::ok) {
         news.text[sizeof news.text - 1] = '\0';

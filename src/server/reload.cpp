@@ -135,9 +135,19 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
                : needs_restart(error, "workers: more in all, with those that end, than there is room for"_p);
 }
 
-// PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then.
+// PHP that fcgate starts is started as the spawner was told, which has its own copy of what was configured then. The limit of bodies alone is said
+// at each start; one that runs is not ended for it, with what it works at.
 void Server::keep_spawned(const BackendSettings& before, BackendSettings& after) const {
-    if (before.kind != BackendSettings::Kind::spawn || starts_the_same(before, after)) {
+    if (before.kind != BackendSettings::Kind::spawn) {
+        return;
+    }
+    if (after.largest_body > before.largest_body) {
+        common_.log.write(
+            LogLevel::warning,
+            "`max_body` has grown: a PHP that runs takes no larger bodies than before until fcgate starts it "
+            "again, after `idle_stop` or a restart"_p);
+    }
+    if (starts_the_same(before, after)) {
         return;
     }
     after.workers = before.workers;

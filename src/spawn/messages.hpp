@@ -8,9 +8,10 @@ namespace fcgate::spawn {
 
 // From the server.
 struct Order {
-    enum class Kind : uint8_t { start, stop, finish };  // finish: once it has answered what it has begun
+    enum class Kind : uint32_t { start, stop, finish };  // finish: once it has answered what it has begun
     Kind kind;
-    uint8_t backend;
+    uint32_t backend;
+    uint64_t largest_body;  // for `start`: the configuration in force may say another than the one at the fork
 };
 
 // From the spawner.

@@ -55,11 +55,6 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     std::string_view name = php.program.view();
     name.remove_prefix(name.rfind('/') + 1);
     php.is_fpm = name.find("fpm") != std::string_view::npos;
-    for (const SiteSettings& site : settings.sites) {
-        if (site.has_backend && site.backend_number == number && site.max_body > php.largest_body) {
-            php.largest_body = site.max_body;
-        }
-    }
     return Status::ok;
 }
 

@@ -21,7 +21,6 @@ struct PhpPlan {
     bool used = false;
     bool is_fpm = true;  // else php-cgi
     Text<limits::program> program;
-    uint64_t largest_body = 0;  // of the sites that use it
 };
 
 struct Plan {

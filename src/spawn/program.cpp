@@ -106,7 +106,7 @@ constexpr int socket_backlog = 128;
         "-d\nopcache.lockfile_path=%/tmp-%\n-d\npost_max_size=%\n-d\nupload_max_filesize=%\n"
         "-d\nsession.gc_probability=1\n-d\nopcache.memory_consumption=16\n"
         "-d\nopcache.interned_strings_buffer=2\n-d\nopcache.max_accelerated_files=1000\n">(
-        folder, user, folder, user, folder, user, folder, user, php.largest_body, php.largest_body);
+        folder, user, folder, user, folder, user, folder, user, request.largest_body, request.largest_body);
     for (const Pair& pair : request.settings->php) {
         lines.append<"-d\n%=%\n">(pair.name, pair.value);
     }

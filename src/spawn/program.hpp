@@ -50,6 +50,7 @@ struct Launch {
     const BackendSettings* settings = nullptr;
     uint32_t backend = 0;  // its number
     uint32_t run = 0;
+    uint64_t largest_body = 0;  // that PHP has to take
 
     // In `scratch`: until the next.
     [[nodiscard]] const char* socket_path() const;

@@ -59,7 +59,7 @@ class Spawner {
     Spawner(const Plan& plan, const Settings& settings, int server, int children)
         : server_(server), children_(children), plan_(plan) {
         for (uint32_t i = 0; i < php_.size(); ++i) {
-            static_cast<Launch&>(php_[i]) = {&scratch_, &plan, &plan.php[i], &settings.backends[i], i, 0};
+            static_cast<Launch&>(php_[i]) = {&scratch_, &plan, &plan.php[i], &settings.backends[i], i, 0, 0};
         }
     }
 
@@ -142,6 +142,7 @@ void Spawner::take_orders() {
     }
     Php& php = php_[order.backend];
     if (order.kind == Order::Kind::start) {
+        php.largest_body = order.largest_body;
         start(php);
     } else {
         stop(php, order.kind == Order::Kind::stop);

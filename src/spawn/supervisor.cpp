@@ -97,7 +97,8 @@ void Supervisor::on_wanted(Timers& timers) {
 }
 
 Status Supervisor::tell(const Php& php, Order::Kind kind) const {
-    return setup_.spawner->send({kind, static_cast<uint8_t>(php.backend)});
+    const BackendSettings* const settings = setup_.backends->find(php.backend);
+    return setup_.spawner->send({kind, php.backend, settings != nullptr ? settings->largest_body : 0});
 }
 
 void Supervisor::start_wanted(int64_t now) {

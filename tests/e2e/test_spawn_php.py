@@ -45,6 +45,21 @@ class Told(SpawnCase):
         sockets = list(folder.glob('*.sock'))
         self.assertEqual([mode(path) for path in sockets], [0o600])
 
+    def test_limits_of_a_reload_hold_from_the_next_start(self):
+        self.serve(site=['max_body = 1m'], backend=['idle_stop = 200ms', 'keep_alive = no'])
+        first = self.fcgate.configuration.read_text()
+        self.assertEqual(self.runtime('post_max_size')['ini'], {'post_max_size': str(MIB)})
+        has_grown = 'warning: `max_body` has grown: a PHP that runs takes no larger bodies than before'
+        for size, is_told in ((3, True), (2, False)):
+            since = len(self.fcgate.log())
+            self.fcgate.configuration.write_text(first.replace('max_body = 1m', f'max_body = {size}m'))
+            self.fcgate.signal(signal.SIGHUP)
+            self.fcgate.wait_for_log('a new configuration is in force', since=since)
+            self.assertEqual(has_grown in self.fcgate.log()[since:], is_told)
+            self.wait_for_no_php()
+            told = self.runtime('post_max_size', 'upload_max_filesize')['ini']
+            self.assertEqual(told, {'post_max_size': str(size * MIB), 'upload_max_filesize': str(size * MIB)})
+
     def upload(self, size):
         data = random.Random(size).randbytes(size)
         kind, body = wire.multipart([], [('file', 'x.bin', data)])

@@ -25,7 +25,6 @@ struct Php {
         tree.file("no-program", "nothing\n", 0755);
         plan.php[0].used = true;
         plan.php[0].is_fpm = name != "php-cgi";
-        plan.php[0].largest_body = 12345678;
         plan.php[0].program.append(tree.path()).append('/').append(name);
         plan.runtime_dir.append(tree.path()).append(folder);
         plan.owner_pid = 77;
@@ -40,7 +39,7 @@ struct Php {
     Php(const Php&) = delete;
     Php& operator=(const Php&) = delete;
 
-    [[nodiscard]] Launch request() { return {&scratch, &plan, &plan.php[0], &settings.backends[0], 0, 1}; }
+    [[nodiscard]] Launch request() { return {&scratch, &plan, &plan.php[0], &settings.backends[0], 0, 1, 12345678}; }
     void refuses(std::string_view words) {
         test::check_status(launch(request(), launched), Status::io);
         test::check_text(launched.what.view(), words);

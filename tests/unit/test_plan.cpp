@@ -58,7 +58,7 @@ void a_program_is_found_by_its_command(void**) {
     test::check_status(planned.make(), Status::ok);
     assert_true(needs_plan(planned.settings));
     assert_true(planned.plan.php[0].used && planned.plan.php[0].is_fpm);
-    assert_int_equal(planned.plan.php[0].largest_body, 3 * 1024 * 1024);
+    assert_int_equal(planned.settings.backends[0].largest_body, 3 * 1024 * 1024);
     assert_int_equal(faccessat(planned.tree.fd(), "run", F_OK, 0), 0);
     assert_false(planned.plan.is_private_dir);
     planned.set_path("backend.command", "/no-program -c x");
