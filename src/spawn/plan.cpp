@@ -58,46 +58,61 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
     return Status::ok;
 }
 
-[[nodiscard]] const passwd* find_user(std::string_view name) {
-    const Text<256> text(name);
-    const passwd* const entry = getpwnam(text.c_str());
-    if (entry != nullptr || name.empty()) {
-        return entry;
-    }
-    const Result<uint64_t> number = parse_decimal(name);
-    return number.ok() ? getpwuid(static_cast<uid_t>(number.value())) : nullptr;
+// A number that stands where a name may stand.
+[[nodiscard]] bool parse_id(std::string_view text, uint32_t& id) {
+    const Result<uint64_t> number = parse_decimal(text);
+    id = number.ok() ? static_cast<uint32_t>(number.value()) : 0;
+    return number.ok() && number.value() <= UINT32_MAX;
+}
+
+// All groups of the user, as a pool of php-fpm's own has them: what PHP may read, and the device it may open, may be theirs.
+void plan_groups(Plan& plan, const passwd* entry) {
+    plan.php_groups[0] = plan.php_group;
+    int count = Plan::most_groups;
+    const bool is_whole =
+        entry != nullptr && getgrouplist(entry->pw_name, plan.php_group, plan.php_groups.data(), &count) >= 0;
+    plan.php_group_count = is_whole ? static_cast<size_t>(count) : 1;
 }
 
 [[nodiscard]] Status plan_users(const ServerSettings& server, Plan& plan, TextBuffer& error) {
     plan.php_user = plan.server_user = geteuid();
-    plan.php_group = plan.server_group = getegid();
+    plan.php_group = getegid();
     if (plan.php_user != 0) {
         return Status::ok;
     }
-    const passwd* entry = find_user(server.user);
-    if (entry == nullptr && !server.user.empty()) {
+    const Text<256> name(server.user);
+    const passwd* entry = getpwnam(name.c_str());
+    const bool is_number = entry == nullptr && parse_id(server.user, plan.php_user);
+    if (is_number) {
+        entry = getpwuid(plan.php_user);
+    }
+    // A number that no user has comes with no group.
+    if (entry == nullptr && !server.user.empty() && (!is_number || server.group.empty())) {
         error.append<"user: there is no user %">(server.user);
         return Status::malformed;
     }
-    if (entry != nullptr) {
-        plan.server_user = plan.php_user = entry->pw_uid;
-        plan.server_group = plan.php_group = entry->pw_gid;
-    }
     // PHP is never root's by accident: a host that stays root still gets an ordinary user for it.
-    for (size_t i = 0; entry == nullptr && i < sizeof usual_users / sizeof *usual_users; ++i) {
+    for (size_t i = 0; server.user.empty() && entry == nullptr && i < sizeof usual_users / sizeof *usual_users; ++i) {
         entry = getpwnam(usual_users[i]);
-        if (entry != nullptr) {
-            plan.php_user = entry->pw_uid;
-            plan.php_group = entry->pw_gid;
-        }
+    }
+    if (entry != nullptr) {
+        plan.php_user = entry->pw_uid;
+        plan.php_group = entry->pw_gid;
+    }
+    if (!server.user.empty()) {
+        plan.server_user = plan.php_user;
     }
     if (!server.group.empty()) {
-        const Text<256> name(server.group);
-        const struct group* const group = getgrnam(name.c_str());
+        const Text<256> group_name(server.group);
+        const struct group* const group = getgrnam(group_name.c_str());
         if (group != nullptr) {
-            plan.server_group = group->gr_gid;
+            plan.php_group = group->gr_gid;
+        } else if (!parse_id(server.group, plan.php_group)) {
+            error.append<"group: there is no group %">(server.group);
+            return Status::malformed;
         }
     }
+    plan_groups(plan, entry);
     plan.changes_user = plan.php_user != 0;
     return Status::ok;
 }

@@ -24,13 +24,16 @@ struct PhpPlan {
 };
 
 struct Plan {
+    static constexpr int most_groups = 64;
+
     std::array<PhpPlan, limits::backends> php;
     Text<limits::path> runtime_dir;
     bool is_private_dir = false;  // made for this server alone: removed at its end
     uid_t php_user = 0;
     gid_t php_group = 0;
+    std::array<gid_t, most_groups> php_groups{};  // that one and the further ones of the user
+    size_t php_group_count = 0;
     uid_t server_user = 0;  // who connects to the sockets
-    gid_t server_group = 0;
     bool changes_user = false;
     // Of the server: they tell what several have in one runtime folder apart.
     pid_t owner_pid = 0;

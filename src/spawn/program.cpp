@@ -62,7 +62,7 @@ constexpr int socket_backlog = 128;
     Descriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const bool good = fd.valid() && bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
                       chmod(path, 0600) == 0 &&
-                      (!plan.changes_user || chown(path, plan.server_user, plan.server_group) == 0) &&
+                      (!plan.changes_user || chown(path, plan.server_user, plan.php_group) == 0) &&
                       listen(fd.get(), socket_backlog) == 0;
     return good ? fd.release() : -1;
 }
@@ -146,8 +146,8 @@ constexpr auto ours = pack_texts<our_rows>();
 }
 
 [[nodiscard]] bool become_php_user(const Plan& plan) {
-    return !plan.changes_user ||
-           (setgroups(1, &plan.php_group) == 0 && setgid(plan.php_group) == 0 && setuid(plan.php_user) == 0);
+    return !plan.changes_user || (setgroups(plan.php_group_count, plan.php_groups.data()) == 0 &&
+                                  setgid(plan.php_group) == 0 && setuid(plan.php_user) == 0);
 }
 
 // In the child. What fails here is heard through `failures`.

@@ -200,6 +200,31 @@ class Owner(SpawnCase):
         self.assertEqual(self.runtime()['status']['Uid'].split()[0], '0')
         fcgate.wait_for_log('warning: serving as root, as server.user says')
 
+    def expect_same_identity(self):
+        told = self.runtime()['status']
+        for kind in ('Uid', 'Gid', 'Groups'):
+            self.assertEqual(told[kind].split(), self.fcgate.status(kind), kind)
+        return told
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_php_has_the_groups_of_who_serves(self):
+        user = processes.account()
+        groups = self.folder / 'groups'
+        groups.write_text(f'root:x:0:\ndialout:x:20:other,{user.pw_name}\npanel:x:62001:\nusers:x:{user.pw_gid}:\n')
+        self.serve(['group = panel'],
+                   prefix=['unshare', '--mount', 'sh', '-c', f'mount --bind {groups} /etc/group && exec "$@"', 'sh'])
+        told = self.expect_same_identity()
+        self.assertEqual((told['Gid'].split()[0], set(told['Groups'].split())), ('62001', {'62001', '20'}))
+
+    @unittest.skipUnless(processes.is_root, 'only root can become somebody else')
+    def test_a_number_that_no_user_has(self):
+        fcgate = self.make(['group = 62002'])
+        text = fcgate.configuration.read_text()
+        fcgate.configuration.write_text(text.replace(f'user = {processes.account().pw_name}', 'user = 62000'))
+        fcgate.start()
+        told = self.expect_same_identity()
+        self.assertEqual((told['Uid'].split()[0], told['Groups'].split()), ('62000', ['62002']))
+
     @unittest.skipUnless(processes.is_root and shutil.which('setpriv'), 'needs root and setpriv, to be somebody else')
     def test_started_by_a_user(self):
         """In a private folder, which goes when fcgate goes, in whatever way."""

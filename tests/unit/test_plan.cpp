@@ -1,4 +1,5 @@
 // What is worked out before PHP is started: the program, the users, the folder; and whether one runs already.
+#include <grp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/wait.h>
@@ -101,6 +102,15 @@ void a_folder_that_others_may_write_to_is_refused(void**) {
     }
 }
 
+// Those the system says that the user has.
+void expect_groups(const Plan& plan, const char* user) {
+    std::array<gid_t, Plan::most_groups> groups{};
+    int count = Plan::most_groups;
+    assert_true(getgrouplist(user, plan.php_group, groups.data(), &count) > 0);
+    assert_int_equal(plan.php_group_count, count);
+    assert_memory_equal(plan.php_groups.data(), groups.data(), static_cast<size_t>(count) * sizeof(gid_t));
+}
+
 // Root's PHP never is root by accident; only root has a choice.
 void users_are_looked_up(void**) {
     Planned planned;
@@ -113,17 +123,32 @@ void users_are_looked_up(void**) {
     assert_true(planned.plan.changes_user && planned.plan.php_user != 0);
     assert_int_equal(planned.plan.server_user, 0);
     planned.set("server.user", "daemon");
-    planned.set("server.group", "nobody-has-this");
     test::check_status(planned.make(), Status::ok);
     assert_true(planned.plan.server_user == planned.plan.php_user && planned.plan.php_user != 0);
-    const gid_t group = planned.plan.server_group;
+    expect_groups(planned.plan, "daemon");
     planned.set("server.group", "root");
     test::check_status(planned.make(), Status::ok);
-    assert_true(planned.plan.server_group == 0 && planned.plan.php_group == group);
+    assert_int_equal(planned.plan.php_group, 0);
+    expect_groups(planned.plan, "daemon");
+    planned.set("server.group", "54322");
+    test::check_status(planned.make(), Status::ok);
+    assert_int_equal(planned.plan.php_group, 54322);
     // By number as well.
     planned.set("server.user", "1");
     test::check_status(planned.make(), Status::ok);
     assert_int_equal(planned.plan.php_user, 1);
+    expect_groups(planned.plan, "daemon");
+    // Even one that no user has.
+    planned.set("server.user", "54321");
+    test::check_status(planned.make(), Status::ok);
+    assert_true(planned.plan.php_user == 54321 && planned.plan.server_user == 54321 && planned.plan.changes_user);
+    assert_true(planned.plan.php_group_count == 1 && planned.plan.php_groups[0] == 54322);
+    planned.set("server.group", "");
+    planned.refuses(Status::malformed, "user: there is no user 54321");
+    planned.set("server.group", "nobody-has-this");
+    planned.refuses(Status::malformed, "group: there is no group nobody-has-this");
+    planned.set("server.user", "4294967296");
+    planned.refuses(Status::malformed, "user: there is no user 4294967296");
     planned.set("server.user", "nobody-has-this");
     planned.refuses(Status::malformed, "user: there is no user nobody-has-this");
 }
