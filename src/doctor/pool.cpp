@@ -129,6 +129,25 @@ void PoolFile::end_section() {
     children_ = 0;
 }
 
+// php-N-N-N.conf: written by some fcgate for the PHP that it has started (spawn/program.cpp). That one's socket is nobody else's, and has another name
+// with each start.
+[[nodiscard]] bool is_of_fcgate(std::string_view file) {
+    constexpr std::string_view prefix = "php-";
+    constexpr std::string_view suffix = ".conf";
+    const std::string_view name = slice(file, file.rfind('/') + 1);
+    if (!starts_with(name, prefix) || !ends_with(name, suffix)) {
+        return false;
+    }
+    int dashes = 0;
+    for (const char c : slice(name, prefix.size(), name.size() - prefix.size() - suffix.size())) {
+        dashes += c == '-' ? 1 : 0;
+        if (c != '-' && !is_digit(c)) {
+            return false;
+        }
+    }
+    return dashes == 2;
+}
+
 }  // namespace
 
 void find_pool(const BackendAddress& backend, Pool& out) {
@@ -147,7 +166,9 @@ void find_pool(const BackendAddress& backend, Pool& out) {
             if (lines.next(line) && starts_with(line, title)) {
                 const std::string_view shown = slice(line, title.size());
                 const Text<limits::path> file(slice(shown, 0, shown.find(')')));
-                PoolFile(wanted.backend, wanted.out, true).read(file.c_str());
+                if (!is_of_fcgate(file.view())) {
+                    PoolFile(wanted.backend, wanted.out, true).read(file.c_str());
+                }
             }
             return wanted.out.is_found;
         },
