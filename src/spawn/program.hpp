@@ -16,7 +16,8 @@
 
 namespace fcgate::spawn {
 
-// An argument or environment vector for execve(), with the text it points to.
+// An argument or environment vector for execve(), with the text it points to. It has room for whatever the settings may hold: what is not used of it
+// is never touched.
 class Vector {
   public:
     // What is to be written next: a line for each item, with its end.
@@ -29,8 +30,9 @@ class Vector {
     [[nodiscard]] char** finish();
 
   private:
-    static constexpr size_t most = 256;
-    static constexpr size_t text_size = size_t{16} * 1024;
+    // Of words one letter long, and what fcgate adds.
+    static constexpr size_t most = limits::config_value / 2 + 2 * limits::pairs_per_site + 64;
+    static constexpr size_t text_size = limits::settings_text + size_t{4} * 1024;
 
     TextBuffer lines_{text_};
     FixedList<char*, most + 1> items_;

@@ -63,7 +63,7 @@ struct Php {
     Plan plan;
     LaunchScratch scratch;
     Launched launched;
-    char said[16384];
+    char said[65536];
 };
 
 void expect_line(std::string_view text, std::string_view line, bool expected = true) {
@@ -113,15 +113,16 @@ void php_fpm_is_told_everything_on_its_command_line(void**) {
 // ... but what PHP cannot do without finds its place in any case.
 void a_host_with_many_variables_has_its_php(void**) {
     Php php;
+    constexpr unsigned most = 1500;
     Text<32> name;
-    for (unsigned i = 0; i < 300; ++i) {
+    for (unsigned i = 0; i < most; ++i) {
         name.clear();
         name.append("FCGATE_TEST_").append_number(i);
         assert_int_equal(setenv(name.c_str(), "x", 1), 0);
     }
     const std::string_view said = php.output();
     assert_true(said.find("FPM_SOCKETS=") != std::string_view::npos);
-    for (unsigned i = 0; i < 300; ++i) {
+    for (unsigned i = 0; i < most; ++i) {
         name.clear();
         name.append("FCGATE_TEST_").append_number(i);
         (void)unsetenv(name.c_str());
@@ -182,16 +183,31 @@ void a_runtime_folder_that_has_gone_is_made_again(void**) {
     assert_false(linked.has("other/php-77-5-0-1.sock"));
 }
 
-void more_arguments_than_there_is_room_for_are_refused(void**) {
-    Php php;
+// What -t calls good can be started.
+void all_that_the_settings_may_hold_finds_its_place(void**) {
+    Php php("php-count");
+    php.tree.file("php-count", "#!/bin/sh\necho \"$# arguments\"\n", 0755);
     Text<limits::config_value> command(php.plan.php[0].program.view());
-    for (int i = 0; i < 260; ++i) {
+    size_t words = 0;
+    for (; command.room() >= 2; ++words) {
         command.append(" x");
     }
     ConfigError error;
     test::check_status(php.settings.set("backend.command", command.view(), error), Status::ok);
-    php.refuses("too many arguments for PHP");
-    assert_int_equal(errno, E2BIG);
+    Text<2400> value("auto_prepend_file /");
+    while (value.room() > 0) {
+        value.append('x');
+    }
+    size_t values = 1;
+    while (php.settings.set("backend.php", value.view(), error) == Status::ok) {
+        ++values;
+    }
+    assert_true(values > 10);
+    const std::string_view said = php.output();
+    Text<32> line;
+    const size_t of_fcgate = 4 + 2 * 10 + (geteuid() == 0 ? 1U : 0U);
+    line.append_number(of_fcgate + words + 2 * values).append(" arguments");
+    expect_line(said, line.view());
 }
 
 void a_folder_is_removed_with_what_php_may_have_left(void**) {
@@ -227,7 +243,7 @@ int main() {
         cmocka_unit_test(what_cannot_be_executed_is_told),
         cmocka_unit_test(without_a_place_nothing_is_started),
         cmocka_unit_test(a_runtime_folder_that_has_gone_is_made_again),
-        cmocka_unit_test(more_arguments_than_there_is_room_for_are_refused),
+        cmocka_unit_test(all_that_the_settings_may_hold_finds_its_place),
         cmocka_unit_test(a_folder_is_removed_with_what_php_may_have_left),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
