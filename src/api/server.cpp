@@ -60,13 +60,7 @@ void free_unused(fcgate_server& server) {
     return FCGATE_OK;
 }
 
-}  // namespace
-
-fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
-    if (settings == nullptr) {
-        (void)misuse(error, "fcgate_create: settings may not be NULL"_p);
-        return nullptr;
-    }
+[[nodiscard]] fcgate_server* make_server(fcgate_settings* settings, fcgate_error* error) {
     ConfigError wrong;
     const Status checked = check_whole(settings->values, wrong);
     if (checked != Status::ok) {
@@ -92,6 +86,33 @@ fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
         return nullptr;
     }
     server->settings[0] = settings;
+    return server;
+}
+
+[[nodiscard]] int reload(fcgate_server& server, fcgate_settings& settings, fcgate_error* error) {
+    ConfigError wrong;
+    const Status checked = check_whole(settings.values, wrong, &server.server.settings());
+    if (checked != Status::ok) {
+        return report(error, checked, wrong);
+    }
+    free_unused(server);
+    ServerError why;
+    const Status status = server.server.reload(settings.values, why);
+    return status == Status::ok ? FCGATE_OK : report(error, status, why);
+}
+
+}  // namespace
+
+fcgate_server* fcgate_create(fcgate_settings* settings, fcgate_error* error) {
+    if (settings == nullptr) {
+        (void)misuse(error, "fcgate_create: settings may not be NULL"_p);
+        return nullptr;
+    }
+    const Settings::Original original(settings->values);
+    fcgate_server* const server = make_server(settings, error);
+    if (server == nullptr) {
+        settings->values.put_back(original);
+    }
     return server;
 }
 
@@ -215,16 +236,11 @@ int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error
     if (server->mode == fcgate_server::Mode::created || server->mode == fcgate_server::Mode::failed) {
         return misuse(error, "fcgate_reload: the server does not run"_p);
     }
-    ConfigError wrong;
-    const Status checked = check_whole(settings->values, wrong, &server->server.settings());
-    if (checked != Status::ok) {
-        return report(error, checked, wrong);
-    }
-    free_unused(*server);
-    ServerError why;
-    const Status status = server->server.reload(settings->values, why);
-    if (status != Status::ok) {
-        return report(error, status, why);
+    const Settings::Original original(settings->values);
+    const int result = reload(*server, *settings, error);
+    if (result != FCGATE_OK) {
+        settings->values.put_back(original);
+        return result;
     }
     server->settings[server->settings[0] == nullptr ? 0 : 1] = settings;
     return FCGATE_OK;

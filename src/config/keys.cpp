@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <type_traits>
 #include <utility>
 
@@ -47,7 +48,7 @@ struct Place {
 };
 #define FCGATE_AT(Section, member) (Place<decltype(Section::member)>{offsetof(Section, member)})
 static_assert(std::max({sizeof(ServerSettings), sizeof(BackendSettings), sizeof(SiteSettings)}) <= UINT16_MAX);
-// BackendSettings has a base class, which both compilers place in front; their offsetof() works without a virtual one.
+// Sections have base classes, which both compilers place in front; their offsetof() works without virtual ones.
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
 
 template <typename Value>
@@ -106,7 +107,10 @@ constexpr Row access(std::string_view name, bool allows) {
     return key;
 }
 
-constexpr Row at_start(Row key) {
+consteval Row at_start(Row key) {
+    if (key.place >= sizeof(StartSettings)) {
+        abort();  // Settings::put_back() would not know it
+    }
     key.at_start = true;
     return key;
 }

@@ -8,6 +8,9 @@ namespace fcgate::config {
 
 namespace {
 
+// ServerSettings has a base class, which both compilers place in front; their offsetof() works without a virtual one.
+#pragma GCC diagnostic ignored "-Winvalid-offsetof"
+
 // What profiles preset. Sizes are written in KiB.
 struct Preset {
     bool is_size;

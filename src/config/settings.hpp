@@ -59,8 +59,13 @@ struct BackendAddress {
     Endpoint endpoint;         // tcp
 };
 
-// The address is that of its first server.
-struct BackendSettings : BackendAddress {
+// What a server that takes the settings over puts something else in place of. The address is that of the first server.
+struct ReplacedBackend : BackendAddress {
+    bool was_automatic = false;  // the address was `auto`, and has become what was found
+    uint32_t workers = 4;        // of all servers together
+};
+
+struct BackendSettings : ReplacedBackend {
     static constexpr int64_t default_idle_stop_ms = 300'000;
 
     [[nodiscard]] size_t server_count() const { return 1 + other_servers.size(); }
@@ -68,10 +73,8 @@ struct BackendSettings : BackendAddress {
         return number == 0 ? *this : other_servers[number - 1];
     }
 
-    bool was_automatic = false;  // the address was `auto`, and has become what was found
     FixedList<BackendAddress, limits::servers - 1> other_servers;
     std::string_view name;  // empty for [backend]
-    uint32_t workers = 4;   // of all servers together
     bool keep_alive = true;
     uint32_t queue = 32;
     int64_t queue_timeout_ms = 10'000;
@@ -115,12 +118,8 @@ struct SiteSettings {
     bool redirect_https = false;
 };
 
-struct ServerSettings {
-    FixedList<ListenSettings, limits::listeners> listen;
-    // Some listener is to speak TLS, whether this build does or not.
-    [[nodiscard]] bool wants_tls() const {
-        return std::ranges::any_of(listen, [](const ListenSettings& one) { return one.tls; });
-    }
+// What holds from the start of a server: memory is carved by it, or privileges are needed.
+struct StartSettings {
     // Of pages for PHP's output, unless response_memory says it.
     static constexpr uint64_t response_memory_of_exchange = uint64_t{20} * 1024;
 
@@ -132,17 +131,32 @@ struct ServerSettings {
     std::string_view runtime_dir;  // of spawned PHP; empty: /run/fcgate as root, else a private temporary folder
     std::string_view pid_file;     // written by the daemon, not by the library
     uint32_t max_connections = 64;
-    uint32_t max_connections_per_client = 16;
-    uint32_t reserved_connections = 2;                  // of max_connections, for operators
-    FixedList<Network, limits::networks> reserved_for;  // who are operators, besides this machine
     uint64_t connection_memory = uint64_t{20} * 1024;
     uint32_t exchanges = 32;  // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
     uint64_t file_cache = uint64_t{128} * 1024;         // of small files, in all threads together; 0: none is kept
+    uint64_t spool_total = uint64_t{16} * 1024 * 1024;  // of all bodies in `spool`
+    std::string_view error_log = "stderr";
+    std::string_view access_log = "off";  // or as error_log
+    std::string_view access_log_format = "combined";
+    std::string_view syslog_format = "rfc5424";  // of both
+    std::string_view mime_types;
+    bool sandbox = false;  // the process opens no other files than it needs
+};
+
+struct ServerSettings : StartSettings {
+    FixedList<ListenSettings, limits::listeners> listen;
+    // Some listener is to speak TLS, whether this build does or not.
+    [[nodiscard]] bool wants_tls() const {
+        return std::ranges::any_of(listen, [](const ListenSettings& one) { return one.tls; });
+    }
+
+    uint32_t max_connections_per_client = 16;
+    uint32_t reserved_connections = 2;                  // of max_connections, for operators
+    FixedList<Network, limits::networks> reserved_for;  // who are operators, besides this machine
     std::string_view unknown_host = "refuse";           // or "redirect URL"
     std::string_view release;                           // in entity tags; empty: the build id of os-release
-    uint64_t spool_total = uint64_t{16} * 1024 * 1024;  // of all bodies in `spool`
     int64_t header_timeout_ms = 10'000;
     int64_t body_timeout_ms = 30'000;
     int64_t send_timeout_ms = 30'000;
@@ -150,16 +164,10 @@ struct ServerSettings {
     int64_t stop_timeout_ms = 4'000;
     std::string_view status_path = "off";
     FixedList<Network, limits::networks> status_allow;  // who may see it, besides this machine
-    std::string_view error_log = "stderr";
     LogLevel log_level = LogLevel::info;
-    std::string_view access_log = "off";  // or as error_log
-    std::string_view access_log_format = "combined";
-    std::string_view syslog_format = "rfc5424";  // of both
-    std::string_view mime_types;
     std::string_view tls_certificate;  // paths of PEM files
     std::string_view tls_key;
     bool tls_self_signed = false;
-    bool sandbox = false;  // the process opens no other files than it needs
 };
 
 // For the host's own handlers, in each thread; no key of the configuration.
@@ -203,6 +211,16 @@ class Settings {
     // Before a reload: keys that hold from the start only are set to what they are in `running`; `changed` names those that differed, as far as
     // there is room. Fails as set().
     [[nodiscard]] Status keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error);
+
+    // What a server replaces when it takes the settings over, to be put back when it does not.
+    struct Original {
+        explicit Original(const Settings& settings);
+        StartSettings server;
+        uint32_t chosen;
+        size_t text_size;
+        FixedList<ReplacedBackend, limits::backends> backends;
+    };
+    void put_back(const Original& original);
 
     // The effective configuration as a file that could be read again.
     [[nodiscard]] Status print(TextBuffer& out) const;

@@ -1,3 +1,4 @@
+// What holds from the start of a server, and what a server changes in the settings that it takes over.
 #include "config/keys.hpp"
 #include "config/settings.hpp"
 
@@ -26,6 +27,23 @@ Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, C
         }
     }
     return status;
+}
+
+Settings::Original::Original(const Settings& settings)
+    : server(settings.server), chosen(settings.chosen_), text_size(settings.text_size_) {
+    for (const ReplacedBackend& backend : settings.backends) {
+        (void)backends.push_back(backend);
+    }
+}
+
+void Settings::put_back(const Original& original) {
+    static_cast<StartSettings&>(server) = original.server;
+    chosen_ = original.chosen;
+    text_size_ = original.text_size;
+    BackendSettings* backend = backends.begin();
+    for (const ReplacedBackend& before : original.backends) {
+        static_cast<ReplacedBackend&>(*backend++) = before;
+    }
 }
 
 }  // namespace fcgate

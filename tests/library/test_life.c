@@ -521,6 +521,37 @@ static void other_settings_come_into_force(void** state) {
     close_scene(&scene);
 }
 
+static void expect_unchanged(const fcgate_settings* settings, const char* before) {
+    static char after[FCGATE_PRINTED_MAX];
+    assert_int_equal(fcgate_print(settings, after, sizeof after), FCGATE_OK);
+    assert_string_equal(after, before);
+}
+
+static void settings_that_were_not_taken_are_as_they_were(void** state) {
+    (void)state;
+    static char before[FCGATE_PRINTED_MAX];
+    struct scene scene;
+    char taken[64];
+    open_scene(&scene);
+    start(&scene);
+    (void)snprintf(taken, sizeof taken, "127.0.0.1:%u", scene.port);
+    fcgate_settings* const other = settings_beside(&scene, taken);
+    assert_int_equal(fcgate_set(other, "server.max_connections", "200", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(other, "server.error_log", "/nowhere/log", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(other, "server.access_log_format", "json", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(other, "site.root", "/nowhere", NULL), FCGATE_OK);
+    if (strstr(fcgate_features(), "spawn") != NULL) {
+        assert_int_equal(fcgate_set(other, "backend.address", "auto", NULL), FCGATE_OK);
+    }
+    assert_int_equal(fcgate_print(other, before, sizeof before), FCGATE_OK);
+    assert_null(fcgate_create(other, &scene.error));
+    expect_unchanged(other, before);
+    assert_result(&scene, fcgate_reload(scene.server, other, &scene.error), FCGATE_INVALID);
+    expect_unchanged(other, before);
+    fcgate_settings_destroy(other);
+    close_scene(&scene);
+}
+
 static void a_log_file_is_opened_again_by_name(void** state) {
     (void)state;
     struct scene scene;
@@ -642,6 +673,7 @@ int main(void) {
         cmocka_unit_test(fifty_lives_leave_nothing_behind),
         cmocka_unit_test(two_servers_keep_their_logs_apart),
         cmocka_unit_test(other_settings_come_into_force),
+        cmocka_unit_test(settings_that_were_not_taken_are_as_they_were),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
         cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),

@@ -336,6 +336,32 @@ void a_full_text_pool_is_an_error_and_loses_nothing(void** /*state*/) {
     must_set(settings, "server.listen", ":80");
 }
 
+void what_was_put_in_place_of_values_can_be_taken_back(void** /*state*/) {
+    Settings settings;
+    make_servable(settings);
+    must_set(settings, "server.profile", "tiny");
+    Text<1024> name("/");
+    while (name.size() < 1000) {
+        name.append('l');
+    }
+    // Often enough to fill all room for text, if it were kept.
+    for (int i = 0; i < 100; ++i) {
+        const Settings::Original original(settings);
+        must_set(settings, "server.error_log", name.view());
+        must_set(settings, "server.exchanges", "7");
+        must_set(settings, "backend.address", "");
+        must_set(settings, "backend.address", "unix:/other.sock");
+        must_set(settings, "backend.workers", "9");
+        settings.put_back(original);
+        ConfigError error;
+        test::check_status(settings.check(error), Status::ok);
+        must_get(settings, "server.error_log", "stderr");
+        must_get(settings, "server.exchanges", "6");
+        must_get(settings, "backend.address", "unix:/run/php.sock");
+        must_get(settings, "backend.workers", "4");
+    }
+}
+
 void numbers_take_no_room_in_the_text_pool(void** /*state*/) {
     Settings settings;
     for (int i = 0; i < 20000; ++i) {
@@ -522,6 +548,7 @@ int main() {
         cmocka_unit_test(a_nul_byte_is_a_control_character),
         cmocka_unit_test(full_lists_refuse_more_and_lose_nothing),
         cmocka_unit_test(a_full_text_pool_is_an_error_and_loses_nothing),
+        cmocka_unit_test(what_was_put_in_place_of_values_can_be_taken_back),
         cmocka_unit_test(numbers_take_no_room_in_the_text_pool),
         cmocka_unit_test(an_over_long_value_is_refused),
         cmocka_unit_test(unknown_names_have_no_value),
