@@ -439,7 +439,9 @@ FCGATE_EXPORT int fcgate_reply_static(fcgate_request* request, unsigned status, 
                                       const void* body, size_t length);
 
 /* Sends `length` bytes of the regular file `fd` from `offset` on, without reading them into memory. The descriptor is the
- * server's when this succeeds, and yours when it fails. A file that becomes shorter meanwhile cuts the reply off. */
+ * server's when this succeeds, and yours when it fails. A file that becomes shorter meanwhile cuts the reply off.
+ *
+ * FCGATE_INVALID also: `fd` is no regular file, or has no such part. */
 FCGATE_EXPORT int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd,
                                     long long offset, long long length);
 

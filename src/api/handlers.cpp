@@ -1,8 +1,6 @@
 // Owns: the C ABI of handlers: setting them, and a request while one has it.
 // Borrows: the request, until the handler returns.
 // Must not touch: the server's life cycle.
-#include <sys/stat.h>
-
 #include "api/objects.hpp"
 #include "api/report.hpp"
 #include "server/kept_requests.hpp"

@@ -1,7 +1,7 @@
 // Owns: the C ABI of kept requests, for any thread; and what all replies of the host must be.
 // Borrows: nothing beyond a call.
 // Must not touch: connections.
-#include <climits>
+#include <sys/stat.h>
 
 #include "api/objects.hpp"
 #include "api/report.hpp"
@@ -33,7 +33,9 @@ bool is_reply(unsigned status, const char* content_type) {
 }
 
 bool is_part(int fd, long long offset, long long length) {
-    return fd >= 0 && offset >= 0 && length >= 0 && length <= LLONG_MAX - offset;
+    struct stat file;
+    return offset >= 0 && length >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && offset <= file.st_size &&
+           length <= file.st_size - offset;
 }
 
 }  // namespace fcgate::api

@@ -53,7 +53,7 @@ void destroy(T* object) {
 // A field that the host may add to a reply: what frames the message is not the host's.
 [[nodiscard]] bool is_own_field(const char* name, const char* value);
 [[nodiscard]] bool is_reply(unsigned status, const char* content_type);
-// A part of a file, as far as can be said without looking.
+// A part of a regular file that is there now.
 [[nodiscard]] bool is_part(int fd, long long offset, long long length);
 
 }  // namespace fcgate::api

@@ -286,6 +286,45 @@ static void reply_with_file(void* context, fcgate_request* request) {
     results[5] = fcgate_reply_file(request, 200, NULL, fd, 0, 1);
 }
 
+static void reply_with_no_file(void* context, fcgate_request* request) {
+    const char* const folder = context;
+    char path[128];
+    int pipe_ends[2];
+    (void)snprintf(path, sizeof path, "%s/file.txt", folder);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(pipe(pipe_ends), 0);
+    assert_int_equal(write(pipe_ends[1], "piped", 5), 5);
+    results[0] = fcgate_reply_file(request, 200, NULL, opened, 0, 1);
+    results[1] = fcgate_reply_file(request, 200, NULL, pipe_ends[0], 0, 5);
+    close(pipe_ends[0]);
+    results[2] = fcgate_reply_file(request, 200, NULL, pipe_ends[0], 0, 5);
+    results[3] = fcgate_reply_file(request, 200, NULL, file, 0, 8);
+    results[4] = fcgate_reply_file(request, 200, NULL, file, 8, 0);
+    /* What failed has left everything to the handler. */
+    results[5] = fcgate_reply_file(request, 200, NULL, file, 7, 0);
+    close(pipe_ends[1]);
+    close(opened);
+}
+
+static void what_a_file_does_not_have_is_not_promised(void** state) {
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    create(&scene);
+    handle(&scene, "/part", reply_with_no_file, scene.root);
+    begin(&scene);
+    struct reply reply = get(scene.port, "/part");
+    assert_int_equal(reply.status, 200);
+    assert_true(has_field(&reply, "Content-Length: 0"));
+    forget(&reply);
+    for (size_t i = 0; i < 5; ++i) {
+        assert_int_equal(results[i], FCGATE_INVALID);
+    }
+    assert_int_equal(results[5], FCGATE_OK);
+    close_scene(&scene);
+}
+
 static void a_part_of_a_file_is_sent_and_its_descriptor_closed(void** state) {
     (void)state;
     struct scene scene;
@@ -796,6 +835,7 @@ int main(void) {
         cmocka_unit_test(a_body_is_refused_before_it_is_sent),
         cmocka_unit_test(a_constant_is_sent_as_it_is),
         cmocka_unit_test(a_part_of_a_file_is_sent_and_its_descriptor_closed),
+        cmocka_unit_test(what_a_file_does_not_have_is_not_promised),
         cmocka_unit_test(a_path_is_answered_as_a_static_file),
         cmocka_unit_test(a_path_whose_fields_do_not_fit_leaves_nothing_behind),
         cmocka_unit_test(wrong_calls_are_told_and_do_no_harm),

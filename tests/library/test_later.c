@@ -116,7 +116,9 @@ static void a_reply_comes_later_from_another_thread(void** state) {
     assert_int_equal(fcgate_later_write(scene.server, kept.ticket, "x", 1), FCGATE_GONE);
     assert_int_equal(fcgate_later_end(scene.server, kept.ticket), FCGATE_GONE);
     assert_int_equal(fcgate_later_begin(scene.server, kept.ticket, 200, NULL, 1), FCGATE_GONE);
-    assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, NULL, 0, 0, 1), FCGATE_GONE);
+    const int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, NULL, file, 0, 1), FCGATE_GONE);
+    close(file);
     assert_int_equal(fcgate_wake(scene.server, kept.ticket), FCGATE_GONE);
     assert_int_equal(fcgate_wake(scene.server, 0), FCGATE_GONE);
     assert_int_equal(fcgate_wake(scene.server, ~0ULL), FCGATE_GONE);
@@ -461,6 +463,7 @@ static void a_file_may_come_later(void** state) {
     int fd = begin_request(&scene, &kept, "GET");
     int file = open(path, O_RDONLY | O_CLOEXEC);
     assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", -1, 0, 7), FCGATE_INVALID);
+    assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", file, 2, 6), FCGATE_INVALID);
     assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", file, 2, LLONG_MAX - 1),
                      FCGATE_INVALID);
     assert_int_equal(fcgate_later_file(scene.server, kept.ticket, 200, "text/plain", file, 2, 5), FCGATE_OK);
