@@ -3,7 +3,6 @@
 
 #include "base/features.hpp"
 #include "config/keys.hpp"
-#include "config/profile.hpp"
 #include "config/settings.hpp"
 
 namespace fcgate {
@@ -115,7 +114,6 @@ Status Settings::check(ConfigError& error) {
     if (server.listen.empty()) {
         return wrong<"listen: not set; write for example 0.0.0.0:80">(error, SectionKind::server, "");
     }
-    config::apply_profile(server, chosen_);
     Status status = check_capacities(server, error);
     if constexpr (features::tls) {
         status = status == Status::ok ? check_tls(server, error) : status;
@@ -123,9 +121,6 @@ Status Settings::check(ConfigError& error) {
     if (status != Status::ok) {
         return status;
     }
-    server.max_connections_per_client = std::min(server.max_connections_per_client, server.max_connections);
-    // Every thread has one place at least that anybody can have.
-    server.reserved_connections = std::min(server.reserved_connections, server.max_connections - server.threads);
     for (BackendSettings& backend : backends) {
         backend.largest_body = 0;
         if (backend.kind == BackendSettings::Kind::unset) {

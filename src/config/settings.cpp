@@ -271,7 +271,10 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
     if (value.empty() || !config::keeps_text(known)) {
         text_size_ = text_before;
     }
-    chosen_ |= opened.kind == SectionKind::server ? config::preset_bit(known.place) : 0;
+    if (opened.kind == SectionKind::server) {
+        chosen_ |= config::preset_bit(known.place);
+        config::apply_profile(server, chosen_);
+    }
     error.text.clear();
     return Status::ok;
 }

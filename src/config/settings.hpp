@@ -202,7 +202,7 @@ class Settings {
     [[nodiscard]] Status load(const char* path, ConfigError& error);
 
     // What only the whole can tell: a root in every site, known backend names, capacities that fit together. Resolves
-    // the names. To be called once everything is set.
+    // the names, and changes no value. To be called once everything is set.
     [[nodiscard]] Status check(ConfigError& error);
 
     // Puts the file before what check() has found wrong, and the line if the key stands there.

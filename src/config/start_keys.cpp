@@ -6,6 +6,7 @@ namespace fcgate {
 
 Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, ConfigError& error) {
     Status status = Status::ok;
+    chosen_ = UINT32_MAX;  // of the two profiles none presets what is kept, nor what is not
     const config::KeyNumbers keys = config::keys_of(config::SectionKind::server);
     for (size_t i = keys.first; i < keys.end; ++i) {
         const config::Key key = config::key_at(i);

@@ -73,13 +73,28 @@ void a_servable_configuration_passes(void** /*state*/) {
     must_set(settings, "site:b.root", "/b");
     must_set(settings, "site:b.host", "b.lan");
     must_set(settings, "site:b.backend", "slow");
-    must_set(settings, "server.max_connections", "8");
     ConfigError error;
     test::check_status(settings.check(error), Status::ok);
     assert_true(settings.sites[0].has_backend && settings.sites[1].has_backend);
     assert_int_equal(settings.sites[0].backend_number, 0);
     assert_int_equal(settings.sites[1].backend_number, 1);
-    assert_int_equal(settings.server.max_connections_per_client, 8);
+}
+
+// Whoever changes one value of settings that were good finds the others as they were set.
+void a_check_changes_no_value(void** /*state*/) {
+    Settings settings;
+    ConfigError error;
+    make_servable(settings);
+    must_set(settings, "server.max_connections_per_client", "50");
+    must_set(settings, "server.reserved_connections", "7");
+    must_set(settings, "server.max_connections", "1");
+    Text<4096> before;
+    Text<4096> after;
+    test::check_status(settings.print(before), Status::ok);
+    test::check_status(settings.check(error), Status::ok);
+    test::check_status(settings.print(after), Status::ok);
+    test::check_text(after.view(), before.view());
+    must_get(settings, "server.max_connections_per_client", "50");
 }
 
 void a_site_can_do_without_php(void** /*state*/) {
@@ -145,9 +160,9 @@ void capacities_must_fit_together(void** /*state*/) {
 
 int main() {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(spawned_php_is_understood),    cmocka_unit_test(a_servable_configuration_passes),
-        cmocka_unit_test(a_site_can_do_without_php),    cmocka_unit_test(what_is_missing_is_named),
-        cmocka_unit_test(capacities_must_fit_together),
+        cmocka_unit_test(spawned_php_is_understood), cmocka_unit_test(a_servable_configuration_passes),
+        cmocka_unit_test(a_check_changes_no_value),  cmocka_unit_test(a_site_can_do_without_php),
+        cmocka_unit_test(what_is_missing_is_named),  cmocka_unit_test(capacities_must_fit_together),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -102,6 +102,41 @@ void pages_follow_the_number_of_exchanges(void** /*state*/) {
     must_be(settings, "server.response_memory", "2m");
 }
 
+void values_are_those_in_effect_before_any_check(void** /*state*/) {
+    Settings settings;
+    must_set(settings, "server.profile", "tiny");
+    must_be(settings, "server.max_connections", "16");
+    must_be(settings, "server.memory_ceiling", "1m");
+    must_set(settings, "server.exchanges", "16");
+    must_set(settings, "server.profile", "");
+    must_be(settings, "server.max_connections", "64");
+    must_be(settings, "server.response_memory", "320k");
+    ConfigError error;
+    check_status(settings.set("server.response_buffer", "3", error), Status::malformed);
+    must_be(settings, "server.response_memory", "320k");
+}
+
+void what_is_kept_at_a_reload_is_moved_by_no_profile(void** /*state*/) {
+    Settings running;
+    Settings next;
+    ConfigError error;
+    must_set(running, "server.profile", "tiny");
+    must_set(running, "server.response_buffer", "512k");
+    must_set(next, "server.profile", "full");
+    must_set(next, "server.exchanges", "100");
+    Text<256> changed;
+    check_status(next.keep_start_keys(running, changed, error), Status::ok);
+    check_text(changed.view(),
+               "profile, memory_ceiling, max_connections, connection_memory, exchanges, response_memory, "
+               "response_buffer, file_cache");
+    must_be(next, "server.profile", "tiny");
+    must_be(next, "server.exchanges", "6");
+    must_be(next, "server.response_memory", "512k");
+    must_be(next, "server.response_buffer", "512k");
+    must_be(next, "server.file_cache", "0");
+    must_be(next, "server.max_connections_per_client", "32");
+}
+
 }  // namespace
 
 int main() {
@@ -111,6 +146,8 @@ int main() {
         cmocka_unit_test(the_last_profile_holds_alone),
         cmocka_unit_test(a_value_that_was_refused_is_not_set),
         cmocka_unit_test(pages_follow_the_number_of_exchanges),
+        cmocka_unit_test(values_are_those_in_effect_before_any_check),
+        cmocka_unit_test(what_is_kept_at_a_reload_is_moved_by_no_profile),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
