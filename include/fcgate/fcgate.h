@@ -466,8 +466,9 @@ typedef unsigned long long fcgate_ticket; /* never 0 */
 /* What a fcgate_notice tells. More may come: ignore what you do not know. */
 enum fcgate_news {
     FCGATE_SENT = 0, /* the whole reply is with the kernel. The ticket is gone. */
-    FCGATE_LOST =
-        1, /* it is not: the client has left or was too slow, or the server has stopped. The ticket is gone. */
+    /* It is not: the client has left or was too slow, the server has stopped, or 502 or 503 went out in its place since
+     * its header fields found no room (half of connection_memory). The ticket is gone. */
+    FCGATE_LOST = 1,
     FCGATE_ROOM = 2,    /* fcgate_later_write() could not take all: now there is room again */
     FCGATE_STOPPING = 3 /* fcgate_stop() was called: what never ends by itself should end now */
 };

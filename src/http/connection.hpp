@@ -60,6 +60,7 @@ struct ConnectionState {
     bool was_unread = false;    // at the last look bytes of the body waited to be read
     bool is_answered = false;   // of the present request: it has been given an answer
     bool has_refusal = false;   // ... which is a refusal of fcgate's own
+    bool is_replaced = false;   // ... in place of a reply that could not be sent
     uint8_t site = no_site;     // that the present request is for, once it is known
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`

@@ -192,17 +192,21 @@ bool Engine::may_keep(const Reply& reply, const FieldsSize& fields) const {
 bool Engine::queue(Connection& connection, Reply& reply) {
     const bool is_ready = reply.body == Reply::Body::ready;  // then it has its fields
     const FieldsSize fields = size_of(reply.all_fields());
+    uint16_t instead = 0;
     if (const size_t size = automatic_fields + fields.text; size > setup_.settings->server.connection_memory / 2) {
         // libmicrohttpd would close the connection without a word.
-        log_as(connection, 502, code_of(502),
+        instead = 502;
+        log_as(connection, instead, code_of(instead),
                pattern::packed<"the reply's head of % bytes is larger than half of `connection_memory`", size_t>(),
                pattern::passed(size));
-        drop_body(reply);
-        reply_with_status(reply, 502);
     } else if (!take_fields(connection, fields.memory)) {
-        log_refusal(connection, 503, "too many replies with large heads, or lists of folders, are under way"_p);
+        instead = 503;
+        log_refusal(connection, instead, "too many replies with large heads, or lists of folders, are under way"_p);
+    }
+    connection.is_replaced = instead != 0;
+    if (connection.is_replaced) {
         drop_body(reply);
-        reply_with_status(reply, 503);
+        reply_with_status(reply, instead);
     }
     const bool bodiless = connection.is_head || reply.status == 304;
     if (bodiless) {

@@ -21,7 +21,8 @@ const HostOps& Dispatcher::host_ops() {
                 KeptRequest* const call = self.kept().find(connection.kept);
                 connection.kept = Handle();
                 if (call != nullptr) {
-                    self.kept().give_back(*call, connection.sent_all ? KeptNews::sent : KeptNews::lost);
+                    const bool is_sent = connection.sent_all && !connection.is_replaced;
+                    self.kept().give_back(*call, is_sent ? KeptNews::sent : KeptNews::lost);
                 }
             },
         .params = [](const Dispatcher& self, const http::Connection& connection, std::span<const Pair> configured,

@@ -268,6 +268,35 @@ static void a_reply_is_begun_with_room_for_a_byte_or_not_at_all(void** state) {
     close_kept(&scene, &kept);
 }
 
+/* The buffer takes the fields; the memory of a connection does not. */
+static void a_reply_that_another_was_sent_in_place_of_is_lost(void** state) {
+    (void)state;
+    static char value[12000];
+    struct scene scene;
+    struct kept kept = {0};
+    memset(value, 'v', sizeof value - 1);
+    open_scene(&scene);
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 1, 16384, 0), FCGATE_OK);
+    create(&scene);
+    kept.server = scene.server;
+    handle(&scene, "/later", keep, &kept);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    int fd = begin_request(&scene, &kept, "GET");
+    assert_int_equal(fcgate_later_header(scene.server, kept.ticket, "X-Large", value), FCGATE_OK);
+    assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 200, NULL, "large", 5), FCGATE_OK);
+    struct reply reply = receive_last(fd);
+    assert_int_equal(reply.status, 502);
+    forget(&reply);
+    wait_for(&kept.lost, 1);
+    fd = begin_request(&scene, &kept, "GET");
+    assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 200, NULL, "small", 5), FCGATE_OK);
+    reply = receive_last(fd);
+    assert_string_equal(reply.body, "small");
+    forget(&reply);
+    wait_for(&kept.sent, 1);
+    close_kept(&scene, &kept);
+}
+
 struct reading {
     int fd;
     struct reply reply;
@@ -909,6 +938,7 @@ int main(void) {
         cmocka_unit_test(who_leaves_is_told_of_once),
         cmocka_unit_test(no_more_are_kept_than_there_is_room_for),
         cmocka_unit_test(a_reply_is_begun_with_room_for_a_byte_or_not_at_all),
+        cmocka_unit_test(a_reply_that_another_was_sent_in_place_of_is_lost),
         cmocka_unit_test(a_long_reply_is_pushed_through_a_small_buffer),
         cmocka_unit_test(a_reply_may_be_pushed_by_its_notices_alone),
         cmocka_unit_test(less_than_promised_is_cut_off),
