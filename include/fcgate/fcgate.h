@@ -117,9 +117,10 @@ FCGATE_EXPORT int fcgate_check(fcgate_settings* settings, fcgate_error* error);
 FCGATE_EXPORT int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, size_t size);
 
 /* A buffer of this size takes every configuration there can be. */
-#define FCGATE_PRINTED_MAX 65536
+#define FCGATE_PRINTED_MAX 98304
 
-/* Writes the effective configuration, defaults included, as a file that fcgate_load() accepts.
+/* Writes the effective configuration, defaults included, as a file that fcgate_load() accepts, unless the text of all
+ * values comes within half a KiB of the 32 there is room for: that of defaults counts in a file.
  *
  * FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few; `buffer` is "". */
 FCGATE_EXPORT int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size);
@@ -155,8 +156,9 @@ enum fcgate_diagnosis {
     FCGATE_FAULTY = 2   /* something would not be served */
 };
 
-/* A buffer of this size takes every examination. */
-#define FCGATE_DOCTOR_MAX 65536
+/* A buffer of this size takes an examination of a configuration that is not extreme: hundreds of names, or long paths in
+ * many sites, can need more. */
+#define FCGATE_DOCTOR_MAX 98304
 
 /* Makes the process whoever is to serve, and returns 0, or another number if that failed. */
 typedef int (*fcgate_doctor_become)(void* context);

@@ -4,6 +4,7 @@
 #include "api/objects.hpp"
 #include "api/report.hpp"
 #include "base/features.hpp"
+#include "config/keys.hpp"
 #include "doctor/doctor.hpp"
 #include "http/library.hpp"
 #include "server/budget.hpp"
@@ -87,6 +88,8 @@ int fcgate_get(const fcgate_settings* settings, const char* name, char* buffer, 
     }
     return FCGATE_OK;
 }
+
+static_assert(FCGATE_PRINTED_MAX >= fcgate::config::printed_most);
 
 int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size) {
     if (settings == nullptr || buffer == nullptr || size == 0) {

@@ -310,6 +310,48 @@ constexpr auto rows = [] {
 constexpr auto texts = pack_texts<rows, &Row::name, &Row::option>();
 constexpr auto hints = pack_tightly<rows, &Row::hint>();
 
+// Lines of a key there can be in one section, as print() shows them.
+constexpr size_t most_lines(const Row& key) {
+    switch (key.type) {
+        case Type::listen:
+            return limits::listeners;
+        case Type::address:
+            return limits::servers;
+        case Type::words:
+            return limits::words_per_key;
+        case Type::index:
+            return limits::index_names;
+        case Type::pairs:
+            return limits::pairs_per_site;
+        case Type::networks:
+        case Type::access:
+            return limits::networks;
+        case Type::number:
+        case Type::size:
+        case Type::time:
+        case Type::flag:
+        case Type::log_level:
+        case Type::text:
+        case Type::unbuilt:
+            return 1;
+    }
+    return 0;
+}
+
+// ... and what stands there beside text that was set: keys, signs, numbers, words of defaults.
+constexpr size_t printed_beside_text(std::span<const Row> keys) {
+    constexpr size_t longest_default = sizeof "index.php" + sizeof "index.html";  // no number is longer
+    size_t size = sizeof "\n[backend ]\n";
+    for (const Row& key : keys) {
+        size += most_lines(key) * (key.name.size() + sizeof " = ") + longest_default;
+    }
+    return size;
+}
+static_assert(limits::settings_text + printed_beside_text(server_keys) +
+                  limits::backends * printed_beside_text(backend_keys) +
+                  limits::sites * printed_beside_text(site_keys) <
+              printed_most);
+
 // As many of them as differ.
 constexpr auto found_ranges = [] {
     std::pair<std::array<Key::Range, row_count>, size_t> all{};

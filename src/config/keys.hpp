@@ -86,6 +86,9 @@ void suggest_kind(std::string_view name, TextBuffer& message);
 [[nodiscard]] Status set_value(const Key& key, void* section, std::string_view value, TextBuffer& message);
 void clear_values(const Key& key, void* section);
 
+// Room for whatever configuration there can be, as print() shows it.
+inline constexpr size_t printed_most = size_t{96} * 1024;
+
 // What is set: one value, of repeatable keys any number.
 [[nodiscard]] size_t count_values(const Key& key, const void* section);
 void print_value(const Key& key, const void* section, size_t number, TextBuffer& out);

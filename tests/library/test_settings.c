@@ -226,6 +226,53 @@ static void what_is_printed_can_be_loaded(void** state) {
     unlink(path);
 }
 
+static void add_values(fcgate_settings* settings, int site, const char* key, const char* value, int count) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "site:s%d.%s", site, key);
+    for (int i = 0; i < count; ++i) {
+        assert_int_equal(fcgate_set(settings, name, value, NULL), FCGATE_OK);
+    }
+}
+
+static void the_largest_configuration_can_be_printed(void** state) {
+    enum { sites = 16, values = 16 };
+    static const struct {
+        const char* key;
+        const char* value;
+        int count;
+    } lists[] = {
+        {"root", "/", 1},           {"links_to", "/", values},        {"no_scripts", "/", values},
+        {"internal", "/", values},  {"param", "A b", values},         {"header", "A b", values},
+        {"allow", "::", values},    {"deny", "::", values},           {"trusted_proxy", "::", 2 * values},
+        {"expires", "/ 0", values}, {"error_page", "404 /a", values},
+    };
+    fcgate_settings* const settings = *state;
+    char name[64];
+    char path[1500] = "/";
+    fcgate_error error;
+    memset(path + 1, 'p', sizeof path - 2);
+    assert_int_equal(fcgate_set(settings, "server.listen", "127.0.0.1:8080", NULL), FCGATE_OK);
+    for (int site = 0; site < sites; ++site) {
+        for (size_t i = 0; i < sizeof lists / sizeof *lists; ++i) {
+            add_values(settings, site, lists[i].key, lists[i].value, lists[i].count);
+        }
+        for (int i = 0; i < values; ++i) {
+            (void)snprintf(name, sizeof name, "a%d-%d", site, i);
+            add_values(settings, site, "host", name, 1);
+        }
+    }
+    /* All room for text is filled too. */
+    for (int site = 0; site < sites; ++site) {
+        (void)snprintf(name, sizeof name, "site:s%d.front_controller", site);
+        while (fcgate_set(settings, name, path, NULL) == FCGATE_TOO_LARGE && strlen(path) > 1) {
+            path[strlen(path) - 1] = '\0';
+        }
+    }
+    assert_int_equal(fcgate_check(settings, &error), FCGATE_OK);
+    assert_int_equal(fcgate_print(settings, printed, sizeof printed), FCGATE_OK);
+    assert_true(strlen(printed) > 65536);
+}
+
 static void a_file_comes_on_top_and_its_mistakes_have_a_line(void** state) {
     fcgate_settings* const settings = *state;
     fcgate_error error;
@@ -339,6 +386,7 @@ int main(void) {
         WITH_SETTINGS(null_is_refused_where_it_may_not_be),
         WITH_SETTINGS(a_small_buffer_is_told_and_left_empty),
         WITH_SETTINGS(what_is_printed_can_be_loaded),
+        WITH_SETTINGS(the_largest_configuration_can_be_printed),
         WITH_SETTINGS(a_file_comes_on_top_and_its_mistakes_have_a_line),
         WITH_SETTINGS(check_says_what_is_missing_until_nothing_is),
         WITH_SETTINGS(the_doctor_says_what_would_not_be_served),
