@@ -6,6 +6,9 @@ namespace fcgate::doctor {
 
 namespace {
 
+// The pool that an fcgate has written for a PHP of its own (spawn/program.cpp): its socket is nobody else's, and has another name with each start.
+constexpr std::string_view pool_of_fcgate = "spawned-by-fcgate";
+
 // Of one file. Keys of a pool may stand in any order, so that they are judged at its end.
 class PoolFile {
   public:
@@ -120,32 +123,13 @@ void PoolFile::end_section() {
         out_.is_found = true;
         out_.children = children_;
         out_.chroot.append(chroot_.view());
-    } else if (listen_.size() > 0 && out_.another.size() == 0) {
+    } else if (listen_.size() > 0 && out_.another.size() == 0 && section_.view() != pool_of_fcgate) {
         out_.another.append(listen_.view());
     }
     section_.clear();
     listen_.clear();
     chroot_.clear();
     children_ = 0;
-}
-
-// php-N-N-N.conf: written by some fcgate for the PHP that it has started (spawn/program.cpp). That one's socket is nobody else's, and has another name
-// with each start.
-[[nodiscard]] bool is_of_fcgate(std::string_view file) {
-    constexpr std::string_view prefix = "php-";
-    constexpr std::string_view suffix = ".conf";
-    const std::string_view name = slice(file, file.rfind('/') + 1);
-    if (!starts_with(name, prefix) || !ends_with(name, suffix)) {
-        return false;
-    }
-    int dashes = 0;
-    for (const char c : slice(name, prefix.size(), name.size() - prefix.size() - suffix.size())) {
-        dashes += c == '-' ? 1 : 0;
-        if (c != '-' && !is_digit(c)) {
-            return false;
-        }
-    }
-    return dashes == 2;
 }
 
 }  // namespace
@@ -166,9 +150,7 @@ void find_pool(const BackendAddress& backend, Pool& out) {
             if (lines.next(line) && starts_with(line, title)) {
                 const std::string_view shown = slice(line, title.size());
                 const Text<limits::path> file(slice(shown, 0, shown.find(')')));
-                if (!is_of_fcgate(file.view())) {
-                    PoolFile(wanted.backend, wanted.out, true).read(file.c_str());
-                }
+                PoolFile(wanted.backend, wanted.out, true).read(file.c_str());
             }
             return wanted.out.is_found;
         },

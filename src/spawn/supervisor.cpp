@@ -96,7 +96,7 @@ void Supervisor::on_wanted(Timers& timers) {
     arm(timers);
 }
 
-Status Supervisor::tell(const Php& php, Order::Kind kind) const {
+[[gnu::noinline]] Status Supervisor::tell(const Php& php, Order::Kind kind) const {
     const BackendSettings* const settings = setup_.backends->find(php.backend);
     return setup_.spawner->send({kind, php.backend, settings != nullptr ? settings->largest_body : 0});
 }

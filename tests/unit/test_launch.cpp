@@ -97,6 +97,11 @@ void php_fpm_is_told_everything_on_its_command_line(void**) {
     sockets.append(php.tree.path()).append("/php-77-5-0-1.sock=3");
     expect_line(said, sockets.view());
     assert_true(php.has("php-77-5-0.conf") && php.has("php-77-5-0-1.sock"));
+    // The name by which `fcgate doctor` knows it.
+    char configuration[1024] = "";
+    const Descriptor file(openat(php.tree.fd(), "php-77-5-0.conf", O_RDONLY | O_CLOEXEC));
+    assert_true(read(file.get(), configuration, sizeof configuration - 1) > 0);
+    assert_non_null(strstr(configuration, "\n[spawned-by-fcgate]\n"));
     // Others may have theirs in the same folder.
     assert_true(php.has("sessions-88") && php.has("tmp-88"));
     for (const std::string_view line : {"session.save_path=%/sessions-88", "sys_temp_dir=%/tmp-88"}) {
