@@ -11,7 +11,8 @@ class PidFile {
     PidFile() = default;
     PidFile(const PidFile&) = delete;
     PidFile& operator=(const PidFile&) = delete;
-    // The file goes with the daemon. Where it can no longer be removed, because root has been given up, it is emptied.
+    // The file goes with the daemon, unless another process has written it since. Where it can no longer be removed, because root has been
+    // given up, it is emptied.
     ~PidFile();
 
     // To be called while the process may still write where the file is to be. "" writes none. Returns exit_ok, or what
@@ -19,7 +20,11 @@ class PidFile {
     [[nodiscard]] int write(const char* path);
 
   private:
+    [[nodiscard]] bool is_ours() const;
+
     int fd_ = -1;
+    static constexpr size_t line_size = 16;
+    Text<line_size> line_;
     static constexpr size_t most_path = 255;
     Text<most_path + 1> path_;
 };

@@ -54,4 +54,8 @@ int complain(int result, const fcgate_error& error) {
     }
 }
 
+int exit_code_of(Status status) {
+    return status == Status::not_found ? exit_configuration : status == Status::denied ? exit_permission : exit_failure;
+}
+
 }  // namespace fcgate::daemon

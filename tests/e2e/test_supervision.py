@@ -265,6 +265,19 @@ class PidFile(Case):
         self.assertEqual(path.read_text(), f'{fcgate.pid}\n')
         self.stop(fcgate)
 
+    def test_one_that_the_next_has_written_stays(self):
+        """In the same file, or in a new one where an init script has removed that of the old process first."""
+        path = self.folder / 'fcgate.pid'
+        for is_removed in (False, True):
+            with self.subTest(is_removed=is_removed):
+                old = self.start(path)
+                if is_removed:
+                    path.unlink()
+                path.write_text('next\n')
+                self.stop(old)
+                self.assertEqual(path.read_text(), 'next\n')
+                path.unlink()
+
     def test_a_link_is_not_followed(self):
         precious = self.folder / 'precious'
         precious.write_text('precious')
