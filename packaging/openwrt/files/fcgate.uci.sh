@@ -1,4 +1,5 @@
-# From /etc/config/fcgate to the file that fcgate reads. Sourced by /etc/init.d/fcgate, after /lib/functions.sh.
+# From /etc/config/fcgate to the file that fcgate reads. Sourced by /etc/init.d/fcgate, after /lib/functions.sh;
+# RUN is where what goes with fcgate lies.
 # shellcheck shell=ash
 
 # fcgate_line KEY VALUE: one line of the file; nothing for an empty value.
@@ -70,7 +71,7 @@ fcgate_server() {
 	fi
 	# Where the service manager has not made it somebody else already.
 	[ -n "$2" ] || fcgate_line user fcgate
-	fcgate_line runtime_dir "/var/run/fcgate-$section"
+	fcgate_line runtime_dir "$RUN/fcgate-$section"
 	fcgate_option "$section" max_connections max_connections
 	fcgate_time "$section" network_timeout body_timeout send_timeout
 	fcgate_time "$section" http_keepalive keepalive_timeout
@@ -131,6 +132,8 @@ fcgate_site() {
 	config_get_bool lists "$section" no_dirlists 1
 	[ "$lists" -eq 1 ] || fcgate_line listing yes
 	fcgate_option "$section" max_body max_body
+	# The init script lets the jail see it.
+	[ -z "$2" ] || fcgate_line spool "$RUN/fcgate-$section"
 	config_list_foreach "$section" site fcgate_pair
 }
 
@@ -139,5 +142,5 @@ fcgate_uci() {
 	echo "; Made from section $1 of /etc/config/fcgate by /etc/init.d/fcgate; changes here get lost."
 	fcgate_server "$1" "$2"
 	fcgate_backend "$1"
-	fcgate_site "$1"
+	fcgate_site "$1" "$2"
 }
