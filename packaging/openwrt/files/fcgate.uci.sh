@@ -2,12 +2,16 @@
 # RUN is where what goes with fcgate lies.
 # shellcheck shell=ash
 
-# fcgate_line KEY VALUE: one line of the file; nothing for an empty value.
+# fcgate_line KEY VALUE: one line of the file; nothing for an empty value. What a line cannot carry (a comment begins with a semicolon behind a
+# space) makes the whole file a wrong one: without such a value it could allow more than was meant.
 fcgate_line() {
-	case "$2" in
-	'') ;;
+	case " $2" in
+	' ') ;;
 	*'
-'*) logger -s -t fcgate -p daemon.warn "the value for $1 has more than one line and is left out" ;;
+'* | *' ;'* | *'	;'*)
+		logger -s -t fcgate -p daemon.err "the value for $1 has more than one line, or a semicolon behind a space: $2"
+		echo "$1"
+		;;
 	*) echo "$1 = $2" ;;
 	esac
 }
