@@ -234,29 +234,27 @@ int replace_listeners(const Options& options, fcgate_settings* settings) {
     return code;
 }
 
-int set_key(fcgate_settings* settings, Options::KeyOption option, const char* value) {
-    return set(settings, with_key[option], keys[option], value);
-}
-
-// Where the file has one backend, that one is meant, whatever its name.
-void append_backend_key(const fcgate_settings* settings, TextBuffer& key) {
-    constexpr std::string_view heading = "\n[backend";
+// Where the file has one section of that kind, that one is meant, whatever its name.
+void append_key(const fcgate_settings* settings, std::string_view key, TextBuffer& out) {
+    const std::string_view section = slice(key, 0, key.find('.'));
+    Text<16> heading;
+    heading.append("\n["_p).append(section);
     char* const room = room_to_print();
     (void)fcgate_print(settings, room, printed_max);  // "" where it fails
     const std::string_view printed(room);
-    const size_t found = printed.find(heading);
+    const size_t found = printed.find(heading.view());
     const bool is_only_one =
-        found != std::string_view::npos && printed.find(heading, found + 1) == std::string_view::npos;
+        found != std::string_view::npos && printed.find(heading.view(), found + 1) == std::string_view::npos;
     const std::string_view name = is_only_one ? slice(printed, found + heading.size()) : std::string_view();
-    key.append("backend:"_p).append(slice(name, 0, name.find(']'))).append(".address"_p);
+    out.append(section).append(':').append(slice(name, 0, name.find(']'))).append(slice(key, section.size()));
 }
 
-// There may be more than one address.
-int replace_backend(fcgate_settings* settings, const char* value) {
-    constexpr char flag = with_key[Options::backend];
+int set_key(fcgate_settings* settings, Options::KeyOption option, const char* value) {
+    const char flag = with_key[option];
     Text<64> key;
-    append_backend_key(settings, key);
-    const int code = set(settings, flag, key.c_str(), nullptr);
+    append_key(settings, keys[option], key);
+    // There may be more than one address.
+    const int code = option == Options::backend ? set(settings, flag, key.c_str(), nullptr) : exit_ok;
     return code == exit_ok ? set(settings, flag, key.c_str(), value) : code;
 }
 
@@ -266,7 +264,7 @@ int set_keys(const Options& options, fcgate_settings* settings) {
         const auto option = static_cast<Options::KeyOption>(i);
         const char* const value = options.values[option];
         if (value != nullptr) {
-            code = option == Options::backend ? replace_backend(settings, value) : set_key(settings, option, value);
+            code = set_key(settings, option, value);
         }
     }
     return code;

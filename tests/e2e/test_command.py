@@ -281,6 +281,20 @@ class Command(unittest.TestCase):
                 self.assertEqual(re.findall(r'(?m)^\[backend.*\]$', printed), headings)
                 self.assertEqual(re.findall(r'(?m)^address = (.*)$', printed), ['unix:/two'])
 
+    def test_the_root_of_the_command_line_replaces_that_of_the_only_site(self):
+        path = self.folder / 'site.conf'
+        options = ('-l', ':1', '-r', self.folder, '-i', '/index.php')
+        for sites, roots in (('[site]\n', [self.folder]), ('[site panel]\nroot = /srv\n', [self.folder]),
+                             ('[site]\nroot = /srv\n[site b]\nhost = b\nroot = /b\n', [self.folder, '/b'])):
+            with self.subTest(sites):
+                path.write_text(sites)
+                printed, _ = self.run_fcgate('-c', path, '-T', *options)
+                self.assertEqual(re.findall(r'(?m)^root = (.*)$', printed), list(map(str, roots)))
+                self.assertEqual(re.findall(r'(?m)^front_controller = (.*)$', printed)[0], '/index.php')
+        # Which of several is not guessed.
+        path.write_text('[site a]\nroot = /srv\n[site b]\nhost = b\nroot = /srv\n')
+        self.assertIn('[site] host: not set', self.complaint('-c', path, '-T', *options, code=CONFIGURATION))
+
     def test_which_of_the_backends_is_not_guessed(self):
         path = self.folder / 'backends.conf'
         site = f'[server]\nlisten = 127.0.0.1:{self.port}\n[site]\nroot = {self.folder}\n'
