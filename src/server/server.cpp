@@ -34,6 +34,11 @@ void add_url(LogLine& line, const ListenSettings& listen, std::string_view machi
                           is_any ? slice(address, address.rfind(':')) : address);
 }
 
+// Paths are appended to a root, so that of "/" is empty.
+std::string_view root_of(const Site& served) {
+    return served.document_root.empty() ? "/" : served.document_root;
+}
+
 // Whoever opens "/" first should not wonder.
 void warn_of_first_page(const Log& log, const Site& served) {
     const SiteSettings& site = *served.root.settings;
@@ -44,11 +49,11 @@ void warn_of_first_page(const Log& log, const Site& served) {
     if (!site.front_controller.empty()) {
         if (!is_there(slice(site.front_controller, 1))) {
             log.write<"front_controller = %: there is no such file below %">(LogLevel::warning, site.front_controller,
-                                                                             served.document_root);
+                                                                             root_of(served));
         }
     } else if (!site.listing && std::ranges::none_of(site.index, is_there)) {
         log.write<"there is no index file in %, so / is answered 404 (see index, listing, front_controller)">(
-            LogLevel::info, served.document_root);
+            LogLevel::info, root_of(served));
     }
 }
 
@@ -263,7 +268,7 @@ void Server::announce(const Configuration& configuration) const {
     for (const Site& served : configuration.sites) {
         const SiteSettings& site = *served.root.settings;
         LogLine line(common_.log, LogLevel::info);
-        line.add<"site %: %">(site.name.empty() ? std::string_view("(default)") : site.name, served.document_root);
+        line.add<"site %: %">(site.name.empty() ? std::string_view("(default)") : site.name, root_of(served));
         if (site.has_backend) {
             const BackendSettings& backend = configuration.settings->backends[site.backend_number];
             if (backend.kind == BackendSettings::Kind::spawn) {

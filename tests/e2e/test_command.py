@@ -115,6 +115,12 @@ class Command(unittest.TestCase):
         self.assertEqual(wire.ask(self.port, 'GET', '/').status, 404)
 
     def test_first_minute_with_a_front_controller_that_is_not_there(self):
+    def test_first_minute_with_the_root_of_all(self):
+        (self.folder / 'first').mkdir()
+        fcgate = self.first_minute('-b', 'none', '-r', '/')
+        fcgate.wait_for_log(r'site \(default\): /$')
+        fcgate.wait_for_log('there is no index file in /, so / is answered 404')
+
         (self.folder / 'first' / 'folder.php').mkdir(parents=True)
         for path in ('/app.php', '/folder.php'):
             with self.subTest(path):
