@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/text.hpp"
+
 namespace fcgate::http {
 
 void Targets::init(const Setup& setup) {
@@ -19,16 +21,14 @@ std::string_view Targets::copy(std::string_view target, std::span<char> room) {
 
 KeptTarget Targets::keep(size_t connection, std::string_view target) {
     KeptTarget kept;
-    if (target.size() < setup_.short_size) {
-        kept.text = copy(target, setup_.short_texts.subspan(connection * setup_.short_size, setup_.short_size));
-        return kept;
-    }
     if (target.size() >= setup_.long_size) {
         kept.status = Status::too_large;
-        return kept;
-    }
-    if (free_count_.get() == 0) {
+    } else if (target.size() >= setup_.short_size && free_count_.get() == 0) {
         kept.status = Status::exhausted;
+    }
+    if (target.size() < setup_.short_size || kept.status != Status::ok) {
+        kept.text = copy(slice(target, 0, setup_.short_size - 1),
+                         setup_.short_texts.subspan(connection * setup_.short_size, setup_.short_size));
         return kept;
     }
     free_count_.subtract();

@@ -34,7 +34,7 @@ class Targets {
     };
     void init(const Setup& setup);
 
-    // Copies the target of connection number `connection`, whose last one has been dropped. Where it cannot be kept its text is empty.
+    // Copies the target of connection number `connection`, whose last one has been dropped. Where it cannot be kept its text is its start, for the log.
     [[nodiscard]] KeptTarget keep(size_t connection, std::string_view target);
     void drop(KeptTarget& kept);
 
