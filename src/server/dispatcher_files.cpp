@@ -70,7 +70,9 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
         http::reply_with_status(page, reply.status);
         page.add_fields(reply);
         reply = page;
-        log_refusal(connection, LogLevel::debug, reply.status, "the file is not as the request wants it"_p,
+        const bool is_method = reply.status == 405;
+        log_refusal(connection, is_method ? LogLevel::info : LogLevel::debug, reply.status,
+                    is_method ? "files take GET and HEAD only"_p : "the file is not as the request wants it"_p,
                     http::code_of(reply.status));
     }
 }
