@@ -152,9 +152,9 @@ void sort(std::span<Entry> entries) {
 }
 
 void append_size(TextBuffer& out, uint64_t size) {
-    constexpr size_t unit_size = 3;
+    constexpr size_t unit_size = 4;
     const unsigned power = append_scaled(out, size);
-    out.append(power == 0 ? " B" : slice(" KB MB GB TB", (power - 1) * unit_size, unit_size));
+    out.append(power == 0 ? " B" : slice(" KiB MiB GiB TiB", (power - 1) * unit_size, unit_size));
 }
 
 void append_time(TextBuffer& out, int64_t time) {

@@ -62,8 +62,8 @@ void sizes_and_times_are_told(void**) {
     folder.tree.file("large", {content, sizeof content});
     folder.tree.modified("small", 86400);
     folder.shows("/", "<span>5 B</span><time>1970-01-0");
-    folder.shows("/", "<span>1.4 KB</span>");
-    folder.shows("/", "<span>1.4 MB</span>");
+    folder.shows("/", "<span>1.4 KiB</span>");
+    folder.shows("/", "<span>1.4 MiB</span>");
 }
 
 void names_are_escaped(void**) {
