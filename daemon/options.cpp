@@ -379,7 +379,7 @@ void print_help() {
         "\n"
         "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
         "\n"
-        "  -c, --config FILE            read FILE: /etc/fcgate.conf\n"
+        "  -c, --config FILE            read FILE, for example /etc/fcgate.conf\n"
         "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
         "  -r, --root DIR               the folder to serve\n"
         "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"

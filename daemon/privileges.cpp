@@ -87,7 +87,7 @@ int confirm_identity(const char* user, const char* group) {
         }
     }
     if (wanted.uid != geteuid()) {
-        say<"server.user: only root can become %; start as root or as %, or leave server.user out">(user, user);
+        say<"server.user: only root can become %; start as root, or leave server.user out">(user);
         return exit_permission;
     }
     if (wanted.gid != getegid()) {

@@ -55,6 +55,7 @@ class Command(unittest.TestCase):
         for flag in ('-c', '-l', '-r', '-b', '-i', '-j', '-o', '-V', '-h'):
             self.assertRegex(output, rf'(?m)^\s+{flag}\b')
         self.assertIn('-t, -T', output)
+        self.assertIn('for example /etc/fcgate.conf\n', output)
         examples = output[output.index('Examples:'):].splitlines()[1:]
         self.assertEqual(len(examples), 3)
         self.assertTrue(all(line.startswith('  fcgate ') for line in examples), examples)
@@ -114,13 +115,13 @@ class Command(unittest.TestCase):
         self.first_minute('-b', 'none').wait_for_log(f'info: there is no index file in {site}, so / is answered 404')
         self.assertEqual(wire.ask(self.port, 'GET', '/').status, 404)
 
-    def test_first_minute_with_a_front_controller_that_is_not_there(self):
     def test_first_minute_with_the_root_of_all(self):
         (self.folder / 'first').mkdir()
         fcgate = self.first_minute('-b', 'none', '-r', '/')
         fcgate.wait_for_log(r'site \(default\): /$')
         fcgate.wait_for_log('there is no index file in /, so / is answered 404')
 
+    def test_first_minute_with_a_front_controller_that_is_not_there(self):
         (self.folder / 'first' / 'folder.php').mkdir(parents=True)
         for path in ('/app.php', '/folder.php'):
             with self.subTest(path):
@@ -234,6 +235,15 @@ class Command(unittest.TestCase):
         path = self.configuration()
         line = self.complaint('-c', path, '-o', 'server.user=nobody-of-that-name', code=CONFIGURATION)
         self.assertIn('there is no user nobody-of-that-name', line)
+
+    @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
+    def test_nobody_can_become_root(self):
+        user = processes.account()
+        if os.stat(os.path.dirname(processes.fcgate_path)).st_mode & 0o005 != 0o005:
+            self.skipTest(f'{processes.fcgate_path} cannot be run by {user.pw_name}')
+        _, error = self.run_fcgate('-r', '/', '-l', f'127.0.0.1:{self.port}', '-b', 'none', '-o', 'server.user=root', code=PERMISSION, user=user.pw_uid,
+                                   group=user.pw_gid, extra_groups=[])
+        self.assertEqual(error, 'fcgate: server.user: only root can become root; start as root, or leave server.user out\n')
 
     @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
     def test_port_below_1024_without_root(self):
