@@ -87,6 +87,11 @@ class PanelCase(unittest.TestCase):
     def go(self, path):
         self.browser.open(self.device.origin + path)
 
+    def resize(self, width, height):
+        """Until the case ends."""
+        self.browser.devtools('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+        self.addCleanup(self.browser.devtools, 'Emulation.clearDeviceMetricsOverride')
+
     def sign_in(self, password='fcgate', path='/'):
         self.go('/login' if path == '/' else path)
         self.fill_in_sign_in(password)

@@ -120,6 +120,29 @@ class Settings(PanelCase):
         self.assertEqual(self.field_error('#repeat'), 'The two new passwords differ.')
 
 
+class Keyboard(PanelCase):
+    def test_what_has_the_focus_is_never_behind_the_bars(self):
+        self.sign_in(path='/settings')
+        for width, height, path in ((390, 844, '/settings'), (390, 844, '/firmware'), (1280, 500, '/settings')):
+            self.resize(width, height)
+            self.go(path)
+            seen = set()
+            for back in (False, True):
+                for _ in range(20):
+                    self.browser.press_tab(back)
+                    name, is_free = self.browser.script('''
+                        const one = document.activeElement;
+                        const box = one.getBoundingClientRect();
+                        const bar = document.querySelector(".bar").getBoundingClientRect();
+                        const tabs = document.querySelector(".tabs").getBoundingClientRect();
+                        const end = tabs.top > innerHeight / 2 ? tabs.top : innerHeight;
+                        const is_bar = one === document.body || one.closest(".bar, .skip") !== null;
+                        return [one.id || one.innerText.trim(), is_bar || box.top >= bar.bottom && box.bottom <= end]''')
+                    seen.add(name)
+                    self.assertTrue(is_free, f'{name[:40]} of {path} at {width}')
+            self.assertGreaterEqual(len(seen), 8)
+
+
 class Firmware(PanelCase):
     def image(self, size):
         path = self.device.folder / f'router-{size}.bin'

@@ -152,6 +152,10 @@ class Browser(processes.Process):
         self.command(f'/element/{element}/clear')
         self.command(f'/element/{element}/value', text=text)
 
+    def press_tab(self, back=False):
+        for kind in ('rawKeyDown', 'keyUp'):
+            self.devtools('Input.dispatchKeyEvent', type=kind, key='Tab', code='Tab', windowsVirtualKeyCode=9, modifiers=8 if back else 0)
+
     def choose_file(self, selector, path):
         self.command(f'/element/{self.element(selector)}/value', text=str(path))
 
