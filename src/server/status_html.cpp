@@ -14,7 +14,8 @@ namespace {
 constexpr Packed style =
     ":root{color-scheme:light dark;--p:#fff;--l:#8884;--m:#667;--a:#0a6dc2}"
     "@media(prefers-color-scheme:dark){:root{--p:#1b1f24;--m:#9aa4b2;--a:#5ab0ff}}"
-    "body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:60rem;background:#8881}"
+    "body{font:15px/1.45 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:60rem;background:#8881;"
+    "overflow-wrap:anywhere}"
     "h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:0 0 .5rem}p,small,th{color:var(--m);margin:0}"
     "div{display:grid;gap:.75rem;margin:.75rem 0;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr))}"
     "main{columns:3 18rem;column-gap:.75rem}section{background:var(--p);border:1px solid var(--l);border-radius:.6rem;"
@@ -22,10 +23,11 @@ constexpr Packed style =
     "b{font-size:1.9rem;font-weight:600;line-height:1.2}small{display:flex;justify-content:space-between}"
     "svg{display:block;width:100%;height:5rem;margin:.5rem 0 .2rem;border-bottom:1px solid var(--l)}path{fill:var(--a)}"
     "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400}"
-    "td{text-align:right;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem .7rem}th{padding-left:0}"
-    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}p{overflow-wrap:anywhere}a{color:var(--a)}"_p;
+    "td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem "
+    ".7rem}th{padding-left:0}"
+    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}a{color:var(--a)}"_p;
 constexpr std::string_view policy =
-    "default-src 'none'; style-src 'sha256-AustmUgeRkk7RIszd20tAN+Tv/NP8BbPuNkHiEbPUYs='; img-src data:; base-uri "
+    "default-src 'none'; style-src 'sha256-g7VAENiGlCublPY//uKx/ou2STQYFUpSK94QUeW3xOY='; img-src data:; base-uri "
     "'none'; form-action 'none'; frame-ancestors "
     "'none'";
 

@@ -21,6 +21,8 @@ class Status(unittest.TestCase):
             *([f'user = {processes.account().pw_name}'] if processes.is_root else []),
             '[backend]', f'address = unix:{home}/name-that-has-to-be-broken.sock',
             '[backend another-one]', f'address = 127.0.0.1:{processes.free_port()}',
+            'address = [2001:db8:1234:5678:9abc:def0:1234:5678]:9000',
+            'address = unix:/run/a-vendor/control-panel/backend/second.sock',
             '[site]', f'root = {root}', '']), port).start()
         cls.browser = Browser(processes.new_folder('browser')).start()
 
@@ -53,6 +55,14 @@ class Status(unittest.TestCase):
                 self.assertEqual(self.browser.script('return getComputedStyle(document.querySelector("meter")).width') == '0px', False)
                 self.assertNotEqual(self.browser.script('return getComputedStyle(document.querySelector("section")).borderRadius'), '0px')
                 self.assertEqual(self.browser.console(), [])
+                # Long addresses are broken, figures are not, and nothing lies over its neighbour.
+                self.assertEqual(self.browser.script('''
+                    return [...document.querySelectorAll("section *")].filter((one) => {
+                        const content = document.createRange();
+                        content.selectNodeContents(one);
+                        return content.getBoundingClientRect().right > one.closest("section").getBoundingClientRect().right
+                            || one.matches("td") && content.getClientRects().length > 1;
+                    }).map((one) => one.textContent)'''), [])
                 self.assertEqual(self.browser.script('return document.querySelectorAll("section").length'), 9)
 
     def test_light_and_dark(self):
