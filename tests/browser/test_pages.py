@@ -77,6 +77,44 @@ class Dashboard(PanelCase):
         self.assertTrue(self.browser.script('return window.same_page'))
 
 
+    def test_storage_that_fills_up_is_told_to_everybody(self):
+        self.sign_in()
+        self.wait_for_state('live')
+        self.browser.script('''
+            const ask = window.fetch;
+            window.fetch = async (...what) => {
+                const status = await (await ask(...what)).json();
+                status.storage[0].used = 0.955 * status.storage[0].total;
+                return new Response(JSON.stringify(status));
+            };''')
+        self.browser.wait_for('''
+            const meter = document.querySelector(".storage .meter");
+            return meter.getAttribute("aria-label") === "95.5 % used" && meter.classList.contains("full")
+                && meter.querySelector(".meter-value").getAttribute("width") === "95.5%"''')
+
+    def test_lost_device_remains_readable(self):
+        self.expect_in_console(r'/api/status .*ERR_INTERNET_DISCONNECTED')
+        self.sign_in()
+        self.wait_for_state('live')
+        self.resize(390, 844)
+        head = '''
+            document.querySelector("h1").textContent = "gateway-in-the-hall-behind-the-fuse-box-of-the-second-floor";
+            const [name, pill] = ["h1", "#live"].map((one) => document.querySelector(one).getBoundingClientRect());
+            return [name.height / parseFloat(getComputedStyle(document.querySelector("h1")).lineHeight), pill.right]'''
+        beside = self.browser.script(head)
+        self.browser.command('/chromium/network_conditions', network_conditions={
+            'offline': True, 'latency': 0, 'download_throughput': 0, 'upload_throughput': 0})
+        self.addCleanup(lambda: self.browser.ask('DELETE', self.browser.session + '/chromium/network_conditions'))
+        self.wait_for_state('lost')
+        for lines, end in (beside, self.browser.script(head)):
+            self.assertLess(lines, 4.5, 'the name is squeezed')
+            self.assertLess(end, 390)
+        for figure in self.browser.script('''
+                const shown = (one) => one === null ? 1 : getComputedStyle(one).opacity * shown(one.parentElement);
+                return [...document.querySelectorAll(".vitals :is(h2, p, span)")].map(shown)'''):
+            self.assertEqual(figure, 1)
+
+
 class Settings(PanelCase):
     def field_error(self, field):
         """The message in the same field as the input, as the input names it to screen readers."""

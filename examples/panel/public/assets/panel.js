@@ -159,7 +159,11 @@
         const row = $(`[data-storage="${index}"]`);
         if (!row) return;
         $('[data-storage-free]', row).textContent = bytes(place.free);
-        $('.meter-value', row).setAttribute('width', (place.used * 100 / place.total).toFixed(1) + '%');
+        const part = Math.round(place.used * 1000 / place.total) / 10;
+        const meter = $('.meter', row);
+        meter.setAttribute('aria-label', part + ' % used');
+        meter.classList.toggle('full', part > 90);
+        $('.meter-value', meter).setAttribute('width', part + '%');
       });
       for (const one of status.network) {
         const row = $(`[data-if="${CSS.escape(one.name)}"]`);
