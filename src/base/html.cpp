@@ -2,10 +2,25 @@
 
 namespace fcgate {
 
+namespace {
+
+// U+202A to U+202E and U+2066 to U+2069, in UTF-8: they turn the writing round, so that "photo<U+202E>gpj.exe" is read as "photoexe.jpg".
+bool begins_with_turning(std::string_view text) {
+    return text.size() >= 3 && text[0] == '\xe2' &&
+           ((text[1] == '\x80' && text[2] >= '\xaa' && text[2] <= '\xae') ||
+            (text[1] == '\x81' && text[2] >= '\xa6' && text[2] <= '\xa9'));
+}
+
+}  // namespace
+
 void append_html(TextBuffer& out, std::string_view text) {
-    for (const char c : text) {
+    for (; !text.empty(); text.remove_prefix(1)) {
+        const char c = text[0];
         if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'') {
             out.append("&#").append_number(static_cast<unsigned char>(c)).append(';');
+        } else if (begins_with_turning(text)) {
+            out.append('?');
+            text.remove_prefix(2);
         } else {
             out.append(static_cast<unsigned char>(c) >= ' ' && c != '\x7f' ? c : '?');
         }

@@ -15,7 +15,7 @@ inline constexpr std::string_view html_start =
     "content=\"width=device-width,initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
     "<link rel=\"icon\" href=\"data:,\"><title>";
 
-// Control characters become '?'.
+// Control characters become '?', also those that turn the direction of writing.
 void append_html(TextBuffer& out, std::string_view text);
 
 // In three digits, "999", "1.4", "38.2"; returns the power of 1024 that belongs to it.

@@ -131,6 +131,17 @@ class Panel(ServedCase):
         self.assert_redirect(self.browser.post('/firmware/delete', form), '/firmware')
         self.assertNotIn(stored['sha256'], self.browser.get('/firmware').text)
 
+    def test_name_that_looks_like_another(self):
+        self.browser.sign_in()
+        name = 'router\u202enib.exe\u2066\u2069.bin'
+        kind, body = wire.multipart([('csrf', self.browser.token('/firmware'))], [('image', name, os.urandom(64))])
+        response = self.browser.ask('POST', '/firmware', [('Content-Type', kind), ('Accept', 'application/json')], body)
+        self.assert_status(response, 201)
+        image = json.loads(response.body)['image']
+        self.assertEqual(image['name'], 'router nib.exe .bin')
+        form = {'csrf': self.browser.token('/firmware'), 'id': image['id']}
+        self.assert_redirect(self.browser.post('/firmware/delete', form), '/firmware')
+
     def test_upload_beyond_max_body(self):
         self.browser.sign_in()
         cookie = ('Cookie', '; '.join(f'{name}={value}' for name, value in self.browser.cookies.items()))

@@ -75,6 +75,17 @@ void names_are_escaped(void**) {
     folder.shows("/", "href=\"./javascript:alert(1)\"");
 }
 
+void names_do_not_turn_the_writing_round(void**) {
+    Folder folder;
+    folder.tree.file("photo\u202egpj.exe");
+    folder.tree.file("1\u202a2\u202b3\u202c4\u202d5\u20666\u20677\u20688\u20699");
+    folder.tree.file("\u05d0\u2029\u202f\u2065\u206a\xe2\x80");
+    folder.shows("/", ">photo?gpj.exe</a>");
+    folder.shows("/", "href=\"./photo%E2%80%AEgpj.exe\"");
+    folder.shows("/", ">1?2?3?4?5?6?7?8?9</a>");
+    folder.shows("/", ">\u05d0\u2029\u202f\u2065\u206a\xe2\x80</a>");
+}
+
 void what_would_be_refused_is_left_out(void**) {
     Folder folder;
     folder.tree.file(".htpasswd");
@@ -125,6 +136,7 @@ int main() {
         cmocka_unit_test(folders_come_first_then_files_by_name),
         cmocka_unit_test(sizes_and_times_are_told),
         cmocka_unit_test(names_are_escaped),
+        cmocka_unit_test(names_do_not_turn_the_writing_round),
         cmocka_unit_test(what_would_be_refused_is_left_out),
         cmocka_unit_test(more_than_fits_is_said),
         cmocka_unit_test(what_is_no_folder_cannot_be_listed),

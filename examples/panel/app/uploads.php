@@ -106,11 +106,11 @@ function room_for_move(array $file, string $folder): float
     return ($is_copied ? $file['size'] * 1.05 : 0) + 65536;
 }
 
-/** The name as it is shown: no path, no control characters. */
+/** The name as it is shown: no path, no control characters, nor those that turn the direction of writing ("photo<U+202E>gpj.exe"). */
 function clean_name(string $name): string
 {
     $name = basename(strtr($name, '\\', '/'));
-    $clean = preg_replace('~[\x00-\x1F\x7F]+~u', ' ', $name) ?? preg_replace('~[^\x20-\x7E]+~', '_', $name);
+    $clean = preg_replace('~[\x00-\x1F\x7F\x{202A}-\x{202E}\x{2066}-\x{2069}]+~u', ' ', $name) ?? preg_replace('~[^\x20-\x7E]+~', '_', $name);
     return preg_match('~^.{1,120}~su', $clean, $found) === 1 ? $found[0] : 'image.bin';
 }
 
