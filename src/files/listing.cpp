@@ -94,7 +94,7 @@ bool Collection::is_shown(std::string_view name) const {
     Text<limits::path> path(path_);
     path.append(name);
     const SiteSettings& settings = *site_.settings;
-    return path.ok() && !route::has_hidden_segment(path.view()) &&
+    return path.ok() && !route::has_refused_byte(name) && !route::has_hidden_segment(path.view()) &&
            (route::is_script(settings, path.view()) || !route::shows_source(settings, path.view())) &&
            !route::is_below(path.view(), {settings.internal.begin(), settings.internal.size()});
 }

@@ -9,8 +9,10 @@ namespace fcgate::route {
 
 namespace {
 
-constexpr bool is_control(unsigned char byte) {
-    return byte < 0x20 || byte == 0x7f;
+// What a decoded path has nowhere: control bytes and the backslash.
+constexpr bool is_refused(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f || c == '\\';
 }
 
 // RFC 3986 section 3.3: what a path may show unencoded. '\'' and a few more are legal too, but encoded they are safe in
@@ -85,7 +87,7 @@ Status decode_byte(std::string_view encoded, size_t& at, char& out) {
             return Status::refused;
         }
     }
-    return is_control(static_cast<unsigned char>(out)) || out == '\\' ? Status::malformed : Status::ok;
+    return is_refused(out) ? Status::malformed : Status::ok;
 }
 
 // Behind what VFAT leaves out at the end of a name.
@@ -208,6 +210,15 @@ Result<std::string_view> normalise_path(std::string_view encoded, std::span<char
         return status;
     }
     return std::string_view(out.data(), path.size);
+}
+
+bool has_refused_byte(std::string_view path) {
+    for (const char c : path) {
+        if (is_refused(c)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool has_hidden_segment(std::string_view path) {

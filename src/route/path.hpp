@@ -31,6 +31,9 @@ struct Target {
 // too_large: `out` is too small (the decoded path is never longer than the encoded one).
 [[nodiscard]] Result<std::string_view> normalise_path(std::string_view encoded, std::span<char> out);
 
+// True when normalise_path() makes such a path of nothing: a file of that name cannot be asked for.
+[[nodiscard]] bool has_refused_byte(std::string_view path);
+
 // True when a segment starts with a dot, but for the first segment ".well-known" (RFC 8615), or is a short name, "CONFIG~1.BAK", by which VFAT
 // finds a file of any other name.
 [[nodiscard]] bool has_hidden_segment(std::string_view path);

@@ -93,11 +93,14 @@ void what_would_be_refused_is_left_out(void**) {
     folder.tree.file("index.php");
     folder.tree.folder("secret");
     folder.tree.fifo("pipe");
+    for (const char* const name : {"line\nbreak", "line\x7fgone", "line\\back", "line\x1f"}) {
+        folder.tree.file(name);
+    }
     folder.tree.link("/etc/passwd", "out");
     folder.tree.link("gone", "dangling");
     folder.tree.link("index.php", "inside");
     assert_true(folder.settings.internal.push_back("/secret/"));
-    for (const std::string_view part : {".htpasswd", "config", "secret", "pipe", ">out", "dangling"}) {
+    for (const std::string_view part : {".htpasswd", "config", "secret", "pipe", ">out", "dangling", "line"}) {
         folder.shows("/", part, false);
     }
     folder.shows("/", "./index.php");
