@@ -286,7 +286,7 @@ FCGATE_EXPORT void fcgate_log(fcgate_server* server, enum fcgate_log_level level
 
 /* What fcgate_status() writes. */
 enum fcgate_status_form {
-    FCGATE_STATUS_HTML = 0,      /* a page for people: "text/html; charset=utf-8" */
+    FCGATE_STATUS_HTML = 0,      /* a page for people: "text/html; charset=utf-8"; `Refresh: 5` renews it */
     FCGATE_STATUS_JSON = 1,      /* an object: "application/json" */
     FCGATE_STATUS_PROMETHEUS = 2 /* metrics: "text/plain; version=0.0.4; charset=utf-8" */
 };

@@ -53,9 +53,13 @@ void Dispatcher::show_status(http::Connection& connection, const RequestHead& he
         refuse(connection, reply, 503, "there is no room for the status page"_p);
         return;
     }
-    // Six fields in all: there is room.
+    // Seven fields in all: there is room.
     if (form == StatusForm::html) {
         (void)reply.add_field("Content-Security-Policy", status_policy());
+        // Whoever asks for ?html has it stand still.
+        if (target.query.empty()) {
+            (void)reply.add_field("Refresh", "5");
+        }
     }
     for (size_t i = form == StatusForm::html ? 0 : 2; i < std::size(page_field_rows); i += 2) {
         (void)reply.add_field(page_fields[i], page_fields[i + 1]);

@@ -1,4 +1,4 @@
-// The form of the status page that people read: one page without scripts, which asks for itself again.
+// The form of the status page that people read: one page without scripts. That it is asked for again is for the reply to say.
 #include <algorithm>
 #include <span>
 
@@ -23,11 +23,11 @@ constexpr Packed style =
     "b{font-size:1.9rem;font-weight:600;line-height:1.2}small{display:flex;justify-content:space-between}"
     "svg{display:block;width:100%;height:5rem;margin:.5rem 0 .2rem;border-bottom:1px solid var(--l)}path{fill:var(--a)}"
     "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400}"
-    "td{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem "
-    ".7rem}th{padding-left:0}"
-    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}a{color:var(--a)}"_p;
+    "td,th+th{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}th,td{padding:.15rem 0 .15rem "
+    ".7rem}th:first-child{padding-left:0}"
+    "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}a{color:var(--a);padding:.4rem 0}"_p;
 constexpr std::string_view policy =
-    "default-src 'none'; style-src 'sha256-g7VAENiGlCublPY//uKx/ou2STQYFUpSK94QUeW3xOY='; img-src data:; base-uri "
+    "default-src 'none'; style-src 'sha256-dKs+VHGzJ0mRERWGaniJ+kFCrB0iwt6aRRcuAJLZ95w='; img-src data:; base-uri "
     "'none'; form-action 'none'; frame-ancestors "
     "'none'";
 
@@ -102,16 +102,14 @@ struct Sums {
     return sums;
 }
 
-// A bar for each step; what is highest fills the height, unless `full` says what would.
+// Behind "<svg" and its name: a bar for each step; what is highest fills the height, unless `full` says what would.
 void draw(TextBuffer& out, const Snapshot& snapshot, uint32_t History::Step::*what, uint32_t full) {
     constexpr uint32_t height = 60;
     uint32_t highest = std::max<uint32_t>(full, 1);
     for (const History::Step& step : snapshot.history) {
         highest = std::max(highest, step.*what);
     }
-    out.append(
-        "<svg viewBox=\"0 0 239 60\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"The last five minutes\">"
-        "<path d=\""_p);
+    out.append(" viewBox=\"0 0 239 60\" preserveAspectRatio=\"none\" role=\"img\"><path d=\""_p);
     uint32_t at = 0;
     for (const History::Step& step : snapshot.history) {
         if (const uint32_t value = step.*what; value > 0) {
@@ -138,23 +136,29 @@ void write_requests(TextBuffer& out, const Snapshot& snapshot) {
     const auto seconds = static_cast<uint32_t>(std::clamp<uint64_t>(snapshot.totals.uptime_ms / 1000, 1, 60));
     const uint64_t numbers[] = {requests / seconds, requests % seconds * 10 / seconds, highest / 5,
                                 uint64_t{highest % 5} * 2};
-    fill(out, "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"_p, numbers);
+    fill(out,
+         "<section><h2>Requests</h2><b>#.#</b> a second in the last minute"
+         "<svg aria-label=\"Requests in the last five minutes\""_p,
+         numbers);
     draw(out, snapshot, &History::Step::requests, 0);
     fill(out, "at most #.# a second</span><span>now</span></small></section>"_p, numbers + 2);
 }
 
 void write_places(TextBuffer& out, const Snapshot& snapshot, const Sums& sums) {
-    fill(out, "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #"_p, &sums.in_use);
+    fill(out,
+         "<section><h2>PHP places</h2><b>#</b> of # in use; waiting: #"
+         "<svg aria-label=\"Places in use in the last five minutes\""_p,
+         &sums.in_use);
     draw(out, snapshot, &History::Step::places, static_cast<uint32_t>(sums.places));
     fill(out, "the most in use, of #</span><span>now</span></small></section>"_p, &sums.places);
 }
 
-// How much of the number behind it `value` is.
+// Behind "<meter" and its name: how much of the number behind it `value` is.
 void append_meter(TextBuffer& out, const uint64_t& value) {
     const uint64_t most = *(&value + 1);
     // Its colour changes when little is left.
     const uint64_t numbers[] = {value, most, most * 9 / 10};
-    fill(out, "<meter value=\"#\" max=\"#\" high=\"#\"></meter>"_p, numbers);
+    fill(out, " value=\"#\" max=\"#\" high=\"#\"></meter>"_p, numbers);
 }
 
 void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
@@ -164,7 +168,7 @@ void write_backend(TextBuffer& out, const Snapshot& snapshot, size_t number) {
     append_html(out, name.settings->name);
     out.append("</h2><p>"_p);
     append_html(out, name.settings->address);
-    out.append("</p>"_p);
+    out.append("</p><meter aria-label=\"Places in use\""_p);
     append_meter(out, backend.in_use);
     fill(out,
          "<table><tr><th>Places in use<td># of #<tr><th>by event streams<td>#<tr><th>Waiting<td># of #"
@@ -230,13 +234,13 @@ void write_connections(TextBuffer& out, const Snapshot& snapshot) {
 
 void write_memory(TextBuffer& out, const Snapshot& snapshot) {
     const Snapshot::Totals& totals = snapshot.totals;
-    out.append("<section><h2>Memory</h2>"_p);
+    out.append("<section><h2>Memory</h2><meter aria-label=\"Memory used\""_p);
     append_meter(out, totals.memory);
-    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>"_p, &totals.memory);
-    fill(out, totals.ceiling == 0 ? "No ceiling<td>"_p : "Ceiling<td>~"_p, &totals.ceiling);
+    fill(out, "<table><tr><th>Used<td>~<tr><th>Can be at most<td>~<tr><th>Ceiling<td>"_p, &totals.memory);
+    fill(out, totals.ceiling == 0 ? "none"_p : "~"_p, &totals.ceiling);
     fill(out,
          "<tr><th>Bodies in files<td>~<tr><th>Log lines left out<td>#</table></section><section><h2>Pools</h2><table>"
-         "<tr><th>of<td>now<td>most<td>size"_p,
+         "<tr><th>of<th>now<th>most<th>size"_p,
          &totals.spooled);
     for (size_t i = 0; i < snapshot.pools.size(); ++i) {
         out.append("<tr><th>"_p);
@@ -257,12 +261,14 @@ std::string_view status_policy() {
 void write_html(const Snapshot& snapshot, TextBuffer& out) {
     const Sums sums = sums_of(snapshot);
     out.append(html_start);
-    fill(out, "fcgate: # of # PHP places in use</title><meta http-equiv=\"refresh\" content=\"5\"><style>"_p,
-         &sums.in_use);
+    fill(out, "fcgate: # of # PHP places in use</title><style>"_p, &sums.in_use);
     out.append(style).append("</style><h1>fcgate</h1><p>" FCGATE_BUILD_VERSION ", libmicrohttpd "_p);
     append_html(out, http::libmicrohttpd_version());
     const uint64_t seconds = snapshot.totals.uptime_ms / 1000;
-    fill(out, ", up for @</p><div>"_p, &seconds);
+    // First of all links: who needs more than 5 s comes to it within them.
+    fill(out,
+         ", up for @</p><p>Renew this page <a href=\"?\">every 5 s</a> or <a href=\"?html\">not at all</a></p><div>"_p,
+         &seconds);
     write_requests(out, snapshot);
     write_places(out, snapshot, sums);
     out.append("</div><main>"_p);

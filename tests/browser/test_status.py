@@ -1,5 +1,6 @@
 """fcgate's status page in a browser: on a phone and on a desk, with its style and without a script."""
 
+import time
 import unittest
 
 import processes
@@ -78,4 +79,29 @@ class Status(unittest.TestCase):
         text = self.browser.script('return document.body.innerText')
         for part in ('a second in the last minute', 'of 8 in use; waiting: 0', '404 Not Found', 'Backend another-one', 'Places in use'):
             self.assertIn(part, text)
-        self.assertEqual(self.browser.script('return document.querySelector("meta[http-equiv=refresh]").content'), '5')
+
+    def test_page_renews_itself_until_it_is_told_not_to(self):
+        loaded = 'return performance.timeOrigin'
+        self.open(1280, 800)
+        first = self.browser.script(loaded)
+        self.browser.wait_for(f'{loaded} !== arguments[0]', first)
+        self.browser.script('document.querySelector(\'a[href="?html"]\').click()')
+        self.browser.wait_for('return location.search === "?html" && document.readyState === "complete"')
+        self.browser.press_tab()
+        self.browser.press_tab()
+        still = self.browser.script(loaded)
+        time.sleep(6)
+        self.assertEqual(self.browser.script(loaded), still)
+        self.assertEqual(self.browser.script('return document.activeElement.innerText'), 'not at all')
+
+    def test_figures_have_names(self):
+        self.open(1280, 800)
+        self.assertEqual([self.label(one) for one in ('div section:first-child svg', 'div section:last-child svg')],
+                         ['Requests in the last five minutes', 'Places in use in the last five minutes'])
+        self.assertEqual([self.label(f'section:nth-of-type({number}) meter') for number in (1, 2, 6)],
+                         ['Places in use', 'Places in use', 'Memory used'])
+        self.assertEqual(self.browser.script('return document.querySelectorAll("td:empty").length'), 0)
+
+    def label(self, selector):
+        """As screen readers are told it."""
+        return self.browser.ask('GET', f'{self.browser.session}/element/{self.browser.element(selector)}/computedlabel')

@@ -160,6 +160,14 @@ class Figures(ServedCase):
         self.assertIn(f"style-src 'sha256-{digest}'", response.field('Content-Security-Policy'))
         self.assertNotIn('<script', response.text)
 
+    def test_page_renews_itself_unless_it_is_to_stand_still(self):
+        for target, refresh in (('/status', '5'), ('/status?', '5'), ('/status?html', None), ('/status?json', None)):
+            response = self.get(target, [('Accept', 'text/html')])
+            self.assert_status(response, 200)
+            self.assertEqual(response.field('Refresh'), refresh, target)
+            self.assertNotIn('http-equiv', response.text)
+            self.assertEqual('href="?html"' in response.text, target != '/status?json')
+
 
 class Spawned(SpawnCase):
     workers = 2

@@ -230,7 +230,7 @@ void numbers_stand_where_they_belong(void** /*state*/) {
     const Page html(snapshot, StatusForm::html);
     for (const std::string_view part :
          {"up for 1 d 1 h<", "3 of 4 PHP places in use", "404 Not Found<td>5", "Sent<td>3.5 MiB",
-          "Waited up to 20 ms<td>3", "Waited longer than 10000 ms<td>1", "queue-full<td>7"}) {
+          "Waited up to 20 ms<td>3", "Waited longer than 10000 ms<td>1", "queue-full<td>7", "Ceiling<td>none<"}) {
         html.shows(part);
     }
 }
