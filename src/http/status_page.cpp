@@ -11,9 +11,10 @@ namespace {
 
 // What is the same in all pages stands once: they lie in flash, in pieces, and go out from there.
 constexpr std::string_view before_advice =
-    "</title><body style=\"font:1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1.5rem\">"
+    "</title><style>a{display:inline-block;padding:.6rem 0}</style><body style=\"font:1rem/1.5 "
+    "system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1.5rem\">"
     "<h1 style=\"font-size:1.4rem;font-weight:600;margin:0 0 .5rem\">";
-constexpr std::string_view after_advice = "</h1><p style=\"opacity:.65;margin:0 0 1rem\">";
+constexpr std::string_view after_advice = "</h1><p style=\"opacity:.65;margin:0 0 .4rem\">";
 
 constexpr std::string_view page_end = "</p></body></html>\n";
 constexpr std::string_view again_and_end = "</p><a href=\"\">Try again</a></body></html>\n";

@@ -1,4 +1,4 @@
-"""fcgate's status page in a browser: on a phone and on a desk, with its style and without a script."""
+"""fcgate's own pages in a browser: that of its status, on a phone and on a desk, with its style and without a script."""
 
 import time
 import unittest
@@ -37,11 +37,11 @@ class Status(unittest.TestCase):
     def logs(cls):
         return '\n'.join(f'  | fcgate: {line}' for line in cls.fcgate.log().splitlines()[-25:]) if cls.fcgate else ''
 
-    def open(self, width, height, scheme='light'):
+    def open(self, width, height, scheme='light', path='/status'):
         self.browser.devtools('Emulation.setEmulatedMedia', features=[{'name': 'prefers-color-scheme', 'value': scheme}])
         self.browser.devtools('Emulation.setDeviceMetricsOverride', width=width, height=height, deviceScaleFactor=1,
                               mobile=width < 600)
-        self.browser.open(f'http://127.0.0.1:{self.fcgate.port}/status')
+        self.browser.open(f'http://127.0.0.1:{self.fcgate.port}{path}')
 
     def test_fits_every_screen(self):
         for _ in range(3):
@@ -93,6 +93,11 @@ class Status(unittest.TestCase):
         time.sleep(6)
         self.assertEqual(self.browser.script(loaded), still)
         self.assertEqual(self.browser.script('return document.activeElement.innerText'), 'not at all')
+
+    def test_link_of_an_error_page_is_high_enough_for_a_finger(self):
+        self.open(390, 844, path='/nothing')
+        self.assertEqual(self.browser.text('h1'), 'There is nothing at this address.')
+        self.assertGreaterEqual(self.browser.script('return document.querySelector("a").getBoundingClientRect().height'), 40)
 
     def test_figures_have_names(self):
         self.open(1280, 800)
