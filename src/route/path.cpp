@@ -1,6 +1,5 @@
 #include "route/path.hpp"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "http/message.hpp"
@@ -134,7 +133,8 @@ bool is_short_name(std::string_view segment) {
         return false;
     }
     const std::string_view number = slice(base, tilde + 1);
-    return !number.empty() && number.size() <= most_digits && std::all_of(number.begin(), number.end(), is_digit) &&
+    return !number.empty() && number.size() <= most_digits &&
+           number.find_first_not_of("0123456789") == std::string_view::npos &&
            ending.find('.') == std::string_view::npos;
 }
 
