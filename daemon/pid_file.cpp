@@ -18,7 +18,8 @@ namespace {
 int fail(const char* path) {
     const int number = errno;
     say<"server.pid_file: %: cannot be written: %">(path, SystemError{number});
-    return exit_code_of(status_of_error(number));
+    const Status status = status_of_error(number);
+    return status == Status::denied ? exit_permission : status == Status::not_found ? exit_configuration : exit_failure;
 }
 
 }  // namespace

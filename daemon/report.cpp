@@ -54,8 +54,4 @@ int complain(int result, const fcgate_error& error) {
     }
 }
 
-int exit_code_of(Status status) {
-    return status == Status::not_found ? exit_configuration : status == Status::denied ? exit_permission : exit_failure;
-}
-
 }  // namespace fcgate::daemon

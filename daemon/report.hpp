@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/pattern.hpp"
-#include "base/status.hpp"
 #include "fcgate/fcgate.h"
 
 namespace fcgate::daemon {
@@ -19,9 +18,6 @@ void say(Values... values) {
 
 // Says what the library found wrong; returns what to exit with.
 [[nodiscard]] int complain(int result, const fcgate_error& error);
-
-// What to exit with after a call of our own that ended so.
-[[nodiscard]] int exit_code_of(Status status);
 
 // Room for one thing that the daemon prints as a whole: of all of them only one is ever asked for.
 constexpr size_t printed_max = FCGATE_PRINTED_MAX;
