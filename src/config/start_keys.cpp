@@ -31,7 +31,9 @@ Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, C
 }
 
 Settings::Original::Original(const Settings& settings)
-    : server(settings.server), chosen(settings.chosen_), text_size(settings.text_size_) {
+    : server(static_cast<const StartSettings&>(settings.server)),
+      chosen(settings.chosen_),
+      text_size(settings.text_size_) {
     for (const ReplacedBackend& backend : settings.backends) {
         (void)backends.push_back(backend);
     }
