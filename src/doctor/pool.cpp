@@ -1,13 +1,11 @@
 #include "doctor/pool.hpp"
 
 #include "doctor/lines.hpp"
+#include "spawn/program.hpp"
 
 namespace fcgate::doctor {
 
 namespace {
-
-// The pool that an fcgate has written for a PHP of its own (spawn/program.cpp): its socket is nobody else's, and has another name with each start.
-constexpr std::string_view pool_of_fcgate = "spawned-by-fcgate";
 
 // Of one file. Keys of a pool may stand in any order, so that they are judged at its end.
 class PoolFile {
@@ -123,7 +121,7 @@ void PoolFile::end_section() {
         out_.is_found = true;
         out_.children = children_;
         out_.chroot.append(chroot_.view());
-    } else if (listen_.size() > 0 && out_.another.size() == 0 && section_.view() != pool_of_fcgate) {
+    } else if (listen_.size() > 0 && out_.another.size() == 0 && section_.view() != spawn::pool_name) {
         out_.another.append(listen_.view());
     }
     section_.clear();

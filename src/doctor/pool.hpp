@@ -13,8 +13,8 @@ struct Pool {
     uint32_t children = 0;  // pm.max_children
     Text<limits::path> file;
     Text<256> chroot;
-    Text<256>
-        another;  // where some other pool listens, none that an fcgate has started; whether this one was found or not
+    // Where some other pool listens, none that an fcgate has started; whether this one was found or not.
+    Text<256> another;
 };
 
 void find_pool(const BackendAddress& backend, Pool& out);

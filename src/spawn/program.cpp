@@ -73,8 +73,8 @@ constexpr int socket_backlog = 128;
     Text<1024> text;
     text.append<
         "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = 2s\n"
-        "[spawned-by-fcgate]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
-        request.socket_path(), request.settings->workers);
+        "[%]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
+        pool_name, request.socket_path(), request.settings->workers);
     const Descriptor file(open(configuration_path(request), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     // PHP's user reads it, whatever the umask.
     return text.ok() && file.valid() && fchmod(file.get(), 0644) == 0 &&

@@ -16,6 +16,9 @@
 
 namespace fcgate::spawn {
 
+// Of php-fpm, as its file and its log call it: its socket is nobody else's, and has another name with each start.
+inline constexpr std::string_view pool_name = "spawned-by-fcgate";
+
 // An argument or environment vector for execve(), with the text it points to. It has room for whatever the settings may hold: what is not used of it
 // is never touched.
 class Vector {
