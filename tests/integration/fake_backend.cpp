@@ -256,6 +256,16 @@ bool PhpConnection::is_left(int64_t deadline) {
 
 // ---- the listener ---------------------------------------------------------------------------------------------------
 
+LongReply::LongReply() {
+    Buffer much;
+    much.append("Content-Type: text/plain\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
+    append_output(records_, much.view());
+}
+
+void LongReply::send_some(const PhpConnection& php) {
+    sent_ += send_bytes(php.fd(), slice(records_.view(), sent_), monotonic_ms() + 5);
+}
+
 FakeBackend::~FakeBackend() {
     stop_listening();
     for (PhpConnection* const connection : connections_) {

@@ -92,6 +92,18 @@ class PhpConnection {
     bool malformed_ = false;
 };
 
+// The reply of a script that writes more than the buffers between it and its reader take.
+class LongReply {
+  public:
+    LongReply();
+    // As much as finds room now.
+    void send_some(const PhpConnection& php);
+
+  private:
+    Buffer records_;
+    size_t sent_ = 0;
+};
+
 class FakeBackend {
   public:
     static constexpr size_t most = 256;  // at one time

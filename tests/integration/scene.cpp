@@ -279,6 +279,16 @@ void Scene::expect_served(const char* file, int line) {
 
 // ---- checks ---------------------------------------------------------------------------------------------------------
 
+Client& begin_upload(Scene& scene, size_t size) {
+    Text<24> length;
+    length.append_number(size);
+    Buffer request;
+    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: ")
+        .append(length.view())
+        .append("\r\n\r\n");
+    return scene.client_with(request.append_pattern(66000).view());
+}
+
 void expect_reply(Client& client, unsigned status, std::string_view body, const char* file, int line) {
     expect_status(client, status, file, line);
     expect_same(client.reply().body.view(), body, file, line);

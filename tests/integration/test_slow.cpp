@@ -3,7 +3,6 @@
 
 #include <ctime>
 
-#include "base/text.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -139,20 +138,13 @@ void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
 constexpr std::string_view get_script = "GET /t.php HTTP/1.1\r\nHost: localhost\r\n\r\n";
 constexpr size_t upload_size = 200000;
 
-// More of a large body than is put by: PHP waits for the rest.
-Client& begin_upload(Scene& scene) {
-    Buffer request;
-    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n");
-    return scene.client_with(request.append_pattern(66000).view());
-}
-
 void uploads_leave_a_worker_to_pages(Scene& scene) {
     scene.set("backend.workers", "2");
     scene.start();
-    Client& first = begin_upload(scene);
+    Client& first = begin_upload(scene, upload_size);
     PhpConnection& php = scene.accept();
     assert_true(php.read_body(66000));
-    Client& second = begin_upload(scene);
+    Client& second = begin_upload(scene, upload_size);
     scene.settle();
     assert_false(scene.php.has_caller());
     for (int i = 0; i < 3; ++i) {
@@ -201,7 +193,7 @@ void an_upload_that_trickles_makes_way_for_a_page(Scene& scene) {
     scene.set("backend.workers", "1");
     scene.set("server.body_timeout", "1500ms");
     scene.start();
-    Client& slow = begin_upload(scene);
+    Client& slow = begin_upload(scene, upload_size);
     PhpConnection& php = scene.accept();
     assert_true(php.read_body(66000));
     for (const int64_t begun = fcgate::monotonic_ms(); fcgate::monotonic_ms() - begun < 3000;) {
@@ -228,14 +220,9 @@ void a_reader_that_trickles_makes_way_for_a_page(Scene& scene) {
     Client& slow = scene.client({}, 4096);
     assert_true(slow.send(get_script));
     PhpConnection& php = scene.take();
-    // More than the buffers between take.
-    Buffer much;
-    much.append("Content-Type: text/plain\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
-    Buffer records;
-    append_output(records, much.view());
-    size_t written = 0;
+    LongReply reply;
     const auto play = [&] {
-        written += send_bytes(php.fd(), fcgate::slice(records.view(), written), fcgate::monotonic_ms() + 5);
+        reply.send_some(php);
         // So little that it shows also where the kernel does not tell how much it is, as under qemu.
         char byte = 0;
         (void)recv(slow.fd(), &byte, 1, MSG_DONTWAIT);

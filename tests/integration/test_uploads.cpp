@@ -6,7 +6,6 @@
 
 #include "base/clock.hpp"
 #include "base/features.hpp"
-#include "base/text.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -14,13 +13,7 @@ namespace {
 using namespace fcgate::test;
 
 constexpr size_t spooled_size = 100000;  // more than is put by for PHP
-
-// More of a large body than is put by: PHP waits for the rest.
-Client& begin_upload(Scene& scene) {
-    Buffer request;
-    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2000000\r\n\r\n");
-    return scene.client_with(request.append_pattern(66000).view());
-}
+constexpr size_t upload_size = 2000000;
 
 Client& send_chunked(Scene& scene) {
     Buffer request;
@@ -42,7 +35,7 @@ void expect_chunked_is_served(Scene& scene) {
 void a_body_that_is_spooled_waits_for_no_upload(Scene& scene) {
     scene.set("backend.workers", "2");
     scene.start();
-    (void)begin_upload(scene);
+    (void)begin_upload(scene, upload_size);
     PhpConnection& php = scene.accept();
     assert_true(php.read_body(66000));
     expect_chunked_is_served(scene);
@@ -66,25 +59,20 @@ void a_slow_reader_is_not_in_the_way_of_an_upload(Scene& scene) {
     scene.set("server.body_timeout", "60s");
     scene.set("server.send_timeout", "3s");
     scene.start();
-    Client& upload = begin_upload(scene);
+    Client& upload = begin_upload(scene, upload_size);
     PhpConnection& uploaded = scene.accept();
     assert_true(uploaded.read_body(66000));
     Client& reader = scene.client({}, 4096);
     assert_true(reader.send(get_script));
     PhpConnection& php = scene.take();
-    // More than the buffers between take.
-    Buffer much;
-    much.append("Content-Type: text/plain\r\n\r\n").append_pattern(size_t{24} * 1024 * 1024);
-    Buffer records;
-    append_output(records, much.view());
-    (void)begin_upload(scene);
+    LongReply reply;
+    (void)begin_upload(scene, upload_size);
     Buffer more;
     more.append_pattern(2000);
-    size_t written = 0;
     for (const int64_t begun = fcgate::monotonic_ms(); fcgate::monotonic_ms() - begun < 5000;) {
         // The upload keeps the pace that it must while another waits; the reader does not, and keeps that of all readers.
         assert_true(upload.send(more.view()) && uploaded.absorb());
-        written += send_bytes(php.fd(), fcgate::slice(records.view(), written), fcgate::monotonic_ms() + 5);
+        reply.send_some(php);
         char taken[250];
         assert_true(recv(reader.fd(), taken, sizeof taken, MSG_DONTWAIT) > 0 || errno == EAGAIN);
         (void)poll(nullptr, 0, 40);
