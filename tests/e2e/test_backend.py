@@ -126,6 +126,8 @@ class Failures(ServedCase):
 
 class Kept(ServedCase):
     workers = 2
+    # On a machine that stands still between two requests the connection would be given up, and the other worker answer.
+    backend = ('park_timeout = 60s',)
 
     def test_a_worker_sleeps_until_its_next_request(self):
         """A unix socket wakes who sleeps on its other end also when what was sent is read: for nothing."""

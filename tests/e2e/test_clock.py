@@ -110,30 +110,31 @@ class Clock(ServedCase):
             self.addCleanup(client.close)
         return client
 
-    # Each takes `arm`, calls it when its deadline runs, and returns how long that took from then, and how long it should have.
+    # Each takes `arm`, calls it before its deadline begins to run, and returns how long that took from then, and how long it should
+    # have. It waits there for all others, so what has a deadline itself, as a connection does, is made afterwards.
 
     def end_of(self, client):
         with contextlib.suppress(ConnectionError):
             client.rest()
 
     def a_head_that_does_not_end(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.send(HEAD)
         self.end_of(client)
         return time.monotonic() - begun, 1.2
 
     def a_second_head_that_does_not_end(self, arm):
+        begun = arm()
         client = self.connect()
         client.ask('GET', '/files/plain.txt')
-        begun = arm()
         client.send(HEAD)
         self.end_of(client)
         return time.monotonic() - begun, 1.2
 
     def a_body_that_does_not_come(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.start('POST', '/post.php', [('Content-Length', '1000000')], host='silent.test')
         client.send(b'x' * 100)
         self.end_of(client)
@@ -141,8 +142,8 @@ class Clock(ServedCase):
 
     def a_body_that_trickles(self, arm):
         """Slower than 256 bytes a second."""
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.start('POST', '/post.php', [('Content-Length', '1000000')], host='silent.test')
         with contextlib.suppress(ConnectionError):
             while time.monotonic() - begun < 2 * LATE:
@@ -154,45 +155,45 @@ class Clock(ServedCase):
         return time.monotonic() - begun, 1.2
 
     def a_reply_that_is_not_taken(self, arm):
-        client = self.connect(window=4096)
         begun = arm()
+        client = self.connect(window=4096)
         client.start('GET', '/files/huge.bin')
         self.own.wait_for_log(r'/files/huge\.bin.*takes no more of its reply', LATE)
         return time.monotonic() - begun, 1.2
 
     def a_connection_that_is_idle(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.ask('GET', '/files/plain.txt')
         self.end_of(client)
         return time.monotonic() - begun, 1.2
 
     def a_place_that_does_not_become_free(self, arm):
-        first, second = self.connect(), self.connect()
+        first = self.connect()
         first.start('GET', '/hello.php?none', host='busy.test')
         processes.wait_until(lambda: self.fakes['busy'].connections, 'the first is not with PHP')
         begun = arm()
-        response = second.ask('GET', '/hello.php?none', host='busy.test')
+        response = self.connect().ask('GET', '/hello.php?none', host='busy.test')
         self.assert_status(response, 503)
         return time.monotonic() - begun, 1.2
 
     def a_script_that_is_silent(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         self.assert_status(client.ask('GET', '/hello.php?none', host='silent.test'), 504)
         return time.monotonic() - begun, 1.2
 
     def a_script_that_becomes_silent(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.start('GET', '/hello.php?part', host='silent.test')
         client.head()
         self.end_of(client)
         return time.monotonic() - begun, 1.2
 
     def a_backlog_that_is_full(self, arm):
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         self.assertIn(client.ask('GET', '/hello.php', host='full.test').status, (502, 503, 504))
         return time.monotonic() - begun, 1.2
 
@@ -228,8 +229,8 @@ class Clock(ServedCase):
 
     def a_client_that_is_listened_to_for_nothing(self, arm):
         """What is refused in the middle is read on for 2 s, so that the refusal arrives."""
-        client = self.connect()
         begun = arm()
+        client = self.connect()
         client.start('POST', '/post.php', [('Content-Length', str(50 << 20))], host='silent.test')
         client.send(b'x' * 1000)
         self.assert_status(client.response(), 413)
@@ -302,6 +303,10 @@ class Clock(ServedCase):
             time.sleep(0.3)
             self.set_clock(jump)
         wrong = {}
+        # Those that waited for one that failed would hide why it did.
+        broken = [future for future in running.values() if future.exception()]
+        for future in sorted(broken, key=lambda future: isinstance(future.exception(), threading.BrokenBarrierError)):
+            future.result()
         for name, future in running.items():
             took, due = future.result()
             # What has begun before the barrier may be over a moment early.

@@ -214,7 +214,7 @@ class EarlyRelease(ServedCase):
 
     def test_slow_readers_hold_no_worker(self):
         self.paces()
-        with readers.SlowReaders(self.port, f'/large.php?blocks={self.size // 32}', 40, 5000) as slow:
+        with readers.SlowReaders(self.port, f'/large.php?blocks={self.size // 32}', 40, 1000) as slow:
             self.assertEqual({head.status for head in slow.heads}, {200})
             # Three times: a busy machine can spoil one of them.
             beside, alone = min((self.paces() for _ in range(3)), key=lambda paces: paces[0] / paces[1])
