@@ -3,6 +3,7 @@
 // Must not touch: files, sockets, the locale (a router's HTTP does not depend on LC_CTYPE).
 #pragma once
 
+#include <array>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -62,6 +63,29 @@ inline constexpr char upper_hex_digits[] = "0123456789ABCDEF";
 [[nodiscard]] bool is_one_of(std::string_view text, std::span<const std::string_view> names);  // whatever the case
 [[nodiscard]] bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
 [[nodiscard]] bool ends_with_ignore_case(std::string_view text, std::string_view suffix);
+
+// Names of which one is looked for, whatever its case. Most of what is none of them is told by its length and first letter alone.
+class NameSet {
+  public:
+    template <size_t count>
+    explicit constexpr NameSet(const std::string_view (&names)[count]) : names_(names) {
+        for (const std::string_view name : names) {
+            bits_[bit_of(name) / 32] |= uint32_t{1} << bit_of(name) % 32;
+        }
+    }
+
+    [[nodiscard]] bool has(std::string_view name) const {
+        return (bits_[bit_of(name) / 32] >> bit_of(name) % 32 & 1U) != 0 && is_one_of(name, names_);
+    }
+
+  private:
+    static constexpr size_t bit_of(std::string_view name) {
+        return name.empty() ? 0 : (name.size() * 5 + (static_cast<unsigned char>(name.front()) | 0x20U)) % 64;
+    }
+
+    std::span<const std::string_view> names_;
+    std::array<uint32_t, 2> bits_{};
+};
 
 // Without leading and trailing SP and HTAB (RFC 9110 OWS).
 [[nodiscard]] std::string_view trim(std::string_view text);

@@ -1,7 +1,9 @@
 #include "fastcgi/environment.hpp"
 
+#include <algorithm>
 #include <array>
 
+#include "base/limits.hpp"
 #include "base/text.hpp"
 #include "base/text_table.hpp"
 
@@ -17,16 +19,29 @@ bool is_said_by_proxies(std::string_view name) {
            equals_ignore_case(name, "X-Real-IP");
 }
 
-constexpr std::string_view not_forwarded[] = {"Host", "Content-Type", "Content-Length", "Proxy", "Redirect-Status"};
+constexpr std::string_view not_forwarded_names[] = {"Host", "Content-Type", "Content-Length", "Proxy",
+                                                    "Redirect-Status"};
+constexpr NameSet not_forwarded(not_forwarded_names);
 
-bool is_forwarded(std::string_view name) {
+bool is_letter(unsigned char byte) {
+    return (byte | 0x20U) - 'a' < 26;
+}
+
+// A short hash of a field's name, whatever its case; 0 when no variable is made of it.
+uint8_t hash_of_forwarded(std::string_view name) {
+    size_t hash = name.size();
     for (const char c : name) {
-        const char lower = to_lower(c);
-        if (!is_digit(c) && (lower < 'a' || lower > 'z') && c != '-') {
-            return false;
+        const auto byte = static_cast<unsigned char>(c);
+        if (!is_letter(byte) && !is_digit(c) && c != '-') {
+            return 0;
         }
+        hash = hash * 31 + (byte | 0x20U);
     }
-    return !name.empty() && !is_hop_by_hop(name) && !is_one_of(name, not_forwarded);
+    if (name.empty() || is_hop_by_hop(name) || not_forwarded.has(name)) {
+        return 0;
+    }
+    const auto folded = static_cast<uint8_t>(hash ^ hash >> 8);
+    return folded == 0 ? 1 : folded;
 }
 
 // True when `variable` is that name; or what a header field of that name becomes.
@@ -49,12 +64,14 @@ bool is_variable_of(std::string_view variable, std::string_view name, bool as_he
     return true;
 }
 
-// One bit of 32 for a field name, whatever its case.
-uint32_t name_bit(std::string_view name) {
-    const auto first = static_cast<unsigned char>(to_lower(name.front()));
-    const auto last = static_cast<unsigned char>(to_lower(name.back()));
-    return uint32_t{1} << ((name.size() * 7 + size_t{5} * first + last) % 32);
-}
+class HashSet {
+  public:
+    [[nodiscard]] bool has(uint8_t hash) const { return (bits_[hash / 32] >> hash % 32 & 1U) != 0; }
+    void add(uint8_t hash) { bits_[hash / 32] |= uint32_t{1} << hash % 32; }
+
+  private:
+    std::array<uint32_t, 8> bits_{};
+};
 
 using enum cgi::Text;
 
@@ -185,21 +202,19 @@ void Environment::add_headers() {
         writer_.add_header("Host", host);
     }
     const std::span<const Field> fields = request_.head.fields;
-    // Names are compared only where two of them share a bit: most requests repeat none.
-    uint32_t once = 0;
-    uint32_t twice = 0;
-    for (const Field& field : fields) {
-        if (!field.name.empty()) {
-            const uint32_t bit = name_bit(field.name);
-            twice |= once & bit;
-            once |= bit;
-        }
+    std::array<uint8_t, limits::request_fields> hashes{};
+    const size_t count = std::min(fields.size(), hashes.size());
+    // Names are compared only where two of them share a hash: most requests repeat none.
+    HashSet once;
+    HashSet twice;
+    for (size_t i = 0; i < count; ++i) {
+        const uint8_t hash = hashes[i] = hash_of_forwarded(fields[i].name);
+        (once.has(hash) ? twice : once).add(hash);
     }
-    for (size_t i = 0; i < fields.size(); ++i) {
+    for (size_t i = 0; i < count; ++i) {
         const std::string_view name = fields[i].name;
-        if (is_forwarded(name) && !(request_.drops_forwarded && is_said_by_proxies(name)) &&
-            !is_configured(name, true)) {
-            add_header(i, (twice & name_bit(name)) != 0);
+        if (hashes[i] != 0 && !(request_.drops_forwarded && is_said_by_proxies(name)) && !is_configured(name, true)) {
+            add_header(i, twice.has(hashes[i]));
         }
     }
 }

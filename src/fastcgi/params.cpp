@@ -22,6 +22,15 @@ uint8_t* copy_to(uint8_t* to, std::string_view bytes) {
     return to + bytes.size();
 }
 
+uint8_t* put_length(uint8_t* to, size_t length) {
+    if (length <= longest_short_length) {
+        *to = static_cast<uint8_t>(length);
+        return to + 1;
+    }
+    store_be32(to, static_cast<uint32_t>(length) | 0x80000000U);
+    return to + 4;
+}
+
 }  // namespace
 
 ParamsWriter::ParamsWriter(std::span<uint8_t> storage, bool keep_connection) : storage_(storage) {
@@ -72,16 +81,17 @@ void ParamsWriter::begin_value(std::string_view name, bool as_header, size_t val
     if (!reserve(name_length, value_length)) {
         return;
     }
-    put_length(name_length);
-    put_length(value_length);
+    uint8_t* to = put_length(storage_.data() + size_, name_length);
+    to = put_length(to, value_length);
     if (as_header) {
-        put(header_prefix);
+        to = copy_to(to, header_prefix);
         for (const char c : name) {
-            storage_[size_++] = static_cast<uint8_t>(header_variable_character(c));
+            *to++ = static_cast<uint8_t>(header_variable_character(c));
         }
     } else {
-        put(name);
+        to = copy_to(to, name);
     }
+    size_ = static_cast<size_t>(to - storage_.data());
     value_left_ = value_length;
 }
 
@@ -93,7 +103,8 @@ void ParamsWriter::append_value(std::string_view part) {
         return;
     }
     value_left_ -= part.size();
-    put(part);
+    (void)copy_to(storage_.data() + size_, part);
+    size_ += part.size();
 }
 
 Result<std::span<const uint8_t>> ParamsWriter::finish() {
@@ -134,22 +145,6 @@ bool ParamsWriter::reserve(size_t name_length, size_t value_length) {
         fail(Status::too_large);
     }
     return status_ == Status::ok;
-}
-
-// The two below write into what reserve() has found.
-
-void ParamsWriter::put(std::string_view bytes) {
-    (void)copy_to(storage_.data() + size_, bytes);
-    size_ += bytes.size();
-}
-
-void ParamsWriter::put_length(size_t length) {
-    if (encoded_size(length) == 1) {
-        storage_[size_] = static_cast<uint8_t>(length);
-    } else {
-        store_be32(storage_.data() + size_, static_cast<uint32_t>(length) | 0x80000000U);
-    }
-    size_ += encoded_size(length);
 }
 
 void ParamsWriter::open_record() {

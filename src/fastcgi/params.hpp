@@ -45,8 +45,6 @@ class ParamsWriter {
 
   private:
     [[nodiscard]] bool reserve(size_t name_length, size_t value_length);
-    void put(std::string_view bytes);
-    void put_length(size_t length);
     void open_record();
     void close_record();
     void fail(Status why);

@@ -6,6 +6,9 @@ namespace fcgate::http {
 
 namespace {
 
+constexpr std::string_view framing_names[] = {"Host", "Content-Length", "Transfer-Encoding", "Expect"};
+constexpr NameSet framing(framing_names);
+
 [[nodiscard]] Refusal check_fields(RequestHead& head, size_t& hosts, size_t& codings) {
     for (const Field& field : head.fields) {
         if (!is_token(field.name)) {
@@ -13,6 +16,9 @@ namespace {
         }
         if (has_control(field.value)) {
             return {400, "a control byte in a field value"_p};
+        }
+        if (!framing.has(field.name)) {
+            continue;
         }
         const std::string_view value = trim(field.value);
         if (equals_ignore_case(field.name, "Host")) {
@@ -31,10 +37,8 @@ namespace {
                 return {501, "a transfer coding other than chunked"_p};
             }
             head.is_chunked = true;
-        } else if (equals_ignore_case(field.name, "Expect")) {
-            if (!equals_ignore_case(value, "100-continue")) {
-                return {417, "an expectation other than 100-continue"_p};
-            }
+        } else if (!equals_ignore_case(value, "100-continue")) {
+            return {417, "an expectation other than 100-continue"_p};
         }
     }
     return {};

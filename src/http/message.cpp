@@ -7,7 +7,7 @@ namespace fcgate {
 namespace {
 
 // RFC 9110 section 7.6.1 and what precedes it: Keep-Alive and Proxy-Connection are of HTTP/1.0, HTTP2-Settings of RFC 7540.
-constexpr std::string_view hop_by_hop[] = {
+constexpr std::string_view hop_by_hop_names[] = {
     "Connection",
     "Keep-Alive",
     "Proxy-Authenticate",
@@ -20,6 +20,7 @@ constexpr std::string_view hop_by_hop[] = {
     "Upgrade",
     "HTTP2-Settings",
 };
+constexpr NameSet hop_by_hop(hop_by_hop_names);
 
 }  // namespace
 
@@ -41,7 +42,7 @@ size_t scheme_size(std::string_view url) {
 }
 
 bool is_hop_by_hop(std::string_view name) {
-    return is_one_of(name, hop_by_hop);
+    return hop_by_hop.has(name);
 }
 
 bool list_has(std::string_view value, std::string_view element) {

@@ -169,6 +169,55 @@ void broken_heads_in_pieces_are_refused(Scene& scene) {
     scene.expect_served();
 }
 
+// A head is not looked at byte by byte: nothing may hide among bytes that are passed over.
+constexpr size_t letters = 19;
+
+void expect_each_refused(Scene& scene, std::string_view before, std::string_view bytes, std::string_view behind) {
+    scene.start();
+    for (const char bad : bytes) {
+        for (size_t at = 0; at < letters; ++at) {
+            Buffer request;
+            request.append("GET /t.php HTTP/1.1\r\n").append(host).append(before);
+            request.append_letters(at).append(bad).append_letters(letters - 1 - at);
+            request.append(behind).append("\r\n\r\n");
+            Client& client = scene.client_with(request.view());
+            expect_refusal(client, {400});
+            client.close();
+        }
+    }
+    assert_false(scene.php.has_caller());
+}
+
+void a_byte_is_seen_wherever_it_stands_in_a_name(Scene& scene) {
+    expect_each_refused(scene, "", "\0\1\r\n\t (/@[{\x7f\x80"sv, ": x");
+}
+
+void a_byte_is_seen_wherever_it_stands_in_a_value(Scene& scene) {
+    expect_each_refused(scene, "X: ", "\0\1\r\n\x1f\x7f"sv, "");
+}
+
+void a_byte_of_a_value_arrives_wherever_it_stands(Scene& scene) {
+    scene.start();
+    Client* client = &scene.client();
+    for (const char good : "\t !:~\x80\xff"sv) {
+        for (size_t at = 1; at < letters - 1; ++at) {
+            Buffer value;
+            value.append_letters(at).append(good).append_letters(letters - 1 - at);
+            Buffer request;
+            request.append("GET /t.php HTTP/1.1\r\n")
+                .append(host)
+                .append("X: ")
+                .append(value.view())
+                .append("\r\n\r\n");
+            assert_true(client->send(request.view()));
+            PhpConnection& php = scene.take();
+            check_text(php.param("HTTP_X"), value.view());
+            assert_true(php.answer(hello));
+            expect_reply(*client, 200, "hello");
+        }
+    }
+}
+
 void too_long_a_target_is_414(Scene& scene) {
     scene.start();
     for (const unsigned size : {8190U, 8200U, 30000U}) {
@@ -305,6 +354,9 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(broken_heads_are_refused),
         FCGATE_CASE(broken_heads_in_pieces_are_refused),
+        FCGATE_CASE(a_byte_is_seen_wherever_it_stands_in_a_name),
+        FCGATE_CASE(a_byte_is_seen_wherever_it_stands_in_a_value),
+        FCGATE_CASE(a_byte_of_a_value_arrives_wherever_it_stands),
         FCGATE_CASE(too_long_a_target_is_414),
         FCGATE_CASE(too_large_a_head_is_431),
         FCGATE_CASE(too_many_fields_are_431),

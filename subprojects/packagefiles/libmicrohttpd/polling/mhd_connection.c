@@ -1,5 +1,5 @@
 /* libmicrohttpd's connection.c, with what fcgate always asks for as a constant: MHD_OPTION_STRICT_FOR_CLIENT is 1. What is for other values is not
-   there. And pieces of bodies are joined. Written for fcgate. */
+   there. Pieces of bodies are joined, and most bytes of fields passed over (skip_fields.py). Written for fcgate. */
 #include "internal.h"
 #include "mhd_send.h"
 
@@ -10,4 +10,36 @@ int mhd_polling_pushes(const struct MHD_Connection* connection);
 #define MHD_send_data_(connection, bytes, size, push) \
     MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
 
-#include "src/microhttpd/connection.c"
+/* Of a field's name, at `at`: the last of the letters, digits and hyphens from there on, of what has come. */
+static size_t mhd_skip_name(const char* bytes, size_t at, size_t end) {
+    size_t next = at + 1;
+    while (next < end) {
+        const unsigned byte = (unsigned char)bytes[next];
+        if ((byte | 0x20) - 'a' >= 26 && byte - '0' >= 10 && byte != '-') {
+            break;
+        }
+        ++next;
+    }
+    return next - 1;
+}
+
+/* Of a field's value: the last byte before one that is white space or a control character. */
+static size_t mhd_skip_value(const char* bytes, size_t at, size_t end) {
+    const uintptr_t ones = UINTPTR_MAX / 0xff;
+    uintptr_t word;
+    size_t next = at + 1;
+    /* A word of bytes at a time, while all of them are above 0x20. */
+    while (end - next >= sizeof word) {
+        memcpy(&word, bytes + next, sizeof word);
+        if (((word - ones * 0x21) & ~word & ones * 0x80) != 0) {
+            break;
+        }
+        next += sizeof word;
+    }
+    while (next < end && (unsigned char)bytes[next] > ' ') {
+        ++next;
+    }
+    return next - 1;
+}
+
+#include "mhd_connection_skipping.h"
