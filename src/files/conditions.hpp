@@ -13,9 +13,9 @@ namespace fcgate::files {
 
 // What names one state of a representation.
 struct Validators {
-    std::string_view etag;           // strong, with its quotes
-    int64_t modified = 0;            // not later than now
-    std::string_view last_modified;  // the same as it is told; may be empty
+    std::string_view etag;  // strong, with its quotes
+    int64_t modified = 0;
+    std::string_view last_modified;  // as it is told: not later than now; may be empty
 };
 
 struct Selection {

@@ -73,11 +73,6 @@ Status open_file(const route::SiteRoot& site, std::string_view path, Opened& out
     return Status::ok;
 }
 
-// RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
-int64_t date_of(int64_t modified, int64_t now) {
-    return modified < now ? modified : now;
-}
-
 bool is_older(const timespec& a, const timespec& b) {
     return a.tv_sec != b.tv_sec ? a.tv_sec < b.tv_sec : a.tv_nsec < b.tv_nsec;
 }
@@ -256,26 +251,25 @@ Status look_at(const route::SiteRoot& site, std::string_view path, const Request
     }
     file.size = static_cast<uint64_t>(found.status.st_size);
     const auto seconds = int64_t{found.status.st_mtim.tv_sec};
-    file.validators.modified = date_of(seconds, now);
+    file.validators.modified = seconds;
     file.validators.etag = keep(text, [&](TextBuffer& out) {
         Text<64> release(site.release);
         release.append(!site.release.empty() && !file.coding.empty() ? "-" : "").append(file.coding);
         append_etag(out, file.size, seconds, static_cast<uint32_t>(found.status.st_mtim.tv_nsec), release.view());
     });
+    // RFC 9110 section 8.8.2.1: a device without a clock of its own starts in 1970, long before its files.
     file.validators.last_modified =
-        keep(text, [&](TextBuffer& out) { append_http_date(out, file.validators.modified); });
+        keep(text, [&](TextBuffer& out) { append_http_date(out, seconds < now ? seconds : now); });
     return Status::ok;
 }
 
 // What the cache knows of a file.
-Validators validators_of(const FileCache::Entry& entry, int64_t now) {
-    return {.etag = entry.etag,
-            .modified = date_of(int64_t{entry.modified.tv_sec}, now),
-            .last_modified = entry.last_modified};
+Validators validators_of(const FileCache::Entry& entry) {
+    return {.etag = entry.etag, .modified = int64_t{entry.modified.tv_sec}, .last_modified = entry.last_modified};
 }
 
-void recall(const FileCache::Entry& entry, int64_t now, Representation& file) {
-    file.validators = validators_of(entry, now);
+void recall(const FileCache::Entry& entry, Representation& file) {
+    file.validators = validators_of(entry);
     file.size = entry.size;
     file.coding = entry.coding;
     file.varies = entry.varies;
@@ -296,7 +290,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     const FileCache::Entry* const known = cache != nullptr && may_be_coded ? cache->find_large(key, tick) : nullptr;
     const FileCache::Entry* entry = nullptr;
     if (known != nullptr && known->path == path && open_known(site, *known, found)) {
-        recall(*known, now, file);
+        recall(*known, file);
     } else {
         const Status status = look_at(site, path, head, text, now, may_be_coded, found, file);
         if (status != Status::ok) {
@@ -331,7 +325,7 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
 }
 
 Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, int64_t now) {
-    return select(head, validators_of(entry, now), entry.size, now);
+    return select(head, validators_of(entry), entry.size, now);
 }
 
 uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection) {
@@ -348,7 +342,7 @@ void serve_cached(const route::SiteRoot& site, const FileCache::Entry& entry, co
     }
     Representation file{.type = mime.lookup(entry.path, text),
                         .cache_control = cache_control(*site.settings, entry.path, text)};
-    recall(entry, 0, file);  // the dates have been compared
+    recall(entry, file);
     if (answer(file, head, selection, text, reply)) {
         send_cached(entry, reply);
     }

@@ -156,6 +156,11 @@ void a_file_of_tomorrow_was_modified_now(void**) {
     const std::array fields = {Field{"If-Modified-Since", "Tue, 14 Nov 2023 22:13:20 GMT"}};
     assert_int_equal(site.ask("/a.txt", "GET", fields, now), 304);
     assert_int_equal(site.ask("/a.txt", "GET", fields, now + 1), 200);
+    // Since when it has not changed is known all the same.
+    assert_int_equal(site.ask_with("If-Modified-Since", "Wed, 15 Nov 2023 22:13:19 GMT"), 200);
+    assert_int_equal(site.ask_with("If-Modified-Since", "Wed, 15 Nov 2023 22:13:20 GMT"), 304);
+    assert_int_equal(site.ask_with("If-Unmodified-Since", "Wed, 15 Nov 2023 22:13:19 GMT"), 412);
+    assert_int_equal(site.ask_with("If-Unmodified-Since", "Wed, 15 Nov 2023 22:13:20 GMT"), 200);
 }
 
 void other_methods_are_not_allowed(void**) {
