@@ -97,8 +97,14 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
     if (!find_named_file(site, fields, file)) {
         return false;
     }
+    const uint16_t status = exchange.response.head().status();
+    const bool is_success = status < 300;
     RequestHead head = setup_.engine->head(connection);
-    head.method = head.method == "HEAD" ? "HEAD" : "GET";
+    // Conditions and ranges are about what a GET succeeds with (RFC 9110 sections 13.2.1 and 14.2): else the whole is sent, uncoded.
+    if (!is_success || !is_read(head.method)) {
+        head.fields = {};
+    }
+    head.method = connection.is_head ? "HEAD" : "GET";
     Reply sent;
     TextBuffer text(setup_.text_scratch);
     if (file.path.empty()) {
@@ -114,6 +120,7 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
             connection.trace.cause = http::code_of(sent.status);
         }
         reply = sent;
+        reply.status = is_success ? sent.status : status;
         exchange.response.drop_fields(sent.status < 300 ? &is_about_file : &is_type_or_about_file);
         leave_out_said(exchange.response.head().fields(), reply);
         reply.packed_fields = exchange.response.head().packed_fields();

@@ -69,6 +69,17 @@ class SendFile(ServedCase):
                 self.assertEqual(self.ask(by, file, [('If-Match', '"other"')]).status, 412)
                 self.assertEqual(self.ask(by, file, [('Range', 'bytes=9999999-')]).status, 416)
 
+    def test_what_is_no_success_of_a_get_is_sent_whole(self):
+        conditions = [('Range', 'bytes=5-9')], [('If-None-Match', '*')], [('If-Match', '"other"')]
+        for by, file in self.ways():
+            for method, status, more in ('POST', 200, {}), ('GET', 403, {'status': 403, 'type': 'a/b'}), ('GET', 503, {'status': 503}):
+                for fields in conditions:
+                    with self.subTest(by=by, file=file, method=method, status=status, fields=fields):
+                        response = self.ask(by, file, fields, method, **more)
+                        self.assert_status(response, status)
+                        self.assertEqual(response.body, self.large)
+                        self.assertEqual(response.field('Content-Type'), more.get('type', response.field('Content-Type')))
+
     def test_encoded_path_and_method(self):
         self.assertEqual(self.ask('X-Accel-Redirect', '/protected/a%20b.txt').text, 'a file\n')
         self.assertEqual(self.ask('X-Sendfile', f'{self.folder}/downloads/a b.txt', method='POST').text, 'a file\n')
