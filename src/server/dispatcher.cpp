@@ -67,9 +67,6 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
             refuse(connection, reply, decision.status, decision.reason);
             break;
     }
-    if (reply.body != Reply::Body::ready) {
-        add_site_fields(site_settings(), reply);
-    }
     return http::Outcome::reply;
 }
 
@@ -237,11 +234,9 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     if (exchange->phase == fastcgi::Exchange::Phase::failed && exchange->failure_status >= 400) {
         http::reply_with_status(reply, exchange->failure_status);
     } else if (exchange->response.head_done()) {
-        const uint32_t site = exchange->start.site;
         if (!intercept(connection, *exchange, reply) && !send_named_file(connection, *exchange, reply)) {
             reply_from(*exchange, reply);
         }
-        add_site_fields(settings_of(connection, site), reply);
     } else {
         return http::Outcome::wait;
     }

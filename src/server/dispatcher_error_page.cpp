@@ -41,10 +41,14 @@ constexpr std::string_view content_type = "Content-Type";
 
 // Every reply goes through here on its way out.
 http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome outcome, Reply& reply) {
-    if (outcome == http::Outcome::reply && reply.body == Reply::Body::page && reply.status >= 400 &&
-        connection.site != http::Connection::no_site) {
-        const SiteSettings& site = settings_of(connection, connection.site);
-        add_site_fields(site, reply);
+    // One that is ready has its fields.
+    if (outcome != http::Outcome::reply || reply.body == Reply::Body::ready ||
+        connection.site == http::Connection::no_site) {
+        return outcome;
+    }
+    const SiteSettings& site = settings_of(connection, connection.site);
+    add_site_fields(site, reply);
+    if (reply.body == Reply::Body::page && reply.status >= 400) {
         const std::string_view path = find_error_page(site, reply.status);
         if (!path.empty()) {
             send_error_page(connection, path, reply);

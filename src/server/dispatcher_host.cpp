@@ -73,7 +73,6 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
 bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head, const HostHandler& handler,
                            std::string_view path, KeptRequest* call, Reply& reply) {
     const bool is_hook = &handler == setup_.common->endpoints.hook();
-    const SiteSettings& site = settings_of(connection, route_.site);
     TextBuffer text(setup_.text_scratch);
     Text<64> client;
     head.client.print_address(client);
@@ -95,7 +94,6 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
                         .call = call};
     handler.call(handler.function, handler.context, request);
     if (request.has_replied) {
-        add_site_fields(site, reply);
         return true;
     }
     reply.clear();
@@ -107,7 +105,6 @@ bool Dispatcher::call_host(http::Connection& connection, const RequestHead& head
     }
     refuse(connection, reply, request.lacks_room ? 503 : 500,
            request.lacks_room ? "no more requests can be kept"_p : "the host's handler gave no reply"_p);
-    add_site_fields(site, reply);
     return true;
 }
 
@@ -158,11 +155,7 @@ http::Outcome Dispatcher::poll_host(http::Connection& connection, Reply& reply) 
             return http::Outcome::reply;
         }
     }
-    if (reply_kept(*call, reply) == http::Outcome::wait) {
-        return http::Outcome::wait;
-    }
-    add_site_fields(settings_of(connection, call->site), reply);
-    return http::Outcome::reply;
+    return reply_kept(*call, reply);
 }
 
 http::Outcome Dispatcher::reply_kept(KeptRequest& call, Reply& reply) {

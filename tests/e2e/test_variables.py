@@ -161,6 +161,7 @@ class FrontController(VariablesCase):
     site = ('front_controller = /front.php', 'param = APP_ENV e2e "quoted" value', 'param = SERVER_SOFTWARE mine',
             'header = X-Site from the configuration', 'header = X-Frame-Options DENY',
             f'header = Content-Security-Policy {POLICY}')
+    server = ('status_path = /status',)
 
     def test_front_controller_gets_path_and_query(self):
         found = self.variables('/no/such/page?id=7&x=%2F')
@@ -183,7 +184,8 @@ class FrontController(VariablesCase):
         self.assert_variables(found, {'APP_ENV': b'e2e "quoted" value', 'SERVER_SOFTWARE': b'mine'})
 
     def test_header_fields_are_added_to_all_replies(self):
-        for target, status in (('/hello.php', 200), ('/files/plain.txt', 200), ('/files', 308), ('/.hidden', 404)):
+        for target, status in (('/hello.php', 200), ('/files/plain.txt', 200), ('/files', 308), ('/.hidden', 404),
+                               ('/status', 200)):
             with self.subTest(target=target):
                 response = self.get(target)
                 self.assert_status(response, status)
