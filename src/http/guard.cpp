@@ -67,6 +67,12 @@ Refusal check_head(RequestHead& head, std::string_view version) {
     if (hosts == 1 && head.host.empty()) {
         return {400, "an empty Host"_p};
     }
+    if (hosts == 0) {
+        // An absolute target has the authority then (RFC 9112 section 3.2.2).
+        const size_t scheme = scheme_size(head.target);
+        const std::string_view rest = slice(head.target, scheme);
+        head.host = slice(rest, 0, scheme > 0 ? rest.find_first_of("/?") : 0);
+    }
     if (codings > 1 || (head.is_chunked && head.has_content_length)) {
         return {400, "two ways to tell the body's length"_p};
     }

@@ -172,6 +172,24 @@ void the_framing_is_filled_in(void** /*state*/) {
     assert_false(chunked.head.has_content_length);
 }
 
+void an_absolute_target_stands_for_a_missing_host(void** /*state*/) {
+    constexpr std::string_view targets[][2] = {{"http://a.b:80/x", "a.b:80"},
+                                               {"HTTPS://a?x/", "a"},
+                                               {"http://a", "a"},
+                                               {"http:///x", ""},
+                                               {"/http://a/", ""},
+                                               {"*", ""}};
+    for (const auto& [target, host] : targets) {
+        RequestHead head;
+        head.method = "GET";
+        head.target = target;
+        assert_int_equal(check_head(head, v1_0).status, 0);
+        check_text(head.host, host);
+        RequestHead strict = head;
+        assert_int_equal(check_head(strict, v1_1).status, 400);
+    }
+}
+
 void any_control_byte_in_a_value_is_refused(void** /*state*/) {
     for (unsigned byte = 0; byte < 256; ++byte) {
         const char value[] = {'a', static_cast<char>(byte), 'b'};
@@ -190,6 +208,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(good_heads_pass_and_bad_ones_are_refused),
         cmocka_unit_test(the_framing_is_filled_in),
+        cmocka_unit_test(an_absolute_target_stands_for_a_missing_host),
         cmocka_unit_test(any_control_byte_in_a_value_is_refused),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
