@@ -144,7 +144,8 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
 
 // An entry with so many blocks; whoever was used least lately makes room.
 FileCache::Entry* FileCache::make_room(size_t blocks) {
-    for (;;) {
+    // For what can never lie here nobody has to go.
+    while (blocks * block <= memory_.size()) {
         Entry* free = nullptr;
         Entry* oldest = nullptr;
         for (Entry& entry : entries_.first(touched_)) {
@@ -162,10 +163,11 @@ FileCache::Entry* FileCache::make_room(size_t blocks) {
             return new (free) Entry{.block = first, .blocks = static_cast<uint32_t>(blocks)};
         }
         if (oldest == nullptr) {
-            return nullptr;
+            break;
         }
         drop(*oldest);
     }
+    return nullptr;
 }
 
 // The first gap that is large enough; UINT32_MAX: there is none.

@@ -116,6 +116,16 @@ void large_files_are_not_kept(void** /*state*/) {
     assert_non_null(all.keep("largest", "/largest", 0));
 }
 
+// As when threads share what is there for one.
+void what_can_never_lie_there_makes_nobody_go(void** /*state*/) {
+    Fixture all(4096);
+    static char bytes[4096];
+    all.tree.file("large", {bytes, sizeof bytes});
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    assert_null(all.keep("large", "/large", 0));
+    assert_non_null(all.find("/a.txt", 0));
+}
+
 // Nothing would be spared by knowing a picture or a film.
 void large_files_without_coded_ones_take_no_place(void** /*state*/) {
     Fixture all(FileCache::block);
@@ -445,6 +455,7 @@ int main() {
         cmocka_unit_test(what_has_changed_is_read_anew),
         cmocka_unit_test(what_changed_just_now_is_not_kept),
         cmocka_unit_test(large_files_are_not_kept),
+        cmocka_unit_test(what_can_never_lie_there_makes_nobody_go),
         cmocka_unit_test(large_files_without_coded_ones_take_no_place),
         cmocka_unit_test(the_least_used_makes_room),
         cmocka_unit_test(what_is_being_sent_stays),
