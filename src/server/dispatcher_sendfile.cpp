@@ -78,7 +78,9 @@ bool Dispatcher::find_named_file(const Site& site, FieldCursor fields, NamedFile
         file.path = is_plain(path) ? path : std::string_view();
         return true;
     } else {
-        const std::string_view in_root = below(file.name, site.document_root);
+        // Scripts know it by its real name, and by the configured one.
+        std::string_view in_root = below(file.name, site.document_root);
+        in_root = in_root.empty() ? below(file.name, settings.root) : in_root;
         file.path = is_plain(in_root) ? in_root : std::string_view();
     }
     // What a client could not have asked for as a file is no file for a script either.

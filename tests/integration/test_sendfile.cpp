@@ -18,8 +18,9 @@ void start(Scene& scene) {
     scene.tree.file("root/t.php");
     scene.tree.file("root/static.txt", "static");
     scene.tree.link("../elsewhere/a.bin", "downloads/out");
+    scene.tree.link("root", "site");
     Text<96> path(scene.tree.path());
-    path.append("/root");
+    path.append("/site");
     scene.set("site.root", path.c_str());
     path.clear();
     path.append(scene.tree.path()).append("/downloads");
@@ -56,10 +57,9 @@ constexpr struct {
     std::string_view field;
     std::string_view path;
 } ways[] = {
-    {"X-Accel-Redirect", "/inside/a%20b.bin"},
-    {"X-Accel-Redirect", "/inside/./x/../a%20b.bin?ignored"},
-    {"X-Sendfile", "@/downloads/a.bin"},
-    {"X-Sendfile", "@/root/inside/a b.bin"},
+    {"X-Accel-Redirect", "/inside/a%20b.bin"}, {"X-Accel-Redirect", "/inside/./x/../a%20b.bin?ignored"},
+    {"X-Sendfile", "@/downloads/a.bin"},       {"X-Sendfile", "@/root/inside/a b.bin"},
+    {"X-Sendfile", "@/site/inside/a b.bin"},
 };
 
 void the_file_is_sent_in_the_place_of_the_body(Scene& scene) {
