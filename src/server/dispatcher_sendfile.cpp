@@ -113,6 +113,9 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
         sent.status = 403;
     } else {
         (void)files::serve(file.root, file.path, head, setup_.common->mime, text, sent);
+        if (file.root.fd != site.root.fd) {
+            sent.drop_field("Cache-Control");  // `expires` has paths of the site, and this is none
+        }
     }
     if (sent.status >= 400 && sent.status != 412 && sent.status != 416) {
         log_named_file(connection, file, sent.status);

@@ -95,6 +95,8 @@ void what_the_script_says_itself_is_not_said_twice(Scene& scene) {
     check_text(own.field("Cache-Control"), "max-age=60");
     assert_int_equal(own.count("X-Content-Type-Options"), 1);
     check_text(ask(scene, "X-Accel-Redirect", "/b.bin").reply().field("Cache-Control"), "max-age=604800");
+    // What lies outside the root is none of the site's paths.
+    assert_int_equal(ask(scene, "X-Sendfile", "@/downloads/a.bin").reply().count("Cache-Control"), 0);
     // Where the answer depends on more than one thing, both are said.
     scene.tree.file("root/static.txt.gz", "coded");
     const HttpReply& coded =
