@@ -200,6 +200,7 @@ class Engine {
     [[nodiscard]] static bool is_stuck(Connection& connection);
     void judge_pace(Connection& connection, int64_t now);
     void end_slow(Connection& connection, bool presses);
+    void end_changed(Connection& connection);
 
     // request.cpp: what happens to a request
     [[nodiscard]] bool receive_head(Connection& connection, std::string_view method, std::string_view version);

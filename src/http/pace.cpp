@@ -59,9 +59,7 @@ void Engine::on_pace_timer(int64_t now) {
             // While we hold a client back, or PHP is silent, its pace says nothing.
             start_pace(connection, now);
         } else if (has_changed(connection)) {
-            log_end(connection, "its file was changed or became shorter while it was sent"_p,
-                    reason_code("file-changed"));
-            kill(connection);
+            end_changed(connection);
         } else if (is_stuck(connection)) {
             log_refusal(connection, 413, "what surrounds the chunks of its body is too large"_p);
             end_with(connection, 413);
@@ -107,8 +105,9 @@ uint64_t Engine::measure(const Connection& connection, uint64_t wanted, bool& ke
     const SendProgress progress = send_progress(connection.fd);
     const uint64_t mark = connection.pace_mark;
     keeps_pace = mark != not_measured && (progress.is_count ? progress.bytes - mark >= wanted : progress.bytes != mark);
-    // Who has taken all it was given is waited for by nobody.
-    keeps_pace = keeps_pace || !has_unsent(connection.fd);
+    // Who has taken all it was given is waited for by nobody. But a file gives at once what it has: one of sysfs has less than it says.
+    const bool is_owed = connection.file_fd >= 0 && progress.is_count;
+    keeps_pace = keeps_pace || (!is_owed && !has_unsent(connection.fd));
     return progress.bytes;
 }
 
@@ -135,7 +134,11 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
     }
     const int64_t patience = is_body ? server.body_timeout_ms : server.send_timeout_ms;
     if (elapsed >= (presses ? std::min(limits::pressing_ms, patience) : patience)) {
-        end_slow(connection, presses);
+        if (!is_body && connection.file_fd >= 0 && !has_unsent(connection.fd)) {
+            end_changed(connection);
+        } else {
+            end_slow(connection, presses);
+        }
         return;
     }
     // Who comes new is given no more patience than this for a head; who is here has no right to more while others wait.
@@ -156,6 +159,12 @@ void Engine::end_slow(Connection& connection, bool presses) {
                 reason_code("slow-reader"));
         kill(connection);
     }
+}
+
+void Engine::end_changed(Connection& connection) {
+    log_end(connection, "its file has less than it said, or was changed while it was sent"_p,
+            reason_code("file-changed"));
+    kill(connection);
 }
 
 bool Engine::make_room(bool spares_operators) {

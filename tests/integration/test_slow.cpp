@@ -1,5 +1,6 @@
 // Clients that hold their places with as little as they can: whoever keeps pace is served all the same.
 #include <poll.h>
+#include <unistd.h>
 
 #include <ctime>
 
@@ -131,6 +132,21 @@ void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
         rest(100);
     }
     expect_same((client.read(), client.reply().body.view()), content.view());
+}
+
+void a_file_that_has_less_than_it_says_is_not_waited_for(Scene& scene) {
+    if (access("/sys/kernel/uevent_seqnum", R_OK) != 0) {
+        return;
+    }
+    scene.tree.link("/sys/kernel/uevent_seqnum", "less.txt");
+    scene.set("site.links_to", "/sys");
+    scene.set("server.send_timeout", "700ms");
+    scene.start();
+    Client& client = scene.client_with("GET /less.txt HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(client.read_to_end());
+    assert_int_equal(scene.log.count("its file has less than it said, or was changed while it was sent [file-changed]"),
+                     1);
+    scene.expect_served();
 }
 
 // ---- PHP that waits for slow clients while others wait for PHP -----------------------------------------------------------
@@ -312,6 +328,7 @@ int main() {
         FCGATE_CASE(chunks_in_good_order_are_taken),
         FCGATE_CASE(who_takes_a_trickle_is_let_go),
         FCGATE_CASE(who_takes_it_slowly_but_steadily_gets_all),
+        FCGATE_CASE(a_file_that_has_less_than_it_says_is_not_waited_for),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}};
     return play("slow clients", cases, variants);
