@@ -220,7 +220,7 @@ Status Worker::turn(int wait_ms) {
     if (is_draining_ && !accepting_paused_ && !engine_.is_full()) {
         leave_listeners();
     }
-    if (!stopping_ || is_draining_ || engine_.live() > 0 || !common_->waiting.empty()) {
+    if (!stopping_ || is_draining_ || engine_.live() > 0 || !common_->waiting.empty() || starts_php_for_others()) {
         return Status::ok;
     }
     mailbox_.close();
@@ -229,6 +229,12 @@ Status Worker::turn(int wait_ms) {
     // They may have been there for who waited alone.
     tell_others();
     return Status::gone;
+}
+
+// During a stop. The last turn of the others wakes this one.
+bool Worker::starts_php_for_others() const {
+    return runs_supervisor() && common_->accepting.load() + common_->connections.load() > 0 &&
+           clock_.now() < stop_deadline_;
 }
 
 void Worker::handle(uint64_t packed, uint32_t events) {

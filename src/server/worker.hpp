@@ -52,6 +52,7 @@ class Worker {
     [[nodiscard]] bool runs_supervisor() const {
         return features::spawn && common_->supervisor.is_used() && number_ == 0;
     }
+    [[nodiscard]] bool starts_php_for_others() const;
     [[nodiscard]] fastcgi::Post post();
     [[nodiscard]] fastcgi::Starter starter();
     void count_connections();

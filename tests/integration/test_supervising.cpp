@@ -12,6 +12,7 @@
 #include "http_client.hpp"
 #include "scene.hpp"
 #include "support/world.hpp"
+#include "two_threads.hpp"
 
 namespace {
 
@@ -39,13 +40,18 @@ void set_path(Scene& scene, const char* name, const char* path) {
     scene.set(name, value.c_str());
 }
 
-// One worker; the server runs.
-void start(Scene& scene, const char* program = "/fake-php-fpm") {
+// One worker.
+void prepare(Scene& scene, const char* program) {
     copy_program(scene.tree, "fake-php-fpm");
     scene.tree.file("no-php-fpm", "#!/bin/sh\necho it is not to be >&2\nexit 3\n", 0755);
     scene.tree.file("late-php-fpm",
                     "#!/bin/sh\ncd \"${0%/*}\"\n[ ! -e may-start ] && exec sleep 1000\nexec \"$PWD/fake-php-fpm\"\n",
                     0755);
+    scene.tree.file(
+        "told-php-fpm",
+        "#!/bin/sh\ncd \"${0%/*}\"\necho it is asked for >&2\nwhile [ ! -e may-start ]; do sleep 0.05; done\n"
+        "exec \"$PWD/fake-php-fpm\"\n",
+        0755);
     scene.listen_php();
     scene.set("backend.address", nullptr);
     scene.set("backend.address", "spawn");
@@ -54,6 +60,11 @@ void start(Scene& scene, const char* program = "/fake-php-fpm") {
     scene.set("backend.idle_stop", "10m");
     set_path(scene, "backend.command", program);
     set_path(scene, "server.runtime_dir", "/run");
+}
+
+// The server runs.
+void start(Scene& scene, const char* program = "/fake-php-fpm") {
+    prepare(scene, program);
     scene.start();
 }
 
@@ -161,6 +172,23 @@ void php_that_hangs_while_it_starts_is_started_again(Scene& scene) {
     expect_served_soon(scene);
 }
 
+// The first thread starts PHP, and has nothing else to do any more.
+void php_that_starts_during_a_stop_serves_who_waits(Scene& scene) {
+    TwoThreads::set(scene);
+    prepare(scene, "/told-php-fpm");
+    scene.make();
+    TwoThreads threads(scene);
+    Client& client = threads.of_second();
+    assert_true(client.send(get_script));
+    assert_true(scene.log.has("php: it is asked for"));
+    threads.stop(5000);
+    assert_true(threads.of_first().is_closed());
+    (void)usleep(100'000);
+    scene.tree.file("may-start");
+    expect_reply(client, 200, "hello world");
+    threads.join();
+}
+
 void the_status_tells_of_it(Scene& scene) {
     static char text[FCGATE_STATUS_MAX];
     start(scene);
@@ -228,6 +256,7 @@ int main(int /*count*/, char** arguments) {
         FCGATE_CASE(php_that_hangs_is_started_again),
         FCGATE_CASE(php_that_does_not_start_says_why),
         FCGATE_CASE(php_that_hangs_while_it_starts_is_started_again),
+        FCGATE_CASE(php_that_starts_during_a_stop_serves_who_waits),
         FCGATE_CASE(the_status_tells_of_it),
         FCGATE_CASE(a_reload_leaves_it_as_it_is),
     };
