@@ -330,7 +330,9 @@ void Upstream::on_exchange_timer(uint32_t slot, int64_t now) {
             fail(exchange, Fault::php_start_timeout);
             break;
         case Exchange::Phase::retrying:
-            if (now >= exchange.opening_deadline) {
+            if (!exchange.met_full_backlog) {
+                use_place(exchange, nullptr);  // the pause before another try is no part of `connect_timeout`
+            } else if (now >= exchange.opening_deadline) {
                 fail(exchange, Fault::backlog_full);
             } else {
                 exchange.tried = 0;

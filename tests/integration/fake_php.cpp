@@ -35,6 +35,10 @@ void serve(int fd) {
         if (!read_all(fd, content, size + header[6])) {
             return;
         }
+        if (std::string_view(reinterpret_cast<const char*>(content), size).find("/dies.php") !=
+            std::string_view::npos) {
+            return;  // as if the worker were killed
+        }
         if (header[1] == get_values) {
             constexpr uint8_t none[8] = {1, 10};
             (void)!write(fd, none, sizeof none);

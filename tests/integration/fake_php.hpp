@@ -1,5 +1,5 @@
 // Owns: a program that stands in for php-fpm or php-cgi, as whoever starts PHP sees it: it takes its socket as these do, has a worker, and
-// says hello to every request.
+// says hello to every request, but for those of dies.php: then it ends its connection as a worker does that is killed.
 #pragma once
 
 namespace fcgate::test {

@@ -189,6 +189,18 @@ void php_that_starts_during_a_stop_serves_who_waits(Scene& scene) {
     threads.join();
 }
 
+// The pauses between the tries are longer than `connect_timeout`.
+void a_script_that_ends_php_again_and_again_is_told(Scene& scene) {
+    scene.set("backend.connect_timeout", "50ms");
+    scene.tree.file("dies.php");
+    start(scene);
+    expect_served_soon(scene);
+    Client& client = scene.client_with("GET /dies.php HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_true(client.read());
+    assert_int_equal(client.reply().status, 502);
+    assert_true(scene.log.has("[backend-closed]"));
+}
+
 void the_status_tells_of_it(Scene& scene) {
     static char text[FCGATE_STATUS_MAX];
     start(scene);
@@ -257,6 +269,7 @@ int main(int /*count*/, char** arguments) {
         FCGATE_CASE(php_that_does_not_start_says_why),
         FCGATE_CASE(php_that_hangs_while_it_starts_is_started_again),
         FCGATE_CASE(php_that_starts_during_a_stop_serves_who_waits),
+        FCGATE_CASE(a_script_that_ends_php_again_and_again_is_told),
         FCGATE_CASE(the_status_tells_of_it),
         FCGATE_CASE(a_reload_leaves_it_as_it_is),
     };
