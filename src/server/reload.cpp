@@ -159,8 +159,13 @@ void Server::put_in_force(Configuration& after) {
     Configuration& before = *common_.configuration.load();
     before.listeners.hand_on(after.listeners);
     for (uint32_t number = 0; number < after.settings->backends.size(); ++number) {
-        // A gate that nobody used is resized by the first worker, with the others.
-        common_.backends.set(after.gates[number], &after.settings->backends[number]);
+        const BackendSettings& backend = after.settings->backends[number];
+        const uint32_t gate = after.gates[number];
+        common_.backends.set(gate, &backend);
+        if ((before.gate_mask() >> gate & 1U) == 0) {
+            // Nobody uses it yet. The others are resized by the first worker, which may be the last to hear of this.
+            common_.gates[gate].resize(backend.workers, backend.queue);
+        }
     }
     common_.stop_timeout_ms = static_cast<uint32_t>(after.settings->server.stop_timeout_ms);
     common_.log.set_level(after.settings->server.log_level);

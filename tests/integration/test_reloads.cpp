@@ -1,6 +1,7 @@
 // Reloads that cannot be: each is refused with the reason, and everything goes on as it was.
 #include "fcgate/fcgate.h"
 #include "scene.hpp"
+#include "two_threads.hpp"
 
 namespace {
 
@@ -131,6 +132,25 @@ void many_workers_may_move(Scene& scene) {
     scene.expect_served();
 }
 
+// Its places are there for whichever thread hears of it first.
+void a_new_backend_has_its_places_at_once(Scene& scene) {
+    TwoThreads::set(scene);
+    scene.set("backend:other.address", "127.0.0.1:1");
+    scene.make();
+    TwoThreads threads(scene);
+    threads.hold_first();
+    fcgate_error error{};
+    const Key moved[] = {{"backend:moved.address", scene.php_address.c_str()}, {"site.backend", "moved"}};
+    assert_int_equal(reload(scene, moved, error), FCGATE_OK);
+    Client& client = threads.of_second();
+    assert_true(client.send("GET /t.php HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n"));
+    assert_true(scene.take().answer(hello));
+    expect_reply(client, 200, "hello");
+    threads.let_go();
+    threads.stop(0);
+    threads.join();
+}
+
 void a_server_that_stops_is_not_reloaded(Scene& scene) {
     start(scene);
     // It has something to end still.
@@ -158,6 +178,7 @@ int main() {
         FCGATE_CASE(a_backend_that_moves_is_another),
         FCGATE_CASE(workers_of_a_backend_that_ends_count),
         FCGATE_CASE(many_workers_may_move),
+        FCGATE_CASE(a_new_backend_has_its_places_at_once),
         FCGATE_CASE(a_server_that_stops_is_not_reloaded),
         FCGATE_CASE(whoever_opens_the_front_page_need_not_wonder),
     };
