@@ -159,7 +159,10 @@ int fcgate_run(fcgate_server* server, fcgate_error* error) {
         return report(error, started, why);
     }
     const Status status = server->server.run_worker(0);
-    server->server.stop(0);
+    if (status != Status::gone) {
+        server->server.stop(0);
+    }
+    // They may still have requests, until the deadline.
     server->server.join_threads();
     if (status != Status::gone || server->server.is_broken()) {
         return report(error, FCGATE_ERROR, "the event loop could not go on; the log says why"_p);

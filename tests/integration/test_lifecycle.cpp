@@ -12,6 +12,7 @@
 
 #include "base/features.hpp"
 #include "scene.hpp"
+#include "two_threads.hpp"
 
 namespace {
 
@@ -100,6 +101,20 @@ void it_runs_on_the_hosts_thread(Scene& scene) {
 void two_threads_run_one_of_them_the_hosts(Scene& scene) {
     scene.set("server.threads", "2");
     expect_work_on(scene, &run_server, FCGATE_OK);
+}
+
+void the_hosts_thread_waits_for_who_is_served_by_another(Scene& scene) {
+    TwoThreads::set(scene);
+    scene.make();
+    TwoThreads threads(scene);
+    assert_true(threads.of_second().send(get_script));
+    PhpConnection& php = scene.take();
+    threads.stop(5000);
+    assert_true(threads.of_first().is_closed());
+    (void)usleep(100'000);
+    assert_true(php.answer(hello));
+    expect_reply(threads.of_second(), 200, "hello");
+    threads.join();
 }
 
 void it_runs_in_the_hosts_loop(Scene& scene) {
@@ -382,6 +397,7 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(it_runs_on_the_hosts_thread),
         FCGATE_CASE(two_threads_run_one_of_them_the_hosts),
+        FCGATE_CASE(the_hosts_thread_waits_for_who_is_served_by_another),
         FCGATE_CASE(it_runs_in_the_hosts_loop),
         FCGATE_CASE(the_hosts_loop_does_not_turn_for_nothing),
         FCGATE_CASE(servers_come_and_go),
