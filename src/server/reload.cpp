@@ -188,6 +188,7 @@ void Common::release(Configuration& unused) {
             backends.set(gate, nullptr);
         }
     }
+    workers[0].mailbox().ring();  // PHP that no backend names any more is to be stopped
     unused.is_used = false;
 }
 

@@ -256,6 +256,23 @@ void a_reload_leaves_it_as_it_is(Scene& scene) {
     assert_int_equal(ask(scene), 200);
 }
 
+// Whatever `idle_stop` said: nobody else would end it.
+void php_that_a_reload_leaves_out_is_stopped(Scene& scene) {
+    prepare(scene, "/fake-php-fpm");
+    scene.set("backend.idle_stop", "0");
+    scene.start();
+    assert_int_equal(ask(scene), 200);
+    fcgate_error error{};
+    fcgate_settings* const changed = fcgate_settings_create();
+    Text<16> listen("fd:");
+    listen.append_number(static_cast<unsigned>(scene.listener()));
+    assert_int_equal(fcgate_set(changed, "server.listen", listen.c_str(), &error), FCGATE_OK);
+    assert_int_equal(fcgate_set(changed, "site.root", scene.tree.path(), &error), FCGATE_OK);
+    assert_int_equal(fcgate_set(changed, "backend.address", scene.php_address.c_str(), &error), FCGATE_OK);
+    assert_int_equal(scene.reload(changed, error), FCGATE_OK);
+    assert_true(scene.log.has("info: PHP has been stopped"));
+}
+
 }  // namespace
 
 int main(int /*count*/, char** arguments) {
@@ -272,6 +289,7 @@ int main(int /*count*/, char** arguments) {
         FCGATE_CASE(a_script_that_ends_php_again_and_again_is_told),
         FCGATE_CASE(the_status_tells_of_it),
         FCGATE_CASE(a_reload_leaves_it_as_it_is),
+        FCGATE_CASE(php_that_a_reload_leaves_out_is_stopped),
     };
     static constexpr Variant variants[] = {{.name = "one thread"}};
     return play("supervising", cases, variants);
