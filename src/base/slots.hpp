@@ -36,6 +36,9 @@ class SlotPool {
         live_.set(0);
     }
 
+    // As after init(). None is live, and nobody has a handle.
+    void clear() { init(items_); }
+
     // nullptr when every slot is live.
     [[nodiscard]] T* take() {
         if (full()) {

@@ -27,6 +27,11 @@ void Gate::init(uint32_t workers, std::span<Place> queue, std::span<Parking> par
     parking_ = parking;
 }
 
+void Gate::clear() {
+    queue_.clear();
+    servers_.clear();
+}
+
 void Gate::resize(uint32_t workers, size_t waiting) {
     const Hold hold(*this);
     capacity_.set(workers);

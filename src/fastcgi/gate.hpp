@@ -70,6 +70,8 @@ class Gate {
     // as their holders leave; for those that come, grant_free() is to be called. With one worker, on its thread.
     void resize(uint32_t workers, size_t waiting);
     void finish();
+    // For another backend. Nobody may use it.
+    void clear();
 
     // Asks for a place. `evicted` names a waiter that had to leave a full queue for this one, because its client holds more of it;
     // its exchange is to be answered 503. For `queued`, `ticket` serves cancel(). `yield_worker` names a worker whose parked

@@ -117,7 +117,7 @@ Status Server::match_backends(Configuration& after, Settings& next, ServerError&
         for (uint32_t free = 0; free < common_.gate_count && gate == common_.gate_count; ++free) {
             if ((taken >> free & 1U) == 0) {
                 gate = free;
-                common_.gates[free].servers().clear();
+                common_.gates[free].clear();
             }
         }
         if (gate == common_.gate_count) {

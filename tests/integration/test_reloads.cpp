@@ -1,4 +1,6 @@
 // Reloads that cannot be: each is refused with the reason, and everything goes on as it was.
+#include <cstring>
+
 #include "fcgate/fcgate.h"
 #include "scene.hpp"
 #include "two_threads.hpp"
@@ -151,6 +153,36 @@ void a_new_backend_has_its_places_at_once(Scene& scene) {
     threads.join();
 }
 
+// ... also where its gate had another one's queue.
+void nothing_has_waited_for_a_new_backend(Scene& scene) {
+    static char text[FCGATE_STATUS_MAX];
+    start(scene);
+    fcgate_error error{};
+    const Key moved[] = {{"backend:moved.address", scene.php_address.c_str()},
+                         {"backend:moved.workers", "1"},
+                         {"site.backend", "moved"}};
+    assert_int_equal(reload(scene, moved, error), FCGATE_OK);
+    Client& first = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Client& second = scene.client_with(get_script);
+    scene.settle();
+    assert_true(php.answer(hello));
+    expect_reply(first, 200, "hello");
+    assert_true(scene.take().answer(hello));
+    expect_reply(second, 200, "hello");
+    constexpr Key third[] = {{"backend:third.address", "127.0.0.1:3"}};
+    assert_int_equal(reload(scene, third, error), FCGATE_OK);
+    scene.expect_served();
+    constexpr Key fourth[] = {{"backend:fourth.address", "127.0.0.1:4"}};
+    assert_int_equal(reload(scene, fourth, error), FCGATE_OK);
+    if (fcgate_status(scene.server, FCGATE_STATUS_JSON, text, sizeof text) != FCGATE_OK) {
+        return;  // built without it
+    }
+    const char* const part = strstr(text, "\"fourth\"");
+    assert_non_null(part);
+    assert_non_null(strstr(part, "\"waiting_most\":0,"));
+}
+
 void a_server_that_stops_is_not_reloaded(Scene& scene) {
     start(scene);
     // It has something to end still.
@@ -179,6 +211,7 @@ int main() {
         FCGATE_CASE(workers_of_a_backend_that_ends_count),
         FCGATE_CASE(many_workers_may_move),
         FCGATE_CASE(a_new_backend_has_its_places_at_once),
+        FCGATE_CASE(nothing_has_waited_for_a_new_backend),
         FCGATE_CASE(a_server_that_stops_is_not_reloaded),
         FCGATE_CASE(whoever_opens_the_front_page_need_not_wonder),
     };
