@@ -42,6 +42,20 @@ fcgate_time() {
 	done
 }
 
+# fcgate_list SECTION OPTION FUNCTION [ARGUMENT...]: for each value. What stands there as an option is a list of one: OpenWrt's
+# function sees nothing of it, and an `allow` would be lost without a word.
+fcgate_list() {
+	local call="$3" length value
+	config_get length "$1" "${2}_LENGTH"
+	if [ -n "$length" ]; then
+		config_list_foreach "$@"
+		return
+	fi
+	config_get value "$1" "$2"
+	shift 3
+	[ -z "$value" ] || "$call" "$value" "$@"
+}
+
 # Called for each value of a list: VALUE KEY
 fcgate_value() {
 	fcgate_line "$2" "$1"
@@ -66,10 +80,10 @@ fcgate_listen() {
 fcgate_server() {
 	local section="$1" https
 	echo '[server]'
-	config_list_foreach "$section" listen_http fcgate_listen
+	fcgate_list "$section" listen_http fcgate_listen
 	config_get https "$section" listen_https
 	if [ -n "$https" ]; then
-		config_list_foreach "$section" listen_https fcgate_listen tls
+		fcgate_list "$section" listen_https fcgate_listen tls
 		fcgate_option "$section" cert tls_certificate
 		fcgate_option "$section" key tls_key
 	fi
@@ -79,7 +93,7 @@ fcgate_server() {
 	fcgate_option "$section" max_connections max_connections
 	fcgate_time "$section" network_timeout body_timeout send_timeout
 	fcgate_time "$section" http_keepalive keepalive_timeout
-	config_list_foreach "$section" server fcgate_pair
+	fcgate_list "$section" server fcgate_pair
 }
 
 fcgate_backend() {
@@ -96,8 +110,8 @@ fcgate_backend() {
 	# OpenWrt's php.ini says doc_root = "/www", and PHP would look for every script there.
 	spawn* | auto*) fcgate_line php 'doc_root ""' ;;
 	esac
-	config_list_foreach "$section" php_value fcgate_value php
-	config_list_foreach "$section" backend fcgate_pair
+	fcgate_list "$section" php_value fcgate_value php
+	fcgate_list "$section" backend fcgate_pair
 }
 
 # uhttpd's error_page is what answers when nothing else does: a script is a front controller, anything else a page.
@@ -118,7 +132,7 @@ fcgate_hosts() {
 		fcgate_line host '*'
 	else
 		fcgate_line host '*.lan *.local'
-		config_list_foreach "$1" host fcgate_value host
+		fcgate_list "$1" host fcgate_value host
 	fi
 }
 
@@ -126,7 +140,7 @@ fcgate_site() {
 	local section="$1" redirect lists
 	echo '[site]'
 	fcgate_option "$section" home root /srv/fcgate
-	config_list_foreach "$section" index_page fcgate_value index
+	fcgate_list "$section" index_page fcgate_value index
 	fcgate_option "$section" front_controller front_controller
 	fcgate_error_page "$section"
 	fcgate_hosts "$section"
@@ -138,7 +152,7 @@ fcgate_site() {
 	fcgate_option "$section" max_body max_body
 	# The init script lets the jail see it.
 	[ -z "$2" ] || fcgate_line spool "$RUN/fcgate-$section"
-	config_list_foreach "$section" site fcgate_pair
+	fcgate_list "$section" site fcgate_pair
 }
 
 # fcgate_uci SECTION [JAILED]: prints the file for one section. With JAILED fcgate is started as the user fcgate.
