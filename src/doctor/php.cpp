@@ -2,6 +2,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,6 +130,17 @@ void reach_all(Examination& examination, size_t number) {
     return false;
 }
 
+// Of PHP that has said nothing.
+void tell_end(const spawn::Report& news, TextBuffer& out) {
+    if (news.kind != spawn::Report::Kind::exited) {
+        out.append<"it takes longer than % ms">(static_cast<uint64_t>(start_ms));
+    } else if (WIFSIGNALED(news.value)) {
+        out.append<"it was killed by signal %">(WTERMSIG(news.value));
+    } else {
+        out.append<"it ended with exit code %">(WEXITSTATUS(news.value));
+    }
+}
+
 void start_php(Examination& examination, size_t number) {
     const std::string_view program = examination.plan.php[number].program.view();
     const int64_t begun = monotonic_ms();
@@ -154,8 +166,13 @@ void start_php(Examination& examination, size_t number) {
         report.add(Found::spawn_starts, "spawn", {program, Number(static_cast<uint64_t>(monotonic_ms() - begun))});
         return;
     }
-    const bool has_failed = news.kind == spawn::Report::Kind::failed;
-    report.add(Found::spawn_fails, "spawn", {program, has_failed ? std::string_view(news.text) : last_words.view()});
+    if (news.kind == spawn::Report::Kind::failed) {
+        last_words.clear();
+        last_words.append(news.text);
+    } else if (last_words.size() == 0) {
+        tell_end(news, last_words);
+    }
+    report.add(Found::spawn_fails, "spawn", {program, last_words.view()});
 }
 
 void examine_socket(Examination& examination, const BackendAddress& server, std::string_view path) {

@@ -90,6 +90,10 @@ class Doctor(DoctorCase):
         php = processes.SpawnedPhp(self.folder, command=program)
         self.expect(self.examine(php), 'backend', 'fault', 'does not start: no such library', f'{program} -v')
         php = processes.SpawnedPhp(self.folder, command='/no/such/php-fpm')
+        for ending, told in (('exit 3', 'ended with exit code 3'), ('kill -9 $$', 'killed by signal 9')):
+            program.write_text(f'#!/bin/sh\n{ending}\n')
+            php = processes.SpawnedPhp(self.folder, command=program)
+            self.expect(self.examine(php), 'backend', 'fault', f'does not start: it .*{told}', f'{program} -v')
         self.expect(self.examine(php), 'spawn', 'fault', '/no/such/php-fpm is no program', 'command')
 
     def test_no_socket(self):
