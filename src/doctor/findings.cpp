@@ -134,6 +134,7 @@ constexpr Row all_findings[] = {
     {entry_good, good, "entry", "%0 answers for /", ""},
     {entry_no_front, fault, "entry", "front_controller = %0: there is no such file below it",
      "front_controller is a path as in a URL, from the root on: /index.php"},
+    {entry_unreadable, fault, "entry", "%0 answers for /, and whoever serves may not read it", "chmod o+r %1"},
     {entry_none, warning, "entry", "it has no index file, so / is answered 404",
      "index = NAME, front_controller = /SCRIPT, or listing = yes"},
     {entry_no_backend, fault, "entry", "%0 is a script, and there is no PHP to run it",

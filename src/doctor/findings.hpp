@@ -80,6 +80,7 @@ enum class Found : uint8_t {
     sendfile_wrong,
     entry_good,
     entry_no_front,
+    entry_unreadable,
     entry_none,
     entry_no_backend,
     spool_good,

@@ -43,7 +43,11 @@ void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     } else if (!site.has_backend && ends_with(index, site.script_suffix)) {
         report.add(Found::entry_no_backend, site.root, {index});
     } else if (!index.empty()) {
-        report.add(Found::entry_good, site.root, {index});
+        // Scripts are PHP's to read.
+        Text<2 * limits::path> path(root);
+        path.append('/').append(index);
+        const bool is_readable = ends_with(index, site.script_suffix) || access(path.c_str(), R_OK) == 0;
+        report.add(is_readable ? Found::entry_good : Found::entry_unreadable, site.root, {index, path.view()});
     } else if (!site.listing) {
         report.add(Found::entry_none, site.root);
     }

@@ -244,6 +244,16 @@ class Doctor(DoctorCase):
         self.assertEqual(self.examine(None, HEALTHY, site=['listing = yes']), [])
 
     def test_spool(self):
+    @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
+    def test_first_page_that_may_not_be_read(self):
+        (self.root / 'index.php').unlink()
+        page = self.root / 'index.html'
+        page.touch(0o600)
+        os.chown(page, 0, 0)
+        self.expect(self.examine(None, FAULTY), 'entry', 'fault', 'whoever serves may not read it', rf'chmod o\+r .*{page.name}')
+        page.chmod(0o644)
+        self.assertEqual(self.examine(None, HEALTHY), [])
+
         php = self.start_php()
         found = self.examine(php, site=['spool = /no/such/folder'])
         self.expect(found, 'spool', 'fault', 'No such file', 'tmpfs')
