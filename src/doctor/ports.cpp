@@ -3,9 +3,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 
+#include "base/descriptor.hpp"
 #include "base/log.hpp"
 #include "doctor/examination.hpp"
 #include "doctor/lines.hpp"
@@ -21,24 +25,36 @@ struct Holder {
     Text<64> name;
 };
 
-void append_hex(TextBuffer& out, uint16_t port) {
-    for (int shift = 12; shift >= 0; shift -= 4) {
-        out.append(upper_hex_digits[(port >> shift) & 15]);
+void append_hex(TextBuffer& out, uint32_t number, int bits) {
+    for (int shift = bits - 4; shift >= 0; shift -= 4) {
+        out.append(upper_hex_digits[(number >> static_cast<unsigned>(shift)) & 15U]);
     }
 }
 
-// The inode of a socket that listens at a port, from /proc/net/tcp or tcp6: "N: ADDRESS:PORT PEER STATE ... INODE".
-[[nodiscard]] bool find_inode(const char* table, uint16_t port, TextBuffer& link) {
+// As the tables have it: four bytes each as a number of this machine. Empty for all addresses: everybody's end is in the way then.
+void append_address(const ListenSettings& listen, TextBuffer& out) {
+    const std::span<const uint8_t> bytes = listen.endpoint.bytes();
+    const bool is_one = std::any_of(bytes.begin(), bytes.end(), [](uint8_t byte) { return byte != 0; });
+    for (size_t at = 0; is_one && at < bytes.size(); at += sizeof(uint32_t)) {
+        uint32_t number = 0;
+        memcpy(&number, bytes.data() + at, sizeof number);
+        append_hex(out, number, 32);
+    }
+}
+
+// The inode of a socket that listens at such an end, or at all addresses, from /proc/net/tcp or tcp6: "N: ADDRESS:PORT PEER STATE ...
+// INODE". An IPv4 address is the end of one in tcp6, too.
+[[nodiscard]] bool find_inode(const char* table, std::string_view end, TextBuffer& link) {
     constexpr int inode_column = 9;
-    Text<8> end(":");
-    append_hex(end, port);
+    const std::string_view port = slice(end, end.find(':'));
     Lines lines(table);
     std::string_view line;
     while (lines.next(line)) {
         (void)next_word(line);
         const std::string_view local = next_word(line);
         (void)next_word(line);
-        if (!ends_with(local, end.view()) || next_word(line) != "0A") {
+        const bool is_all = local.find_first_not_of('0') == local.find(':') && ends_with(local, port);
+        if ((!is_all && !ends_with(local, end)) || next_word(line) != "0A") {
             continue;
         }
         std::string_view inode;
@@ -90,16 +106,27 @@ void find_local_holder(const ListenSettings& listen, Holder& holder) {
 // Without root only processes of one's own are seen.
 void find_holder(const ListenSettings& listen, Holder& holder) {
     Text<64> link;
+    Text<48> end;
+    append_address(listen, end);
+    end.append(':');
+    append_hex(end, listen.endpoint.port(), 16);
+    const bool is_ipv6 = listen.kind == ListenSettings::Kind::tcp && listen.endpoint.kind() == Endpoint::Kind::ipv6;
     if (listen.kind == ListenSettings::Kind::local) {
         find_local_holder(listen, holder);
-    } else if (find_inode("/proc/net/tcp", listen.endpoint.port(), link) ||
-               find_inode("/proc/net/tcp6", listen.endpoint.port(), link)) {
+    } else if ((!is_ipv6 && find_inode("/proc/net/tcp", end.view(), link)) ||
+               find_inode("/proc/net/tcp6", end.view(), link)) {
         holder.link = link.view();
         (void)find_process(&has_socket, &holder);
     }
     if (holder.pid.size() > 0) {
         append_process_name(holder.pid.view(), holder.name);
     }
+}
+
+[[nodiscard]] bool is_self(const Holder& holder) {
+    Text<16> self;
+    self.append_number(static_cast<uint64_t>(getpid()));
+    return holder.pid.view() == self.view();
 }
 
 [[nodiscard]] Found judge(const ListenSettings& listen, int error_number, Holder& holder) {
@@ -109,6 +136,9 @@ void find_holder(const ListenSettings& listen, Holder& holder) {
             find_holder(listen, holder);
             if (holder.pid.size() == 0) {
                 return Found::port_held_unseen;
+            }
+            if (is_self(holder)) {
+                return Found::port_twice;
             }
             return holder.name.view() == "fcgate" ? Found::port_ours : Found::port_held;
         case EADDRNOTAVAIL:
@@ -138,19 +168,26 @@ void explain_failure(Examination& examination, const ListenSettings& listen, int
 }  // namespace
 
 void examine_ports(Examination& examination) {
-    for (const ListenSettings& listen : examination.settings.server.listen) {
+    // Held until all are open, as a server holds them: two of its own may be in each other's way.
+    std::array<Descriptor, limits::listeners> held;
+    const auto& listeners = examination.settings.server.listen;
+    for (size_t i = 0; i < listeners.size(); ++i) {
         Text<256> why;
-        const Result<int> fd = http::open_listener(listen, why);
-        const bool is_inherited = listen.kind == ListenSettings::Kind::descriptor;
+        const Result<int> fd = http::open_listener(listeners[i], why);
+        const bool is_inherited = listeners[i].kind == ListenSettings::Kind::descriptor;
         if (!fd.ok()) {
-            explain_failure(examination, listen, errno);
+            explain_failure(examination, listeners[i], errno);
             continue;
         }
         if (!is_inherited) {
-            http::remove_socket_path(listen);
-            close(fd.value());
+            held[i].reset(fd.value());
         }
-        examination.report.add(is_inherited ? Found::port_inherited : Found::port_free, listen.text);
+        examination.report.add(is_inherited ? Found::port_inherited : Found::port_free, listeners[i].text);
+    }
+    for (size_t i = 0; i < listeners.size(); ++i) {
+        if (held[i].valid()) {
+            http::remove_socket_path(listeners[i]);
+        }
     }
 }
 

@@ -28,7 +28,7 @@ constexpr int accept_tries = 16;
     const bool is_local = kind == ListenSettings::Kind::local;
     switch (error_number) {
         case EADDRINUSE:
-            return "; another program listens there: end it (fcgate doctor says which it is), or listen elsewhere"_p;
+            return "; another program listens there, or another `listen` of this configuration: fcgate doctor says which"_p;
         case EADDRNOTAVAIL:
             return "; no interface has this address; :PORT alone takes all there are"_p;
         case EACCES:

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import unittest
 
@@ -89,11 +90,11 @@ class Doctor(DoctorCase):
         program.chmod(0o755)
         php = processes.SpawnedPhp(self.folder, command=program)
         self.expect(self.examine(php), 'backend', 'fault', 'does not start: no such library', f'{program} -v')
-        php = processes.SpawnedPhp(self.folder, command='/no/such/php-fpm')
         for ending, told in (('exit 3', 'ended with exit code 3'), ('kill -9 $$', 'killed by signal 9')):
             program.write_text(f'#!/bin/sh\n{ending}\n')
             php = processes.SpawnedPhp(self.folder, command=program)
             self.expect(self.examine(php), 'backend', 'fault', f'does not start: it .*{told}', f'{program} -v')
+        php = processes.SpawnedPhp(self.folder, command='/no/such/php-fpm')
         self.expect(self.examine(php), 'spawn', 'fault', '/no/such/php-fpm is no program', 'command')
 
     def test_no_socket(self):
@@ -243,7 +244,6 @@ class Doctor(DoctorCase):
         self.expect(self.examine(None, WARNED), 'entry', 'warning', 'no index file', 'listing = yes')
         self.assertEqual(self.examine(None, HEALTHY, site=['listing = yes']), [])
 
-    def test_spool(self):
     @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
     def test_first_page_that_may_not_be_read(self):
         (self.root / 'index.php').unlink()
@@ -254,6 +254,7 @@ class Doctor(DoctorCase):
         page.chmod(0o644)
         self.assertEqual(self.examine(None, HEALTHY), [])
 
+    def test_spool(self):
         php = self.start_php()
         found = self.examine(php, site=['spool = /no/such/folder'])
         self.expect(found, 'spool', 'fault', 'No such file', 'tmpfs')
@@ -274,6 +275,31 @@ class Doctor(DoctorCase):
             (self.root / 'index.html').touch()
             found = self.examine(None, FAULTY)
         self.expect(found, 'port', 'fault', f'in use by .*{os.getpid()}' if processes.is_root else 'in use', r'listen = :8080')
+
+    def test_port_of_another_address(self):
+        """Whoever has the port at another address is not in the way, and is not to be ended."""
+        if not processes.is_root:
+            self.skipTest('needs root, to see who it is')
+        (self.root / 'index.php').rename(self.root / 'index.html')
+        for number in (1, 2):
+            with self.subTest(number), socket.create_server((f'127.0.0.{number}', self.port)):
+                other = [sys.executable, '-c', 'import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(); sys.stdin.read()',
+                         f'127.0.0.{3 - number}', str(self.port)]
+                with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+                    process.stdout.readline()
+                    found = self.examine(None, FAULTY, arguments=['-l', f'127.0.0.{number}:{self.port}'])
+                    self.expect(found, 'port', 'fault', f'in use by .*{os.getpid()}$')
+                    process.stdin.close()
+
+    def test_port_that_is_listed_twice(self):
+        (self.root / 'index.php').rename(self.root / 'index.html')
+        path = processes.give(self.made('sockets')) / 'http.sock'
+        for listen in ((f':{self.port}', f'127.0.0.1:{self.port}'), (f'unix:{path}', f'unix:{path.parent}/./{path.name}')):
+            with self.subTest(listen):
+                found = self.examine(None, FAULTY, arguments=['-l', listen[0], '-l', listen[1]])
+                self.expect(found, 'port', 'fault', 'another `listen` of this configuration', 'leave one of them out')
+                self.assertEqual([check['level'] for check in self.of('port')], ['ok', 'fault'])
+        self.assertFalse(path.exists())
 
     def test_occupied_socket(self):
         (self.root / 'index.php').rename(self.root / 'index.html')
