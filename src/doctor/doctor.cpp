@@ -15,6 +15,7 @@ void examine_all(Examination& examination, const Change& change) {
     examine_clock(examination);
     examine_memory(examination);
     examine_ports(examination);
+    examine_files(examination);
     if constexpr (features::tls) {
         examine_certificate(examination);
     }

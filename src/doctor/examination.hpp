@@ -46,6 +46,7 @@ void examine_library(Examination& examination);
 void examine_clock(Examination& examination);
 void examine_memory(Examination& examination);
 void examine_ports(Examination& examination);
+void examine_files(Examination& examination);
 void examine_certificate(Examination& examination);
 void examine_php(
     Examination& examination);  // starts PHP where fcgate would, and leaves it running for examine_sockets()

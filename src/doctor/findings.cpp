@@ -60,6 +60,8 @@ constexpr Row all_findings[] = {
      "give it to who starts fcgate, or choose another"},
     {port_failed, fault, "port", "%0", ""},
 
+    {file_wrong, fault, "file", "%1: %0", "make its folder, give it to who opens it, or correct %1"},
+
     {spawn_missing_php, fault, "spawn", "%0",
      "apt install php-fpm, opkg install php8-fpm, apk add php83-fpm; or php-cgi, which is smaller"},
     {spawn_wrong, fault, "spawn", "%0", "correct command, user or runtime_dir"},

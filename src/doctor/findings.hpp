@@ -40,6 +40,7 @@ enum class Found : uint8_t {
     port_denied,
     port_socket_denied,
     port_failed,
+    file_wrong,
     spawn_missing_php,
     spawn_wrong,
     spawn_beside,

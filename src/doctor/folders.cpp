@@ -94,7 +94,35 @@ void examine_spool(Examination& examination, const SiteSettings& site) {
                            {Size(free), Size(wanted)});
 }
 
+// 0, or the errno with which the file would not be opened.
+[[nodiscard]] int try_file(std::string_view path, int mode) {
+    const Text<limits::path> file(path);
+    if (access(file.c_str(), mode) == 0) {
+        return 0;
+    }
+    // One that is to be written is made.
+    const Text<limits::path> folder(slice(path, 0, path.rfind('/') + 1));
+    const bool may_be_made = errno == ENOENT && mode == W_OK && access(folder.c_str(), W_OK | X_OK) == 0;
+    return may_be_made ? 0 : errno;
+}
+
+// No path: none is wanted, or standard error, or syslog.
+void examine_file(Report& report, std::string_view path, std::string_view key, int mode) {
+    const int failure = path.starts_with('/') ? try_file(path, mode) : 0;
+    if (failure != 0) {
+        char words[96] = "";
+        report.add(Found::file_wrong, path, {describe_error(failure, words), key});
+    }
+}
+
 }  // namespace
+
+void examine_files(Examination& examination) {
+    const ServerSettings& server = examination.settings.server;
+    examine_file(examination.report, server.error_log, "error_log", W_OK);
+    examine_file(examination.report, server.access_log, "access_log", W_OK);
+    examine_file(examination.report, server.pid_file, "pid_file", W_OK);
+}
 
 Status find_script(const SiteSettings& site, TextBuffer& folder, TextBuffer& script) {
     char root[PATH_MAX];
@@ -124,6 +152,7 @@ Status find_script(const SiteSettings& site, TextBuffer& folder, TextBuffer& scr
 }
 
 void examine_folders(Examination& examination) {
+    examine_file(examination.report, examination.settings.server.mime_types, "mime_types", R_OK);
     for (const SiteSettings& site : examination.settings.sites) {
         examine_root(examination.report, site);
         if (!site.sendfile_root.empty() && access(Text<limits::path>(site.sendfile_root).c_str(), X_OK) != 0) {

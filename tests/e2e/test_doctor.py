@@ -238,6 +238,23 @@ class Doctor(DoctorCase):
         (self.folder / 'file').touch()
         self.expect(self.examine(None, FAULTY, arguments=['-r', self.folder / 'file']), 'root', 'fault', 'Not a directory', 'not a file')
 
+    def test_files_that_cannot_be_opened(self):
+        """As with each of them no server starts."""
+        (self.root / 'index.php').rename(self.root / 'index.html')
+        for key in ('error_log', 'access_log', 'pid_file', 'mime_types'):
+            with self.subTest(key):
+                found = self.examine(None, FAULTY, server=[f'{key} = {self.folder}/none/file'])
+                found = self.expect(found, 'file', 'fault', f'^{key}: No such', f'or correct {key}')
+                self.assertEqual(found['about'], f'{self.folder}/none/file')
+                (self.folder / 'file').touch()
+                self.assertEqual(self.examine(None, HEALTHY, server=[f'{key} = {self.folder}/file']), [])
+        self.assertEqual(self.examine(None, HEALTHY, server=[f'error_log = {self.folder}/new.log', 'access_log = syslog']), [])
+        self.assertFalse((self.folder / 'new.log').exists())
+        if processes.is_root:
+            (self.folder / 'file').chmod(0o600)
+            found = self.examine(None, FAULTY, server=[f'mime_types = {self.folder}/file'])
+            self.expect(found, 'file', 'fault', '^mime_types: Permission denied', 'give it to who opens it')
+
     def test_nothing_for_the_first_page(self):
         self.expect(self.examine(None, FAULTY), 'entry', 'fault', 'index.php is a script, and there is no PHP', 'backend')
         (self.root / 'index.php').unlink()
@@ -283,8 +300,8 @@ class Doctor(DoctorCase):
         (self.root / 'index.php').rename(self.root / 'index.html')
         for number in (1, 2):
             with self.subTest(number), socket.create_server((f'127.0.0.{number}', self.port)):
-                other = [sys.executable, '-c', 'import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(); sys.stdin.read()',
-                         f'127.0.0.{3 - number}', str(self.port)]
+                script = 'import socket, sys; s = socket.create_server((sys.argv[1], int(sys.argv[2]))); print(); sys.stdin.read()'
+                other = [sys.executable, '-c', script, f'127.0.0.{3 - number}', str(self.port)]
                 with subprocess.Popen(other, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
                     process.stdout.readline()
                     found = self.examine(None, FAULTY, arguments=['-l', f'127.0.0.{number}:{self.port}'])
