@@ -37,6 +37,11 @@ constexpr const char* usual_users[] = {"fcgate", "www-data", "nobody"};
 [[nodiscard]] Status plan_php(const Settings& settings, size_t number, PhpPlan& php, TextBuffer& error) {
     const BackendSettings& backend = settings.backends[number];
     php.used = true;
+    for (const SiteSettings& site : settings.sites) {
+        const std::string_view front = site.front_controller;
+        const bool is_plain = site.script_suffix == ".php" && (front.empty() || ends_with(front, ".php"));
+        php.runs_any_name = php.runs_any_name || (site.backend_number == number && !is_plain);
+    }
     std::string_view command = backend.command;
     const std::string_view program = next_word(command);
     if (!program.empty()) {

@@ -20,6 +20,8 @@ namespace fcgate::spawn {
 struct PhpPlan {
     bool used = false;
     bool is_fpm = true;  // else php-cgi
+    bool runs_any_name =
+        false;  // of its sites one has scripts of another name than .php, which is all that php-fpm runs by itself
     Text<limits::program> program;
 };
 

@@ -75,6 +75,8 @@ constexpr int socket_backlog = 128;
         "[global]\ndaemonize = no\nerror_log = /proc/self/fd/2\nlog_level = notice\nprocess_control_timeout = 2s\n"
         "[%]\nlisten = %\npm = static\npm.max_requests = 500\npm.max_children = %\nclear_env = no\n">(
         pool_name, request.socket_path(), request.settings->workers);
+    // What a script is, fcgate decides.
+    text.append(request.php->runs_any_name ? "security.limit_extensions = \"\"\n"_p : ""_p);
     const Descriptor file(open(configuration_path(request), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     // PHP's user reads it, whatever the umask.
     return text.ok() && file.valid() && fchmod(file.get(), 0644) == 0 &&

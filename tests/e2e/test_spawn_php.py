@@ -93,6 +93,17 @@ class Told(SpawnCase):
         self.assertEqual(self.runtime('memory_limit', 'session.save_path', 'date.timezone')['ini'],
                          {'memory_limit': '32M', 'session.save_path': '/nowhere', 'date.timezone': 'Asia/Tokyo'})
 
+    def test_scripts_of_another_name(self):
+        """php-fpm by itself runs .php alone, whatever is asked of it."""
+        for name, keys in (('named.phtml', ['script_suffix = .phtml']), ('front.app', ['front_controller = /front.app'])):
+            with self.subTest(name):
+                script = self.root / name
+                script.write_text('<?php echo "it runs";')
+                self.addCleanup(script.unlink)
+                fcgate = self.serve(site=keys, name=f'fcgate-{name}')
+                self.assertEqual(self.get(f'/{name}' if 'suffix' in keys[0] else '/nowhere').body, b'it runs')
+                fcgate.end()
+
     def test_environment(self):
         """PHP has the host's environment, but what a supervisor has told fcgate is not for PHP."""
         fcgate = self.make()
