@@ -110,6 +110,8 @@ constexpr Row all_findings[] = {
      "open it in a browser; if PHP refuses it, see open_basedir and its rights"},
     {script_php_fails, warning, "script", "PHP fails by itself: %0",
      "see auto_prepend_file, disable_functions and php-fpm's log"},
+    {script_name, fault, "script", "PHP runs no files of such a name",
+     "security.limit_extensions = .php %1 in the pool"},
     {script_refused, fault, "script",
      "PHP sees its folder, but runs nothing there: open_basedir, or rights of the folder",
      "add %0 to open_basedir (php.ini, or php_admin_value[open_basedir] of the pool)"},

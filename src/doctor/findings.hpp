@@ -65,6 +65,7 @@ enum class Found : uint8_t {
     script_unanswered,
     script_untried,
     script_php_fails,
+    script_name,
     script_refused,
     script_confined,
     script_unreadable,

@@ -37,7 +37,7 @@ class Probe {
     }
 
     // False: nothing may be written there, or anybody could put his own in its place.
-    [[nodiscard]] bool write_to(std::string_view folder);
+    [[nodiscard]] bool write_to(std::string_view folder, std::string_view suffix);
     [[nodiscard]] std::string_view path() const { return path_; }
 
   private:
@@ -45,8 +45,7 @@ class Probe {
     bool is_there_ = false;
 };
 
-bool Probe::write_to(std::string_view folder) {
-    constexpr std::string_view suffix = ".php";
+bool Probe::write_to(std::string_view folder, std::string_view suffix) {
     struct stat status {};
     const Text<limits::path> name(folder);
     const bool is_safe = stat(name.c_str(), &status) == 0 &&
@@ -60,6 +59,12 @@ bool Probe::write_to(std::string_view folder) {
     is_there_ = fd.valid();
     return is_there_ && fchmod(fd.get(), 0644) == 0 &&
            write(fd.get(), probe_text.data(), probe_text.size()) == static_cast<ssize_t>(probe_text.size());
+}
+
+// Of the path of a file; it may have none.
+[[nodiscard]] std::string_view suffix_of(std::string_view path) {
+    const std::string_view name = slice(path, path.rfind('/') + 1);
+    return slice(name, name.rfind('.'));
 }
 
 // What the probe has said.
@@ -124,7 +129,8 @@ class Scripts {
 // Leaves PHP's words in answer_.
 Scripts::Outcome Scripts::run_probe(std::string_view folder) {
     Probe probe;
-    if (!probe.write_to(folder)) {
+    // It ends as the script does, which php-fpm may ask for (security.limit_extensions).
+    if (!probe.write_to(folder, suffix_of(script_.view()))) {
         return Outcome::unwritten;
     }
     answer_.body.clear();
@@ -180,10 +186,13 @@ void Scripts::tell_refused(Outcome outcome) {
         found = Found::script_unanswered;
     } else if (outcome == Outcome::unwritten) {
         found = Found::script_untried;
+    } else if (answer_.errors.view().find("limit_extensions") != std::string_view::npos) {
+        found = Found::script_name;
     } else if (answer_.status >= 500) {
         found = Found::script_php_fails;
     }
-    report_.add(found, script_.view(), {found == Found::script_php_fails ? answer_.errors.view() : folder_.view()});
+    report_.add(found, script_.view(),
+                {found == Found::script_php_fails ? answer_.errors.view() : folder_.view(), suffix_of(script_.view())});
 }
 
 void Scripts::tell(const SiteSettings& site, const Facts& facts) {

@@ -168,6 +168,15 @@ class Doctor(DoctorCase):
         self.assertEqual(self.examine(php, site=['param = SCRIPT_FILENAME /site/index.php']), [])
         self.assertIn(self.of('script')[0]['level'], ('note', 'ok'))
 
+    def test_scripts_of_another_name(self):
+        (self.root / 'index.php').rename(self.root / 'index.phtml')
+        site = ['script_suffix = .phtml', 'index = index.phtml']
+        found = self.examine(self.start_php(), FAULTY, site=site)
+        self.expect(found, 'script', 'fault', 'no files of such a name', r'^security.limit_extensions = \.php \.phtml in')
+        self.folder = processes.new_folder('doctor')
+        php = self.start_php(lines=['security.limit_extensions = .php .phtml'])
+        self.assertEqual(self.examine(php, HEALTHY, site=site), [])
+
     def test_open_basedir(self):
         """Elsewhere; where the probe can be run; where its words go to a log."""
         for name, values in (('elsewhere', ['open_basedir = /usr']), ('spool', [f'open_basedir = {self.spool}']),
