@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
+#include <cstdlib>
 
 #include "base/descriptor.hpp"
 #include "base/features.hpp"
@@ -121,6 +123,11 @@ void allow_what_is_needed(const Settings& settings, Ruleset& ruleset) {
     if constexpr (features::tls) {
         for (const std::string_view file : {server.tls_certificate, server.tls_key}) {
             ruleset.allow_folder_of(file, server.tls_self_signed ? write_below : read_below);
+            // Who renews certificates may keep them elsewhere, and a link to the newest here.
+            char real[PATH_MAX];
+            if (realpath(Text<limits::path>(file).c_str(), real) != nullptr) {
+                ruleset.allow_folder_of(real, read_below);
+            }
         }
     }
 }

@@ -1,12 +1,15 @@
 """Which certificate is shown: one of the operator's, or one that the device makes."""
 
 import datetime
+import pathlib
 import re
+import shutil
 import signal
 import socket
 import ssl
 import stat
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -121,6 +124,26 @@ class Certificates(unittest.TestCase):
             processes.wait_until(lambda: 'second.example' in self.about(self.shown()), 'the old certificate is still shown')
             kept.sendall(b'GET /index.html HTTP/1.1\r\nHost: device.example\r\n\r\n')
             self.assertTrue(kept.recv(65536).startswith(b'HTTP/1.1 200'))
+
+    def test_a_sandboxed_server_follows_links_to_a_renewed_pair(self):
+        """As certbot has them: the certificate is a link to one of several in another folder."""
+        # Not below /tmp, which a sandboxed server may read for its spool.
+        archive = pathlib.Path(tempfile.mkdtemp(prefix='fcgate-archive-', dir='/var/tmp'))
+        self.addCleanup(shutil.rmtree, archive)
+        archive.chmod(0o755)
+
+        def renew(name):
+            for link in (self.certificate, self.key):
+                link.unlink(missing_ok=True)
+            self.make_pair(name)
+            for link in (self.certificate, self.key):
+                link.symlink_to(shutil.move(link, archive / f'{name}-{link.name}'))
+        renew('first.example')
+        self.start('sandbox = yes', own=False)
+        self.assertIn('first.example', self.about(self.shown()))
+        renew('second.example')
+        self.fcgate.signal(signal.SIGHUP)
+        processes.wait_until(lambda: 'second.example' in self.about(self.shown()), 'the old certificate is still shown')
 
     def test_a_wrong_pair_at_a_reload_changes_nothing(self):
         self.make_pair('first.example')
