@@ -1,9 +1,11 @@
 // Clients that hold their places with as little as they can: whoever keeps pace is served all the same.
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ctime>
 
+#include "http/progress.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -135,7 +137,11 @@ void who_takes_it_slowly_but_steadily_gets_all(Scene& scene) {
 }
 
 void a_file_that_has_less_than_it_says_is_not_waited_for(Scene& scene) {
-    if (access("/sys/kernel/uevent_seqnum", R_OK) != 0) {
+    // How much a client has taken has to be told, as qemu's user mode does not.
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool is_told = fcgate::http::send_progress(fd).is_count;
+    close(fd);
+    if (!is_told || access("/sys/kernel/uevent_seqnum", R_OK) != 0) {
         return;
     }
     scene.tree.link("/sys/kernel/uevent_seqnum", "less.txt");
