@@ -41,28 +41,9 @@ class Case:
                 self.ask(client, fields)
 
 
-# What a browser sends at the panel's next page.
-BROWSER = [
-    ('Connection', 'keep-alive'),
-    ('Cache-Control', 'max-age=0'),
-    ('sec-ch-ua', '"Chromium";v="130", "Not?A_Brand";v="99"'),
-    ('sec-ch-ua-mobile', '?0'),
-    ('sec-ch-ua-platform', '"Linux"'),
-    ('Upgrade-Insecure-Requests', '1'),
-    ('User-Agent', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36'),
-    ('Accept', 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8'),
-    ('Sec-Fetch-Site', 'same-origin'),
-    ('Sec-Fetch-Mode', 'navigate'),
-    ('Sec-Fetch-User', '?1'),
-    ('Sec-Fetch-Dest', 'document'),
-    ('Referer', 'http://192.168.1.1/index.php'),
-    ('Accept-Encoding', 'gzip, deflate, br, zstd'),
-    ('Accept-Language', 'en-GB,en;q=0.9,de;q=0.8'),
-    ('Cookie', 'PHPSESSID=abcdefghijklmnopqrstuvwxyz; theme=dark'),
-]
 CASES = [
     Case('small PHP', '/hello.php'),
-    Case('small PHP, as a browser asks', '/hello.php?page=status', fields=BROWSER),
+    Case('small PHP, as a browser asks', '/hello.php?page=status', fields=scenarios.BROWSER),
     Case('small PHP, POST of 100 bytes', '/hello.php', 'POST', b'x' * 100),
     Case('small PHP, new connection', '/hello.php', keeps=False),
     Case('30 KB from PHP', '/answer30k.php'),

@@ -36,10 +36,30 @@ class Scenario:
                                            *(STATIC_PEERS if is_static else PEERS), *limits]
 
 
+# What a browser sends at the panel's next page.
+BROWSER = [
+    ('Connection', 'keep-alive'),
+    ('Cache-Control', 'max-age=0'),
+    ('sec-ch-ua', '"Chromium";v="130", "Not?A_Brand";v="99"'),
+    ('sec-ch-ua-mobile', '?0'),
+    ('sec-ch-ua-platform', '"Linux"'),
+    ('Upgrade-Insecure-Requests', '1'),
+    ('User-Agent', 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36'),
+    ('Accept', 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8'),
+    ('Sec-Fetch-Site', 'same-origin'),
+    ('Sec-Fetch-Mode', 'navigate'),
+    ('Sec-Fetch-User', '?1'),
+    ('Sec-Fetch-Dest', 'document'),
+    ('Referer', 'http://192.168.1.1/index.php'),
+    ('Accept-Encoding', 'gzip, deflate, br, zstd'),
+    ('Accept-Language', 'en-GB,en;q=0.9,de;q=0.8'),
+    ('Cookie', 'PHPSESSID=abcdefghijklmnopqrstuvwxyz; theme=dark'),
+]
 HELLO = b'Hello, world\n'
 ALL = [
     Scenario('small-4', 'small PHP, 4 connections', '/hello.php', 4, HELLO, limits=[Loop]),
     Scenario('small-16', 'small PHP, 16 connections', '/hello.php', 16, HELLO, limits=[Loop], threads=True),
+    Scenario('browser', 'small PHP as a browser asks, 16 connections', '/hello.php', 16, HELLO, fields=BROWSER),
     Scenario('small-256', 'small PHP, 256 connections', '/hello.php', 256, HELLO),
     Scenario('php-30k', '30 KB from PHP, 16 connections', '/answer30k.php', 16, b'0123456789abcdef' * 1920, bytes_each=30720),
     Scenario('php-10m', '10 MB from PHP, 4 connections', '/answer10m.php', 4, b'0123456789abcdef' * (10 << 16),
