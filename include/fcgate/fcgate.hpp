@@ -25,6 +25,7 @@
 #include <string_view>
 #include <utility>
 
+#include "fcgate/call.h"
 #include "fcgate/fcgate.h"
 
 namespace fcgate {
@@ -131,6 +132,24 @@ class Request {
     fcgate_request* request_;
 };
 
+/* The head of a script's answer to a call, until its callback returns. */
+class Answer {
+  public:
+    explicit Answer(const fcgate_answer* answer) : answer_(answer) {}
+
+    const fcgate_answer* get() const { return answer_; }
+    unsigned status() const { return fcgate_answer_status(answer_); }
+    long long length() const { return fcgate_answer_length(answer_); }
+    /* Empty also when there is none; data() is then nullptr. */
+    std::string_view header(const char* name) const {
+        const char* const value = fcgate_answer_header(answer_, name);
+        return value != nullptr ? std::string_view(value) : std::string_view();
+    }
+
+  private:
+    const fcgate_answer* answer_;
+};
+
 /* A configuration in the making; empty once a server has taken it over, or without memory. */
 class Settings {
   public:
@@ -157,6 +176,7 @@ class Settings {
     bool room(unsigned requests, size_t buffer, size_t params) {
         return fcgate_settings_set_room(settings_, requests, buffer, params) == FCGATE_OK;
     }
+    bool calls(unsigned calls, size_t text) { return fcgate_settings_set_calls(settings_, calls, text) == FCGATE_OK; }
 
   private:
     fcgate_settings* settings_;
@@ -201,6 +221,19 @@ class Server {
             (static_cast<T*>(context)->*Method)(*finished);
         };
         return fcgate_on_finished(server_, callback, &object);
+    }
+
+    /* Runs a script; `caller` has the methods head(Answer), output(std::string_view), which tells what it has taken as a
+     * fcgate_caller does, and ended(int result, unsigned status). It must be there until then. */
+    template <class T>
+    int call(const fcgate_script& script, T& caller, fcgate_ticket* number = nullptr) {
+        static constexpr fcgate_caller functions = {
+            [](void* context, const fcgate_answer* answer) { static_cast<T*>(context)->head(Answer(answer)); },
+            [](void* context, const void* bytes, size_t length) -> ptrdiff_t {
+                return static_cast<T*>(context)->output(std::string_view(static_cast<const char*>(bytes), length));
+            },
+            [](void* context, int result, unsigned status) { static_cast<T*>(context)->ended(result, status); }};
+        return fcgate_call(server_, &script, &functions, &caller, number);
     }
 
     int start(Error* error = nullptr) { return fcgate_start(server_, error); }

@@ -10,6 +10,7 @@ using fcgate::Status;
 using fcgate::api::is_own_field;
 using fcgate::api::is_part;
 using fcgate::api::is_reply;
+using fcgate::api::is_variable;
 using fcgate::api::result_of;
 using fcgate::server::Dispatcher;
 using fcgate::server::HostHandler;
@@ -47,16 +48,6 @@ namespace {
 
 [[nodiscard]] bool may_set(const fcgate_server* server, fcgate_handler handler) {
     return server != nullptr && handler != nullptr && server->mode == fcgate_server::Mode::created;
-}
-
-[[nodiscard]] bool is_variable(std::string_view name) {
-    for (const char c : name) {
-        const char lower = static_cast<char>(c | 0x20);
-        if (!fcgate::is_digit(c) && (lower < 'a' || lower > 'z') && c != '_') {
-            return false;
-        }
-    }
-    return !name.empty() && name != "CONTENT_LENGTH";
 }
 
 }  // namespace

@@ -32,6 +32,16 @@ bool is_reply(unsigned status, const char* content_type) {
     return status >= 200 && status <= 599 && (content_type == nullptr || is_field_value(content_type));
 }
 
+bool is_variable(std::string_view name) {
+    for (const char c : name) {
+        const char lower = static_cast<char>(c | 0x20);
+        if (!is_digit(c) && (lower < 'a' || lower > 'z') && c != '_') {
+            return false;
+        }
+    }
+    return !name.empty() && name != "CONTENT_LENGTH";
+}
+
 bool is_part(int fd, long long offset, long long length) {
     struct stat file;
     return offset >= 0 && length >= 0 && fstat(fd, &file) == 0 && S_ISREG(file.st_mode) && offset <= file.st_size &&

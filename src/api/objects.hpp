@@ -4,7 +4,9 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <new>
+#include <string_view>
 
 #include "config/settings.hpp"
 #include "fcgate/fcgate.h"
@@ -25,6 +27,7 @@ struct fcgate_server {
     void* log_context = nullptr;
     fcgate_finished_callback finished = nullptr;
     void* finished_context = nullptr;
+    std::atomic<unsigned> next_call{0};  // which worker gets it
     unsigned threads = 1;
     Mode mode = Mode::created;
 };
@@ -53,6 +56,8 @@ void destroy(T* object) {
 // A field that the host may add to a reply: what frames the message is not the host's.
 [[nodiscard]] bool is_own_field(const char* name, const char* value);
 [[nodiscard]] bool is_reply(unsigned status, const char* content_type);
+// The name of a variable that the host may give PHP: CONTENT_LENGTH frames what follows.
+[[nodiscard]] bool is_variable(std::string_view name);
 // A part of a regular file that is there now.
 [[nodiscard]] bool is_part(int fd, long long offset, long long length);
 

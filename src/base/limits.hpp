@@ -37,6 +37,9 @@ inline constexpr size_t host_params = 16;         // variables of PHP that it se
 inline constexpr uint32_t kept_requests = 4096;   // in one thread
 inline constexpr size_t kept_buffer_least = 512;  // of one of them
 inline constexpr size_t kept_buffer_most = size_t{1024} * 1024;
+inline constexpr uint32_t calls = 256;          // of the host, in one thread
+inline constexpr size_t call_text_least = 512;  // of one of them
+inline constexpr size_t call_text_most = size_t{64} * 1024;
 inline constexpr size_t params_most = 8192;  // bytes of those variables, for one connection
 
 // Configuration

@@ -111,7 +111,8 @@ Status check_hosts(const Settings& settings, ConfigError& error) {
 Status Settings::check(ConfigError& error) {
     error.line = 0;
     error.text.clear();
-    if (server.listen.empty()) {
+    const bool needs_http = host_calls.calls == 0;
+    if (server.listen.empty() && needs_http) {
         return wrong<"listen: not set; write for example 0.0.0.0:80">(error, SectionKind::server, "");
     }
     Status status = check_capacities(server, error);
@@ -128,7 +129,7 @@ Status Settings::check(ConfigError& error) {
                                                                                            backend.name);
         }
     }
-    if (sites.empty()) {
+    if (sites.empty() && (needs_http || !server.listen.empty())) {
         error.text.append("there is no [site]; set at least its root, the folder that is served"_p);
         return Status::malformed;
     }

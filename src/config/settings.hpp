@@ -177,6 +177,17 @@ struct HostRoom {
     uint32_t params = 0;    // bytes, of each connection
 };
 
+namespace server {
+struct CallOps;
+}
+
+// For scripts that the host calls, in each thread; no key either.
+struct HostCalls {
+    uint32_t calls = 0;                    // under way at a time
+    uint32_t text = 0;                     // bytes, of each of them
+    const server::CallOps* ops = nullptr;  // who carries them out
+};
+
 class Settings {
   public:
     Settings() {}  // by default it would be zeroed where it is value-initialised: text that is not there costs no page
@@ -233,6 +244,7 @@ class Settings {
     std::string_view file;  // the last that was loaded; empty: none
     ServerSettings server;
     HostRoom host_room;
+    HostCalls host_calls;
     FixedList<BackendSettings, limits::backends> backends;
     FixedList<SiteSettings, limits::sites> sites;
 

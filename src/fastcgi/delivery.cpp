@@ -43,11 +43,8 @@ ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
         return delivery.is_cut ? BodyReader::failed : BodyReader::end;
     }
     const size_t count = exchange->response.read(room);
-    if (exchange->read_blocked && exchange->response.room() > 0) {
-        put_on_worklist(*exchange);
-    }
+    go_on_reading(*exchange, count);
     if (count > 0) {
-        hand_over(*exchange);
         return static_cast<ptrdiff_t>(count);
     }
     if (!exchange->is_over()) {
@@ -55,6 +52,31 @@ ptrdiff_t Upstream::read(Delivery& delivery, std::span<char> room) {
     }
     return exchange->phase == Exchange::Phase::failed || exchange->response.is_cut_short() ? BodyReader::failed
                                                                                            : BodyReader::end;
+}
+
+// What was taken has made room. The exchange may be gone afterwards.
+void Upstream::go_on_reading(Exchange& exchange, size_t taken) {
+    if (exchange.read_blocked && exchange.response.room() > 0) {
+        put_on_worklist(exchange);
+    }
+    if (taken > 0) {
+        hand_over(exchange);
+    }
+}
+
+std::span<const char> Upstream::front(const Delivery& delivery) {
+    const Exchange* const exchange = exchanges_.find(delivery.exchange);
+    return exchange != nullptr ? exchange->response.front() : delivery.output.front();
+}
+
+void Upstream::took(Delivery& delivery, size_t count) {
+    Exchange* const exchange = exchanges_.find(delivery.exchange);
+    if (exchange == nullptr) {
+        delivery.output.drop(count);
+        return;
+    }
+    exchange->response.drop(count);
+    go_on_reading(*exchange, count);
 }
 
 bool Upstream::has_output(const Delivery& delivery) {

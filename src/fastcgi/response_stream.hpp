@@ -65,6 +65,8 @@ class ResponseStream {
     [[nodiscard]] uint64_t output_size() const { return output_.size(); }
     [[nodiscard]] bool has_output() const { return !output_.empty(); }
     size_t read(std::span<char> out) { return output_.read(out); }
+    [[nodiscard]] std::span<const char> front() const { return output_.front(); }
+    void drop(size_t count) { output_.drop(count); }
     // After the end: what the client has not taken yet goes to `to`. False when the pool has no page to spare for it.
     [[nodiscard]] bool hand_over(PageChain& to) { return output_.move_to(to); }
 

@@ -121,6 +121,9 @@ class Upstream {
     [[nodiscard]] bool may_send_whole(const Delivery& delivery, uint64_t length);
     // BodyReader::read of the reply's body.
     [[nodiscard]] ptrdiff_t read(Delivery& delivery, std::span<char> room);
+    // The same without copying: the first piece, of which the client then has taken so many bytes. Behind the last one read() says how it ends.
+    [[nodiscard]] std::span<const char> front(const Delivery& delivery);
+    void took(Delivery& delivery, size_t count);
     // Others wait for PHP, or are refused, while it waits for this one's client: to send the rest of a request, or to take what there is of a reply.
     [[nodiscard]] bool keeps_others_waiting(Handle handle);
     // BodyReader::has_more.
@@ -213,6 +216,7 @@ class Upstream {
 
     // delivery.cpp: from the exchange to the client
     void hand_over(Exchange& exchange);
+    void go_on_reading(Exchange& exchange, size_t taken);
 
     // opening.cpp: connections that are not there yet
     void open_connection(Exchange& exchange);

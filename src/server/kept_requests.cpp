@@ -16,11 +16,11 @@ using Form = KeptReply::Form;
 }  // namespace
 
 Ticket KeptRequests::ticket_of(const KeptRequest& request) const {
-    return (Ticket{worker_ + 1} << 56U) | (Ticket{request.slot} << 32U) | request.generation;
+    return make_ticket(worker_, TicketKind::request, SlotPool<KeptRequest>::handle(request));
 }
 
 KeptRequest* KeptRequests::find(Ticket ticket) {
-    return pool_.find({static_cast<uint32_t>(ticket >> 32U) & 0xffffffU, static_cast<uint32_t>(ticket)});
+    return pool_.find(handle_of(ticket, TicketKind::request));
 }
 
 // The worker is to look at it.

@@ -15,11 +15,9 @@
 #include "http/connection.hpp"
 #include "server/endpoints.hpp"
 #include "server/mailbox.hpp"
+#include "server/ticket.hpp"
 
 namespace fcgate::server {
-
-// Worker, slot and generation; never 0.
-using Ticket = unsigned long long;
 
 // What the host is told; the numbers are those of enum fcgate_news.
 enum class KeptNews : uint8_t { sent, lost, room, stopping };
@@ -82,7 +80,6 @@ class KeptRequests {
         worker_ = worker;
     }
     void finish() { pthread_mutex_destroy(&mutex_); }
-    [[nodiscard]] static uint32_t worker_of(Ticket ticket) { return static_cast<uint32_t>(ticket >> 56U) - 1; }
 
     // ---- any thread; gone: there is no such request any more ----
 

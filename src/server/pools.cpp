@@ -44,7 +44,9 @@ constexpr size_t least_places = 64;
     }
     const size_t variables = connection_memory / 2 + limits::request_fields * field_growth + 5 * target_size(settings) +
                              2 * limits::path + fixed_variables + configured;
-    return std::max({variables, read_chunk_of(settings), connection_memory,
+    // A call's file stands in three variables, its query in two.
+    const size_t call = settings.host_calls.calls > 0 ? 3 * settings.host_calls.text + fixed_variables : 0;
+    return std::max({variables, call, read_chunk_of(settings), connection_memory,
                      limits::status_page(std::min(2 * settings.backends.size(), limits::backends))});
 }
 
@@ -99,6 +101,8 @@ constexpr Shape shapes[] = {
     of<KeptRequest>(PoolKind::kept, "requests kept by the host"),
     bytes(PoolKind::kept_buffers, "buffers of kept requests"),
     bytes(PoolKind::params, "variables by the host"),
+    of<Call>(PoolKind::calls, "calls by the host"),
+    bytes(PoolKind::call_texts, "texts of calls"),
     bytes(PoolKind::path, "scratch for a path", Dispatcher::path_scratch_size),
     bytes(PoolKind::text, "scratch for a reply"),
     bytes(PoolKind::scratch, "scratch for CGI variables", 0, 16),
@@ -194,13 +198,16 @@ void Pools::count_workers(const Settings& settings) {
     count(PoolKind::links) = links;
     count(PoolKind::exchanges) = exchanges;
     count(PoolKind::connections) = connections;
-    count(PoolKind::deliveries) = connections;
+    count(PoolKind::deliveries) = connections + settings.host_calls.calls;
     count(PoolKind::bodies) = has_spool ? connections : 0;
     count(PoolKind::kept) = settings.host_room.requests;
     count(PoolKind::kept_buffers) = settings.host_room.requests;
     size(PoolKind::kept_buffers) = settings.host_room.buffer;
     count(PoolKind::params) = connections;
     size(PoolKind::params) = settings.host_room.params;
+    count(PoolKind::calls) = settings.host_calls.calls;
+    count(PoolKind::call_texts) = settings.host_calls.calls;
+    size(PoolKind::call_texts) = settings.host_calls.text;
     count(PoolKind::path) = 1;
     count(PoolKind::text) = 1;
     size(PoolKind::text) = 4 * target_size(settings);

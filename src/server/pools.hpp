@@ -30,11 +30,13 @@ enum class PoolKind : uint8_t {
     links,       // connections to PHP
     exchanges,   // requests in PHP or waiting for it
     connections,
-    deliveries,      // of replies to connections
+    deliveries,      // of replies to connections, and to calls
     bodies,          // that are spooled, one for each connection
     kept,            // requests that the host keeps
     kept_buffers,    // of each
     params,          // variables of PHP that the host sets, for each connection
+    calls,           // of scripts by the host
+    call_texts,      // of each
     path,            // scratch of the route
     text,            // scratch of a reply that fcgate makes
     scratch,         // of the FastCGI side, and for a reply's fields on their way

@@ -38,9 +38,11 @@ class Server {
     [[nodiscard]] FinishedSinks& finished() { return common_.finished; }
     // Where a kept request is, or nullptr. Any thread.
     [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
-        const uint32_t number = KeptRequests::worker_of(ticket);
+        const uint32_t number = worker_of(ticket);
         return prepared_ && number < common_.workers.size() ? &common_.workers[number].kept() : nullptr;
     }
+    // Those that a worker has each; none before they run. Any thread.
+    [[nodiscard]] std::span<Worker> callable() const { return prepared_ ? common_.workers : std::span<Worker>(); }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
     // From any one thread, while the server runs: what is asked from now on is answered under `next`, which has passed check() and now belongs to

@@ -64,6 +64,10 @@ bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
     if constexpr (has_spool) {
         spool_.init(pools.items<SpooledBody>(PoolKind::bodies), common_->spooled_kib, settings.server.spool_total);
     }
+    call_ops_ = settings.host_calls.ops;
+    if (call_ops_ != nullptr) {
+        call_ops_->init(*this, pools);
+    }
     kept_.init(pools.items<KeptRequest>(PoolKind::kept), pools.bytes(PoolKind::kept_buffers),
                pools[PoolKind::kept_buffers].size, mailbox_, number_);
     dispatcher_.init({.common = common_,
@@ -156,6 +160,9 @@ fastcgi::Starter Worker::starter() {
 
 void Worker::finish() {
     clear_waiting();
+    if (call_ops_ != nullptr) {
+        call_ops_->finish(calls_);
+    }
     engine_.finish();
     upstream_.finish();
     mailbox_.finish();
@@ -164,7 +171,7 @@ void Worker::finish() {
 }
 
 int Worker::timeout_ms() const {
-    if (upstream_.has_work()) {
+    if (upstream_.has_work() || calls_.has_work()) {
         return 0;
     }
     int http = engine_.timeout_ms();
@@ -198,11 +205,12 @@ Status Worker::turn(int wait_ms) {
     if (timers_.next() != never) {
         handle_timers(clock_.now());
     }
-    engine_.run(mhd_ready_);
+    run_parts();
     // What PHP is given room for, or what a freed place lets go on, is done before the next wait; not for ever, for a script and a client
     // that keep up with each other must not keep the loop from the others.
     for (int round = 0; round < worklist_rounds && upstream_.run_worklist(); ++round) {
-        engine_.run(false);
+        mhd_ready_ = false;
+        run_parts();
     }
     if constexpr (features::access_log) {
         if (has_lines()) {
@@ -220,7 +228,8 @@ Status Worker::turn(int wait_ms) {
     if (is_draining_ && !accepting_paused_ && !engine_.is_full()) {
         leave_listeners();
     }
-    if (!stopping_ || is_draining_ || engine_.live() > 0 || !common_->waiting.empty() || starts_php_for_others()) {
+    if (!stopping_ || is_draining_ || engine_.live() + calls_.live() > 0 || !common_->waiting.empty() ||
+        starts_php_for_others()) {
         return Status::ok;
     }
     mailbox_.close();
@@ -229,6 +238,14 @@ Status Worker::turn(int wait_ms) {
     // They may have been there for who waited alone.
     tell_others();
     return Status::gone;
+}
+
+// Who has been woken in this turn goes on.
+void Worker::run_parts() {
+    engine_.run(mhd_ready_);
+    if (calls_.has_work()) {
+        call_ops_->run(calls_);
+    }
 }
 
 // During a stop. The last turn of the others wakes this one.
@@ -300,7 +317,7 @@ void Worker::handle_timers(int64_t now) {
                 break;
             case TimerKind::stop:
                 common_->log.write<"stop_timeout is over: cutting off % connections">(LogLevel::warning,
-                                                                                      engine_.live());
+                                                                                      engine_.live() + calls_.live());
                 abort();
                 break;
         }
@@ -330,6 +347,9 @@ void Worker::handle_mailbox() {
     }
     if (const HostOps* const host = common_->endpoints.ops(); host != nullptr && kept_.take_news()) {
         host->on_news(dispatcher_);
+    }
+    if (call_ops_ != nullptr) {
+        call_ops_->look(calls_);
     }
     change_over();
     follow_orders(clock_.now());

@@ -15,6 +15,7 @@
 #include "fastcgi/upstream.hpp"
 #include "files/file_cache.hpp"
 #include "http/engine.hpp"
+#include "server/calls.hpp"
 #include "server/common.hpp"
 #include "server/dispatcher.hpp"
 #include "server/history.hpp"
@@ -32,6 +33,9 @@ class Worker {
     [[nodiscard]] int epoll_fd() const { return epoll_.get(); }
     [[nodiscard]] Mailbox& mailbox() { return mailbox_; }
     [[nodiscard]] KeptRequests& kept() { return kept_; }
+    [[nodiscard]] Calls& calls() { return calls_; }
+    // For settings of a host that calls.
+    [[nodiscard]] static const CallOps& call_ops();
 
     // Waits for events for at most `wait_ms` (negative: as long as nothing is due) and handles them. ok: go on; gone: it has stopped as
     // ordered; io: it cannot go on.
@@ -49,6 +53,7 @@ class Worker {
     void handle_timers(int64_t now);
     [[nodiscard]] bool has_lines() const { return features::access_log && common_->access_log.is_pending(); }
     void handle_mailbox();
+    void run_parts();
     [[nodiscard]] bool runs_supervisor() const {
         return features::spawn && common_->supervisor.is_used() && number_ == 0;
     }
@@ -119,6 +124,8 @@ class Worker {
     Mailbox mailbox_;
     http::Counts counts_;
     http::Engine engine_;
+    const CallOps* call_ops_ = nullptr;  // if the host calls scripts
+    Calls calls_;
 };
 
 }  // namespace fcgate::server

@@ -52,6 +52,9 @@ void Worker::follow_orders(int64_t now) {
         if (const HostOps* const host = common_->endpoints.ops(); host != nullptr) {
             host->on_stop(dispatcher_);
         }
+        if (call_ops_ != nullptr) {
+            call_ops_->stop(calls_, false);
+        }
         engine_.begin_stop(now);
     }
     if (deadline <= now) {
@@ -81,6 +84,9 @@ void Worker::abort() {
         if (common_->accepting.fetch_sub(1) == 1) {
             configuration_->listeners.close_own();
         }
+    }
+    if (call_ops_ != nullptr) {
+        call_ops_->stop(calls_, true);
     }
     engine_.abort_all();
 }

@@ -1,7 +1,9 @@
 // fcgate.hpp: the same library for C++. Linked by the C linker: nothing of a C++ library is needed.
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <atomic>
 #include <fcgate/fcgate.hpp>
 
 extern "C" {
@@ -125,6 +127,37 @@ void methods_are_handlers(void** /*state*/) {
     close_scene(&scene);
 }
 
+// Hears of a script that nobody can run.
+struct Reader {
+    void head(fcgate::Answer answer) { heads += answer.status() == 200 && answer.header("X").empty() ? 1 : 2; }
+    ptrdiff_t output(std::string_view bytes) { return static_cast<ptrdiff_t>(bytes.size()); }
+    void ended(int result, unsigned status) { got = result == FCGATE_ERROR ? status : 1; }
+
+    int heads = 0;
+    std::atomic<unsigned> got{0};
+};
+
+void methods_hear_of_calls(void** /*state*/) {
+    fcgate::Error error;
+    fcgate::Settings settings;
+    assert_true(settings.set("backend.address", "unix:/nonexistent/socket", &error));
+    assert_false(settings.calls(1, 1));
+    assert_true(settings.calls(1, 512));
+    fcgate::Server server(std::move(settings), &error);
+    assert_int_equal(server.start(&error), FCGATE_OK);
+    Reader reader;
+    fcgate_script script{};
+    script.file = "/x.php";
+    fcgate_ticket number = 0;
+    assert_int_equal(server.call(script, reader, &number), FCGATE_OK);
+    while (reader.got == 0) {
+        (void)poll(nullptr, 0, 1);
+    }
+    assert_int_equal(reader.got, 502);
+    assert_int_equal(reader.heads, 0);
+    assert_int_equal(fcgate_call_end(server.get(), number), FCGATE_GONE);
+}
+
 void what_cannot_be_made_leaves_its_settings(void** /*state*/) {
     fcgate::Error error;
     fcgate::Settings settings;
@@ -143,6 +176,7 @@ void what_cannot_be_made_leaves_its_settings(void** /*state*/) {
 int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(methods_are_handlers),
+        cmocka_unit_test(methods_hear_of_calls),
         cmocka_unit_test(what_cannot_be_made_leaves_its_settings),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);

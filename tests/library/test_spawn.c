@@ -1,5 +1,6 @@
 /* PHP that the library starts, in a host with children of its own. Needs php-fpm or php-cgi; without, all is skipped. */
 #include <errno.h>
+#include <fcgate/call.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -313,6 +314,83 @@ static void php_is_served_in_a_loop_of_the_host(void** state) {
     close_scene(&scene);
 }
 
+struct answer {
+    char text[128];
+    size_t size;
+    unsigned status;
+    int result;
+    bool done;
+};
+
+static void take_head(void* context, const fcgate_answer* head) {
+    struct answer* const answer = context;
+    const char* const value = fcgate_answer_header(head, "x-script");
+    answer->size = (size_t)snprintf(answer->text, sizeof answer->text, "%s|", value != NULL ? value : "none");
+}
+
+static ptrdiff_t take_output(void* context, const void* bytes, size_t length) {
+    struct answer* const answer = context;
+    const size_t room = sizeof answer->text - 1 - answer->size;
+    const size_t taken = length < room ? length : room;
+    memcpy(answer->text + answer->size, bytes, taken);
+    answer->size += taken;
+    return (ptrdiff_t)length;
+}
+
+static void take_end(void* context, int result, unsigned status) {
+    struct answer* const answer = context;
+    answer->text[answer->size] = '\0';
+    answer->result = result;
+    answer->status = status;
+    __atomic_store_n(&answer->done, true, __ATOMIC_RELEASE);
+}
+
+/* By a server with no listener and no site. */
+static void a_script_is_called_without_http(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    static const fcgate_caller caller = {take_head, take_output, take_end};
+    static const char* const variables[] = {"REMOTE_USER", "host", NULL};
+    open_php_scene(&scene);
+    put_file(&scene, "called.php",
+             "<?php header('X-Script: ' . $_SERVER['SCRIPT_NAME']); http_response_code(201);"
+             "echo $_SERVER['REMOTE_USER'], ' ', $_GET['a'], ' ', $_POST['b'] ?? '', strlen($_POST['c'] ?? '');");
+    fcgate_settings_destroy(scene.settings);
+    scene.settings = fcgate_settings_create();
+    fcgate_settings_set_log(scene.settings, take_line, &scene.log);
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s/run", scene.root);
+    set(&scene, "server.runtime_dir", text);
+    set(&scene, "backend.address", "spawn");
+    assert_int_equal(fcgate_settings_set_calls(scene.settings, 2, 1024), FCGATE_OK);
+    create(&scene);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+
+    static char body[100004] = "b=2&c=";
+    memset(body + 6, 'c', sizeof body - 7);
+    (void)snprintf(text, sizeof text, "%s/called.php", scene.root);
+    fcgate_script script = {0};
+    script.file = text;
+    script.query = "a=1";
+    script.variables = variables;
+    script.content_type = "application/x-www-form-urlencoded";
+    for (int i = 0; i < 4; ++i) {
+        struct answer answer = {{0}, 0, 0, 1, false};
+        const bool has_body = i % 2 == 1;
+        script.body = has_body ? body : NULL;
+        script.length = has_body ? sizeof body - 1 : 0;
+        assert_int_equal(fcgate_call(scene.server, &script, &caller, &answer, NULL), FCGATE_OK);
+        while (!__atomic_load_n(&answer.done, __ATOMIC_ACQUIRE)) {
+            (void)poll(NULL, 0, 1);
+        }
+        assert_int_equal(answer.result, FCGATE_OK);
+        assert_int_equal(answer.status, 201);
+        assert_string_equal(answer.text, has_body ? "/called.php|host 1 299997" : "/called.php|host 1 0");
+    }
+    close_scene(&scene);
+}
+
 static void ten_lives_with_php_leave_nothing_behind(void** state) {
     (void)state;
     need_php();
@@ -343,6 +421,7 @@ int main(void) {
         cmocka_unit_test(two_servers_side_by_side_one_with_php),
         cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
         cmocka_unit_test(php_is_served_in_a_loop_of_the_host),
+        cmocka_unit_test(a_script_is_called_without_http),
         cmocka_unit_test(ten_lives_with_php_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, look_for_php, NULL);

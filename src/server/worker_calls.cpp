@@ -1,0 +1,37 @@
+// The part of Worker for scripts that the host calls. Nothing else leads here but CallOps, which the settings of such hosts carry.
+#include "server/worker.hpp"
+
+namespace fcgate::server {
+
+const CallOps& Worker::call_ops() {
+    static constexpr CallOps ops = {
+        .init =
+            [](Worker& self, const Pools& pools) {
+                self.calls_.init({.calls = pools.items<Call>(PoolKind::calls),
+                                  .texts = pools.bytes(PoolKind::call_texts),
+                                  .text_size = pools[PoolKind::call_texts].size,
+                                  .first_delivery = static_cast<uint32_t>(pools[PoolKind::connections].count),
+                                  .worker = self.number_,
+                                  .upstream = &self.upstream_,
+                                  .mailbox = &self.mailbox_,
+                                  .configuration = &self.configuration_,
+                                  .log = &self.common_->log});
+            },
+        .finish =
+            [](Calls& calls) {
+                calls.stop(true);
+                calls.finish();
+            },
+        .look =
+            [](Calls& calls) {
+                if (calls.take_news()) {
+                    calls.look();
+                }
+            },
+        .run = [](Calls& calls) { calls.run(); },
+        .stop = [](Calls& calls, bool at_once) { calls.stop(at_once); },
+    };
+    return ops;
+}
+
+}  // namespace fcgate::server
