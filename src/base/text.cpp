@@ -1,30 +1,25 @@
 #include "base/text.hpp"
 
-#include <array>
 #include <charconv>
 
 namespace fcgate {
 
 namespace {
 
-// One bit for each byte.
-constexpr std::array<uint32_t, 8> make_token_bits() {
-    std::array<uint32_t, 8> table{};
+constexpr SmallSet<256> token_characters = [] {
+    SmallSet<256> set;
     for (const char c : std::string_view("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                          "!#$%&'*+-.^_`|~")) {
-        table[static_cast<size_t>(c) / 32] |= uint32_t{1} << static_cast<size_t>(c) % 32;
+        set.add(static_cast<unsigned char>(c));
     }
-    return table;
-}
-
-constexpr std::array<uint32_t, 8> token_bits = make_token_bits();
+    return set;
+}();
 
 }  // namespace
 
 bool is_token(std::string_view text) {
     for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((token_bits[byte / 32] >> byte % 32 & 1U) == 0) {
+        if (!token_characters.has(static_cast<unsigned char>(c))) {
             return false;
         }
     }

@@ -3,7 +3,6 @@
 // Must not touch: files, sockets, the locale (a router's HTTP does not depend on LC_CTYPE).
 #pragma once
 
-#include <array>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 
 #include "base/packed.hpp"
 #include "base/pattern.hpp"
+#include "base/small_set.hpp"
 #include "base/status.hpp"
 
 namespace fcgate {
@@ -70,21 +70,22 @@ class NameSet {
     template <size_t count>
     explicit constexpr NameSet(const std::string_view (&names)[count]) : names_(names) {
         for (const std::string_view name : names) {
-            bits_[bit_of(name) / 32] |= uint32_t{1} << bit_of(name) % 32;
+            hashes_.add(hash_of(name));
         }
     }
 
     [[nodiscard]] bool has(std::string_view name) const {
-        return (bits_[bit_of(name) / 32] >> bit_of(name) % 32 & 1U) != 0 && is_one_of(name, names_);
+        return hashes_.has(hash_of(name)) && is_one_of(name, names_);
     }
 
   private:
-    static constexpr size_t bit_of(std::string_view name) {
-        return name.empty() ? 0 : (name.size() * 5 + (static_cast<unsigned char>(name.front()) | 0x20U)) % 64;
+    static constexpr size_t hash_count = 64;
+    static constexpr size_t hash_of(std::string_view name) {
+        return name.empty() ? 0 : (name.size() * 5 + (static_cast<unsigned char>(name.front()) | 0x20U)) % hash_count;
     }
 
     std::span<const std::string_view> names_;
-    std::array<uint32_t, 2> bits_{};
+    SmallSet<hash_count> hashes_;
 };
 
 // Without leading and trailing SP and HTAB (RFC 9110 OWS).

@@ -2,7 +2,6 @@
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,12 +131,11 @@ void reach_all(Examination& examination, size_t number) {
 
 // Of PHP that has said nothing.
 void tell_end(const spawn::Report& news, TextBuffer& out) {
-    if (news.kind != spawn::Report::Kind::exited) {
-        out.append<"it takes longer than % ms">(static_cast<uint64_t>(start_ms));
-    } else if (WIFSIGNALED(news.value)) {
-        out.append<"it was killed by signal %">(WTERMSIG(news.value));
+    if (news.kind == spawn::Report::Kind::exited) {
+        out.append("it "_p);
+        news.print_end(out);
     } else {
-        out.append<"it ended with exit code %">(WEXITSTATUS(news.value));
+        out.append<"it takes longer than % ms">(static_cast<uint64_t>(start_ms));
     }
 }
 

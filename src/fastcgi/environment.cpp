@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/limits.hpp"
+#include "base/small_set.hpp"
 #include "base/text.hpp"
 #include "base/text_table.hpp"
 
@@ -63,15 +64,6 @@ bool is_variable_of(std::string_view variable, std::string_view name, bool as_he
     }
     return true;
 }
-
-class HashSet {
-  public:
-    [[nodiscard]] bool has(uint8_t hash) const { return (bits_[hash / 32] >> hash % 32 & 1U) != 0; }
-    void add(uint8_t hash) { bits_[hash / 32] |= uint32_t{1} << hash % 32; }
-
-  private:
-    std::array<uint32_t, 8> bits_{};
-};
 
 using enum cgi::Text;
 
@@ -205,8 +197,8 @@ void Environment::add_headers() {
     std::array<uint8_t, limits::request_fields> hashes{};
     const size_t count = std::min(fields.size(), hashes.size());
     // Names are compared only where two of them share a hash: most requests repeat none.
-    HashSet once;
-    HashSet twice;
+    SmallSet<256> once;
+    SmallSet<256> twice;
     for (size_t i = 0; i < count; ++i) {
         const uint8_t hash = hashes[i] = hash_of_forwarded(fields[i].name);
         (once.has(hash) ? twice : once).add(hash);

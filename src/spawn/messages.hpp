@@ -1,8 +1,10 @@
-// Owns: what the server and the spawner say to each other, one packet a message.
+// Owns: what the server and the spawner say to each other, one packet a message, and words for an end.
 // Must not touch: anything; both sides are one program, so the layout is its own.
 #pragma once
 
 #include <cstdint>
+
+#include "base/text.hpp"
 
 namespace fcgate::spawn {
 
@@ -29,6 +31,9 @@ struct Report {
     uint32_t run;  // counts the starts of a backend; part of its socket's name
     int32_t value;
     char text[text_size];
+
+    // Of one that has ended: "was killed by signal 9", "ended with exit code 1".
+    void print_end(TextBuffer& out) const;
 };
 
 }  // namespace fcgate::spawn

@@ -1,7 +1,4 @@
 #include "spawn/supervisor.hpp"
-
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <cerrno>
 
@@ -21,15 +18,6 @@ constexpr int32_t idle_looks = 4;
 
 [[nodiscard]] int32_t pause_after(uint32_t failures) {
     return std::min(first_pause_ms << std::min(failures - 1, 6U), longest_pause_ms);
-}
-
-void log_end(const Log& log, Packed who, int status) {
-    if (WIFSIGNALED(status)) {
-        log.write<"%was killed by signal %%">(LogLevel::error, who, WTERMSIG(status),
-                                              WTERMSIG(status) == SIGKILL ? " (out of memory?)"_p : Packed());
-    } else {
-        log.write<"%ended with exit code %">(LogLevel::error, who, WEXITSTATUS(status));
-    }
 }
 
 // Whoever writes to standard error has a reason to; php-fpm alone says there that all is well, and marks it.
@@ -216,13 +204,13 @@ void Supervisor::take(const Report& report, int64_t now) {
             failed(php, now);
             break;
         case Report::Kind::exited:
-            exited(php, report.value, now);
+            exited(php, report, now);
             break;
     }
     spread(php);
 }
 
-void Supervisor::exited(Php& php, int status, int64_t now) {
+void Supervisor::exited(Php& php, const Report& report, int64_t now) {
     const Phase before = php.phase();
     if (before == Phase::stopping && !php.is_given_up) {
         setup_.log->write(LogLevel::info, "PHP has been stopped"_p);
@@ -231,7 +219,10 @@ void Supervisor::exited(Php& php, int status, int64_t now) {
         return;
     }
     php.deaths.add();
-    log_end(*setup_.log, before == Phase::starting ? "PHP did not start: it "_p : "PHP "_p, status);
+    LogLine line(*setup_.log, LogLevel::error);
+    line.text().append(before == Phase::starting ? "PHP did not start: it "_p : "PHP "_p);
+    report.print_end(line.text());
+    line.send();
     php.failures = php.is_well.get() || now - php.started_at >= good_run_ms ? 0 : php.failures + 1;
     // Not more often than it would be tried in vain.
     php.not_before = php.failures == 0 ? php.started_at + first_pause_ms : now + pause_after(php.failures);

@@ -108,7 +108,7 @@ class Supervisor {
     void failed(Php& php, int64_t now);
     void start(Php& php, int64_t now);
     void take(const Report& report, int64_t now);
-    void exited(Php& php, int status, int64_t now);
+    void exited(Php& php, const Report& report, int64_t now);
     void look_for_idle(Php& php, int64_t now);
     [[nodiscard]] int64_t idle_stop_of(const Php& php) const;
     [[nodiscard]] int64_t start_limit_of(const Php& php) const;
