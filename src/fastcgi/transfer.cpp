@@ -40,6 +40,11 @@ constexpr size_t receive_at_once = size_t{256} * 1024;
     return count;
 }
 
+// The Content-Length of such an answer may be the file's.
+[[nodiscard]] bool names_file(const ResponseHead& head) {
+    return !find_field(head.fields(), "X-Sendfile").empty() || !find_field(head.fields(), "X-Accel-Redirect").empty();
+}
+
 }  // namespace
 
 Result<std::span<const uint8_t>> Upstream::encode_head(Exchange& exchange) {
@@ -214,7 +219,7 @@ void Upstream::finish_answer(Exchange& exchange) {
             detail.append<", application status %">(response.app_status());
         }
         fail(exchange, Fault::head_missing, detail.c_str());
-    } else if (response.is_cut_short()) {
+    } else if (response.is_cut_short() && !names_file(response.head())) {
         fail(exchange, Fault::body_short);
     } else {
         note_outcome(exchange);

@@ -84,6 +84,24 @@ void the_file_is_sent_in_the_place_of_the_body(Scene& scene) {
     scene.expect_served();
 }
 
+// Its own body is none then, and not cut short.
+void the_script_may_tell_how_long_the_file_is(Scene& scene) {
+    start(scene);
+    Client& client = scene.client();
+    PhpConnection* php = nullptr;
+    for (const auto& way : ways) {
+        assert_true(client.send(get_script));
+        PhpConnection& asked = scene.take();
+        assert_true(php == nullptr || php == &asked);
+        php = &asked;
+        Buffer answer;
+        append_named(answer, scene, way.field, way.path);
+        assert_true(php->answer(answer.append("Content-Length: 20\r\n\r\n").view()));
+        expect_reply(client, 200, large);
+    }
+    assert_int_equal(scene.log.count("[body-short]"), 0);
+}
+
 void what_the_script_says_itself_is_not_said_twice(Scene& scene) {
     scene.set("site.expires", "/ 7d");
     scene.set("site.precompressed", "yes");
@@ -179,6 +197,7 @@ void without_a_folder_of_its_own(Scene& scene) {
 int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(the_file_is_sent_in_the_place_of_the_body),
+        FCGATE_CASE(the_script_may_tell_how_long_the_file_is),
         FCGATE_CASE(what_the_script_says_itself_is_not_said_twice),
         FCGATE_CASE(ranges_and_conditions_are_about_the_file),
         FCGATE_CASE(nothing_else_is_sent),
