@@ -183,7 +183,8 @@ ReadResult read_link(Link& link, std::span<char> room) {
     if (looks && count > 0) {
         link.seen += static_cast<uint32_t>(count);
     }
-    return {count, count < static_cast<ssize_t>(room.size())};
+    link.was_filled = count == static_cast<ssize_t>(room.size());
+    return {count, !link.was_filled};
 }
 
 void note_answer(Link& link, uint64_t size) {

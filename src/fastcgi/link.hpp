@@ -29,6 +29,7 @@ struct Link {
     bool reused;        // has carried an exchange before: PHP may have closed it unnoticed
     bool hung_up;       // the other side has closed; read on to the end
     bool watches_room;  // told when it can be written again
+    bool was_filled;    // by the last read all that there was room for: more may be there
     // Reads without taking out of the socket what it reads; not now, because the last answer was long.
     enum class Looking : uint8_t { unknown, impossible, yes, no } looking;
     int fd;

@@ -150,7 +150,7 @@ void Upstream::detach(Exchange& exchange, bool keep_link) {
 void Upstream::end(Exchange& exchange) {
     const bool keep_link = backend_of(exchange).keep_alive && exchange.response.is_clean() &&
                            exchange.request.is_finished() && exchange.link != nullptr && !exchange.link->hung_up &&
-                           !is_busy_behind(*exchange.link);
+                           (!exchange.link->was_filled || is_alive(*exchange.link)) && !is_busy_behind(*exchange.link);
     conclude(exchange, Exchange::Phase::ended, keep_link);
 }
 

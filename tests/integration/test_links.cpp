@@ -218,6 +218,35 @@ PhpConnection& take_on_kept_and_close(Scene& scene, Client& client, std::string_
     return php;
 }
 
+// Wherever what is read at once ends: on a kept connection that is behind 2048 bytes.
+void what_is_behind_an_answer_is_no_answer_to_the_next(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.send(get_script));
+    assert_true(php.read_request());
+    constexpr std::string_view head = "X: y\r\n\r\n";
+    constexpr size_t body_size = 2048 - 2 * 8 - 8 - head.size();  // without what STDOUT and END_REQUEST take
+    Buffer cgi;
+    cgi.append(head).append_letters(body_size);
+    Buffer records;
+    append_record(records, fcgi_stdout, cgi.view());
+    append_end(records);
+    assert_int_equal(records.size(), 2048);
+    append_output(records, "X: y\r\n\r\nnobody has asked for this");
+    append_end(records);
+    assert_true(php.raw(records.view()));
+    assert_true(client.read());
+    assert_int_equal(client.reply().body.size(), body_size);
+    assert_true(client.send(get_script));
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request());
+    assert_true(fresh.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
 void a_get_on_a_dead_connection_is_sent_once_more(Scene& scene) {
     scene.start();
     Client& client = scene.client();
@@ -447,6 +476,7 @@ int main() {
     // What depends on the order of arrival is played with one thread.
     static constexpr Case ordered_cases[] = {
         FCGATE_CASE(without_a_time_none_is_parked_but_waiters_get_it),
+        FCGATE_CASE(what_is_behind_an_answer_is_no_answer_to_the_next),
         FCGATE_CASE(a_request_does_not_wait_for_work_behind_the_reply_before),
         FCGATE_CASE(a_parked_connection_whose_worker_is_busy_is_not_used),
         FCGATE_CASE(once_that_was_seen_who_waits_gets_no_connection_of_a_busy_worker),
