@@ -115,7 +115,7 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     }
     const bool may_wait = waiter.use != Use::upload || waiting_uploads_.get() < (most_waiting_ + 1) / 2;
     const Place* place = may_wait ? enqueue(waiter, client_key) : nullptr;
-    if (place == nullptr && may_wait && make_room(client_key, answer.evicted)) {
+    if (place == nullptr && make_room(client_key, !may_wait, answer.evicted)) {
         place = enqueue(waiter, client_key);
     }
     if (place == nullptr) {
@@ -184,20 +184,24 @@ void Gate::put_behind(Place& place, Place* before) {
     (place.next == nullptr ? last_ : place.next->previous) = &place;
 }
 
-size_t Gate::held_by(uint64_t client_key) const {
+// Of the uploads alone, or of all who wait.
+size_t Gate::held_by(uint64_t client_key, bool of_uploads) const {
     size_t count = 0;
     for (const Place* at = first_; at != nullptr; at = at->next) {
-        count += at->client_key == client_key ? 1U : 0U;
+        const bool is_meant = !of_uploads || at->waiter.use == Use::upload;
+        count += is_meant && at->client_key == client_key ? 1U : 0U;
     }
     return count;
 }
 
-// The last waiter of the client that holds most of the queue, if it holds more than the newcomer's client would with the newcomer.
-Gate::Place* Gate::last_of_largest(uint64_t client_key) {
+// The last waiter of the client that holds most of the queue, or of the part of it that is for uploads, if it holds more than the newcomer's
+// client would with the newcomer.
+Gate::Place* Gate::last_of_largest(uint64_t client_key, bool of_uploads) {
     Place* found = nullptr;
-    size_t most = held_by(client_key) + 1;
+    size_t most = held_by(client_key, of_uploads) + 1;
     for (Place* at = last_; at != nullptr; at = at->previous) {
-        const size_t held = held_by(at->client_key);
+        const bool is_meant = !of_uploads || at->waiter.use == Use::upload;
+        const size_t held = is_meant ? held_by(at->client_key, of_uploads) : 0;
         if (held > most) {
             most = held;
             found = at;
@@ -206,8 +210,8 @@ Gate::Place* Gate::last_of_largest(uint64_t client_key) {
     return found;
 }
 
-bool Gate::make_room(uint64_t client_key, Waiter& evicted) {
-    Place* const place = last_of_largest(client_key);
+bool Gate::make_room(uint64_t client_key, bool of_uploads, Waiter& evicted) {
+    Place* const place = last_of_largest(client_key, of_uploads);
     if (place == nullptr) {
         return false;
     }

@@ -135,15 +135,15 @@ class Gate {
 
     [[nodiscard]] uint32_t parked_total() const;
     [[nodiscard]] uint32_t ask_to_yield();
-    [[nodiscard]] Place* last_of_largest(uint64_t client_key);
-    [[nodiscard]] size_t held_by(uint64_t client_key) const;
+    [[nodiscard]] Place* last_of_largest(uint64_t client_key, bool of_uploads);
+    [[nodiscard]] size_t held_by(uint64_t client_key, bool of_uploads) const;
     [[nodiscard]] bool has_free() const;
     [[nodiscard]] bool stream_fits() const;
     [[nodiscard]] bool fits(Use use) const;
     [[nodiscard]] Place* next_in_turn() const;
     void count(const Waiter& granted);
     [[nodiscard]] Place* enqueue(const Waiter& waiter, uint64_t client_key);
-    [[nodiscard]] bool make_room(uint64_t client_key, Waiter& evicted);
+    [[nodiscard]] bool make_room(uint64_t client_key, bool of_uploads, Waiter& evicted);
     void put_behind(Place& place, Place* before);
     void take_out(const Place& place);
     void unlink(Place& place);

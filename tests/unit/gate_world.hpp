@@ -72,10 +72,13 @@ struct GateWorld {
         }
         return total;
     }
-    [[nodiscard]] uint32_t waiting_of(uint64_t client) const {
+    [[nodiscard]] static bool waits(const Request& one, uint64_t client, bool as_upload) {
+        return one.state == State::waiting && one.client == client && (!as_upload || one.use == Use::upload);
+    }
+    [[nodiscard]] uint32_t waiting_of(uint64_t client, bool as_upload = false) const {
         uint32_t total = 0;
         for (const Request& one : requests) {
-            total += one.state == State::waiting && one.client == client ? 1U : 0U;
+            total += waits(one, client, as_upload) ? 1U : 0U;
         }
         return total;
     }
@@ -120,10 +123,10 @@ struct GateWorld {
         }
         return head;
     }
-    [[nodiscard]] Request* last_of(uint64_t client) {
+    [[nodiscard]] Request* last_of(uint64_t client, bool as_upload = false) {
         Request* found = nullptr;
         for (Request& one : requests) {
-            if (one.state == State::waiting && one.client == client && (found == nullptr || one.turn > found->turn)) {
+            if (waits(one, client, as_upload) && (found == nullptr || one.turn > found->turn)) {
                 found = &one;
             }
         }
@@ -156,7 +159,7 @@ struct GateWorld {
             --parked[worker];
         } else if (nobody_waits && used < Capacity) {
             expected = Gate::Entry::granted;
-        } else if (!may_wait || (full && !check_eviction(answer, client))) {
+        } else if ((full || !may_wait) && !check_eviction(answer, client, !may_wait)) {
             expected = Gate::Entry::full;
         }
         assert_int_equal(static_cast<int>(answer.entry), static_cast<int>(expected));
@@ -284,18 +287,19 @@ struct GateWorld {
 
   private:
     // True when the full queue has made room, rightly.
-    bool check_eviction(const Gate::Answer& answer, uint64_t client) {
+    // Of uploads alone, when there are too many of them.
+    bool check_eviction(const Gate::Answer& answer, uint64_t client, bool of_uploads) {
         uint32_t most = 0;
         for (const Request& one : requests) {
-            most = one.state == State::waiting ? std::max(most, waiting_of(one.client)) : most;
+            most = one.state == State::waiting ? std::max(most, waiting_of(one.client, of_uploads)) : most;
         }
-        const bool expected = most > waiting_of(client) + 1;
+        const bool expected = most > waiting_of(client, of_uploads) + 1;
         assert_int_equal(answer.evicted.exchange.slot != no_slot, expected);
         if (expected) {
             Request& evicted = requests[answer.evicted.exchange.slot];
             assert_true(evicted.state == State::waiting);
-            assert_int_equal(waiting_of(evicted.client), most);
-            assert_ptr_equal(&evicted, last_of(evicted.client));
+            assert_int_equal(waiting_of(evicted.client, of_uploads), most);
+            assert_ptr_equal(&evicted, last_of(evicted.client, of_uploads));
             assert_int_equal(answer.evicted.worker, evicted.worker);
             evicted.state = State::away;
         }

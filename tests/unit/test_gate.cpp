@@ -280,6 +280,25 @@ void uploads_leave_half_of_the_queue_to_others(void** /*state*/) {
     world.drain();
 }
 
+// A page of the greediest is no room for them, and who has no more than the newcomer stays.
+void uploads_of_the_greediest_make_room_for_another(void** /*state*/) {
+    GateWorld<1, 1, 6, 12> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    for (uint32_t i = 1; i <= 3; ++i) {
+        assert_true(world.enter(i, 0, alice, Use::upload) == Entry::queued);
+    }
+    assert_true(world.enter(4, 0, alice) == Entry::queued);
+    assert_true(world.enter(5, 0, bob, Use::upload) == Entry::queued);
+    assert_int_equal(world.last_answer.evicted.exchange.slot, 3);
+    assert_true(world.enter(6, 0, alice, Use::upload) == Entry::full);
+    assert_true(world.enter(6, 0, bob, Use::upload) == Entry::full);
+    assert_true(world.cancel(2));
+    assert_true(world.enter(6, 0, carol, Use::upload) == Entry::queued);
+    assert_true(world.enter(7, 0, 4, Use::upload) == Entry::full);
+    assert_int_equal(world.leave(0), 1);
+    world.drain();
+}
+
 void the_only_place_is_an_uploads_too(void** /*state*/) {
     GateWorld<1, 1, 4, 4> world;
     assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
@@ -432,6 +451,7 @@ int main() {
         cmocka_unit_test(the_next_upload_begins_when_the_body_of_another_is_there),
         cmocka_unit_test(an_upload_that_is_passed_over_leaves_the_turns_as_they_are),
         cmocka_unit_test(uploads_leave_half_of_the_queue_to_others),
+        cmocka_unit_test(uploads_of_the_greediest_make_room_for_another),
         cmocka_unit_test(the_only_place_is_an_uploads_too),
         cmocka_unit_test(a_page_makes_no_way_for_an_upload_that_waits_for_another),
         cmocka_unit_test(nothing_is_parked_for_a_waiting_upload),
