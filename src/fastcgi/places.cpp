@@ -214,13 +214,13 @@ size_t Upstream::held_by(uint64_t client_key) const {
 }
 
 // Takes the exchange of the last waiter of the client that holds most of them, if it holds more than the newcomer's client would with the
-// newcomer. Who only waits loses nothing but time; nobody is cut off whose script has begun.
-Exchange* Upstream::make_room(uint64_t client_key) {
+// newcomer. Who only waits loses nothing but time; nobody is cut off whose script has begun. Where uploads are too many it is one of theirs.
+Exchange* Upstream::make_room(uint64_t client_key, bool of_uploads) {
     Exchange* found = nullptr;
     size_t most = held_by(client_key) + 1;
     for (Exchange& exchange : exchanges_.all()) {
         const bool waits = exchange.phase == Exchange::Phase::queued || exchange.phase == Exchange::Phase::collecting;
-        if (!exchange.live || !waits) {
+        if (!exchange.live || !waits || (of_uploads && !exchange.is_upload)) {
             continue;
         }
         const size_t held = held_by(exchange.start.client_key);

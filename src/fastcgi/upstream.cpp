@@ -36,9 +36,10 @@ namespace fcgate::fastcgi {
 
 [[gnu::noinline]] Exchange* Upstream::open(const ExchangeStart& start) {
     const bool is_all_here = start.body_length == 0 || start.body_is_here;
-    Exchange* exchange = is_all_here || has_room_for_body() ? exchanges_.take() : nullptr;
+    const bool fits = is_all_here || has_room_for_body();
+    Exchange* exchange = fits ? exchanges_.take() : nullptr;
     if (exchange == nullptr) {
-        exchange = make_room(start.client_key);
+        exchange = make_room(start.client_key, !fits);
     }
     if (exchange == nullptr) {
         return nullptr;

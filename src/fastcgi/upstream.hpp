@@ -200,7 +200,7 @@ class Upstream {
     void ask_for_place(Exchange& exchange);
     [[nodiscard]] int32_t queue_patience(const Exchange& exchange) const;
     void evict(const Waiter& waiter);
-    [[nodiscard]] Exchange* make_room(uint64_t client_key);
+    [[nodiscard]] Exchange* make_room(uint64_t client_key, bool of_uploads);
     // Bodies that come take their time: they leave a quarter of the slots to requests without.
     [[nodiscard]] bool has_room_for_body() const {
         return uploads_ < exchanges_.capacity() - exchanges_.capacity() / 4;

@@ -128,6 +128,31 @@ void slow_uploads_of_the_greediest_make_room(Scene& scene) {
     expect_reply(*uploads[2], 200, "hello");
 }
 
+// A quarter of the exchanges is for requests without a body that is still coming.
+void uploads_make_room_for_each_other_alone(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.set("server.exchanges", "8");
+    scene.start();
+    constexpr std::string_view begin = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhello";
+    Client& first = ask_and_settle(scene, "a0", greedy);
+    Client& second = ask_and_settle(scene, "a1", greedy);
+    constexpr std::string_view sources[] = {modest,      another,     "127.0.0.4", "127.0.0.5",
+                                            "127.0.0.6", "127.0.0.7", "127.0.0.8"};
+    Client* last = nullptr;
+    for (const std::string_view source : sources) {
+        last = &scene.client(source);
+        assert_true(last->send(begin));
+        scene.settle();
+    }
+    assert_true(last->send("world"));
+    expect_status(*last, 503);
+    assert_true(scene.log.has("too many requests wait for PHP (see `exchanges`)"));
+    constexpr std::string_view order[] = {"a0", "a1"};
+    expect_order(scene, order);
+    expect_reply(first, 200, "hello");
+    expect_reply(second, 200, "hello");
+}
+
 // ---- the queue ------------------------------------------------------------------------------------------------------
 
 void with_the_defaults_a_newcomer_is_the_next_but_one(Scene& scene) {
@@ -312,6 +337,7 @@ int main() {
         FCGATE_CASE(waiters_of_the_greediest_make_room),
         FCGATE_CASE(whoever_has_begun_is_not_cut_off),
         FCGATE_CASE(slow_uploads_of_the_greediest_make_room),
+        FCGATE_CASE(uploads_make_room_for_each_other_alone),
         FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
         FCGATE_CASE(whoever_lingers_longest_gives_way),
     };
