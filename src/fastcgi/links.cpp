@@ -79,9 +79,9 @@ bool Upstream::is_busy_behind(const Link& link) const {
 
 void Upstream::doubt(Exchange& exchange, const Link& link) {
     const BackendSettings& backend = setup_.backends->of(link.backend);
-    if (address_of(link).kind != BackendSettings::Kind::tcp && exchange.start.body_length == 0 &&
-        exchange.request.is_finished() && exchange.request.sent() <= setup_.params_scratch.size() &&
-        exchange.response.nothing_received() && backend.response_timeout_ms > doubt_ms) {
+    if (address_of(link).kind != BackendSettings::Kind::tcp && exchange.request.is_finished() &&
+        exchange.request.sent() <= setup_.params_scratch.size() && exchange.response.nothing_received() &&
+        backend.response_timeout_ms > doubt_ms) {
         exchange.is_doubted = true;
         wait(exchange, doubt_ms);
     }

@@ -83,9 +83,10 @@ void Upstream::use_place(Exchange& exchange, Link* link) {
     }
     const BackendSettings& backend = backend_of(exchange);
     const auto probes = [&] { return backend.server_count() > 1 && servers_of(exchange.start.backend).has_due(now()); };
-    if (link != nullptr && (!exchange.start.is_safe || probes())) {
-        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice
-        // goes on a fresh connection. So does one that is to look whether a server is up again.
+    const bool may_be_lost = exchange.start.is_safe && exchange.start.body_length == 0;
+    if (link != nullptr && (!may_be_lost || probes())) {
+        // PHP may be about to close it (pm.max_requests), and what is lost then cannot be sent again: a request that must not run twice, or
+        // whose body is gone by then, goes on a fresh connection. So does one that is to look whether a server is up again.
         drop_link(*link);
         link = nullptr;
     }

@@ -73,6 +73,21 @@ void a_post_does_not_go_on_a_kept_connection(Scene& scene) {
     scene.expect_served();
 }
 
+// Its body is not there for a second time.
+void a_get_with_a_body_does_not_either(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& kept = scene.take();
+    assert_true(kept.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.send("GET /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"));
+    PhpConnection& fresh = scene.accept();
+    assert_true(fresh.read_request());
+    check_text(fresh.body(), "hello");
+    assert_true(fresh.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
 void without_keep_alive_php_is_told_so(Scene& scene) {
     scene.set("backend.keep_alive", "no");
     scene.start();
@@ -458,6 +473,7 @@ int main() {
         FCGATE_CASE(a_kept_connection_serves_the_next_request),
         FCGATE_CASE(a_head_leaves_its_connection_to_the_next),
         FCGATE_CASE(a_post_does_not_go_on_a_kept_connection),
+        FCGATE_CASE(a_get_with_a_body_does_not_either),
         FCGATE_CASE(without_keep_alive_php_is_told_so),
         FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),
         FCGATE_CASE(the_time_it_is_parked_can_be_set),
