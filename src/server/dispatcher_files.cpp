@@ -201,8 +201,10 @@ void Dispatcher::refuse_host(http::Connection& connection, const RequestHead& he
 
 // What the configuration adds, unless whoever made the reply has said otherwise.
 void Dispatcher::add_site_fields(const SiteSettings& site, Reply& reply) {
+    // Not of the configuration's own, of which several may have one name: Link, Set-Cookie.
+    const FieldCursor said = reply.all_fields();
     for (const Pair& header : site.headers) {
-        if (find_field(reply.all_fields(), header.name).data() == nullptr) {
+        if (find_field(said, header.name).data() == nullptr) {
             (void)reply.add_field(header.name, header.value);
         }
     }

@@ -105,6 +105,21 @@ void status_and_fields_are_the_scripts_own(Scene& scene) {
     expect_canary(scene, client);
 }
 
+void fields_of_the_site_may_share_a_name(Scene& scene) {
+    for (const char* const header : {"Link </a.css>", "Link </b.css>", "link </c.css>", "X-Twice 0", "X-Twice 0"}) {
+        scene.set("site.header", header);
+    }
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    assert_true(scene.take().answer("X-Twice: 1\r\n\r\n"));
+    expect_reply(client, 200, "");
+    const HttpReply& reply = client.reply();
+    assert_int_equal(reply.count("Link"), 3);
+    check_text(reply.field("Link", 1), "</b.css>");
+    assert_int_equal(reply.count("X-Twice"), 1);
+    check_text(reply.field("X-Twice"), "1");
+}
+
 void location_alone_makes_it_302(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
@@ -281,6 +296,7 @@ int main() {
         FCGATE_CASE(post_reaches_the_script_with_its_body),
         FCGATE_CASE(head_has_no_body_whatever_the_script_sends),
         FCGATE_CASE(status_and_fields_are_the_scripts_own),
+        FCGATE_CASE(fields_of_the_site_may_share_a_name),
         FCGATE_CASE(location_alone_makes_it_302),
         FCGATE_CASE(every_reply_has_a_date),
         FCGATE_CASE(hop_by_hop_fields_end_here),
