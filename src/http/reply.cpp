@@ -281,6 +281,11 @@ uint64_t Engine::sent_bytes(const Connection& connection) {
 bool Engine::send(Connection& connection, uint16_t status, MHD_Response* response, bool is_kept) {
     enter(connection, Connection::Stage::replying);
     connection.trace.status = status;
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    // Its client may have sent more behind what is dropped then: it shall read the reply all the same.
+    connection.refused =
+        (response != nullptr && mhd_polling_make_room(connection.mhd, response) != 0) || connection.refused;
+#endif
     const bool good = response != nullptr && MHD_queue_response(connection.mhd, status, response) == MHD_YES;
     if (response != nullptr && !is_kept) {
         MHD_destroy_response(response);

@@ -110,6 +110,20 @@ int mhd_polling_add_heeded(struct MHD_Response* response, const char* text, size
     return mhd_polling_add_fields(response, text, name_size, size);
 }
 
+int mhd_polling_make_room(struct MHD_Connection* connection, const struct MHD_Response* response) {
+    size_t size = 256; /* status line, Date, Content-Length, Transfer-Encoding, Connection; and some bytes of a chunk */
+    for (const struct MHD_HTTP_Res_Header* field = response->first_header; field != NULL; field = field->next) {
+        size += field->header_size + field->value_size + 4;
+    }
+    const size_t unused = connection->read_buffer_size - connection->read_buffer_offset;
+    if (connection->read_buffer_offset == 0 || size <= MHD_pool_get_free(connection->pool) + unused) {
+        return 0;
+    }
+    connection->read_buffer_offset = 0;
+    connection->keepalive = MHD_CONN_MUST_CLOSE;
+    return 1;
+}
+
 void mhd_polling_suspend(struct MHD_Connection* connection) {
     struct MHD_Daemon* const daemon = connection->daemon;
     MHD_suspend_connection(connection);

@@ -36,6 +36,10 @@ int mhd_polling_add_fields(struct MHD_Response* response, const char* text, size
    Of two the first one stays. */
 int mhd_polling_add_heeded(struct MHD_Response* response, const char* text, size_t name_size, size_t size);
 
+/* Before a response is queued. What has come of further requests lies in the connection's memory as well; where it leaves too little for the response's
+   head, it is dropped, the connection ends with this response, and 1 is returned. Else libmicrohttpd would end it without any. */
+int mhd_polling_make_room(struct MHD_Connection* connection, const struct MHD_Response* response);
+
 #ifdef __cplusplus
 }
 #endif
