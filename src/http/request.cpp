@@ -100,8 +100,12 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
         MHD_get_connection_info(connection.mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
     const size_t size = info != nullptr ? info->header_size : 0;
     setup_.counts->received.add(size);
+    static_assert(limits::request_fields == 100);
+    if (head_overflow_) {
+        return refuse(connection, 431, "the request has more than 100 header fields"_p);
+    }
     // The reply's head must fit into what the request leaves of the connection's memory.
-    if (head_overflow_ || size + head_.fields.size() * field_overhead > setup_.settings->server.connection_memory / 2) {
+    if (size + head_.fields.size() * field_overhead > setup_.settings->server.connection_memory / 2) {
         return refuse(connection, 431, "the request head is too large (see `connection_memory`)"_p);
     }
     const Refusal refusal = check_head(head_, version);

@@ -314,6 +314,7 @@ void too_many_fields_are_431(Scene& scene) {
         request.append("\r\n");
         if (count > 100) {
             expect_refused(scene, request.view(), {431});
+            assert_true(scene.log.has("431: the request has more than 100 header fields"));
             continue;
         }
         Client& client = scene.client_with(request.view());
