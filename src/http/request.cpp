@@ -1,5 +1,8 @@
 // The part of Engine that follows a request from its head to its end.
 #include <microhttpd.h>
+#ifdef FCGATE_MHD_TAKES_EVENTS
+#include <mhd_polling.h>
+#endif
 #include <sys/epoll.h>
 
 #include <cstring>
@@ -265,7 +268,14 @@ void Engine::complete(Connection& connection, bool is_refused) {
     arm(connection, now + setup_.settings->server.keepalive_timeout_ms);
     if (stopping_) {
         shut_idle(connection, now);
+        return;
     }
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    if (mhd_polling_is_ahead(connection.mhd) != 0) {
+        begin_head(connection);
+        set_active(connection, true);
+    }
+#endif
 }
 
 void Engine::closed(Connection& connection) {

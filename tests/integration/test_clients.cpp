@@ -144,6 +144,26 @@ void a_second_head_that_stops_ends(Scene& scene) {
     assert_true(client.is_closed());
 }
 
+// Of what comes with the request before it no event tells.
+void a_second_head_that_came_ahead_and_stops_ends(Scene& scene) {
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    scene.set("server.header_timeout", "300ms");
+    scene.start();
+    Client& client = scene.client_with("HEAD /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\nGET /static.txt HTT");
+    assert_true(client.read(true));
+    expect_status(client, 408);
+    assert_true(client.is_closed());
+    assert_true(scene.log.has("408: its head did not come in time (see `header_timeout`)"));
+    Client& other = scene.client_with("HEAD /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\nGET  / HTTP/1.1\r\n");
+    assert_true(other.read(true));
+    expect_status(other, 400);
+    assert_true(other.is_closed());
+    assert_true(scene.log.has("refused by the HTTP parser"));
+#else
+    static_cast<void>(scene);  // only the bundled library tells what it has read ahead
+#endif
+}
+
 void a_refusal_of_head_has_no_body_when_it_comes_late_either(Scene& scene) {
     scene.set("server.body_timeout", "400ms");
     scene.start();
@@ -384,6 +404,7 @@ int main() {
         FCGATE_CASE(a_connection_without_a_request_ends),
         FCGATE_CASE(a_head_that_trickles_in_ends),
         FCGATE_CASE(a_second_head_that_stops_ends),
+        FCGATE_CASE(a_second_head_that_came_ahead_and_stops_ends),
         FCGATE_CASE(a_refusal_of_head_has_no_body_when_it_comes_late_either),
         FCGATE_CASE(an_idle_connection_ends),
         FCGATE_CASE(a_body_that_trickles_in_ends),

@@ -124,6 +124,14 @@ int mhd_polling_make_room(struct MHD_Connection* connection, const struct MHD_Re
     return 1;
 }
 
+int mhd_polling_is_ahead(const struct MHD_Connection* connection) {
+    const int goes_on = connection->state == MHD_CONNECTION_FULL_REPLY_SENT &&
+                        connection->keepalive == MHD_CONN_USE_KEEPALIVE && !connection->read_closed &&
+                        !connection->discard_request;
+    /* An empty line is no part of it (RFC 9112 section 2.2). */
+    return goes_on && connection->read_buffer_offset > 0 && connection->read_buffer[0] > ' ';
+}
+
 void mhd_polling_suspend(struct MHD_Connection* connection) {
     struct MHD_Daemon* const daemon = connection->daemon;
     MHD_suspend_connection(connection);

@@ -40,6 +40,9 @@ int mhd_polling_add_heeded(struct MHD_Response* response, const char* text, size
    head, it is dropped, the connection ends with this response, and 1 is returned. Else libmicrohttpd would end it without any. */
 int mhd_polling_make_room(struct MHD_Connection* connection, const struct MHD_Response* response);
 
+/* In the callback for a request that is completed: has a part of the next one come with it, of which no event will tell? */
+int mhd_polling_is_ahead(const struct MHD_Connection* connection);
+
 #ifdef __cplusplus
 }
 #endif
