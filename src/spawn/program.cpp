@@ -1,7 +1,6 @@
 #include "spawn/program.hpp"
 
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -147,9 +146,29 @@ constexpr auto ours = pack_texts<our_rows>();
     return is_good;
 }
 
+// The kernel's own calls: those of the C library run what the host has registered for fork(), and wait for locks and threads of the host as they
+// were when the spawner was made. A thread that was in malloc() then has left its lock taken here for ever.
+#if defined(SYS_setuid32)
+constexpr long set_groups = SYS_setgroups32;
+constexpr long set_group = SYS_setgid32;
+constexpr long set_user = SYS_setuid32;
+#else
+constexpr long set_groups = SYS_setgroups;
+constexpr long set_group = SYS_setgid;
+constexpr long set_user = SYS_setuid;
+#endif
+
+[[nodiscard]] pid_t fork_plainly() {
+#if defined(SYS_fork)
+    return static_cast<pid_t>(syscall(SYS_fork));
+#else
+    return static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0UL, 0UL, 0UL, 0UL));
+#endif
+}
+
 [[nodiscard]] bool become_php_user(const Plan& plan) {
-    return !plan.changes_user || (setgroups(plan.php_group_count, plan.php_groups.data()) == 0 &&
-                                  setgid(plan.php_group) == 0 && setuid(plan.php_user) == 0);
+    return !plan.changes_user || (syscall(set_groups, plan.php_group_count, plan.php_groups.data()) == 0 &&
+                                  syscall(set_group, plan.php_group) == 0 && syscall(set_user, plan.php_user) == 0);
 }
 
 // In the child. What fails here is heard through `failures`.
@@ -259,7 +278,7 @@ Status launch(const Launch& request, Launched& out) {
         return fail(out, "too many arguments for PHP"_p);
     }
     const pid_t parent = getpid();
-    const pid_t pid = fork();
+    const pid_t pid = fork_plainly();
     if (pid < 0) {
         return fail(out, "fork"_p);
     }

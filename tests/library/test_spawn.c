@@ -180,6 +180,55 @@ static void a_child_of_the_host_keeps_nobody_from_ending(void** state) {
     close_scene(&scene);
 }
 
+/* As malloc() has them, and programs of their own: a lock that is held while a process is forked. */
+static pthread_mutex_t fork_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void take_fork_lock(void) {
+    (void)pthread_mutex_lock(&fork_lock);
+}
+
+static void release_fork_lock(void) {
+    (void)pthread_mutex_unlock(&fork_lock);
+}
+
+struct holder {
+    bool holds;
+    bool is_done;
+};
+
+static void* hold_fork_lock(void* argument) {
+    struct holder* const holder = argument;
+    /* Where the server's own process is made by fork() that one waits for the lock. */
+    const int64_t deadline = now_ms() + 3000;
+    take_fork_lock();
+    __atomic_store_n(&holder->holds, true, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&holder->is_done, __ATOMIC_ACQUIRE) && now_ms() < deadline) {
+        (void)poll(NULL, 0, 5);
+    }
+    release_fork_lock();
+    return NULL;
+}
+
+static void a_lock_of_another_thread_keeps_php_from_nothing(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    struct holder holder = {false, false};
+    pthread_t thread;
+    open_php_scene(&scene);
+    assert_int_equal(pthread_atfork(take_fork_lock, release_fork_lock, release_fork_lock), 0);
+    assert_int_equal(pthread_create(&thread, NULL, hold_fork_lock, &holder), 0);
+    while (!__atomic_load_n(&holder.holds, __ATOMIC_ACQUIRE)) {
+        (void)poll(NULL, 0, 1);
+    }
+    create(&scene);
+    __atomic_store_n(&holder.is_done, true, __ATOMIC_RELEASE);
+    pthread_join(thread, NULL);
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    expect_hello(scene.port);
+    close_scene(&scene);
+}
+
 static void no_process_is_left_behind(void** state) {
     (void)state;
     need_php();
@@ -417,6 +466,7 @@ int main(void) {
         cmocka_unit_test(the_host_sees_the_end_of_its_own_children_alone),
         cmocka_unit_test(a_host_that_ignores_its_children_is_served_as_well),
         cmocka_unit_test(a_child_of_the_host_keeps_nobody_from_ending),
+        cmocka_unit_test(a_lock_of_another_thread_keeps_php_from_nothing),
         cmocka_unit_test(no_process_is_left_behind),
         cmocka_unit_test(two_servers_side_by_side_one_with_php),
         cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
