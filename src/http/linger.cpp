@@ -115,6 +115,8 @@ void Lingering::on_timer(uint32_t slot) {
 
 void Lingering::drop(Entry& entry) {
     Timers::cancel(entry.timer);
+    // A child that the host has forked keeps the socket alive, and with it the registration: its end would be an event for ever.
+    (void)epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, entry.fd, nullptr);
     close(entry.fd);
     pool_.give_back(entry);
 }

@@ -135,6 +135,58 @@ static void an_idle_loop_needs_no_turns(void** state) {
     close_scene(&scene);
 }
 
+static void refuse(void* context, fcgate_request* request) {
+    (void)context;
+    (void)fcgate_reply(request, 403, "text/plain", "no\n", 3);
+}
+
+/* How often a loop turns for a client whose body was refused, and who leaves then. It serves for at least `least_ms`. */
+static int turn_for_refused(struct scene* scene, int client, int64_t least_ms) {
+    struct pollfd watched = {fcgate_fd(scene->server, NULL), POLLIN, 0};
+    int turns = 0;
+    const int64_t end = now_ms() + least_ms;
+    for (int64_t now = now_ms(); now < end; now = now_ms()) {
+        const int timeout = fcgate_timeout_ms(scene->server);
+        (void)poll(&watched, 1, timeout < 0 || timeout > end - now ? (int)(end - now) : timeout);
+        assert_ok(scene, fcgate_dispatch(scene->server, &scene->error));
+        ++turns;
+        char byte = 0;
+        if (client >= 0 && recv(client, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1) {
+            return turns;
+        }
+    }
+    return turns;
+}
+
+/* What a child has a copy of is not closed for as long as it lives, and may be watched still. */
+static void a_child_of_the_host_keeps_no_loop_busy(void** state) {
+    (void)state;
+    struct scene scene;
+    ignore_broken_pipes();
+    open_scene(&scene);
+    create(&scene);
+    handle(&scene, "/no", refuse, NULL);
+    assert_true(fcgate_fd(scene.server, NULL) >= 0);
+    const int client = dial(scene.port);
+    assert_true(client >= 0);
+    assert_true(send_text(client, "POST /no HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10000\r\n\r\nbegin"));
+    (void)turn_for_refused(&scene, client, 10000);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(client);
+        (void)alarm(30);
+        (void)pause();
+        _exit(0);
+    }
+    close(client);
+    const int turns = turn_for_refused(&scene, -1, 300);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_true(turns < 20);
+    close_scene(&scene);
+}
+
 static void several_servers_share_one_loop(void** state) {
     (void)state;
     enum { servers = 3 };
@@ -659,6 +711,7 @@ int main(void) {
         cmocka_unit_test(a_lent_thread_serves_until_stopped),
         cmocka_unit_test(a_loop_of_the_host_serves_until_stopped),
         cmocka_unit_test(an_idle_loop_needs_no_turns),
+        cmocka_unit_test(a_child_of_the_host_keeps_no_loop_busy),
         cmocka_unit_test(several_servers_share_one_loop),
         cmocka_unit_test(a_stop_before_the_start_keeps_it_from_running),
         cmocka_unit_test(a_further_stop_brings_the_deadline_forward_never_back),
