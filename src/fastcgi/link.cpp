@@ -212,13 +212,18 @@ bool empty_link(Link& link, std::span<char> scratch) {
 }
 
 void close_link(Link& link) {
+    // Children that the host has forked have copies of it: closed by us alone it would keep its PHP worker as long as one of them lives.
+    if (!link.hung_up) {
+        (void)shutdown(link.fd, SHUT_RDWR);
+    }
     close(link.fd);
     link.fd = -1;
 }
 
 void reset_link(Link& link) {
-    constexpr linger at_once{1, 0};
-    (void)setsockopt(link.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    // Of TCP: an address of no family dissolves the connection, whoever else has a copy of it. Its end by shutdown() would be no reset.
+    constexpr sockaddr nobody{AF_UNSPEC, {}};
+    (void)connect(link.fd, &nobody, sizeof nobody);
     close_link(link);
 }
 

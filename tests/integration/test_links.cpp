@@ -1,5 +1,8 @@
 // Connections to PHP that are kept: used again, handed on, parked for a while, found dead; and event streams, which hold theirs long.
 #include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "scene.hpp"
 
@@ -124,6 +127,28 @@ void the_time_it_is_parked_can_be_set(Scene& scene) {
     const int64_t took = fcgate::monotonic_ms() - begun;
     // Two seconds is what it would be otherwise.
     assert_true(took > 150 && took < 1900);
+    scene.expect_served();
+}
+
+// It has a copy of all that is open, as long as it executes no other program.
+void a_child_of_the_host_holds_no_worker_of_php(Scene& scene) {
+    scene.set("backend.park_timeout", "300ms");
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(30);
+        (void)pause();
+        _exit(0);
+    }
+    const bool is_left = php.is_left();
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, nullptr, 0), child);
+    assert_true(is_left);
     scene.expect_served();
 }
 
@@ -477,6 +502,7 @@ int main() {
         FCGATE_CASE(without_keep_alive_php_is_told_so),
         FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),
         FCGATE_CASE(the_time_it_is_parked_can_be_set),
+        FCGATE_CASE(a_child_of_the_host_holds_no_worker_of_php),
         FCGATE_CASE(a_single_worker_is_never_parked),
         FCGATE_CASE(all_but_one_of_the_workers_may_be_parked),
         FCGATE_CASE(parked_connections_yield_to_whoever_needs_the_place),
