@@ -91,24 +91,27 @@ class Spawner {
 void Spawner::run() {
     while (is_needed()) {
         const int timeout = kill_overdue();
-        // A negative number is passed over.
-        pollfd watched[2 + 2 * limits::backends];
-        watched[0] = {server_, POLLIN, 0};
-        watched[1] = {children_, POLLIN, 0};
-        pollfd* next = &watched[2];
+        // No more than are open: poll() takes no more than RLIMIT_NOFILE. A negative number is passed over.
+        pollfd watched[2 + 2 * limits::backends] = {{server_, POLLIN, 0}, {children_, POLLIN, 0}};
+        nfds_t count = 2;
         for (const Php& php : php_) {
-            *next++ = {php.errors.get(), POLLIN, 0};
-            *next++ = {php.probe.get(), POLLIN, 0};
+            for (const int fd : {php.errors.get(), php.probe.get()}) {
+                if (fd >= 0) {
+                    watched[count++] = {fd, POLLIN, 0};
+                }
+            }
         }
-        if (poll(watched, std::size(watched), timeout) < 0) {
+        if (poll(watched, count, timeout) < 0) {
             rest();
         }
-        next = &watched[2];
+        const pollfd* next = &watched[2];
         for (Php& php : php_) {
-            if (next++->revents != 0) {
+            const bool has_errors = php.errors.valid() && next++->revents != 0;
+            const bool has_answer = php.probe.valid() && next++->revents != 0;
+            if (has_errors) {
                 read_errors(php);
             }
-            if (next++->revents != 0) {
+            if (has_answer) {
                 read_probe(php);
             }
         }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -226,6 +227,44 @@ static void a_lock_of_another_thread_keeps_php_from_nothing(void** state) {
     pthread_join(thread, NULL);
     assert_ok(&scene, fcgate_start(scene.server, &scene.error));
     expect_hello(scene.port);
+    close_scene(&scene);
+}
+
+/* In a process of its own; the number says where it went wrong. */
+static int serve_with_few_descriptors(struct scene* scene) {
+    const struct rlimit few = {17, 17};
+    if (setrlimit(RLIMIT_NOFILE, &few) != 0) {
+        return 1;
+    }
+    scene->server = fcgate_create(scene->settings, &scene->error);
+    if (scene->server == NULL || fcgate_start(scene->server, &scene->error) != FCGATE_OK) {
+        return 2;
+    }
+    struct reply reply = get(scene->port, "/hello.php");
+    const int status = reply.status;
+    forget(&reply);
+    const int64_t begun = now_ms();
+    fcgate_destroy(scene->server);
+    if (status != 200) {
+        return 3;
+    }
+    return now_ms() - begun < 2500 ? 0 : 4;
+}
+
+static void a_few_descriptors_are_enough_for_php(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    open_php_scene(&scene);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)alarm(20);
+        _exit(serve_with_few_descriptors(&scene));
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
     close_scene(&scene);
 }
 
@@ -467,6 +506,7 @@ int main(void) {
         cmocka_unit_test(a_host_that_ignores_its_children_is_served_as_well),
         cmocka_unit_test(a_child_of_the_host_keeps_nobody_from_ending),
         cmocka_unit_test(a_lock_of_another_thread_keeps_php_from_nothing),
+        cmocka_unit_test(a_few_descriptors_are_enough_for_php),
         cmocka_unit_test(no_process_is_left_behind),
         cmocka_unit_test(two_servers_side_by_side_one_with_php),
         cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
