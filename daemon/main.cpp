@@ -51,7 +51,9 @@ int open_signals() {
     for (const int number : handled_signals) {
         sigaddset(&mask, number);
     }
-    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || sigprocmask(SIG_BLOCK, &mask, nullptr) != 0) {
+    // A log that has reached RLIMIT_FSIZE takes no more lines, as one on a full disk; that is no reason to end.
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR ||
+        sigprocmask(SIG_BLOCK, &mask, nullptr) != 0) {
         return -1;
     }
     return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);

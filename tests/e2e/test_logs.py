@@ -22,10 +22,10 @@ class LoggedCase(cases.ServedCase):
         self.logs_folder = processes.give(processes.new_folder('logs'))
         self.access = self.logs_folder / 'access.log'
 
-    def serve(self, *lines):
+    def serve(self, *lines, prefix=()):
         port = processes.free_port()
         text = self.fcgate.configuration.read_text().replace(f':{self.port}\n', f':{port}\n' + ''.join(f'{line}\n' for line in lines))
-        self.own = processes.Fcgate(self.folder, text, port, f'logging-{port}').start()
+        self.own = processes.Fcgate(self.folder, text, port, f'logging-{port}', prefix=prefix).start()
         self.addCleanup(self.own.end)
         return port
 
@@ -174,6 +174,12 @@ class Access(LoggedCase):
         processes.wait_until(lambda: self.access.read_text().count(target) == 201, 'lines are missing')
         # Replies without a body do not count there: they go by send().
         self.assertLess(written() - before, 50)
+
+    def test_a_log_at_its_limit_ends_nobody(self):
+        """RLIMIT_FSIZE: lines are lost, as on a full disk."""
+        port = self.serve(f'error_log = {self.logs_folder / "error.log"}', prefix=['prlimit', '--fsize=16'])
+        self.assert_status(wire.ask(port, 'GET', '/files/plain.txt'), 200)
+        self.finish()
 
     def test_a_pipe_that_nobody_reads_delays_nobody(self):
         os.mkfifo(self.access)
