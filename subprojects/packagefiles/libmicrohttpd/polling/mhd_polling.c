@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "memorypool.h"
 #include "mhd_mono_clock.h"
 #include "response.h"
 
