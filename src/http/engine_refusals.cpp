@@ -47,7 +47,8 @@ void Engine::send_at_once(Connection& connection, uint16_t status) {
     // Nothing of a reply has been sent on this connection, so the socket's buffer takes it whole. A secure one only libmicrohttpd could answer: it
     // just ends.
     if (!connection.is_tls) {
-        (void)::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        const ssize_t count = ::send(connection.fd, text.c_str(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        connection.trace.is_sent = count == static_cast<ssize_t>(text.size());
     }
     note_answer(connection, status, true);
     connection.refused = true;

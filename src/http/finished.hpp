@@ -50,6 +50,7 @@ struct Trace {
     Packed cause;              // the last code that the log has said
     uint16_t status = 0;       // 0: no reply was begun
     bool is_measured = false;  // socket_sent is known
+    bool is_sent = false;      // the whole reply, past libmicrohttpd
     BackendTrace backend;
 };
 

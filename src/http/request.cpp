@@ -328,7 +328,7 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
     // libmicrohttpd does not tell with which status it refuses a request; most often it is this one.
     finished.status = trace.status != 0 ? trace.status : (is_refused_unseen ? uint16_t{400} : Finished::client_left);
     finished.is_answered = trace.status != 0;
-    finished.is_whole = connection.sent_all && trace.status != 0;
+    finished.is_whole = (connection.sent_all || trace.is_sent) && trace.status != 0;
     finished.bytes = sent_bytes(connection);
     finished.now = now;
     finished.request_ms = now - trace.since;

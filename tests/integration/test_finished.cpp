@@ -157,7 +157,19 @@ void a_turned_away_client_is_told(Scene& scene) {
     scene.start();
     Client& slow = scene.client_with("GET /slo");
     expect_status(slow, 408);
-    told.expect("  408 0 cut - request-timeout");
+    told.expect("  408 0 whole - request-timeout");
+}
+
+void a_body_that_is_refused_midway_is_told(Scene& scene) {
+    scene.set("site.max_body", "10");
+    scene.set("site.spool", scene.tree.path());
+    told.begin(scene);
+    scene.start();
+    Client& client = scene.client_with(
+        "POST /t.php HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n");
+    expect_status(client, 413);
+    client.close();
+    told.expect("POST /t.php 413 0 whole - body-too-large");
 }
 
 }  // namespace
@@ -165,9 +177,13 @@ void a_turned_away_client_is_told(Scene& scene) {
 int main() {
     static constexpr Variant variants[] = {{.name = "one thread"}, {.name = "two threads", .threads = "2"}};
     static constexpr Case cases[] = {
-        FCGATE_CASE(answers_are_told),          FCGATE_CASE(waiting_is_told_apart),
-        FCGATE_CASE(refusals_have_their_codes), FCGATE_CASE(faults_have_their_codes),
-        FCGATE_CASE(who_leaves_is_told),        FCGATE_CASE(a_turned_away_client_is_told),
+        FCGATE_CASE(answers_are_told),
+        FCGATE_CASE(waiting_is_told_apart),
+        FCGATE_CASE(refusals_have_their_codes),
+        FCGATE_CASE(faults_have_their_codes),
+        FCGATE_CASE(who_leaves_is_told),
+        FCGATE_CASE(a_turned_away_client_is_told),
+        FCGATE_CASE(a_body_that_is_refused_midway_is_told),
     };
     return play("finished", cases, variants);
 }
