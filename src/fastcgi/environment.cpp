@@ -70,7 +70,7 @@ using enum cgi::Text;
 struct Variable {
     std::string_view name;
     std::array<cgi::Text, 3> parts = {};
-    cgi::Text needed = ok_status;  // it is left out when this is empty
+    cgi::Text needed = redirect_status;  // it is left out when this is empty
 };
 
 constexpr Variable variables[] = {
@@ -83,7 +83,7 @@ constexpr Variable variables[] = {
     {"SCRIPT_FILENAME", {document_root, script_name}},
     {"PATH_INFO", {path_info}, path_info},
     {"PATH_TRANSLATED", {document_root, path_info}, path_info},
-    {"REDIRECT_STATUS", {ok_status}},  // php-cgi refuses to run without it (cgi.force_redirect)
+    {"REDIRECT_STATUS", {redirect_status}},  // php-cgi refuses to run without it (cgi.force_redirect)
     {"GATEWAY_INTERFACE", {interface}},
     {"SERVER_SOFTWARE", {server_software}},
     {"SERVER_PROTOCOL", {protocol}},
@@ -163,7 +163,9 @@ void Environment::add_variables() {
     const bool is_bare = name.find(':') != std::string_view::npos && !name.starts_with('[');  // RFC 3875 section 4.1.14
 
     work_out_uri();
-    texts[ok_status] = "200";
+    if (texts[redirect_status].empty()) {
+        texts[redirect_status] = "200";
+    }
     texts[method] = head.method;
     texts[root_or_slash] = texts[document_root].empty() ? "/" : texts[document_root];
     texts[interface] = "CGI/1.1";

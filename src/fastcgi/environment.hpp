@@ -26,8 +26,8 @@ enum Text : uint8_t {
     host_name,        // without port; empty: the local address stands in
     host_port,        // counts behind a trusted proxy alone
     server_software,  // "fcgate/1.0"
+    redirect_status,  // of the error that a script makes the page for; empty: 200
     // Worked out
-    ok_status,
     method,
     uri_slash,
     uri_rest,

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "route/error_page.hpp"
+
 namespace fcgate::route {
 
 ScriptMemo remember(const SiteSettings& site, const Decision& decision) {
@@ -43,6 +45,9 @@ Status recall(const SiteSettings& site, const ScriptMemo& memo, const Target& ta
             decision.script_name = {buffer.data(), path.size() + index.size()};
             break;
         }
+        case ScriptMemo::Kind::error:
+            decision.script_name = find_error_page(site, memo.number);
+            break;
     }
     return Status::ok;
 }

@@ -18,6 +18,7 @@ struct ScriptMemo {
         front_controller,
         path,   // the first `number` bytes of the path; the rest is PATH_INFO
         index,  // the path and the site's index name `number`
+        error,  // the site's page for the status `number`
     };
     Kind kind = Kind::front_controller;
     uint16_t number = 0;

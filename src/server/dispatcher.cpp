@@ -231,12 +231,14 @@ http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
         return http::Outcome::reply;
     }
     // A body that is only shorter than promised goes out as far as there is one, and the connection ends, as with the peers.
+    const uint16_t error = error_of(*exchange);
     if (exchange->phase == fastcgi::Exchange::Phase::failed && exchange->failure_status >= 400) {
-        http::reply_with_status(reply, exchange->failure_status);
+        http::reply_with_status(reply, error != 0 ? error : exchange->failure_status);
     } else if (exchange->response.head_done()) {
         if (!intercept(connection, *exchange, reply) && !send_named_file(connection, *exchange, reply)) {
             reply_from(*exchange, reply);
         }
+        reply.status = error != 0 ? error : reply.status;
     } else {
         return http::Outcome::wait;
     }

@@ -118,8 +118,10 @@ class Dispatcher {
     // False when the reply is a refusal: a link leads out of the root.
     [[nodiscard]] bool may_run(http::Connection& connection, Reply& reply);
     [[nodiscard]] http::Outcome open_exchange(http::Connection& connection, const RequestHead& head,
-                                              uint64_t body_length, Reply& reply);
+                                              uint64_t body_length, const route::ScriptMemo& memo, Reply& reply);
     [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head);
+    [[nodiscard]] bool recall(const http::Connection& connection, const RequestHead& head, uint32_t site,
+                              const route::ScriptMemo& memo);
     static void reply_from(fastcgi::Exchange& exchange, Reply& reply);
     [[nodiscard]] bool write_params(http::Connection& connection, fastcgi::ParamsWriter& out);
     void name_script(http::Connection& connection, TextBuffer& out);
@@ -137,6 +139,10 @@ class Dispatcher {
     // dispatcher_error_page.cpp
     [[nodiscard]] http::Outcome dressed(http::Connection& connection, http::Outcome outcome, Reply& reply);
     void send_error_page(http::Connection& connection, std::string_view path, Reply& reply);
+    [[nodiscard]] bool ask_error_page(http::Connection& connection, std::string_view path, Reply& reply,
+                                      http::Outcome& outcome);
+    void log_error_page(http::Connection& connection, std::string_view path, uint16_t status);
+    [[nodiscard]] static uint16_t error_of(const fastcgi::Exchange& exchange);
     [[nodiscard]] bool intercept(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply);
 
     // dispatcher_sendfile.cpp
@@ -179,6 +185,7 @@ class Dispatcher {
         return *site_of(connection, number).root.settings;
     }
     [[nodiscard]] const SiteSettings& site_settings() const { return *route_.root->settings; }
+    [[nodiscard]] route::ScriptMemo memo_of_route() const { return route::remember(site_settings(), route_.decision); }
 
     Setup setup_;
     uint8_t current_ = 0;

@@ -2,6 +2,7 @@
 #include "files/static_file.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
+#include "route/error_page.hpp"
 #include "route/source_guard.hpp"
 #include "server/dispatcher.hpp"
 
@@ -10,28 +11,6 @@ namespace fcgate::server {
 namespace {
 
 constexpr std::string_view content_type = "Content-Type";
-
-[[nodiscard]] bool is_status(std::string_view word, uint16_t status) {
-    const Result<uint64_t> number = parse_decimal(word);
-    return number.ok() && number.value() == status;
-}
-
-// The path of the site's page for a status; empty when it has none. The first line that names the status counts.
-[[nodiscard]] std::string_view find_error_page(const SiteSettings& site, uint16_t status) {
-    for (const Pair& page : site.error_pages) {
-        bool is_meant = is_status(page.name, status);
-        std::string_view rest = page.value;
-        std::string_view word = next_word(rest);
-        while (!word.starts_with('/')) {
-            is_meant = is_meant || is_status(word, status);
-            word = next_word(rest);
-        }
-        if (is_meant) {
-            return word;
-        }
-    }
-    return {};
-}
 
 [[nodiscard]] bool is_about_content(std::string_view name) {
     return is_about_body(name) || starts_with_ignore_case(name, "Content-");
@@ -49,12 +28,52 @@ http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome ou
     const SiteSettings& site = settings_of(connection, connection.site);
     add_site_fields(site, reply);
     if (reply.body == Reply::Body::page && reply.status >= 400) {
-        const std::string_view path = find_error_page(site, reply.status);
+        const std::string_view path = route::find_error_page(site, reply.status);
+        if (!path.empty() && ask_error_page(connection, path, reply, outcome)) {
+            return dressed(connection, outcome, reply);
+        }
         if (!path.empty()) {
             send_error_page(connection, path, reply);
         }
     }
     return outcome;
+}
+
+// The status that a script makes the page for; 0: it does not.
+uint16_t Dispatcher::error_of(const fastcgi::Exchange& exchange) {
+    const route::ScriptMemo memo = route::ScriptMemo::unpack(exchange.start.script_memo);
+    return memo.kind == route::ScriptMemo::Kind::error ? memo.number : 0;
+}
+
+// True when a script has been asked to make the page: `outcome` and `reply` are its own then. Not for who was not let in, nor where PHP may
+// be what fails, nor in front of a body that would have to be read first.
+bool Dispatcher::ask_error_page(http::Connection& connection, std::string_view path, Reply& reply,
+                                http::Outcome& outcome) {
+    const SiteSettings& site = settings_of(connection, connection.site);
+    const RequestHead& head = setup_.engine->head(connection);
+    const bool is_routed = routed_for_ == &connection || !reply.is_refusal;
+    if (!is_routed || reply.status >= 500 || connection.exchange.slot != no_slot || !site.has_backend ||
+        !route::is_script(site, path) || !is_read(head.method) || head.content_length > 0 || head.is_chunked) {
+        return false;
+    }
+    const route::ScriptMemo memo{route::ScriptMemo::Kind::error, reply.status};
+    if (!recall(connection, head, connection.site, memo)) {
+        return false;
+    }
+    if (known_scripts_.check(*route_.root, path, {}) != Status::ok) {
+        log_error_page(connection, path, reply.status);
+        return false;
+    }
+    reply.clear();
+    outcome = open_exchange(connection, head, 0, memo, reply);
+    return true;
+}
+
+void Dispatcher::log_error_page(http::Connection& connection, std::string_view path, uint16_t status) {
+    LogLine line(setup_.common->log, LogLevel::warning);
+    describe(connection, line.text());
+    line.add<": %: the page % cannot be sent (see `error_page`)">(status, Escaped{path, 128});
+    line.add_reason(http::reason_code("error-page")).send();
 }
 
 // Whole, whatever the request's conditions and ranges: they are about what was asked for. If it cannot be sent, the built-in page is.
@@ -71,10 +90,10 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
         (void)files::serve(root, path, plain, setup_.common->mime, text, file);
     }
     if (file.status != 200) {
-        LogLine line(setup_.common->log, LogLevel::warning);
-        describe(connection, line.text());
-        line.add<": %: the page % cannot be sent (see `error_page`)">(reply.status, Escaped{path, 128});
-        line.add_reason(http::reason_code("error-page")).send();
+        // A script has been asked, or is not for this request.
+        if (reply.status >= 500 || !route::is_script(*root.settings, path)) {
+            log_error_page(connection, path, reply.status);
+        }
         reply.body = reply.length == 0 ? Reply::Body::none : reply.body;
         return;
     }
@@ -95,7 +114,8 @@ void Dispatcher::send_error_page(http::Connection& connection, std::string_view 
 bool Dispatcher::intercept(http::Connection& connection, fastcgi::Exchange& exchange, Reply& reply) {
     const uint16_t status = exchange.response.head().status();
     const SiteSettings& site = settings_of(connection, exchange.start.site);
-    if (!site.intercept_errors || status < 400 || find_error_page(site, status).empty()) {
+    if (!site.intercept_errors || status < 400 || error_of(exchange) != 0 ||
+        route::find_error_page(site, status).empty()) {
         return false;
     }
     http::reply_with_status(reply, status);

@@ -34,7 +34,7 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
         refuse(connection, reply, 413, "the body is larger than `max_body`"_p);
         return http::Outcome::reply;
     }
-    return open_exchange(connection, head, head.content_length, reply);
+    return open_exchange(connection, head, head.content_length, memo_of_route(), reply);
 }
 
 bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
@@ -51,7 +51,7 @@ bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
 }
 
 http::Outcome Dispatcher::open_exchange(http::Connection& connection, const RequestHead& head, uint64_t body_length,
-                                        Reply& reply) {
+                                        const route::ScriptMemo& memo, Reply& reply) {
     const SiteSettings& site = site_settings();
     static constexpr fastcgi::OwnerCalls calls{
         .wake =
@@ -82,7 +82,7 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
         .trace = &connection.trace.backend,
         .owner = {&calls, this, &connection},
         .site = static_cast<uint32_t>(route_.site),
-        .script_memo = route::remember(site, route_.decision).pack(),
+        .script_memo = memo.pack(),
         .client_key = head.client.client_key(),
         .body_length = body_length,
         .body_is_here = head.is_chunked,  // in the spool
@@ -150,6 +150,11 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
         .body_length = exchange->start.body_length,
         .drops_forwarded = !head.is_proxied && !site_settings().trusted_proxies.empty(),
     };
+    Text<8> error;
+    if (error_of(*exchange) != 0) {
+        error.append_number(error_of(*exchange));
+        request.texts[cgi::redirect_status] = error.view();
+    }
     request.texts[cgi::document_root] = site_of(connection, route_.site).document_root;
     request.texts[cgi::script_name] = route_.decision.script_name;
     request.texts[cgi::path_info] = route_.decision.path_info;
@@ -170,19 +175,24 @@ void Dispatcher::name_script(http::Connection& connection, TextBuffer& out) {
 // The route of a request that has waited: worked out from what was kept of it.
 bool Dispatcher::recall(const http::Connection& connection, const RequestHead& head) {
     const fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
+    return exchange != nullptr &&
+           recall(connection, head, exchange->start.site, route::ScriptMemo::unpack(exchange->start.script_memo));
+}
+
+bool Dispatcher::recall(const http::Connection& connection, const RequestHead& head, uint32_t site,
+                        const route::ScriptMemo& memo) {
     route::Target target;
     routed_for_ = nullptr;
-    if (exchange == nullptr || route::split_target(head.target, target) != Status::ok) {
+    if (route::split_target(head.target, target) != Status::ok) {
         return false;
     }
     route_ = Route();
-    route_.site = exchange->start.site;
+    route_.site = site;
     route_.root = &site_of(connection, route_.site).root;
     if (!head.host.empty() && route::parse_host(head.host, route_.host) != Status::ok) {
         return false;
     }
-    if (route::recall(site_settings(), route::ScriptMemo::unpack(exchange->start.script_memo), target,
-                      setup_.path_scratch, route_.decision) != Status::ok) {
+    if (route::recall(site_settings(), memo, target, setup_.path_scratch, route_.decision) != Status::ok) {
         return false;
     }
     routed_for_ = &connection;

@@ -59,7 +59,8 @@ http::Outcome Dispatcher::begin_spooled(http::Connection& connection, const Spoo
         refuse(connection, reply, 404, "the script is gone since the request came"_p);
         return http::Outcome::reply;
     }
-    return may_run(connection, reply) ? open_exchange(connection, head, body.size, reply) : http::Outcome::reply;
+    return may_run(connection, reply) ? open_exchange(connection, head, body.size, memo_of_route(), reply)
+                                      : http::Outcome::reply;
 }
 
 // Hands on what PHP has room for; a wake comes when there is more. False when the rest must come first.

@@ -16,7 +16,7 @@ void start(Scene& scene) {
     scene.tree.file("errors/broken.html", broken);
     for (const char* const page :
          {"404 /errors/missing.html", "405 413 /errors/refused.html", "500 502 503 /errors/broken.html",
-          "403 /errors/none.html", "410 /t.php", "451 /.hidden", "404 405 /errors/never.html"}) {
+          "403 /errors/none.html", "510 /t.php", "451 /.hidden", "404 405 /errors/never.html"}) {
         scene.set("site.error_page", page);
     }
     scene.set("site.header", "X-Site yes");
@@ -79,7 +79,7 @@ void a_page_that_cannot_be_sent_is_told_of(Scene& scene) {
         std::string_view words;
     } pages[] = {
         {"Status: 403 No\r\n\r\nthe script", 403, "403: the page /errors/none.html cannot be sent"},
-        {"Status: 410 Gone\r\n\r\nthe script", 410, "410: the page /t.php cannot be sent"},
+        {"Status: 510 More\r\n\r\nthe script", 510, "510: the page /t.php cannot be sent"},
         {"Status: 451 No\r\n\r\nthe script", 451, "451: the page /.hidden cannot be sent"},
     };
     for (const auto& page : pages) {
@@ -140,6 +140,121 @@ void without_intercept_errors_scripts_have_their_own(Scene& scene) {
     expect_reply(other, 502, missing);
 }
 
+// As above, with a script for 404, 405 and 410, and one that is not there.
+void start_with_script(Scene& scene) {
+    scene.tree.folder("errors");
+    scene.tree.file("errors/page.php");
+    scene.set("site.error_page", "404 405 410 413 /errors/page.php");
+    scene.set("site.error_page", "403 416 /errors/none.php");
+    scene.set("site.header", "X-Site yes");
+    scene.set("site.intercept_errors", "yes");
+    scene.set("site.max_body", "1k");
+    scene.start();
+}
+
+void a_script_makes_the_page(Scene& scene) {
+    start_with_script(scene);
+    Client& client = ask(scene, "GET /a%20b/c?d=e", "X-Own: 1\r\n");
+    PhpConnection& php = scene.take();
+    check_text(php.param("SCRIPT_NAME"), "/errors/page.php");
+    Buffer file;
+    check_text(php.param("SCRIPT_FILENAME"), file.append(scene.tree.path()).append("/errors/page.php").view());
+    check_text(php.param("REDIRECT_STATUS"), "404");
+    check_text(php.param("REQUEST_URI"), "/a%20b/c?d=e");
+    check_text(php.param("QUERY_STRING"), "d=e");
+    check_text(php.param("REQUEST_METHOD"), "GET");
+    check_text(php.param("HTTP_X_OWN"), "1");
+    assert_false(php.has_param("PATH_INFO"));
+    assert_true(php.answer("Content-Type: text/x-page\r\nX-Page: 1\r\n\r\nnot here"));
+    expect_reply(client, 404, "not here");
+    check_text(client.reply().field("Content-Type"), "text/x-page");
+    check_text(client.reply().field("X-Page"), "1");
+    assert_int_equal(client.reply().count("X-Site"), 1);
+    // The connection goes on, and the next script is asked as ever.
+    assert_true(client.send(get_script));
+    PhpConnection& next = scene.take();
+    check_text(next.param("REDIRECT_STATUS"), "200");
+    assert_true(next.answer(hello));
+    expect_reply(client, 200, "hello");
+    // A HEAD has its head.
+    Client& head = ask(scene, "HEAD /nothing");
+    PhpConnection& third = scene.take();
+    check_text(third.param("REQUEST_METHOD"), "HEAD");
+    assert_true(third.answer("Content-Length: 8\r\n\r\n"));
+    assert_true(head.read(true));
+    assert_int_equal(head.reply().status, 404);
+    assert_int_equal(head.reply().length, 8);
+}
+
+void the_status_stays_whatever_the_script_says(Scene& scene) {
+    start_with_script(scene);
+    // Nor does an error of its own lead to it again.
+    for (const char* const answer :
+         {"Status: 200 OK\r\n\r\npage", "Status: 410 Gone\r\n\r\npage", "Location: /elsewhere\r\n\r\npage"}) {
+        Client& client = ask(scene, "GET /nothing");
+        assert_true(scene.take().answer(answer));
+        expect_reply(client, 404, "page");
+    }
+    // Where it fails the page is fcgate's own.
+    Client& client = ask(scene, "GET /nothing");
+    scene.take().close();
+    scene.take().close();  // a GET on a kept connection is tried again
+    expect_status(client, 404);
+    assert_true(client.reply().body.view().find("<h1") != std::string_view::npos);
+    assert_int_equal(client.reply().count("X-Site"), 1);
+    assert_true(scene.log.has("GET /nothing: 502: backend "));
+}
+
+void a_scripts_error_has_its_page_by_another(Scene& scene) {
+    start_with_script(scene);
+    Client& client = ask(scene, "GET /t.php/x");
+    PhpConnection& php = scene.take();
+    assert_true(php.out("Status: 410 Gone\r\nX-First: 1\r\n\r\nsome of"));
+    PhpConnection& second = scene.accept();
+    assert_true(second.read_request());
+    check_text(second.param("REDIRECT_STATUS"), "410");
+    check_text(second.param("SCRIPT_NAME"), "/errors/page.php");
+    assert_true(php.out(" its body") && php.end());
+    assert_true(second.answer("X-Page: 1\r\n\r\npage"));
+    expect_reply(client, 410, "page");
+    assert_int_equal(client.reply().count("X-First"), 0);
+    scene.expect_served();
+}
+
+void not_every_request_asks_a_script(Scene& scene) {
+    scene.set("site.deny", "127.0.0.9");
+    scene.set("site.no_scripts", "/static");
+    start_with_script(scene);
+    // Who is not let in reaches no PHP; nor does a body that would have to be read first, or what is no question for a page.
+    Client& denied = scene.client("127.0.0.9");
+    assert_true(denied.send("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    expect_status(denied, 403);
+    expect_status(ask(scene, "DELETE /static.txt"), 405);
+    expect_status(ask(scene, "GET /nothing", "Content-Length: 1\r\n", "x"), 404);
+    expect_status(ask(scene, "POST /t.php", "Content-Length: 100000\r\n", "x"), 413);
+    assert_false(scene.php.has_caller());
+    assert_int_equal(scene.log.count("[error-page]"), 0);
+    // One that is not there is told of.
+    expect_status(ask(scene, "GET /static.txt", "Range: bytes=99-\r\n"), 416);
+    assert_true(scene.log.has("416: the page /errors/none.php cannot be sent (see `error_page`) [error-page]"));
+}
+
+void a_page_by_a_script_waits_at_the_gate(Scene& scene) {
+    scene.set("backend.workers", "1");
+    start_with_script(scene);
+    Client& first = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Client& second = ask(scene, "GET /nothing");
+    Client& third = ask(scene, "GET /nothing/either");
+    scene.settle();
+    third.close();
+    assert_true(php.answer(hello));
+    expect_reply(first, 200, "hello");
+    assert_true(scene.take().answer("X: y\r\n\r\npage"));
+    expect_reply(second, 404, "page");
+    scene.expect_served();
+}
+
 }  // namespace
 
 int main() {
@@ -150,7 +265,12 @@ int main() {
         FCGATE_CASE(errors_of_scripts_are_intercepted),
         FCGATE_CASE(an_intercepted_script_ends_by_itself),
         FCGATE_CASE(without_intercept_errors_scripts_have_their_own),
+        FCGATE_CASE(a_script_makes_the_page),
+        FCGATE_CASE(the_status_stays_whatever_the_script_says),
+        FCGATE_CASE(a_scripts_error_has_its_page_by_another),
+        FCGATE_CASE(not_every_request_asks_a_script),
+        FCGATE_CASE(a_page_by_a_script_waits_at_the_gate),
     };
-    static constexpr Variant variants[] = {{.name = "one thread"}};
+    static constexpr Variant variants[] = {{.name = "one thread"}, {.name = "TCP", .php_over_tcp = true}};
     return play("error_pages", cases, variants);
 }
