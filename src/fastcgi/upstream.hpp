@@ -100,8 +100,9 @@ class Upstream {
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
-    // The client has shut its side of the connection: `on_abort` says that its script is to run on all the same.
-    [[nodiscard]] bool goes_on(Handle handle);
+    // The client has shut its side of the connection: `on_abort` says that its script is to run on all the same. `body_is_here`: what has not been
+    // fed yet, for want of pages, can be.
+    [[nodiscard]] bool goes_on(Handle handle, bool body_is_here);
     // The rest of the body is not to be had: the exchange fails.
     void lose_body(Exchange& exchange) { fail(exchange, Fault::body_lost); }
     // The owner is done with it: whatever it holds is given back, a running script is cut off unless `on_abort` says otherwise.

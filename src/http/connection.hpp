@@ -44,6 +44,7 @@ struct ConnectionState {
     bool woken = false;        // a wake came while it was not suspended: look again before suspending
     bool hung_up = false;      // the client has closed, or half-closed
     bool gone = false;         // ... both ways, or we have: nobody hears a reply
+    bool is_all_here = false;  // the body is, though some of it may still lie with libmicrohttpd
     bool begun = false;        // the request has been handed on
     bool refused = false;      // a reply was given before the body was read: linger on close
     bool is_counted = false;   // among its client's

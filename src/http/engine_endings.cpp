@@ -34,8 +34,8 @@ bool Engine::is_left(const Connection& connection) const {
 void Engine::end_departed() {
     departures_ = false;
     for (Connection& connection : connections_.all()) {
-        const bool is_incomplete =
-            connection.stage != Connection::Stage::waiting && connection.stage != Connection::Stage::replying;
+        const bool is_incomplete = connection.stage != Connection::Stage::waiting &&
+                                   connection.stage != Connection::Stage::replying && !connection.is_all_here;
         if (!connection.live || !connection.hung_up || connection.suspended || !is_incomplete) {
             continue;
         }

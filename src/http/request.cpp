@@ -169,6 +169,7 @@ bool Engine::receive_body(Connection& connection, std::span<const char> bytes, s
             return false;
         }
         if (taken < bytes.size() && !connection.woken) {
+            connection.is_all_here = connection.body_seen + (bytes.size() - taken) == connection.body_expected;
             if (is_left(connection)) {
                 return false;
             }
@@ -252,7 +253,7 @@ void Engine::complete(Connection& connection, bool is_refused) {
     }
     new (&connection.trace) Trace;  // in place: it is large
     connection.method = {};
-    connection.begun = connection.is_head = false;
+    connection.begun = connection.is_head = connection.is_all_here = false;
     connection.file_fd = -1;
     connection.served = true;
     enter(connection, Connection::Stage::idle);

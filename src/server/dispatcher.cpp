@@ -25,7 +25,7 @@ http::RequestHandler Dispatcher::handler() {
             connection, static_cast<Dispatcher*>(context)->poll(connection, reply), reply);
     };
     handler.goes_on = [](void* context, const http::Connection& connection) {
-        return static_cast<Dispatcher*>(context)->setup_.upstream->goes_on(connection.exchange);
+        return static_cast<Dispatcher*>(context)->setup_.upstream->goes_on(connection.exchange, connection.is_all_here);
     };
     handler.keeps_others_waiting = [](void* context, const http::Connection& connection) {
         return static_cast<Dispatcher*>(context)->setup_.upstream->keeps_others_waiting(connection.exchange);

@@ -299,6 +299,40 @@ void used_up_pages_slow_the_others_and_refuse_nobody(Scene& scene) {
     assert_int_equal(scene.log.count(": 503: "), 0);
 }
 
+// Then a body stays with libmicrohttpd. Its client has sent all of it, and may shut his side (`on_abort = finish`).
+void a_body_that_finds_no_page_needs_no_more_than_half_a_connection(Scene& scene) {
+    if (fcgate::slice(fcgate_libmicrohttpd_version(), 0, 2) == "0.") {
+        return;  // it reads the end of the client's side before it offers the body again
+    }
+    scene.set("backend.on_abort", "finish");
+    scene.set("backend.workers", "2");
+    scene.set("server.exchanges", "8");
+    scene.set("server.response_memory", "64k");
+    scene.set("server.response_buffer", "64k");
+    scene.start();
+    Client& slow = ask(scene, "much");
+    PhpConnection& much_of_it = scene.take();
+    pour(much_of_it);
+    Client& first = ask(scene, "first");
+    PhpConnection& busy = scene.take();
+    Buffer request;
+    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000\r\n\r\n").append_pattern(3000);
+    Client& client = scene.client_with(request.view());
+    // Behind it only a part of a request, which ends with him.
+    assert_true(client.send("GET /t.php"));
+    client.half_close();
+    scene.settle();
+    assert_true(busy.answer(hello));
+    expect_reply(first, 200, "hello");
+    PhpConnection& php = scene.take();
+    Buffer body;
+    expect_same(php.body(), body.append_pattern(3000).view());
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_true(client.is_closed());
+    slow.reset();
+}
+
 // ---- lingering ------------------------------------------------------------------------------------------------------
 
 // Whoever was refused in the middle of his body may read the answer; there are places for some, and the one who has had his for longest
@@ -347,6 +381,7 @@ int main() {
         FCGATE_CASE(slow_readers_hold_nothing_but_pages),
         FCGATE_CASE(slow_readers_that_leave_give_their_pages_back),
         FCGATE_CASE(used_up_pages_slow_the_others_and_refuse_nobody),
+        FCGATE_CASE(a_body_that_finds_no_page_needs_no_more_than_half_a_connection),
     };
     static constexpr Variant local[] = {{.name = "unix front", .front_is_local = true}};
     return play("room", cases, one) + play("room beside slow readers", slow_cases, local);
