@@ -131,28 +131,28 @@ bool Calls::is_ended(const Call& call) {
     return call.is_ended;
 }
 
-Call* Calls::next_with_news(bool& is_new, bool& is_ended) {
+// Null when there is nothing new of that slot.
+Call* Calls::take_news_of(size_t slot, bool& is_new, bool& is_ended) {
     const Lock lock(&mutex_);
-    for (Call& call : pool_.all()) {
-        if (call.live && call.has_news) {
-            is_new = call.is_new;
-            is_ended = call.is_ended;
-            call.has_news = false;
-            call.is_new = false;
-            return &call;
-        }
+    Call& call = pool_.all()[slot];
+    if (!call.live || !call.has_news) {
+        return nullptr;
     }
-    return nullptr;
+    is_new = call.is_new;
+    is_ended = call.is_ended;
+    call.has_news = false;
+    call.is_new = false;
+    return &call;
 }
 
 void Calls::look() {
     bool is_new = false;
     bool is_ended = false;
-    // What callbacks begin or wake meanwhile rings anew.
-    for (size_t left = pool_.capacity(); left > 0; --left) {
-        Call* const call = next_with_news(is_new, is_ended);
+    // Each once: what callbacks begin or wake meanwhile rings anew, and one that does so always leaves the others their turn.
+    for (size_t slot = 0; slot < pool_.most(); ++slot) {
+        Call* const call = take_news_of(slot, is_new, is_ended);
         if (call == nullptr) {
-            return;
+            continue;
         }
         call->is_paused = false;
         if (is_ended) {
@@ -163,8 +163,6 @@ void Calls::look() {
             go_on(*call);
         }
     }
-    news_ = true;
-    setup_.mailbox->ring();
 }
 
 void Calls::open(Call& call) {

@@ -116,7 +116,7 @@ class Calls {
     [[nodiscard]] CallTexts texts_of(const Call& call) const;
     [[nodiscard]] bool write_params(const Call& call, fastcgi::ParamsWriter& out) const;
     [[nodiscard]] Status announce(Ticket ticket, bool ends);
-    [[nodiscard]] Call* next_with_news(bool& is_new, bool& is_ended);
+    [[nodiscard]] Call* take_news_of(size_t slot, bool& is_new, bool& is_ended);
     void open(Call& call);
     void go_on(Call& call);
     [[nodiscard]] bool feed(Call& call, fastcgi::Exchange& exchange);

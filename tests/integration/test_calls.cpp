@@ -69,7 +69,8 @@ class Caller {
     fcgate_ticket ticket = 0;
     size_t limit = SIZE_MAX;
     ptrdiff_t refusal = 0;
-    Scene* scene = nullptr;  // where the next one is called by the end of this one
+    bool wakes_itself = false;  // whenever it is offered something
+    Scene* scene = nullptr;     // where the next one is called by the end of this one
     Caller* next = nullptr;
 
   private:
@@ -103,6 +104,9 @@ class Caller {
         auto& self = *static_cast<Caller*>(context);
         if (self.refusal != 0) {
             return self.refusal;
+        }
+        if (self.wakes_itself) {
+            (void)fcgate_call_wake(self.server_, self.ticket);
         }
         pthread_mutex_lock(&self.mutex_);
         const size_t taken = length < self.limit ? length : self.limit;
@@ -332,6 +336,24 @@ void output_waits_until_it_is_wanted(Scene& scene) {
     caller.expect(FCGATE_GONE, 0);
     assert_true(php.is_left());
     scene.expect_served();
+}
+
+// Who asks again at once has the next turn, not this one.
+void one_that_wakes_itself_leaves_others_their_turn(Scene& scene) {
+    start(scene);
+    Caller restless;
+    restless.limit = 0;
+    restless.wakes_itself = true;
+    assert_int_equal(restless.call(scene), FCGATE_OK);
+    assert_true(scene.take().answer(hello));
+    std::array<Caller, 2> others;  // one of them on the same thread
+    for (Caller& other : others) {
+        assert_int_equal(other.call(scene), FCGATE_OK);
+        assert_true(scene.take().answer(hello));
+        other.expect_hello();
+    }
+    assert_int_equal(fcgate_call_end(scene.server, restless.ticket), FCGATE_OK);
+    restless.expect(FCGATE_GONE, 0);
 }
 
 void all_of_a_long_answer_comes_in_order(Scene& scene) {
@@ -631,6 +653,7 @@ int main() {
         FCGATE_CASE(texts_that_find_no_room_take_no_slot),
         FCGATE_CASE(all_of_the_room_reaches_php),
         FCGATE_CASE(output_waits_until_it_is_wanted),
+        FCGATE_CASE(one_that_wakes_itself_leaves_others_their_turn),
         FCGATE_CASE(all_of_a_long_answer_comes_in_order),
         FCGATE_CASE(a_call_can_be_ended),
         FCGATE_CASE(failures_have_a_status),
