@@ -272,12 +272,15 @@ void Calls::put_on_list(Call& call) {
 }
 
 void Calls::take_off_list(Call& call) {
-    for (Call** at = &woken_; call.is_woken; at = &(*at)->next_woken) {
-        if (*at == &call) {
-            *at = call.next_woken;
-            call.is_woken = false;
-        }
+    if (!call.is_woken) {
+        return;
     }
+    Call** at = &woken_;
+    while (*at != &call) {
+        at = &(*at)->next_woken;
+    }
+    *at = call.next_woken;
+    call.is_woken = false;
 }
 
 void Calls::run() {
