@@ -91,6 +91,8 @@ void free_unused(fcgate_server& server) {
 
 [[nodiscard]] int reload(fcgate_server& server, fcgate_settings& settings, fcgate_error* error) {
     ConfigError wrong;
+    // Room for calls is made at the start only: whether HTTP is needed does not change either.
+    settings.values.host_calls = server.server.settings().host_calls;
     const Status checked = check_whole(settings.values, wrong, &server.server.settings());
     if (checked != Status::ok) {
         return report(error, checked, wrong);

@@ -227,6 +227,7 @@ class Settings {
     struct Original {
         explicit Original(const Settings& settings);
         StartSettings server;
+        HostCalls host_calls;
         uint32_t chosen;
         size_t text_size;
         FixedList<ReplacedBackend, limits::backends> backends;

@@ -186,7 +186,7 @@ void Calls::open(Call& call) {
                 out.append(static_cast<Calls*>(handler)->texts_of(*static_cast<const Call*>(context)).file);
             }};
     const CallTexts texts = texts_of(call);
-    const Configuration& configuration = **setup_.configuration;
+    const Configuration& configuration = setup_.configuration(*setup_.owner);
     const FixedList<BackendSettings, limits::backends>& backends = configuration.settings->backends;
     size_t number = 0;
     while (number < backends.size() && backends[number].name != texts.backend) {

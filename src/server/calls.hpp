@@ -73,6 +73,9 @@ struct Call {
     bool is_ended;  // by the host
 };
 
+class Worker;
+class Pools;
+
 class Calls {
   public:
     struct Setup {
@@ -83,7 +86,9 @@ class Calls {
         uint32_t worker = 0;
         fastcgi::Upstream* upstream = nullptr;
         Mailbox* mailbox = nullptr;
-        const Configuration* const* configuration = nullptr;  // in force
+        // In force, now: a reload that came before a call is not missed.
+        const Configuration& (*configuration)(Worker& worker) = nullptr;
+        Worker* owner = nullptr;
         const Log* log = nullptr;
     };
     void init(const Setup& setup);
@@ -134,9 +139,6 @@ class Calls {
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     bool closed_ = false;
 };
-
-class Worker;
-class Pools;
 
 // What is there only for hosts that call: a daemon links nothing of it.
 struct CallOps {

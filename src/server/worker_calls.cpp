@@ -14,7 +14,11 @@ const CallOps& Worker::call_ops() {
                                   .worker = self.number_,
                                   .upstream = &self.upstream_,
                                   .mailbox = &self.mailbox_,
-                                  .configuration = &self.configuration_,
+                                  .configuration = [](Worker& owner) -> const Configuration& {
+                                      owner.change_over();
+                                      return *owner.configuration_;
+                                  },
+                                  .owner = &self,
                                   .log = &self.common_->log});
             },
         .finish =
