@@ -189,7 +189,7 @@ void Pools::count_workers(const Settings& settings) {
     const size_t connections = share(server.max_connections, threads);
     // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
     // others have some left.
-    const size_t exchanges = std::min<size_t>(server.exchanges, connections);
+    const size_t exchanges = std::min<size_t>(server.exchanges, connections + settings.host_calls.calls);
     const size_t links = exchanges + spare_links;
     count(PoolKind::timers) = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
     count(PoolKind::grants) = 2 * places_ + exchanges;

@@ -494,6 +494,23 @@ void the_room_is_for_so_many(Scene& scene) {
     callers[taken].expect_hello();
 }
 
+// They need no connections of clients.
+void exchanges_are_enough(Scene& scene) {
+    scene.set("server.max_connections", "2");
+    start(scene, 4);
+    std::array<Caller, 4> callers;
+    for (Caller& caller : callers) {
+        assert_int_equal(caller.call(scene), FCGATE_OK);
+    }
+    for (Caller& caller : callers) {
+        assert_true(scene.take().answer(hello));
+        (void)caller;
+    }
+    for (Caller& caller : callers) {
+        caller.expect_hello();
+    }
+}
+
 void one_call_begins_another(Scene& scene) {
     start(scene, 1);
     std::array<Caller, 20> callers;
@@ -706,6 +723,7 @@ int main() {
         FCGATE_CASE(backends_have_names),
         FCGATE_CASE(calls_wait_at_the_gate_like_requests),
         FCGATE_CASE(the_room_is_for_so_many),
+        FCGATE_CASE(exchanges_are_enough),
         FCGATE_CASE(one_call_begins_another),
         FCGATE_CASE(a_stop_waits_for_them_and_takes_no_more),
         FCGATE_CASE(the_end_ends_them),
