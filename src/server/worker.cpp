@@ -250,7 +250,10 @@ void Worker::run_parts() {
 
 // During a stop. The last turn of the others wakes this one.
 bool Worker::starts_php_for_others() const {
-    return runs_supervisor() && common_->accepting.load() + common_->connections.load() > 0 &&
+    const auto has_calls = [](const Worker& worker) { return worker.calls_.live() > 0; };
+    return runs_supervisor() &&
+           (common_->accepting.load() + common_->connections.load() > 0 ||
+            std::ranges::any_of(common_->workers, has_calls)) &&
            clock_.now() < stop_deadline_;
 }
 

@@ -47,13 +47,14 @@ void Worker::follow_orders(int64_t now) {
     if (!stopping_) {
         stopping_ = true;
         is_draining_ = true;
+        if (call_ops_ != nullptr) {
+            // Before it is known that we accept nobody any more: then the others see all that there will be.
+            call_ops_->stop(calls_, false);
+        }
         leave_listeners();
         upstream_.end_streams();
         if (const HostOps* const host = common_->endpoints.ops(); host != nullptr) {
             host->on_stop(dispatcher_);
-        }
-        if (call_ops_ != nullptr) {
-            call_ops_->stop(calls_, false);
         }
         engine_.begin_stop(now);
     }

@@ -479,6 +479,34 @@ static void a_script_is_called_without_http(void** state) {
     close_scene(&scene);
 }
 
+/* PHP is started by one thread, which is there until nobody waits for it. */
+static void a_stop_waits_for_a_call_that_waits_for_php(void** state) {
+    (void)state;
+    need_php();
+    struct scene scene;
+    static const fcgate_caller caller = {NULL, take_output, take_end};
+    open_php_scene(&scene);
+    set(&scene, "server.threads", "2");
+    assert_int_equal(fcgate_settings_set_calls(scene.settings, 2, 1024), FCGATE_OK);
+    start(&scene);
+    char text[128];
+    (void)snprintf(text, sizeof text, "%s/hello.php", scene.root);
+    fcgate_script script = {0};
+    script.file = text;
+    script.backend = "none";
+    struct answer answers[2] = {{{0}, 0, 0, 1, false}, {{0}, 0, 0, 1, false}};
+    for (int i = 0; i < 2; ++i) { /* each by another thread */
+        assert_int_equal(fcgate_call(scene.server, &script, &caller, &answers[i], NULL), FCGATE_OK);
+        script.backend = NULL;
+    }
+    fcgate_stop(scene.server, 20000);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    assert_int_equal(answers[0].result, FCGATE_INVALID);
+    assert_int_equal(answers[1].result, FCGATE_OK);
+    assert_int_equal(strncmp(answers[1].text, "hello ", 6), 0);
+    close_scene(&scene);
+}
+
 static void ten_lives_with_php_leave_nothing_behind(void** state) {
     (void)state;
     need_php();
@@ -512,6 +540,7 @@ int main(void) {
         cmocka_unit_test(two_servers_in_one_folder_have_a_php_each),
         cmocka_unit_test(php_is_served_in_a_loop_of_the_host),
         cmocka_unit_test(a_script_is_called_without_http),
+        cmocka_unit_test(a_stop_waits_for_a_call_that_waits_for_php),
         cmocka_unit_test(ten_lives_with_php_leave_nothing_behind),
     };
     return cmocka_run_group_tests(tests, look_for_php, NULL);
