@@ -1,7 +1,9 @@
 /*
  * libfcgate: PHP for the program itself, without HTTP.
  *
- *     static ptrdiff_t take(void* context, const void* bytes, size_t length) { return (ptrdiff_t)fwrite(bytes, 1, length, context); }
+ *     static ptrdiff_t take(void* context, const void* bytes, size_t length) {
+ *         return fwrite(bytes, 1, length, context) == length ? (ptrdiff_t)length : -1;
+ *     }
  *     static void ended(void* context, int result, unsigned status) { ... }
  *
  *     static const fcgate_caller caller = {NULL, take, ended};
@@ -31,8 +33,8 @@ extern "C" {
  * fcgate_budget(), and is the same until the server ends.
  *
  * `calls` may be under way at a time, at most 256; server.exchanges bounds what of them and of requests is with PHP or waits
- * for it. Each has `text` bytes, 512 to 64 KiB, for what a fcgate_script gives PHP as variables, names and values with their
- * NULs, about 300 for those that fcgate adds among them.
+ * for it. Each has `text` bytes, 512 to 64 KiB, for the texts of its fcgate_script, names and values of `variables` among
+ * them, each with its NUL, and one byte more. What fcgate adds takes no room of it.
  *
  * FCGATE_INVALID: NULL or numbers beyond these. */
 FCGATE_EXPORT int fcgate_settings_set_calls(fcgate_settings* settings, unsigned calls, size_t text);
@@ -47,15 +49,15 @@ typedef struct fcgate_script {
     const void* body;         /* what the script reads: it must stay as it is until `ended`. NULL when `length` is 0. */
     size_t length;            /* of the body, in bytes */
     /* Further variables (RFC 3875 section 4.1), in place of those that fcgate would give: a name, its value, a name, ..., and
-     * NULL. NULL: none. SCRIPT_FILENAME and CONTENT_LENGTH are not for you to set. */
+     * NULL. NULL: none. SCRIPT_FILENAME, REQUEST_METHOD and CONTENT_LENGTH are not for you to set. */
     const char* const* variables;
 } fcgate_script;
 
 /* The head of an answer, while the callback has it. */
 typedef struct fcgate_answer fcgate_answer;
 
-/* Who hears of a call. The callbacks come one at a time, on the thread of the server that has the call; they may call
- * fcgate_call() and whatever any thread may call, and should not block. */
+/* Who hears of a call. The callbacks come one at a time, on the thread of the server that has the call, or that of
+ * fcgate_destroy(); they may call fcgate_call() and whatever any thread may call, and should not block. */
 typedef struct fcgate_caller {
     /* The head is there, once. May be NULL. */
     void (*head)(void* context, const fcgate_answer* answer);
@@ -99,8 +101,9 @@ FCGATE_EXPORT unsigned fcgate_answer_status(const fcgate_answer* answer);
 /* The value of the first field of that name (in any case), or NULL. */
 FCGATE_EXPORT const char* fcgate_answer_header(const fcgate_answer* answer, const char* name);
 
-/* The fields one after the other: writes name and value of number `index`, from 0 on. Status and Content-Length are not
- * among them. FCGATE_GONE: there are no more. */
+/* The fields one after the other: writes name and value of number `index`, from 0 on. Status, Content-Length, those of a
+ * connection (Connection, Transfer-Encoding, ...) and those without a value are not among them, nor found by name.
+ * FCGATE_GONE: there are no more. */
 FCGATE_EXPORT int fcgate_answer_field(const fcgate_answer* answer, size_t index, const char** name, const char** value);
 
 /* Content-Length as the script has given it, in bytes; FCGATE_UNKNOWN: it has not. */
