@@ -47,6 +47,7 @@ struct ExchangeStart {
     bool is_safe;       // of the method (RFC 9110 section 9.2.1): may be sent again
     bool is_head;
     bool wants_stream;  // Accept: text/event-stream
+    bool takes_early;   // the owner takes output while it still has some of the body
 };
 
 class Upstream;

@@ -129,7 +129,8 @@ void Upstream::receive(Exchange& exchange) {
             exchange.read_blocked = true;
             // A script that answers at length without reading its request would wait for us, we for the client, and the client for its reply: the
             // rest of the body is given up, as the peers do.
-            exchange.body_refused = exchange.body_refused || !exchange.request.has_whole_body();
+            exchange.body_refused =
+                exchange.body_refused || !(exchange.start.takes_early || exchange.request.has_whole_body());
             break;
         }
         const auto [count, is_short] = read_link(link, setup_.read_scratch.first(wanted));

@@ -209,7 +209,8 @@ void Calls::open(Call& call) {
                                        .body_is_here = true,
                                        .is_safe = is_safe(texts.method),
                                        .is_head = texts.method == "HEAD",
-                                       .wants_stream = false};
+                                       .wants_stream = false,
+                                       .takes_early = true};
     fastcgi::Exchange* const exchange = setup_.upstream->open(start);
     if (exchange == nullptr) {
         const fastcgi::FaultText fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);
@@ -292,26 +293,20 @@ void Calls::run() {
     }
 }
 
-// False when PHP has no room for the rest yet: a wake tells when it has.
-bool Calls::feed(Call& call, fastcgi::Exchange& exchange) {
-    if (call.fed < call.body.size()) {
-        call.fed += setup_.upstream->feed(exchange, call.body.subspan(call.fed));
-    }
-    return call.fed == call.body.size();
-}
-
 void Calls::go_on(Call& call) {
     using Phase = fastcgi::Exchange::Phase;
+    fastcgi::Exchange* exchange = setup_.upstream->find(call.exchange);
+    if (exchange != nullptr && call.fed < call.body.size()) {
+        // When PHP has no room for the rest yet, a wake tells when it has. It may end by this.
+        call.fed += setup_.upstream->feed(*exchange, call.body.subspan(call.fed));
+        exchange = setup_.upstream->find(call.exchange);
+    }
     if (call.delivery != nullptr) {
         give_output(call);
         return;
     }
-    fastcgi::Exchange* const exchange = setup_.upstream->find(call.exchange);
     if (exchange == nullptr) {
         conclude(call, Status::io, 503);  // another request has taken its slot; the log has said so
-        return;
-    }
-    if (!feed(call, *exchange)) {
         return;
     }
     if (exchange->phase == Phase::failed && exchange->failure_status >= 400) {

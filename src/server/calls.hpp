@@ -124,7 +124,6 @@ class Calls {
     [[nodiscard]] Call* take_news_of(size_t slot, bool& is_new, bool& is_ended);
     void open(Call& call);
     void go_on(Call& call);
-    [[nodiscard]] bool feed(Call& call, fastcgi::Exchange& exchange);
     void give_output(Call& call);
     [[nodiscard]] bool is_ended(const Call& call);
     [[nodiscard]] Call* any();

@@ -88,7 +88,8 @@ http::Outcome Dispatcher::open_exchange(http::Connection& connection, const Requ
         .body_is_here = head.is_chunked,  // in the spool
         .is_safe = is_safe(head.method),
         .is_head = connection.is_head,
-        .wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream")};
+        .wants_stream = starts_with_ignore_case(head.field("Accept"), "text/event-stream"),
+        .takes_early = false};
     fastcgi::Exchange* const exchange = setup_.upstream->open(start);
     if (exchange == nullptr) {
         const fastcgi::FaultText fault = fastcgi::text_of(fastcgi::Fault::exchanges_full);

@@ -209,6 +209,34 @@ void a_body_of_any_size_reaches_the_script(Scene& scene) {
     }
 }
 
+// As a filter does: nobody waits for anybody.
+void a_script_may_answer_while_it_reads(Scene& scene) {
+    scene.set("server.response_buffer", "16k");
+    start(scene);
+    Buffer body;
+    body.append_pattern(3000000);
+    Caller caller;
+    fcgate_script script{};
+    script.file = "/srv/t.php";
+    script.method = "PUT";
+    script.body = body.view().data();
+    script.length = body.view().size();
+    assert_int_equal(caller.call(scene, script), FCGATE_OK);
+    PhpConnection& php = scene.accept();
+    assert_true(php.out("X: y\r\n\r\n"));
+    constexpr size_t piece = 300000;
+    for (size_t read = piece; read <= body.view().size(); read += piece) {
+        assert_true(php.read_body(read));
+        assert_true(php.out(fcgate::slice(body.view(), read - piece, piece)));
+        assert_true(caller.has_output(read));
+    }
+    assert_true(php.read_request());
+    assert_true(php.end());
+    caller.expect(FCGATE_OK, 200);
+    assert_int_equal(caller.told.heads, 1);
+    assert_true(caller.told.output.view() == body.view());
+}
+
 void variables_of_the_host_replace_ours(Scene& scene) {
     start(scene);
     static constexpr const char* variables[] = {"REMOTE_USER",   "admin", "SCRIPT_NAME", "/panel/t.php", "EMPTY", "",
@@ -710,6 +738,7 @@ int main() {
         FCGATE_CASE(a_script_is_asked_and_answers),
         FCGATE_CASE(the_root_may_be_the_folder),
         FCGATE_CASE(a_body_of_any_size_reaches_the_script),
+        FCGATE_CASE(a_script_may_answer_while_it_reads),
         FCGATE_CASE(variables_of_the_host_replace_ours),
         FCGATE_CASE(what_is_wrong_is_refused_at_once),
         FCGATE_CASE(without_room_there_are_no_calls),
