@@ -1,5 +1,5 @@
 /* Two servers in one process that share nothing: a folder for everybody, and the program's own pages for this machine:
- * several [FOLDER [ADDRESS:PORT [ADDRESS:PORT]]] */
+ * several [FOLDER [ADDRESS:PORT [ADDRESS:PORT]]]. The end of the input ends the program. */
 #include <fcgate/fcgate.h>
 #include <stdio.h>
 #include <string.h>
