@@ -61,9 +61,14 @@ fcgate_value() {
 	fcgate_line "$2" "$1"
 }
 
-# VALUE is "KEY REST"
+# VALUE is "KEY REST". Without a REST behind the space there is nothing behind the = either: an empty `spool` refuses what it would hold.
 fcgate_pair() {
-	fcgate_line "${1%% *}" "${1#* }"
+	local rest="${1#* }"
+	if [ -n "$1" ] && [ -z "$rest" ]; then
+		echo "${1%% *} ="
+	else
+		fcgate_line "${1%% *}" "$rest"
+	fi
 }
 
 # VALUE [tls]: 80 and *:80 mean all addresses.
