@@ -64,7 +64,7 @@ class MachineCases(DoctorCase):
         self.expect(self.examine_by_somebody(FAULTY, f'unix:{self.made("theirs")}/http.sock'), 'port', 'fault', 'the folder may not be written to', 'give it')
 
     def test_socket_in_what_is_no_folder(self):
-        self.expect(self.examine_files(FAULTY, server=[f'listen = unix:{self.root}/index.php/http.sock']), 'port', 'fault', '^Not a directory$', '^$')
+        self.expect(self.examine_files(FAULTY, server=[f'listen = unix:{self.root}/index.php/http.sock']), 'port', 'fault', '^Not a directory$', '^correct listen')
 
     def test_nobody_listens_and_no_php_runs(self):
         php = processes.PhpFpm(self.folder, self.workers)

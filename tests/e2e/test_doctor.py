@@ -338,6 +338,13 @@ class Doctor(DoctorCase):
         # A leftover may be replaced, and goes.
         self.assertEqual(self.examine(None, HEALTHY, server=[f'listen = unix:{path}']), [])
         self.assertFalse(path.exists())
+        # Anything else stays.
+        path.write_text('a file')
+        found = self.examine(None, FAULTY, server=[f'listen = unix:{path}'])
+        self.expect(found, 'port', 'fault', 'or a file has this name$', 'or move it')
+        self.assertEqual(path.read_text(), 'a file')
+        found = self.examine(None, FAULTY, server=[f'listen = unix:{path.parent}/none/http.sock'])
+        self.expect(found, 'port', 'fault', '^No such file or directory', 'make its folder')
 
     def test_address_of_another_machine(self):
         found = self.examine(None, FAULTY, arguments=['-l', f'192.0.2.1:{self.port}', '-o', 'site.index=index.html'])
