@@ -80,8 +80,8 @@ constexpr Row all_findings[] = {
      "takes connections, but does not answer: all workers are busy, or it is no php-fpm",
      "look at what PHP does (top, php-fpm's slowlog), then start it again"},
     {backend_unreachable, fault, "backend", "cannot be reached: %0", "correct address, or the way to it"},
-    {backend_foreign, fault, "backend", "what listens there does not speak FastCGI",
-     "address = the `listen` of php-fpm's pool, not the port of a web server"},
+    {backend_foreign, fault, "backend", "what listens there does not speak FastCGI, or not with this machine",
+     "address = the `listen` of php-fpm's pool, not the port of a web server; see its listen.allowed_clients"},
 
     {socket_good, good, "socket-rights", "whoever serves may connect", ""},
     {socket_denied, fault, "socket-rights", "%0 may not connect: it belongs to %1:%2 with mode 0%3",

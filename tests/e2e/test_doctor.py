@@ -127,6 +127,10 @@ class Doctor(DoctorCase):
             self.expect(self.examine(php), 'backend', 'fault', 'does not speak FastCGI', 'not the port of a web server')
             web.join()
 
+    def test_pool_that_refuses_this_machine(self):
+        php = self.start_php(lines=['listen.allowed_clients = 192.0.2.1'], tcp=True)
+        self.expect(self.examine(php), 'backend', 'fault', 'or not with this machine$', 'listen.allowed_clients')
+
     @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
     def test_socket_without_rights(self):
         php = self.start_php(lines=['listen.owner = root', 'listen.group = root', 'listen.mode = 0600'])
