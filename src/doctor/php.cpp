@@ -129,7 +129,7 @@ void reach_all(Examination& examination, size_t number) {
     return false;
 }
 
-// Of PHP that has said nothing.
+// Of PHP that has said nothing, or has not ended: then its last words are no reason.
 void tell_end(const spawn::Report& news, TextBuffer& out) {
     if (news.kind == spawn::Report::Kind::exited) {
         out.append("it "_p);
@@ -145,7 +145,7 @@ void start_php(Examination& examination, size_t number) {
     const int64_t deadline = std::min(begun + start_ms, examination.deadline);
     Report& report = examination.report;
     spawn::Report news{};
-    Text<spawn::Report::text_size> last_words;
+    Text<spawn::Report::text_size + 96> last_words;
     (void)examination.spawner.send(
         {spawn::Order::Kind::start, static_cast<uint32_t>(number), examination.settings.backends[number].largest_body});
     while (fastcgi::wait_for_input(examination.spawner.fd(), deadline) == Status::ok &&
@@ -164,13 +164,18 @@ void start_php(Examination& examination, size_t number) {
         report.add(Found::spawn_starts, "spawn", {program, Number(static_cast<uint64_t>(monotonic_ms() - begun))});
         return;
     }
+    bool is_run = true;
     if (news.kind == spawn::Report::Kind::failed) {
+        char words[96] = "";
         last_words.clear();
-        last_words.append(news.text);
-    } else if (last_words.size() == 0) {
+        last_words.append<"%: %">(static_cast<const char*>(news.text), describe_error(news.value, words));
+        is_run = last_words.view().find("runtime_dir") == std::string_view::npos;
+    } else if (last_words.size() == 0 || news.kind != spawn::Report::Kind::exited) {
+        last_words.clear();
         tell_end(news, last_words);
     }
-    report.add(Found::spawn_fails, "spawn", {program, last_words.view()});
+    report.add(is_run ? Found::spawn_fails : Found::spawn_wrong, "spawn",
+               {is_run ? program : last_words.view(), last_words.view()});
 }
 
 void examine_socket(Examination& examination, const BackendAddress& server, std::string_view path) {

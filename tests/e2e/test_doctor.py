@@ -97,6 +97,24 @@ class Doctor(DoctorCase):
         php = processes.SpawnedPhp(self.folder, command='/no/such/php-fpm')
         self.expect(self.examine(php), 'spawn', 'fault', '/no/such/php-fpm is no program', 'command')
 
+    def test_php_that_starts_slowly(self):
+        program = self.folder / 'php-fpm'
+        program.write_text('#!/bin/sh\necho NOTICE: fpm is running >&2\nexec sleep 20\n')
+        program.chmod(0o755)
+        php = processes.SpawnedPhp(self.folder, command=program)
+        self.expect(self.examine(php), 'backend', 'fault', 'does not start: it takes longer than 5000 ms$')
+
+    def test_the_reason_why_no_program_was_started(self):
+        program = self.folder / 'php-fpm'
+        program.write_bytes(b'\x00no program')
+        program.chmod(0o755)
+        php = processes.SpawnedPhp(self.folder, command=program)
+        self.expect(self.examine(php), 'backend', 'fault', f'does not start: {program}: Exec format error', f'{program} -v')
+        # A folder of root's in which nobody can make anything.
+        php = processes.SpawnedPhp(self.folder)
+        php.server_lines = ['runtime_dir = /proc/sys']
+        self.expect(self.examine(php), 'spawn', 'fault', "^cannot make PHP's folders in runtime_dir: ", '^correct command, user or runtime_dir')
+
     def test_no_socket(self):
         php = processes.PhpFpm(self.folder, self.workers)
         found = self.expect(self.examine(php), 'backend', 'fault', '^nobody listens there')
