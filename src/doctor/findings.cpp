@@ -140,6 +140,7 @@ constexpr Row all_findings[] = {
     {sendfile_wrong, fault, "root", "sendfile_root: %0", "make it, or correct it"},
     {entry_good, good, "entry", "%0 answers for /", ""},
     {entry_unreadable, fault, "entry", "%0 answers for /, and whoever serves may not read it", "chmod o+r %1"},
+    {entry_outside, fault, "entry", "%0 is a link out of root, and so answered 403", "links_to = the folder of %1"},
     {entry_no_front, fault, "entry", "front_controller = %0: there is no such file below it",
      "front_controller is a path as in a URL, from the root on: /index.php"},
     {entry_none, warning, "entry", "it has no index file, so / is answered 404",

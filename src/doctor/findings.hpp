@@ -83,6 +83,7 @@ enum class Found : uint8_t {
     sendfile_wrong,
     entry_good,
     entry_unreadable,
+    entry_outside,
     entry_no_front,
     entry_none,
     entry_no_backend,

@@ -38,14 +38,19 @@ namespace {
 void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     const std::string_view front = site.front_controller;
     const std::string_view index = find_index(site, root);
-    if (!front.empty()) {
+    const std::string_view entry = front.empty() ? index : front;
+    char real[PATH_MAX] = "";
+    Text<2 * limits::path> path(root);
+    path.append(front.empty() ? "/" : "").append(entry);
+    // With `links_to` it is left to that.
+    if (site.links_to.empty() && realpath(path.c_str(), real) != nullptr && !starts_with(real, root)) {
+        report.add(Found::entry_outside, site.root, {entry, real});
+    } else if (!front.empty()) {
         report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});
     } else if (!site.has_backend && ends_with(index, site.script_suffix)) {
         report.add(Found::entry_no_backend, site.root, {index});
     } else if (!index.empty()) {
         // Scripts are PHP's to read.
-        Text<2 * limits::path> path(root);
-        path.append('/').append(index);
         const bool is_readable = ends_with(index, site.script_suffix) || access(path.c_str(), R_OK) == 0;
         report.add(is_readable ? Found::entry_good : Found::entry_unreadable, site.root, {index, path.view()});
     } else if (!site.listing) {

@@ -269,6 +269,19 @@ class Doctor(DoctorCase):
         (self.folder / 'file').touch()
         self.expect(self.examine(None, FAULTY, arguments=['-r', self.folder / 'file']), 'root', 'fault', 'Not a directory', 'not a file')
 
+    def test_first_page_that_a_link_leads_to(self):
+        other = self.made('other')
+        (self.root / 'index.php').rename(other / 'app.php')
+        (self.root / 'index.php').symlink_to(other / 'app.php')
+        php = self.start_php()
+        self.expect(self.examine(php), 'entry', 'fault', '^index.php is a link out of root', f'^links_to = the folder of {other}/app.php$')
+        self.expect(self.examine(php, site=['front_controller = /index.php']), 'entry', 'fault', '^/index.php is a link')
+        self.assertEqual(self.examine(php, HEALTHY, site=[f'links_to = {other}']), [])
+        (self.root / 'index.php').unlink()
+        (self.root / 'main.php').touch()
+        (self.root / 'index.php').symlink_to('main.php')
+        self.assertEqual(self.examine(php, HEALTHY), [])
+
     def test_files_that_cannot_be_opened(self):
         """As with each of them no server starts."""
         (self.root / 'index.php').rename(self.root / 'index.html')
