@@ -46,6 +46,8 @@ constexpr Row all_findings[] = {
 
     {port_free, good, "port", "free", ""},
     {port_inherited, good, "port", "inherited, and listens", ""},
+    {port_not_passed, warning, "port", "was not passed to the doctor",
+     "see that whoever starts fcgate passes it: fcgate.socket"},
     {port_ours, good, "port", "an fcgate that runs has it, process %1", ""},
     {port_twice, fault, "port", "another `listen` of this configuration has it already",
      "leave one of them out; listen = :PORT is at all addresses"},

@@ -32,6 +32,7 @@ enum class Found : uint8_t {
     memory_short,
     port_free,
     port_inherited,
+    port_not_passed,
     port_ours,
     port_twice,
     port_held,

@@ -175,6 +175,10 @@ void examine_ports(Examination& examination) {
         Text<256> why;
         const Result<int> fd = http::open_listener(listeners[i], why);
         const bool is_inherited = listeners[i].kind == ListenSettings::Kind::descriptor;
+        if (!fd.ok() && is_inherited) {
+            examination.report.add(Found::port_not_passed, listeners[i].text);
+            continue;
+        }
         if (!fd.ok()) {
             explain_failure(examination, listeners[i], errno);
             continue;

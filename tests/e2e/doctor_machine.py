@@ -47,6 +47,8 @@ class MachineCases(DoctorCase):
             number = listener.fileno()
             self.assertEqual(self.examine_files(HEALTHY, server=[f'listen = fd:{number}'], pass_fds=[number]), [])
         self.assertEqual([check['text'] for check in self.of('port')], ['free', 'inherited, and listens'])
+        # In a shell there is none: only whoever starts fcgate has it.
+        self.expect(self.examine_files(WARNED, server=['listen = fd:http']), 'port', 'warning', '^was not passed', 'fcgate.socket')
 
     @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
     def test_port_of_a_program_that_cannot_be_seen(self):
