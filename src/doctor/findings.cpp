@@ -187,7 +187,7 @@ constexpr Row all_findings[] = {
     {certificate_ends, warning, "certificate", "ends within two weeks, on %0",
      "renew it, then let fcgate read it: kill -HUP"},
     {certificate_names, warning, "certificate", "does not name %0: browsers warn whoever goes there",
-     "have it issued for %0 too, or take that out of host"},
+     "have it issued for %0 too, or take that out of host or listen"},
     {certificate_key_open, warning, "certificate", "everybody may read this key", "chmod 600 %0"},
     {certificate_restart, note, "certificate", "%0 may not read it: after a renewal a reload is not enough",
      "start fcgate again then; or give the file to a group of %0, with mode 0640"},

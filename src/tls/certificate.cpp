@@ -1,7 +1,9 @@
 #include "tls/certificate.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -90,6 +92,25 @@ void read_validity(Certificate::Parts& parts) {
     }
 }
 
+// GnuTLS takes the subject's common name where there is none; browsers do not look at that (RFC 9525 section 2).
+[[nodiscard]] bool has_dns_names(gnutls_x509_crt_t certificate) {
+    int type = 0;
+    for (unsigned i = 0; type >= 0 || type == GNUTLS_E_SHORT_MEMORY_BUFFER; ++i) {
+        char name[256];
+        size_t size = sizeof name;
+        type = gnutls_x509_crt_get_subject_alt_name(certificate, i, name, &size, nullptr);
+        if (type == GNUTLS_SAN_DNSNAME) {
+            return true;
+        }
+    }
+    return false;
+}
+
+[[nodiscard]] bool is_address(const char* host) {
+    in6_addr bytes{};
+    return inet_pton(AF_INET, host, &bytes) == 1 || inet_pton(AF_INET6, host, &bytes) == 1;
+}
+
 }  // namespace
 
 Status Certificate::load(const char* chain_path, const char* key_path, TextBuffer& why) {
@@ -170,7 +191,8 @@ bool Certificate::is_for(const char* host) const {
     if (certificate == nullptr) {
         return false;
     }
-    const bool is_named = gnutls_x509_crt_check_hostname(certificate, host) != 0;
+    const bool is_named =
+        gnutls_x509_crt_check_hostname(certificate, host) != 0 && (is_address(host) || has_dns_names(certificate));
     gnutls_x509_crt_deinit(certificate);
     return is_named;
 }

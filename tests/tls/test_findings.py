@@ -57,6 +57,14 @@ class CertificateFindings(DoctorCase):
         self.assertRegex(done.stdout, rf'(?m)^warning  certificate    {self.certificate}: ends within two weeks, on {self.dates()[1]}\n +-> renew it')
         self.assertRegex(done.stdout, rf'(?m)^warning  certificate    {self.certificate}: does not name 127\.0\.0\.1: .*\n +-> have it issued')
 
+    def test_a_name_that_only_the_subject_has(self):
+        """As `openssl req -x509 -subj /CN=NAME` makes it: no browser takes that."""
+        for more in ([], ['-addext', 'subjectAltName=IP:127.0.0.1']):
+            subprocess.run(['openssl', 'req', '-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-subj', '/CN=localhost',
+                            *more, '-days', '100', '-keyout', self.key, '-out', self.certificate], capture_output=True, check=True, timeout=60)
+            self.examine_tls(WARNED, site=['host = localhost'])
+            self.expect_certificate(self.certificate, 'warning', '^does not name localhost', 'host or listen')
+
     def test_no_such_file(self):
         self.examine_tls(FAULTY)
         self.expect_certificate(self.certificate, 'fault', '^there is no such file', 'tls_self_signed = yes')
