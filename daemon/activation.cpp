@@ -69,20 +69,18 @@ bool is_numbered(const char* value) {
 // Adds every socket that has the name in "fd:NAME" or "fd:NAME tls". With none the value stays, for the library to
 // refuse.
 int add_named(const PassedSockets& sockets, fcgate_settings* settings, const char* value) {
-    const char* const wanted = value + strlen("fd:");
-    const size_t length = strcspn(wanted, " \t");
-    const char* name = sockets.names.c_str();
+    const std::string_view text = value + strlen("fd:");
+    const std::string_view wanted = fcgate::slice(text, 0, text.find_first_of(" \t"));
+    std::string_view names = sockets.names.view();
     size_t found = 0;
     for (size_t i = 0; i < sockets.count; ++i) {
-        const size_t end = strcspn(name, ":");
-        if (end == length && strncmp(name, wanted, length) == 0) {
-            const int code = add(settings, i, wanted + length);
+        if (fcgate::split_first(names, ':', names) == wanted) {
+            const int code = add(settings, i, text.data() + wanted.size());
             if (code != exit_ok) {
                 return code;
             }
             ++found;
         }
-        name += end + (name[end] == ':' ? 1 : 0);
     }
     return found > 0 ? exit_ok : listen_at(settings, value);
 }

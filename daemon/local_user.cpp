@@ -108,7 +108,7 @@ bool find_user(std::span<const char* const> names, Identity& identity) {
     if (!file.is_open() || !file.read(fgetpwent_r, take) || best == names.end()) {
         return false;
     }
-    (void)stpncpy(identity.name, *best, sizeof identity.name - 1);
+    identity.set_name(*best);
     return true;
 }
 

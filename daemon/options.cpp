@@ -171,11 +171,11 @@ struct Arguments {
 
 // --NAME, --NAME=VALUE or --NAME VALUE
 int take_long(const char* argument, Arguments& rest, Options& options) {
-    const char* const name = argument + strlen("--");
-    const size_t length = strcspn(name, "=");
-    const char* value = name[length] == '=' ? name + length + 1 : nullptr;
+    const std::string_view text = argument + strlen("--");
+    const size_t equals = text.find('=');
+    const char* value = equals < text.size() ? text.data() + equals + 1 : nullptr;
     for (const LongName& known : long_names) {
-        if (strncmp(known.name, name, length) != 0 || known.name[length] != '\0') {
+        if (fcgate::slice(text, 0, equals) != known.name) {
             continue;
         }
         const bool wants_value = strchr(with_value, known.letter) != nullptr;

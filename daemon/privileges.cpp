@@ -12,12 +12,18 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.hpp"
 #include "exit_code.hpp"
 #include "local_user.hpp"
 #include "report.hpp"
 #include "words.hpp"
 
 namespace fcgate::daemon {
+
+void Identity::set_name(const char* text) {
+    TextBuffer out(name);
+    out.append(slice(text, 0, sizeof name - 1));
+}
 
 namespace {
 
@@ -47,7 +53,7 @@ int find_identity(const char* user, const char* group, Identity& identity) {
     if (entry != nullptr) {
         identity.uid = entry->pw_uid;
         identity.gid = entry->pw_gid;
-        (void)stpncpy(identity.name, entry->pw_name, sizeof identity.name - 1);
+        identity.set_name(entry->pw_name);
     } else if (!parse_number(user, identity.uid)) {
         say<"server.user: there is no user %">(user);
         return exit_configuration;

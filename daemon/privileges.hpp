@@ -17,6 +17,8 @@ struct Identity {
     char name[64] = "";  // of the user; empty: a number no user has
     gid_t groups[most_groups] = {};
     int group_count = 0;
+
+    void set_name(const char* text);
 };
 
 // Decides from server.user and server.group ("" for the default): as root another user, by default the first of fcgate,

@@ -204,7 +204,8 @@ bool Upstream::goes_on(Handle handle, bool body_is_here) {
         // What is left of its reply needs nobody else.
         return handle.slot != no_slot;
     }
-    return backend_of(*exchange).finish_on_abort && (body_is_here || exchange->has_whole_body()) && !exchange->is_stream;
+    return backend_of(*exchange).finish_on_abort && (body_is_here || exchange->has_whole_body()) &&
+           !exchange->is_stream;
 }
 
 bool Upstream::keeps_others_waiting(Handle handle) {

@@ -75,6 +75,7 @@ struct Call {
 
 class Worker;
 class Pools;
+struct Common;
 
 class Calls {
   public:
@@ -146,6 +147,8 @@ struct CallOps {
     void (*look)(Calls& calls);
     void (*run)(Calls& calls);
     void (*stop)(Calls& calls, bool at_once);
+    // In any worker.
+    bool (*are_under_way)(const Common& common);
 };
 
 }  // namespace fcgate::server

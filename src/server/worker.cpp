@@ -250,11 +250,9 @@ void Worker::run_parts() {
 
 // During a stop. The last turn of the others wakes this one.
 bool Worker::starts_php_for_others() const {
-    const auto has_calls = [](const Worker& worker) { return worker.calls_.live() > 0; };
-    return runs_supervisor() &&
+    return runs_supervisor() && clock_.now() < stop_deadline_ &&
            (common_->accepting.load() + common_->connections.load() > 0 ||
-            std::ranges::any_of(common_->workers, has_calls)) &&
-           clock_.now() < stop_deadline_;
+            (call_ops_ != nullptr && call_ops_->are_under_way(*common_)));
 }
 
 void Worker::handle(uint64_t packed, uint32_t events) {

@@ -1,4 +1,6 @@
 // The part of Worker for scripts that the host calls. Nothing else leads here but CallOps, which the settings of such hosts carry.
+#include <algorithm>
+
 #include "server/worker.hpp"
 
 namespace fcgate::server {
@@ -34,6 +36,11 @@ const CallOps& Worker::call_ops() {
             },
         .run = [](Calls& calls) { calls.run(); },
         .stop = [](Calls& calls, bool at_once) { calls.stop(at_once); },
+        .are_under_way =
+            [](const Common& common) {
+                const auto has_calls = [](const Worker& worker) { return worker.calls_.live() > 0; };
+                return std::ranges::any_of(common.workers, has_calls);
+            },
     };
     return ops;
 }

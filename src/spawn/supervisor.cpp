@@ -1,4 +1,5 @@
 #include "spawn/supervisor.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
