@@ -26,15 +26,14 @@ http::Outcome Dispatcher::dressed(http::Connection& connection, http::Outcome ou
         return outcome;
     }
     const SiteSettings& site = settings_of(connection, connection.site);
+    const bool is_error = reply.body == Reply::Body::page && reply.status >= 400;
+    const std::string_view path = is_error ? route::find_error_page(site, reply.status) : std::string_view();
+    if (!path.empty() && ask_error_page(connection, path, reply, outcome) && outcome != http::Outcome::reply) {
+        return outcome;
+    }
     add_site_fields(site, reply);
-    if (reply.body == Reply::Body::page && reply.status >= 400) {
-        const std::string_view path = route::find_error_page(site, reply.status);
-        if (!path.empty() && ask_error_page(connection, path, reply, outcome)) {
-            return dressed(connection, outcome, reply);
-        }
-        if (!path.empty()) {
-            send_error_page(connection, path, reply);
-        }
+    if (!path.empty() && reply.body == Reply::Body::page) {
+        send_error_page(connection, path, reply);
     }
     return outcome;
 }

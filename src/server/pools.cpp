@@ -45,7 +45,7 @@ constexpr size_t least_places = 64;
     const size_t variables = connection_memory / 2 + limits::request_fields * field_growth + 5 * target_size(settings) +
                              2 * limits::path + fixed_variables + configured;
     // A call's file stands in three variables, its query in two.
-    const size_t call = settings.host_calls.calls > 0 ? 3 * settings.host_calls.text + fixed_variables : 0;
+    const size_t call = settings.host_calls.calls > 0 ? size_t{3} * settings.host_calls.text + fixed_variables : 0;
     return std::max({variables, call, read_chunk_of(settings), connection_memory,
                      limits::status_page(std::min(2 * settings.backends.size(), limits::backends))});
 }
