@@ -249,6 +249,42 @@ static void embedded_serves_what_is_compiled_in(void** state) {
     assert_int_equal(end_of(&running), SIGTERM);
 }
 
+static void read_file(const char* path, char* text, size_t size) {
+    FILE* const file = fopen(path, "r");
+    assert_non_null(file);
+    text[fread(text, 1, size - 1, file)] = '\0';
+    (void)fclose(file);
+}
+
+static void call_runs_a_script_without_http(void** state) {
+    (void)state;
+    struct scene scene;
+    char command[1024];
+    char path[256];
+    char output[256] = "";
+    char errors[1024] = "";
+    open_scene(&scene);
+    put_file(&scene, "called.php",
+             "<?php header('X-A: b'); http_response_code(202); echo $_GET['q'], $_POST['b'], \"\\n\";");
+    (void)snprintf(command, sizeof command,
+                   "printf b=2 | '%s/example_call' '%s/called.php' q=1 >'%s/output' 2>'%s/errors'", programs,
+                   scene.root, scene.root, scene.root);
+    const int status = system(command);
+    (void)snprintf(path, sizeof path, "%s/errors", scene.root);
+    read_file(path, errors, sizeof errors);
+    (void)snprintf(path, sizeof path, "%s/output", scene.root);
+    read_file(path, output, sizeof output);
+    close_scene(&scene);
+    if (strstr(errors, "was found") != NULL) {
+        print_message("without PHP it cannot run: %s", errors);
+        skip();
+    }
+    assert_int_equal(status, 0);
+    assert_string_equal(output, "12\n");
+    assert_non_null(strstr(errors, "status 202\n"));
+    assert_non_null(strstr(errors, "X-A: b\n"));
+}
+
 int main(int argc, char** argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_loop_serves_what_is_typed_until_the_input_ends),
@@ -258,6 +294,7 @@ int main(int argc, char** argv) {
         cmocka_unit_test(several_serves_two_sockets),
         cmocka_unit_test(libevent_drives_it_until_the_input_ends),
         cmocka_unit_test(embedded_serves_what_is_compiled_in),
+        cmocka_unit_test(call_runs_a_script_without_http),
     };
     if (argc != 2) {
         return 2;
