@@ -10,7 +10,7 @@ class ErrorPages(ServedCase):
 
     pools = [ONE, TWO]
     site = ('error_page = 404 /errors/missing.html', 'error_page = 403 405 413 /errors/refused.html', 'error_page = 500 502 503 504 /errors/broken.html',
-            'error_page = 410 /errors/not-there.html', 'error_page = 451 /hello.php', 'intercept_errors = yes', 'deny = 127.0.0.9',
+            'error_page = 410 /errors/not-there.html', 'error_page = 511 /hello.php', 'error_page = 406 451 /errors/page.php', 'intercept_errors = yes', 'deny = 127.0.0.9',
             'max_body = 64k', 'header = X-Site yes')
 
     @classmethod
@@ -21,6 +21,8 @@ class ErrorPages(ServedCase):
             (root / 'errors' / f'{name}.html').write_text(f'<p>our page: {name}</p>\n')
         (root / 'says.php').write_text("<?php http_response_code((int) $_GET['status']); header('X-Script: here'); header('Retry-After: 77'); "
                                        "header('ETag: \"script\"'); echo str_repeat('the script\\n', 5000);")
+        (root / 'errors' / 'page.php').write_text("<?php header('X-Page: yes'); if (isset($_GET['fails'])) { exit(http_response_code(500)); } "
+                                                  "echo $_SERVER['REDIRECT_STATUS'], ' ', $_SERVER['REQUEST_METHOD'], ' ', $_SERVER['REQUEST_URI'];")
         return root
 
     def assert_page(self, response, status, name):
@@ -61,12 +63,24 @@ class ErrorPages(ServedCase):
         self.assertTrue(self.get('/hello.php').text.startswith('Hello'))
 
     def test_a_page_that_cannot_be_sent_is_said(self):
-        for status in (410, 451):
+        for status in (410, 511):
             before = self.log_size()
             response = self.get(f'/says.php?status={status}')
             self.assert_status(response, status)
             self.assertNotIn('the script', response.text)
             processes.wait_until(lambda before=before: 'cannot be sent (see `error_page`) [error-page]' in self.fcgate.log()[before:], 'no word')
+
+    def test_a_script_makes_the_page(self):
+        for _ in range(10):
+            response = self.get('/says.php?status=451&a=b')
+            self.assert_status(response, 451)
+            self.assertEqual(response.text, '451 GET /says.php?status=451&a=b')
+            self.assertEqual(response.field('X-Page'), 'yes')
+            self.assertEqual(response.field('X-Site'), 'yes')
+            self.assertIsNone(response.field('X-Script'))
+        # Its own error is no other one's, and is not looked for again.
+        self.assert_status(self.get('/says.php?status=451&fails'), 451)
+        self.assertTrue(self.get('/hello.php').text.startswith('Hello'))
 
     def test_what_is_refused_before_a_site_is_known(self):
         self.assertNotIn('our page', self.get('/nothing-here', host='a b').text)
