@@ -179,6 +179,11 @@ int pthread_create(pthread_t* restrict name, const pthread_attr_t* restrict attr
     return 0;
 }
 
+/* The name that pthread_create() has given. Musl's own function knows another one. */
+pthread_t pthread_self(void) {
+    return (pthread_t)((char*)__builtin_thread_pointer() - offsetof(Thread, words));
+}
+
 int pthread_join(pthread_t name, void** result) {
     Thread* const thread = (Thread*)name;
     int id;
