@@ -10,6 +10,20 @@ namespace {
 
 using namespace fcgate::test;
 
+// A client that a script has answered, over this connection.
+struct Served {
+    Client& client;
+    PhpConnection& php;
+};
+
+Served answer_one(Scene& scene, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    Client& client = scene.client_with(get_script, file, line);
+    PhpConnection& php = scene.take(file, line);
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello", file, line);
+    return {client, php};
+}
+
 constexpr std::string_view post = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello";
 constexpr std::string_view ask_stream =
     "GET /t.php?stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
@@ -61,10 +75,7 @@ void a_head_leaves_its_connection_to_the_next(Scene& scene) {
 void a_post_does_not_go_on_a_kept_connection(Scene& scene) {
     scene.set("backend.workers", "2");
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& kept = scene.take();
-    assert_true(kept.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, kept] = answer_one(scene);
     for (int i = 0; i < 3; ++i) {
         assert_true(client.send(post));
         PhpConnection& fresh = scene.accept();
@@ -79,10 +90,7 @@ void a_post_does_not_go_on_a_kept_connection(Scene& scene) {
 // Its body is not there for a second time.
 void a_get_with_a_body_does_not_either(Scene& scene) {
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& kept = scene.take();
-    assert_true(kept.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, kept] = answer_one(scene);
     assert_true(client.send("GET /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello"));
     PhpConnection& fresh = scene.accept();
     assert_true(fresh.read_request());
@@ -104,10 +112,7 @@ void without_keep_alive_php_is_told_so(Scene& scene) {
 
 void a_parked_connection_is_given_up_after_two_seconds(Scene& scene) {
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& php = scene.take();
-    assert_true(php.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, php] = answer_one(scene);
     const int64_t begun = fcgate::monotonic_ms();
     assert_true(php.is_left());
     const int64_t took = fcgate::monotonic_ms() - begun;
@@ -118,10 +123,7 @@ void a_parked_connection_is_given_up_after_two_seconds(Scene& scene) {
 void the_time_it_is_parked_can_be_set(Scene& scene) {
     scene.set("backend.park_timeout", "300ms");
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& php = scene.take();
-    assert_true(php.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, php] = answer_one(scene);
     const int64_t begun = fcgate::monotonic_ms();
     assert_true(php.is_left());
     const int64_t took = fcgate::monotonic_ms() - begun;
@@ -134,10 +136,7 @@ void the_time_it_is_parked_can_be_set(Scene& scene) {
 void a_child_of_the_host_holds_no_worker_of_php(Scene& scene) {
     scene.set("backend.park_timeout", "300ms");
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& php = scene.take();
-    assert_true(php.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, php] = answer_one(scene);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -261,10 +260,7 @@ PhpConnection& take_on_kept_and_close(Scene& scene, Client& client, std::string_
 // Wherever what is read at once ends: on a kept connection that is behind 2048 bytes.
 void what_is_behind_an_answer_is_no_answer_to_the_next(Scene& scene) {
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& php = scene.take();
-    assert_true(php.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, php] = answer_one(scene);
     assert_true(client.send(get_script));
     assert_true(php.read_request());
     constexpr std::string_view head = "X: y\r\n\r\n";
@@ -313,10 +309,7 @@ void a_get_is_not_sent_a_third_time(Scene& scene) {
 
 void a_post_never_runs_twice(Scene& scene) {
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& kept = scene.take();
-    assert_true(kept.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, kept] = answer_one(scene);
     assert_true(client.send(post));
     PhpConnection& php = scene.accept();
     assert_true(php.read_request());
@@ -330,10 +323,7 @@ void a_post_never_runs_twice(Scene& scene) {
 
 void a_get_is_not_sent_again_once_an_answer_has_begun(Scene& scene) {
     scene.start();
-    Client& client = scene.client_with(get_script);
-    PhpConnection& php = scene.take();
-    assert_true(php.answer(hello));
-    expect_reply(client, 200, "hello");
+    const auto [client, php] = answer_one(scene);
     assert_true(client.send(get_script));
     assert_true(php.read_request());
     assert_true(php.raw({"\1\6\0", 3}));
