@@ -30,6 +30,12 @@
 
 namespace fcgate {
 
+namespace detail {
+inline std::string_view view(const char* text) {
+    return text != nullptr ? std::string_view(text) : std::string_view();
+}
+}  // namespace detail
+
 /* What is wrong, in one sentence. */
 struct Error : fcgate_error {
     Error() : fcgate_error{FCGATE_NO_MEMORY, 0, "out of memory"} {}
@@ -75,8 +81,8 @@ class Request {
     std::string_view client() const { return fcgate_request_client(request_); }
     long long length() const { return fcgate_request_length(request_); }
     /* Empty also when there is none; data() is then nullptr. */
-    std::string_view query() const { return view(fcgate_request_query(request_)); }
-    std::string_view header(const char* name) const { return view(fcgate_request_header(request_, name)); }
+    std::string_view query() const { return detail::view(fcgate_request_query(request_)); }
+    std::string_view header(const char* name) const { return detail::view(fcgate_request_header(request_, name)); }
     int param(const char* name, const char* value) { return fcgate_request_param(request_, name, value); }
 
     int reply_header(const char* name, const char* value) { return fcgate_reply_header(request_, name, value); }
@@ -125,10 +131,6 @@ class Request {
     }
 
   private:
-    static std::string_view view(const char* text) {
-        return text != nullptr ? std::string_view(text) : std::string_view();
-    }
-
     fcgate_request* request_;
 };
 
@@ -141,10 +143,7 @@ class Answer {
     unsigned status() const { return fcgate_answer_status(answer_); }
     long long length() const { return fcgate_answer_length(answer_); }
     /* Empty also when there is none; data() is then nullptr. */
-    std::string_view header(const char* name) const {
-        const char* const value = fcgate_answer_header(answer_, name);
-        return value != nullptr ? std::string_view(value) : std::string_view();
-    }
+    std::string_view header(const char* name) const { return detail::view(fcgate_answer_header(answer_, name)); }
 
   private:
     const fcgate_answer* answer_;

@@ -3,8 +3,6 @@
 // Must not touch: the server's life cycle.
 #include "server/calls.hpp"
 
-#include <atomic>
-
 #include "api/objects.hpp"
 #include "api/report.hpp"
 #include "fcgate/call.h"
@@ -65,12 +63,8 @@ namespace {
 }
 
 [[nodiscard]] Calls* calls_of(const fcgate_server* server, fcgate_ticket ticket) {
-    if (server == nullptr) {
-        return nullptr;
-    }
-    const std::span<Worker> workers = server->server.callable();
-    const uint32_t number = fcgate::server::worker_of(ticket);
-    return number < workers.size() ? &workers[number].calls() : nullptr;
+    Worker* const holder = server != nullptr ? server->server.holder_of(ticket) : nullptr;
+    return holder != nullptr ? &holder->calls() : nullptr;
 }
 
 }  // namespace
@@ -105,7 +99,7 @@ int fcgate_call(fcgate_server* server, const fcgate_script* script, const fcgate
         return FCGATE_INVALID;
     }
     // By turns, and past those that are full.
-    const std::span<Worker> workers = server->server.callable();
+    const std::span<Worker> workers = server->server.workers();
     Status status = Status::malformed;
     for (size_t left = workers.size(); left > 0; --left) {
         const unsigned number = server->next_call.fetch_add(1, std::memory_order_relaxed);

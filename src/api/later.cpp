@@ -53,7 +53,8 @@ bool is_part(int fd, long long offset, long long length) {
 namespace {
 
 [[nodiscard]] KeptRequests* kept_of(const fcgate_server* server, fcgate_ticket ticket) {
-    return server != nullptr ? server->server.kept_of(ticket) : nullptr;
+    fcgate::server::Worker* const holder = server != nullptr ? server->server.holder_of(ticket) : nullptr;
+    return holder != nullptr ? &holder->kept() : nullptr;
 }
 
 [[nodiscard]] int give(const fcgate_server* server, fcgate_ticket ticket, const KeptReply& reply,

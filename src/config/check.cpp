@@ -47,11 +47,9 @@ Status resolve_backend(const Settings& settings, SiteSettings& site, ConfigError
     if (site.backend.empty()) {
         return Status::ok;
     }
-    for (size_t i = 0; i < settings.backends.size(); ++i) {
-        if (settings.backends[i].name == site.backend) {
-            site.backend_number = i;
-            return Status::ok;
-        }
+    site.backend_number = settings.find_backend(site.backend);
+    if (site.backend_number < settings.backends.size()) {
+        return Status::ok;
     }
     return wrong<"backend: there is no [backend %]">(error, SectionKind::site, site.name, site.backend);
 }
@@ -107,6 +105,14 @@ Status check_hosts(const Settings& settings, ConfigError& error) {
 }
 
 }  // namespace
+
+size_t Settings::find_backend(std::string_view name) const {
+    size_t number = 0;
+    while (number < backends.size() && backends[number].name != name) {
+        ++number;
+    }
+    return number;
+}
 
 Status Settings::check(ConfigError& error) {
     error.line = 0;

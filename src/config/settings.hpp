@@ -216,6 +216,9 @@ class Settings {
     // the names, and changes no value. To be called once everything is set.
     [[nodiscard]] Status check(ConfigError& error);
 
+    // The number of the backend with this name; backends.size() when there is none.
+    [[nodiscard]] size_t find_backend(std::string_view name) const;
+
     // Puts the file before what check() has found wrong, and the line if the key stands there.
     void locate(ConfigError& error);
 

@@ -187,12 +187,8 @@ void Calls::open(Call& call) {
             }};
     const CallTexts texts = texts_of(call);
     const Configuration& configuration = setup_.configuration(*setup_.owner);
-    const FixedList<BackendSettings, limits::backends>& backends = configuration.settings->backends;
-    size_t number = 0;
-    while (number < backends.size() && backends[number].name != texts.backend) {
-        ++number;
-    }
-    if (number == backends.size()) {
+    const size_t number = configuration.settings->find_backend(texts.backend);
+    if (number == configuration.settings->backends.size()) {
         setup_.log->write<"call of %: there is no [backend%%]">(
             LogLevel::error, Escaped{texts.file, 128}, texts.backend.empty() ? "" : " ", Escaped{texts.backend, 60});
         conclude(call, Status::malformed, 0);

@@ -36,13 +36,13 @@ class Server {
     [[nodiscard]] Endpoints& endpoints() { return common_.endpoints; }
     // Who hears of requests that are over; the same holds for them.
     [[nodiscard]] FinishedSinks& finished() { return common_.finished; }
-    // Where a kept request is, or nullptr. Any thread.
-    [[nodiscard]] KeptRequests* kept_of(Ticket ticket) const {
+    // None before they run. Any thread.
+    [[nodiscard]] std::span<Worker> workers() const { return prepared_ ? common_.workers : std::span<Worker>(); }
+    // Who has what the ticket names, or nullptr. Any thread.
+    [[nodiscard]] Worker* holder_of(Ticket ticket) const {
         const uint32_t number = worker_of(ticket);
-        return prepared_ && number < common_.workers.size() ? &common_.workers[number].kept() : nullptr;
+        return number < workers().size() ? &workers()[number] : nullptr;
     }
-    // Those that a worker has each; none before they run. Any thread.
-    [[nodiscard]] std::span<Worker> callable() const { return prepared_ ? common_.workers : std::span<Worker>(); }
     // Opens the roots and makes the workers: what is to be done by the user who serves.
     [[nodiscard]] Status prepare(ServerError& error);
     // From any one thread, while the server runs: what is asked from now on is answered under `next`, which has passed check() and now belongs to
