@@ -1,6 +1,7 @@
 /* Runs a script of PHP, that is started on demand, without HTTP: call FILE [QUERY] <BODY
  * Its output goes to the standard output, its status and fields to the standard error. */
 #include <fcgate/call.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,7 @@ static void take_end(void* context, int code, unsigned status) {
 int main(int argc, char** argv) {
     static const fcgate_caller caller = {show_head, write_output, take_end};
     static char body[1 << 20]; /* longer ones are cut */
+    static char file[PATH_MAX];
     fcgate_error error = {FCGATE_NO_MEMORY, 0, "out of memory"};
     fcgate_settings* settings = fcgate_settings_create();
     fcgate_server* server = NULL;
@@ -49,7 +51,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    script.file = realpath(argv[1], NULL);
+    script.file = realpath(argv[1], file);
     script.query = argc > 2 ? argv[2] : NULL;
     script.content_type = "application/x-www-form-urlencoded";
     script.body = body;

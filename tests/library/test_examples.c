@@ -262,7 +262,7 @@ static void call_runs_a_script_without_http(void** state) {
     char command[1024];
     char path[256];
     char output[256] = "";
-    char errors[1024] = "";
+    char errors[4096] = "";
     open_scene(&scene);
     put_file(&scene, "called.php",
              "<?php header('X-A: b'); http_response_code(202); echo $_GET['q'], $_POST['b'], \"\\n\";");
@@ -278,6 +278,9 @@ static void call_runs_a_script_without_http(void** state) {
     if (strstr(errors, "was found") != NULL) {
         print_message("without PHP it cannot run: %s", errors);
         skip();
+    }
+    if (status != 0) {
+        print_error("it ended with %d and these words:\n%s\n", status, errors);
     }
     assert_int_equal(status, 0);
     assert_string_equal(output, "12\n");
