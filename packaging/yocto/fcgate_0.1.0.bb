@@ -28,6 +28,7 @@ PACKAGECONFIG[spawn] = "-Dspawn=enabled,-Dspawn=disabled"
 PACKAGECONFIG[spool] = "-Dspool=enabled,-Dspool=disabled"
 PACKAGECONFIG[status] = "-Dstatus=enabled,-Dstatus=disabled"
 PACKAGECONFIG[syslog] = "-Dsyslog=enabled,-Dsyslog=disabled"
+PACKAGECONFIG[auth] = "-Dauth=enabled,-Dauth=disabled,virtual/crypt"
 # HTTPS: libmicrohttpd has to be built with it as well.
 PACKAGECONFIG[tls] = "-Dtls=enabled,-Dtls=disabled,gnutls"
 # The group of PHP's socket (listen.group of the pool) must be www-data, or another one that is named here.

@@ -5,6 +5,7 @@
 namespace fcgate::features {
 
 inline constexpr bool access_log = FCGATE_WITH_ACCESS_LOG;
+inline constexpr bool auth = FCGATE_WITH_AUTH;
 inline constexpr bool doctor = FCGATE_WITH_DOCTOR;
 inline constexpr bool listing = FCGATE_WITH_LISTING;
 inline constexpr bool sandbox = FCGATE_WITH_SANDBOX;

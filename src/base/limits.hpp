@@ -68,6 +68,19 @@ inline constexpr size_t path = 4096;  // file system paths, with the final NUL
 
 inline constexpr size_t mime_types = size_t{80} * 1024;  // of the file `mime_types`, as far as it names extensions
 
+// Passwords (`auth`)
+inline constexpr size_t user = 64;                          // bytes of a name
+inline constexpr size_t password = 128;                     // bytes of what is typed
+inline constexpr size_t password_hash = 160;                // bytes of a hash, with a NUL; $6$ with its rounds has 123
+inline constexpr size_t password_file = size_t{64} * 1024;  // bytes of a file of users
+inline constexpr uint64_t bcrypt_cost = 12;                 // of $2y$: a slow device takes seconds for it
+inline constexpr uint64_t sha_rounds = 200'000;             // of $5$ and $6$: the same
+inline constexpr size_t password_questions = 32;            // that wait, one at a time is answered
+inline constexpr size_t password_questions_per_client = 8;  // of them; a browser has six connections
+inline constexpr int64_t password_wait_ms = 10'000;         // for its turn
+inline constexpr size_t passwords_known = 32;               // that were right lately
+inline constexpr int64_t passwords_known_ms = 1000;         // as long the file is taken to be what it was
+
 // TLS
 inline constexpr size_t certificates = 8;            // of a chain
 inline constexpr size_t certificate_names = 16;      // in a certificate that a device makes for itself

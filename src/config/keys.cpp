@@ -127,6 +127,10 @@ constexpr Row of_spawn(Row key) {
     return part_of(features::spawn, "spawn", key);
 }
 
+constexpr Row of_auth(Row key) {
+    return part_of(features::auth, "auth", key);
+}
+
 constexpr Row of_tls(Row key) {
     return part_of(features::tls, "tls", key);
 }
@@ -276,6 +280,8 @@ constexpr Row site_keys[] = {
         text(FCGATE_AT(SiteSettings, spool), "spool", check<is_spool_folder>, "an absolute path, for example /tmp")),
     access("allow", true),
     access("deny", false),
+    of_auth(text(FCGATE_AT(SiteSettings, auth), "auth", check<is_spool_folder>,
+                 "an absolute path, for example /etc/fcgate/users")),
     networks(FCGATE_AT(SiteSettings, trusted_proxies), "trusted_proxy"),
     flag(FCGATE_AT(SiteSettings, origin_check), "origin_check"),
     of_tls(flag(FCGATE_AT(SiteSettings, redirect_https), "redirect_https")),

@@ -98,6 +98,7 @@ struct SiteSettings {
     FixedList<std::string_view, limits::words_per_key> no_scripts;  // paths below which nothing is run
     FixedList<std::string_view, limits::words_per_key> internal;    // paths that only X-Accel-Redirect reaches
     FixedList<Pair, limits::pairs_per_site> expires;
+    std::string_view auth;                                        // file of those who may ask; empty: whoever is let in
     std::string_view sendfile_root;                               // X-Sendfile may also point below it
     FixedList<std::string_view, limits::words_per_key> links_to;  // folders outside the root that links may lead to
     std::string_view backend;                                     // name; empty: the first
@@ -218,6 +219,11 @@ class Settings {
 
     // The number of the backend with this name; backends.size() when there is none.
     [[nodiscard]] size_t find_backend(std::string_view name) const;
+
+    // Some site asks for passwords.
+    [[nodiscard]] bool wants_auth() const {
+        return std::ranges::any_of(sites, [](const SiteSettings& site) { return !site.auth.empty(); });
+    }
 
     // Puts the file before what check() has found wrong, and the line if the key stands there.
     void locate(ConfigError& error);

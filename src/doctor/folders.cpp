@@ -164,6 +164,9 @@ void examine_folders(Examination& examination) {
             char words[96] = "";
             examination.report.add(Found::sendfile_wrong, site.sendfile_root, {describe_error(errno, words)});
         }
+        if (features::auth) {
+            examine_file(examination.report, site.auth, "auth", R_OK);
+        }
         if (features::spool && site.has_backend && !site.spool.empty()) {
             examine_spool(examination, site);
         }

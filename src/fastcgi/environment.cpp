@@ -95,6 +95,10 @@ constexpr Variable variables[] = {
     {"HTTPS", {https}, https},
     {"SERVER_NAME", {opening, server_name, closing}},
     {"CONTENT_TYPE", {content_type}, content_type},
+#if FCGATE_WITH_AUTH
+    {"REMOTE_USER", {remote_user}, remote_user},
+    {"AUTH_TYPE", {auth_type}, auth_type},
+#endif
 };
 constexpr auto names = pack_texts<variables, &Variable::name>();
 constexpr auto parts_of = pack_column<variables, &Variable::parts>();

@@ -27,6 +27,8 @@ enum Text : uint8_t {
     host_port,        // counts behind a trusted proxy alone
     server_software,  // "fcgate/1.0"
     redirect_status,  // of the error that a script makes the page for; empty: 200
+    remote_user,      // whose password was right; empty: none was asked for
+    auth_type,        // ... and how
     // Worked out
     method,
     uri_slash,

@@ -146,6 +146,11 @@ MHD_Result Engine::Callbacks::on_access(void* context, MHD_Connection* /*mhd*/, 
     if (connection->stage == Connection::Stage::idle || connection->stage == Connection::Stage::head) {
         return engine->receive_head(*connection, method, version) ? MHD_YES : MHD_NO;
     }
+    if constexpr (features::auth) {
+        if (connection->is_undecided) {
+            return engine->begin_with_body(*connection) ? MHD_YES : MHD_NO;
+        }
+    }
     if (*upload_size > 0) {
         size_t taken = 0;
         const bool go_on = engine->receive_body(*connection, {upload, *upload_size}, taken);

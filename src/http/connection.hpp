@@ -62,6 +62,9 @@ struct ConnectionState {
     bool is_answered = false;   // of the present request: it has been given an answer
     bool has_refusal = false;   // ... which is a refusal of fcgate's own
     bool is_replaced = false;   // ... in place of a reply that could not be sent
+    bool is_undecided = false;  // its body is not asked for yet
+    bool has_user = false;      // its Authorization was found to be right
+    uint8_t question = 0xff;    // about that; meaning is that of whoever makes the reply
     uint8_t site = no_site;     // that the present request is for, once it is known
     uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
     uint16_t held_status = 0;   // of `held`

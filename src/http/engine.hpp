@@ -33,8 +33,9 @@ struct MHD_Response;
 namespace fcgate::http {
 
 enum class Outcome : uint8_t {
-    reply,  // the reply is filled in
-    wait,   // it comes later: Engine::wake() when there is something to look at
+    reply,      // the reply is filled in
+    wait,       // it comes later: Engine::wake() when there is something to look at
+    undecided,  // the same, and until then not even the body is asked for
 };
 
 // Who makes the replies. All calls come from the worker's own thread.

@@ -65,6 +65,7 @@ struct Finished {
     std::string_view version;     // "HTTP/1.1"
     std::string_view user_agent;  // as they came
     std::string_view referer;
+    std::string_view authorization;  // the same, if it was found to be right
     uint16_t status = 0;
     bool is_answered = false;  // by fcgate, with that status
     bool is_whole = true;      // the reply went out to its end

@@ -17,6 +17,7 @@ struct Reason {
 
 inline constexpr Reason reasons[] = {
     {"bad-request", 400},
+    {"unauthorized", 401},
     {"forbidden", 403},
     {"not-found", 404},
     {"method-not-allowed", 405},
@@ -36,6 +37,8 @@ inline constexpr Reason reasons[] = {
     {"version-not-supported", 505},
     {"no-room", 507},
     {"refused", 0},
+    {"auth-busy", 0},
+    {"auth-file", 0},
     {"client-full", 0},
     {"client-left", 0},
     {"error-page", 0},

@@ -90,6 +90,9 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.asker = connection.client;
     connection.is_https = connection.is_tls;
     connection.is_proxied = false;
+    if constexpr (features::auth) {
+        connection.is_undecided = connection.has_user = false;
+    }
     connection.body_expected = connection.body_seen = 0;
     if (connection.kept_target.status == Status::too_large) {
         return refuse(connection, 414,
@@ -137,7 +140,18 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
 
 // The head of a request whose body is still to come.
 bool Engine::begin_with_body(Connection& connection) {
-    if (ask(connection) == Outcome::reply) {
+    const Outcome outcome = ask(connection);
+    if constexpr (features::auth) {
+        connection.is_undecided = outcome == Outcome::undecided;
+        if (connection.is_undecided) {
+            if (is_left(connection)) {
+                return false;
+            }
+            suspend(connection);
+            return true;
+        }
+    }
+    if (outcome == Outcome::reply) {
         const bool is_queued = queue(connection, reply_);
         if (connection.held == nullptr) {
             return is_queued;
@@ -326,6 +340,9 @@ void Engine::tell_finished(const Connection& connection, int64_t now) const {
     }
     finished.user_agent = field("User-Agent", 10);
     finished.referer = field("Referer", 7);
+    if constexpr (features::auth) {
+        finished.authorization = connection.has_user ? field("Authorization", 13) : std::string_view();
+    }
     // libmicrohttpd does not tell with which status it refuses a request; most often it is this one.
     finished.status = trace.status != 0 ? trace.status : (is_refused_unseen ? uint16_t{400} : Finished::client_left);
     finished.is_answered = trace.status != 0;

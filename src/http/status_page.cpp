@@ -28,6 +28,9 @@ struct Page {
 
 constexpr Page pages[] = {
     {400, "The request could not be understood."},
+#if FCGATE_WITH_AUTH
+    {401, "This needs a user and a password.", again_and_end},
+#endif
     {403, "This may not be read.", start_and_end},
     {404, "There is nothing at this address.", start_and_end},
     {405, "This cannot be done here."},

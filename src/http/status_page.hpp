@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/features.hpp"
 #include "http/message.hpp"
 
 namespace fcgate::http {
@@ -16,7 +17,7 @@ using PagePieces = std::array<std::string_view, 9>;
 [[nodiscard]] PagePieces status_page(uint16_t status);
 
 // The pages have numbers, below page_count; that of a status without one is page_count.
-inline constexpr size_t page_count = 20;
+inline constexpr size_t page_count = features::auth ? 21 : 20;
 [[nodiscard]] size_t page_number(uint16_t status);
 [[nodiscard]] uint16_t page_status(size_t number);
 [[nodiscard]] const char* reason_phrase(uint16_t status);  // "Not Found", static

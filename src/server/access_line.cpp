@@ -1,5 +1,7 @@
 #include "server/access_line.hpp"
 
+#include "auth/credentials.hpp"
+#include "base/features.hpp"
 #include "base/limits.hpp"
 #include "base/log.hpp"
 #include "base/text_table.hpp"
@@ -57,6 +59,16 @@ class Line {
   public:
     Line(TextBuffer& out, const Finished& finished, bool is_json) : out_(out), finished_(finished), is_json_(is_json) {}
 
+    void add_user() {
+        if constexpr (features::auth) {
+            auth::Credentials credentials;
+            if (credentials.parse(finished_.authorization) == Status::ok) {
+                add_text(credentials.user(), limits::user * 4);
+                return;
+            }
+        }
+        add_nothing();
+    }
     void add_all(Part first, Part last) {
         for (size_t part = first; part <= last; ++part) {
             if (is_json_) {
@@ -145,6 +157,10 @@ void append_json(TextBuffer& out, const Finished& finished, const timespec& now)
     } else {
         out.append("null");
     }
+    if constexpr (features::auth) {
+        out.append(",\"user\":");
+        line.add_user();
+    }
     line.add_all(site, protocol);
     out.append(",\"status\":").append_number(finished.status).append(",\"bytes\":").append_number(finished.bytes);
     line.add_all(request_time, user_agent);
@@ -154,7 +170,9 @@ void append_json(TextBuffer& out, const Finished& finished, const timespec& now)
 void append_common(TextBuffer& out, bool is_combined, const Finished& finished, const timespec& now) {
     Line line(out, finished, false);
     finished.asker.print_address(out);
-    out.append(" - - [");
+    out.append(" - ");
+    line.add_user();
+    out.append(" [");
     append_common_time(out, now.tv_sec);
     if (finished.method.empty() && finished.target.empty()) {
         out.append("] \"-");

@@ -106,7 +106,8 @@ void Budget::add_process(const Settings& settings) {
     group_ = "process";
     add("configurations (two for reload)"_p, settings.used_size(), 2);
     add("server"_p, sizeof(Server), 1);
-    add("stacks of threads"_p, limits::thread_stack, settings.server.threads);
+    add("stacks of threads"_p, limits::thread_stack,
+        settings.server.threads + (features::auth && settings.wants_auth() ? 1U : 0U));
     add("main stack"_p, limits::main_stack, 1);
     add("data of program and C library"_p, limits::process_data, 1);
     if (features::spawn && may_spawn(settings)) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "auth/verifier.hpp"
 #include "base/log.hpp"
 #include "fastcgi/backend_table.hpp"
 #include "fastcgi/gate.hpp"
@@ -49,6 +50,7 @@ struct Common {
     // Not changed while a worker runs, but by what they are themselves. The largest come last.
     std::span<Worker> workers;
     StatusWriter status;
+    auth::Verifier* verifier = nullptr;  // if a site asked for passwords at the start
     ClientCounts clients;
     FinishedSinks finished;
     files::MimeTable mime;

@@ -11,7 +11,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "auth/verifier.hpp"
 #include "base/descriptor.hpp"
+#include "base/features.hpp"
 #include "base/log.hpp"
 #include "files/release.hpp"
 #include "http/listener.hpp"
@@ -51,6 +53,22 @@ namespace {
     struct stat status {};
     const bool may_enter = fd.valid() && fstatat(fd.get(), ".", &status, 0) == 0;
     return may_enter ? fd.release() : -1;
+}
+
+// Whoever serves must be able to read who may ask.
+[[nodiscard]] Status check_passwords(const SiteSettings& site, ServerError& error) {
+    auth::Census census;
+    const Status status = site.auth.empty() ? Status::ok : auth::examine(site.auth, census);
+    if (status == Status::ok) {
+        return status;
+    }
+    if (status == Status::refused || status == Status::too_large) {
+        return explain<"auth: %: %">(error, status, site.auth,
+                                     status == Status::refused ? "it must be a file"_p : "it is larger than 64 KiB"_p);
+    }
+    return explain<"auth: %: %%">(
+        error, status, site.auth, SystemError{errno},
+        status == Status::denied ? "; whoever serves (server.user) must be able to read it"_p : ""_p);
 }
 
 }  // namespace
@@ -155,6 +173,13 @@ Status Configuration::open_root(const SiteSettings& wanted, size_t& used, Server
         site.sendfile_fd = open_folder(folder.c_str());
     }
     const int failure = errno;
+    if constexpr (features::auth) {
+        const Status passwords = check_passwords(wanted, error);
+        if (passwords != Status::ok) {
+            (void)sites.push_back(site);
+            return passwords;
+        }
+    }
     // There is room for as many as the settings have. From here on close_roots() closes what is open.
     (void)sites.push_back(site);
     if (!wanted.sendfile_root.empty() && site.sendfile_fd < 0) {

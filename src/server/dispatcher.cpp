@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "auth/verifier.hpp"
 #include "base/features.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
@@ -42,6 +43,22 @@ http::Outcome Dispatcher::begin(http::Connection& connection, RequestHead& head,
     ++users_[current_];
     if (!find_site(connection, head, reply) || !count_asker(connection, reply)) {
         return http::Outcome::reply;
+    }
+    if constexpr (features::auth) {
+        if (!site_settings().auth.empty()) {
+            return begin_with_password(connection, head, reply);
+        }
+    }
+    return begin_let_in(connection, head, reply);
+}
+
+// Who asks may. find_site() has been here a moment ago.
+http::Outcome Dispatcher::begin_let_in(http::Connection& connection, RequestHead& head, Reply& reply) {
+    if constexpr (features::status) {
+        if (is_status_path(connection, route_.target)) {
+            show_status(connection, head, route_.target, reply);
+            return http::Outcome::reply;
+        }
     }
     if (const HostOps* const host = setup_.common->endpoints.ops(); host != nullptr) {
         http::Outcome outcome = http::Outcome::reply;
@@ -115,12 +132,6 @@ bool Dispatcher::find_site(http::Connection& connection, RequestHead& head, Repl
     if constexpr (features::tls) {
         if (site_settings().redirect_https && !head.is_tls && !target.is_asterisk) {
             redirect_to_https(connection, reply);
-            return false;
-        }
-    }
-    if constexpr (features::status) {
-        if (is_status_path(connection, target)) {
-            show_status(connection, head, target, reply);
             return false;
         }
     }
@@ -206,6 +217,11 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
 }
 
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
+    if constexpr (features::auth) {
+        if (connection.question != auth::Verifier::no_question) {
+            return poll_password(connection, reply);
+        }
+    }
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     const bool is_evicted = exchange == nullptr && connection.exchange.slot != no_slot;
     if (is_evicted) {
@@ -267,6 +283,9 @@ void Dispatcher::done(http::Connection& connection) {
         if (SpooledBody* const kept = spooled(connection); kept != nullptr) {
             setup_.spool->close(*kept);
         }
+    }
+    if constexpr (features::auth) {
+        give_back_question(connection);
     }
     --users_[connection.configuration];
     if (routed_for_ == &connection) {

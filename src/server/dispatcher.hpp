@@ -40,6 +40,7 @@ class Dispatcher {
         Spool* spool = nullptr;
         files::FileCache* files = nullptr;
         KeptRequests* kept = nullptr;
+        uint32_t number = 0;     // the worker's
         std::span<char> params;  // what hosts give PHP: params_size for each connection
         size_t params_size = 0;
         std::span<char> path_scratch;    // path_scratch_size
@@ -62,6 +63,8 @@ class Dispatcher {
         known_host_.configuration = nullptr;
         setup_.files->clear();
     }
+    // Passwords of requests of this worker have been checked.
+    void wake_answered(uint32_t worker);
     // Requests that are answered under it now.
     [[nodiscard]] size_t users_of(const Configuration& configuration) const { return users_[configuration.number]; }
 
@@ -97,6 +100,16 @@ class Dispatcher {
     void decide(const http::Connection& connection, const RequestHead& head);
     void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] bool count_asker(http::Connection& connection, Reply& reply);
+
+    [[nodiscard]] http::Outcome begin_let_in(http::Connection& connection, RequestHead& head, Reply& reply);
+
+    // dispatcher_auth.cpp
+    [[nodiscard]] http::Outcome begin_with_password(http::Connection& connection, RequestHead& head, Reply& reply);
+    [[nodiscard]] http::Outcome poll_password(http::Connection& connection, Reply& reply);
+    void give_back_question(http::Connection& connection);
+    static void challenge(http::Connection& connection, Reply& reply);
+    void log_password(http::Connection& connection, const RequestHead& head, const auth::Answer& answer);
+    static void name_user(const RequestHead& head, TextBuffer& out);
 
     // dispatcher_host.cpp
     [[nodiscard]] bool begin_host(http::Connection& connection, const RequestHead& head, Reply& reply,

@@ -1,4 +1,5 @@
 // The part of Dispatcher that leads a request to a script and its answer back.
+#include "base/features.hpp"
 #include "fastcgi/environment.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
@@ -163,6 +164,14 @@ bool Dispatcher::write_params(http::Connection& connection, fastcgi::ParamsWrite
     request.texts[cgi::host_name] = route_.host.name;
     request.texts[cgi::host_port] = route_.host.port;
     request.texts[cgi::server_software] = server_software;
+    Text<limits::user + 1> user;
+    if constexpr (features::auth) {
+        if (connection.has_user) {
+            name_user(head, user);
+            request.texts[cgi::remote_user] = user.view();
+            request.texts[cgi::auth_type] = "Basic";
+        }
+    }
     fastcgi::write_environment(request, out);
     return true;
 }

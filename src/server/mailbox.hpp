@@ -22,7 +22,9 @@ class Mailbox {
     [[nodiscard]] static constexpr uint32_t php_news(uint32_t backend) { return 1U << backend; }
     // Somebody waits at the listeners whom a full worker cannot take.
     static constexpr uint32_t newcomers = 1U << 31U;
-    static_assert(limits::backends < 31);
+    // Passwords of its requests have been checked.
+    static constexpr uint32_t verdicts = 1U << 30U;
+    static_assert(limits::backends < 30);
 
     // `grants` has room for `places` grants, as many as can be under way, and for some notices of eviction besides.
     [[nodiscard]] Status init(std::span<fastcgi::Grant> grants, size_t places);
@@ -36,7 +38,7 @@ class Mailbox {
     // the queue by its own clock.
     [[nodiscard]] bool post(const fastcgi::Grant& grant);
     void post_yield(uint32_t backend);
-    // Bits: php_news(), newcomers.
+    // Bits: php_news(), newcomers, verdicts.
     void post_news(uint32_t news);
     // Only wakes the worker, to look at what is shared otherwise. Async-signal-safe.
     void ring();

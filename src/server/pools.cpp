@@ -1,7 +1,10 @@
 #include "server/pools.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
+#include "auth/verifier.hpp"
+#include "base/features.hpp"
 #include "base/packed_table.hpp"
 #include "files/file_cache.hpp"
 #include "files/listing.hpp"
@@ -88,6 +91,7 @@ constexpr Shape shapes[] = {
     bytes(PoolKind::roots, "paths of the roots"),
     bytes(PoolKind::mime_types, "types of `mime_types`"),
     bytes(PoolKind::access_log, "lines of the access log", limits::access_buffer),
+    bytes(PoolKind::passwords, "passwords being checked", 0, alignof(max_align_t)),
     of<Worker>(PoolKind::workers, "workers"),
     of<Timer*>(PoolKind::timers, "timers"),
     of<fastcgi::Grant>(PoolKind::grants, "grants"),
@@ -163,6 +167,10 @@ Pools::Pools(const Settings& settings) {
     size(PoolKind::mime_types) = limits::mime_types;
     count(PoolKind::mime_types) = server.mime_types.empty() ? 0 : 1;
     count(PoolKind::access_log) = has_access_log(settings) ? 1 : 0;
+    if constexpr (features::auth) {
+        size(PoolKind::passwords) = auth::Verifier::memory_size();
+        count(PoolKind::passwords) = settings.wants_auth() ? 1 : 0;
+    }
     count(PoolKind::workers) = server.threads;
     count_workers(settings);
 }

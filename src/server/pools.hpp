@@ -22,6 +22,7 @@ enum class PoolKind : uint8_t {
     roots,       // paths of the sites
     mime_types,  // of the file that is named
     access_log,  // lines on their way, of all workers
+    passwords,   // that are checked, if a site asks for them
     workers,     // up to here the server's
     timers,      // from here on one of each worker: heap of deadlines
     grants,      // under way to the worker: in its list and in its mailbox

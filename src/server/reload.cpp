@@ -60,9 +60,14 @@ Status Server::reload(Settings& next, ServerError& error) {
     after.settings = &next;
     Status status = can_list_ || !wants_lists(next) ? match_backends(after, next, error)
                                                     : needs_restart(error, "listing = yes where no site had it"_p);
+    if constexpr (features::auth) {
+        if (status == Status::ok && common_.verifier == nullptr && next.wants_auth()) {
+            status = needs_restart(error, "auth where no site had it"_p);
+        }
+    }
     if constexpr (features::sandbox) {
         if (status == Status::ok && sandboxed_ != 0 && sandboxed_folders(next) != sandboxed_) {
-            status = needs_restart(error, "another root, sendfile_root, links_to or spool with sandbox = yes"_p);
+            status = needs_restart(error, "another root, sendfile_root, links_to, spool or auth with sandbox = yes"_p);
         }
     }
     if (status == Status::ok) {

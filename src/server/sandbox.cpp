@@ -96,6 +96,7 @@ void visit_folders(const Settings& settings, Visit visit, void* context) {
         for (const std::string_view folder : site.links_to) {
             visit(context, folder, read_below);
         }
+        visit(context, features::auth && !site.auth.empty() ? folder_of(site.auth) : std::string_view(), read_below);
         visit(context, features::spool ? site.spool : std::string_view(), write_below);
     }
 }

@@ -204,16 +204,37 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
         }
     }
     const Settings& settings = *settings_;
-    const Status workers = make_workers(pools, error);
-    if constexpr (features::sandbox) {
-        bool is_on = false;
-        if (workers == Status::ok && settings.server.sandbox) {
-            const Status status = enter_sandbox(settings, common_.log, is_on, error);
-            sandboxed_ = is_on ? sandboxed_folders(settings) : 0;
-            return status;
+    if constexpr (features::auth) {
+        if (settings.wants_auth()) {
+            common_.verifier = auth::Verifier::make(pools.bytes(PoolKind::passwords));
         }
     }
-    return workers;
+    Status status = make_workers(pools, error);
+    if constexpr (features::sandbox) {
+        bool is_on = false;
+        if (status == Status::ok && settings.server.sandbox) {
+            status = enter_sandbox(settings, common_.log, is_on, error);
+            sandboxed_ = is_on ? sandboxed_folders(settings) : 0;
+        }
+    }
+    if constexpr (features::auth) {
+        if (status == Status::ok && common_.verifier != nullptr) {
+            status = start_verifier(error);
+        }
+    }
+    return status;
+}
+
+// Behind the sandbox, which holds for threads that are made in it.
+Status Server::start_verifier(ServerError& error) {
+    const auth::Verifier::Bell bell = {
+        &common_, [](void* common, uint32_t worker) {
+            static_cast<Common*>(common)->workers[worker].mailbox().post_news(Mailbox::verdicts);
+        }};
+    const Status status = common_.verifier->start(bell);
+    return status == Status::ok
+               ? status
+               : explain<"a thread for passwords cannot be started: %">(error, status, SystemError{errno});
 }
 
 void Server::make_gates(const Pools& pools) {
@@ -385,6 +406,11 @@ void Server::join_threads() {
 void Server::finish() {
     stop(0);
     join_threads();
+    if constexpr (features::auth) {
+        if (common_.verifier != nullptr) {
+            common_.verifier->finish();
+        }
+    }
     for (Worker& worker : common_.workers) {
         worker.finish();
         worker.~Worker();

@@ -88,6 +88,7 @@ class Server {
     void begin_access_log(const Pools& pools);
     [[nodiscard]] Status start_spawner(ServerError& error);
     [[nodiscard]] Status read_mime_types(const Pools& pools, ServerError& error);
+    [[nodiscard]] Status start_verifier(ServerError& error);
     void init_supervisor();
     void make_gates(const Pools& pools);
     // reload.cpp

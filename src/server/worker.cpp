@@ -77,6 +77,7 @@ bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
                       .spool = &spool_,
                       .files = &files_,
                       .kept = &kept_,
+                      .number = number_,
                       .params = pools.bytes(PoolKind::params),
                       .params_size = pools[PoolKind::params].size,
                       .path_scratch = pools.bytes(PoolKind::path),
@@ -342,6 +343,11 @@ void Worker::handle_mailbox() {
     }
     if ((news & Mailbox::newcomers) != 0 && listening_) {
         (void)accept_from_all();
+    }
+    if constexpr (features::auth) {
+        if ((news & Mailbox::verdicts) != 0) {
+            dispatcher_.wake_answered(number_);
+        }
     }
     if (runs_supervisor()) {
         common_->supervisor.on_wanted(timers_);

@@ -41,7 +41,7 @@ class Command(unittest.TestCase):
 
     def test_version(self):
         output, error = self.run_fcgate('--version')
-        self.assertRegex(output, r'^fcgate \d+\.\d+\.\d+ \(libmicrohttpd \d+\.\d+\.\d+\)\nfeatures: access_log doctor listing sandbox spawn spool status syslog( tls)?\n$')
+        self.assertRegex(output, r'^fcgate \d+\.\d+\.\d+ \(libmicrohttpd \d+\.\d+\.\d+\)\nfeatures: access_log( auth)? doctor listing sandbox spawn spool status syslog( tls)?\n$')
         self.assertEqual(error, '')
         self.assertEqual(self.run_fcgate('-V')[0], output)
 

@@ -1,0 +1,288 @@
+#include "auth/verifier.hpp"
+
+#include <crypt.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <new>
+
+#include "base/clock.hpp"
+#include "base/descriptor.hpp"
+
+namespace fcgate::auth {
+
+namespace {
+
+// What a page needs at once goes before a password that somebody tries.
+constexpr int niceness = 5;
+// The times of files tick: a second change within a tick would look like none.
+constexpr int64_t unsettled_s = 2;
+
+// Takes as long wherever they differ.
+bool is_equal(std::string_view a, std::string_view b) {
+    unsigned char difference = a.size() == b.size() ? 0 : 1;
+    for (size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+        difference = static_cast<unsigned char>(difference | (a[i] ^ b[i]));
+    }
+    return difference == 0;
+}
+
+bool may_change_unseen(const route::FileIdentity& identity) {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    const int64_t age = int64_t{now.tv_sec} - identity.changed_s;
+    return age >= -1 && age < unsettled_s;
+}
+
+}  // namespace
+
+struct Verifier::Room {
+    Verifier verifier;
+    crypt_data scratch;  // tens of KiB with some C libraries
+};
+
+size_t Verifier::memory_size() {
+    return sizeof(Room);
+}
+
+Verifier* Verifier::make(std::span<char> memory) {
+    static_assert(alignof(Room) <= alignof(max_align_t));
+    auto* const room = new (memory.data()) Room;
+    room->verifier.crypt_ = &room->scratch;
+    return &room->verifier;
+}
+
+Status Verifier::start(const Bell& bell) {
+    bell_ = bell;
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, limits::thread_stack);
+    // The thread inherits the mask: no signal of the host is for it.
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    errno = pthread_create(&thread_, &attributes, &Verifier::thread_main, this);
+    is_running_ = errno == 0;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_attr_destroy(&attributes);
+    return is_running_ ? Status::ok : Status::exhausted;
+}
+
+void Verifier::finish() {
+    if (is_running_) {
+        {
+            const Lock lock(&mutex_);
+            is_ending_ = true;
+            pthread_cond_signal(&asked_);
+        }
+        pthread_join(thread_, nullptr);
+        is_running_ = false;
+    }
+}
+
+bool Verifier::knows(std::string_view file, const Credentials& credentials, int64_t now) {
+    const Lock lock(&mutex_);
+    return find_known(fingerprint(file, credentials), file, now);
+}
+
+Result<uint8_t> Verifier::ask(const Question& question, int64_t now) {
+    const Lock lock(&mutex_);
+    Slot* free = nullptr;
+    size_t of_client = 0;
+    for (Slot& slot : slots_) {
+        if (slot.stage == Stage::free) {
+            free = &slot;
+        } else if (slot.client_key == question.client_key) {
+            ++of_client;
+        }
+    }
+    if (free == nullptr || of_client >= limits::password_questions_per_client) {
+        return Status::exhausted;
+    }
+    free->stage = Stage::waiting;
+    free->is_left = false;
+    free->worker = question.worker;
+    free->order = ++order_;
+    free->client_key = question.client_key;
+    free->since = now;
+    free->owner = question.owner;
+    free->file = question.file;
+    free->credentials = question.credentials;
+    free->answer = Answer();
+    pthread_cond_signal(&asked_);
+    return static_cast<uint8_t>(free - slots_.data());
+}
+
+Answer Verifier::look(uint8_t number) {
+    const Lock lock(&mutex_);
+    return slots_[number].answer;
+}
+
+void Verifier::give_back(uint8_t number) {
+    const Lock lock(&mutex_);
+    Slot& slot = slots_[number];
+    if (slot.stage == Stage::working) {
+        slot.is_left = true;
+    } else {
+        slot.stage = Stage::free;
+    }
+    slot.owner = nullptr;
+    slot.credentials.wipe();
+}
+
+void* Verifier::next_answered(uint32_t worker) {
+    const Lock lock(&mutex_);
+    for (Slot& slot : slots_) {
+        if (slot.stage == Stage::answered && slot.worker == worker) {
+            slot.stage = Stage::told;
+            return slot.owner;
+        }
+    }
+    return nullptr;
+}
+
+void* Verifier::thread_main(void* verifier) {
+    static_cast<Verifier*>(verifier)->run();
+    return nullptr;
+}
+
+void Verifier::run() {
+    // On Linux it is this thread's own.
+    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + niceness);
+    const Lock lock(&mutex_);
+    while (!is_ending_) {
+        Slot* const slot = next_waiting();
+        if (slot != nullptr) {
+            answer(*slot);
+        } else {
+            pthread_cond_wait(&asked_, &mutex_);
+        }
+    }
+}
+
+// By turns among two clients and more, and the oldest first.
+Verifier::Slot* Verifier::next_waiting() {
+    Slot* next = nullptr;
+    for (Slot& slot : slots_) {
+        if (slot.stage != Stage::waiting) {
+            continue;
+        }
+        const bool is_last = slot.client_key == last_client_;
+        const bool is_nexts_last = next != nullptr && next->client_key == last_client_;
+        const bool is_older = next != nullptr && static_cast<int32_t>(slot.order - next->order) < 0;
+        if (next == nullptr || (is_last == is_nexts_last ? is_older : is_nexts_last)) {
+            next = &slot;
+        }
+    }
+    return next;
+}
+
+// The mutex is held, but not while the thread computes or rings.
+void Verifier::answer(Slot& slot) {
+    // A machine that has just started may know nothing random yet: then nothing is remembered.
+    has_key_ = has_key_ || getrandom(&key_, sizeof key_, GRND_NONBLOCK) == static_cast<ssize_t>(sizeof key_);
+    const Credentials credentials = slot.credentials;
+    const Fingerprint print = fingerprint(slot.file, credentials);
+    const uint32_t worker = slot.worker;
+    const int64_t now = monotonic_ms();
+    path_.clear();
+    path_.append(slot.file);
+    last_client_ = slot.client_key;
+    slot.stage = Stage::working;
+    Answer answer;
+    if (find_known(print, path_.view(), now)) {
+        answer.verdict = Verdict::granted;  // the same was asked a moment ago
+    } else if (now - slot.since > limits::password_wait_ms) {
+        answer.verdict = Verdict::late;
+    } else {
+        route::FileIdentity identity;
+        pthread_mutex_unlock(&mutex_);
+        answer = judge(path_.view(), credentials, identity);
+        pthread_mutex_lock(&mutex_);
+        if (answer.verdict == Verdict::granted && has_key_ && !may_change_unseen(identity)) {
+            remember(print, identity, now);
+        }
+    }
+    slot.answer = answer;
+    slot.stage = slot.is_left ? Stage::free : Stage::answered;
+    if (!slot.is_left) {
+        pthread_mutex_unlock(&mutex_);
+        bell_.ring(bell_.context, worker);
+        pthread_mutex_lock(&mutex_);
+    }
+}
+
+Answer Verifier::judge(std::string_view file, const Credentials& credentials, route::FileIdentity& identity) {
+    const Result<int> opened = open_passwords(file);
+    const Descriptor fd(opened.ok() ? opened.value() : -1);
+    struct stat status {};
+    if (!fd.valid() || fstat(fd.get(), &status) != 0) {
+        return {Verdict::unreadable, opened.status() == Status::refused ? EISDIR : errno};
+    }
+    identity = route::identity_of(status);
+    const Status found = find_hash(fd.get(), credentials.user(), hash_);
+    if (found != Status::ok && found != Status::not_found) {
+        return {Verdict::unreadable, found == Status::too_large ? EFBIG : errno};
+    }
+    if (!hash_.ok() || kind_of(hash_.view()) != HashKind::good) {
+        return {found == Status::ok ? Verdict::unusable : Verdict::denied, 0};
+    }
+    // For who is not there it takes as long as for who is.
+    const char* const made = crypt_r(credentials.password().data(), hash_.c_str(), crypt_);
+    const std::string_view result = made != nullptr ? made : "";
+    Verdict verdict = Verdict::denied;
+    if (found == Status::ok && !starts_with(result, slice(hash_.view(), 0, 3))) {
+        verdict = Verdict::unusable;
+    } else if (found == Status::ok && is_equal(result, hash_.view())) {
+        verdict = Verdict::granted;
+    }
+    explicit_bzero(crypt_, sizeof *crypt_);
+    return {verdict, 0};
+}
+
+Fingerprint Verifier::fingerprint(std::string_view file, const Credentials& credentials) const {
+    return fingerprint_of(key_, file, credentials.both());
+}
+
+bool Verifier::find_known(const Fingerprint& fingerprint, std::string_view file, int64_t now) {
+    const auto known =
+        std::ranges::find_if(known_, [&](const Known& one) { return one.is_used && one.fingerprint == fingerprint; });
+    if (known == known_.end()) {
+        return false;
+    }
+    if (now - known->looked_at >= limits::passwords_known_ms) {
+        struct stat status {};
+        const Text<limits::path> path(file);
+        known->is_used = stat(path.c_str(), &status) == 0 && route::identity_of(status) == known->file;
+        known->looked_at = now;
+    }
+    known->used_at = now;
+    return known->is_used;
+}
+
+// In the place of what has not been used for longest.
+void Verifier::remember(const Fingerprint& fingerprint, const route::FileIdentity& identity, int64_t now) {
+    Known* place = known_.data();
+    for (Known& one : known_) {
+        if (!one.is_used) {
+            place = &one;
+            break;
+        }
+        place = one.used_at < place->used_at ? &one : place;
+    }
+    *place = {fingerprint, identity, now, now, true};
+}
+
+Status examine(std::string_view file, Census& census) {
+    const Result<int> opened = open_passwords(file);
+    const Descriptor fd(opened.ok() ? opened.value() : -1);
+    return opened.ok() ? count_users(fd.get(), census) : opened.status();
+}
+
+}  // namespace fcgate::auth
