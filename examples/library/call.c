@@ -78,5 +78,6 @@ int main(int argc, char** argv) {
             break;
     }
     fcgate_destroy(server);
-    return result.code == FCGATE_OK && result.status < 400 ? 0 : 1;
+    /* A loop that has failed leaves a call without an end. */
+    return result.done && result.code == FCGATE_OK && result.status < 400 ? 0 : 1;
 }
