@@ -28,6 +28,16 @@ static fcgate_server* create(char* name, const char* root, const char* listen) {
     return server;
 }
 
+static int start(const char* name, fcgate_server* server) {
+    fcgate_error error;
+    int result = fcgate_start(server, &error);
+
+    if (result != FCGATE_OK) {
+        fprintf(stderr, "several: %s: %s\n", name, error.text);
+    }
+    return result;
+}
+
 static void show_both(void* context, fcgate_request* request) {
     (void)context;
     fcgate_reply_static(request, 200, "text/plain", "two servers\n", 12);
@@ -43,7 +53,7 @@ int main(int argc, char** argv) {
     char byte = 0;
 
     if (everybody != NULL && own != NULL && fcgate_handle(own, "/", show_both, NULL) == FCGATE_OK &&
-        fcgate_start(everybody, NULL) == FCGATE_OK && fcgate_start(own, NULL) == FCGATE_OK) {
+        start(public_name, everybody) == FCGATE_OK && start(own_name, own) == FCGATE_OK) {
         while (read(STDIN_FILENO, &byte, 1) > 0) {}
         fcgate_stop(everybody, 2000);
         fcgate_stop(own, 0);

@@ -96,17 +96,37 @@ static void own_loop_serves_what_is_typed_until_the_input_ends(void** state) {
     close_scene(&scene);
 }
 
-static void own_loop_says_what_is_wrong(void** state) {
+/* All that it says until it ends, in however many pieces. */
+static void expect_words(const struct running* running, const char* wanted) {
+    char words[4096];
+    size_t size = 0;
+    ssize_t count = 1;
+    while (count > 0 && size < sizeof words - 1) {
+        count = read(running->errors, words + size, sizeof words - 1 - size);
+        size += count > 0 ? (size_t)count : 0;
+    }
+    words[size] = '\0';
+    if (strstr(words, wanted) == NULL) {
+        print_error("it should have said %s, and said: %s\n", wanted, words);
+        fail();
+    }
+}
+
+/* It cannot serve a folder that is not there, and says so before it ends. */
+static void expect_complaint(const char* name, const char* more, const char* wanted) {
+    struct running running = run(name, "/nowhere", more);
+    expect_words(&running, wanted);
+    assert_int_equal(end_of(&running), 1 << 8);
+}
+
+static void who_cannot_serve_says_why(void** state) {
     (void)state;
     struct scene scene;
-    char words[1024];
+    char second[128];
     open_scene(&scene);
-    struct running running = run("example_own_loop", "/nowhere", NULL);
-    const ssize_t count = read(running.errors, words, sizeof words - 1);
-    assert_true(count > 0);
-    words[count] = '\0';
-    assert_non_null(strstr(words, "own_loop: root: /nowhere"));
-    assert_int_equal(end_of(&running), 1 << 8);
+    (void)snprintf(second, sizeof second, "unix:%s/own", scene.root);
+    expect_complaint("example_own_loop", NULL, "own_loop: root: /nowhere");
+    expect_complaint("example_several", second, "several: public: root: /nowhere");
     close_scene(&scene);
 }
 
@@ -291,7 +311,7 @@ static void call_runs_a_script_without_http(void** state) {
 int main(int argc, char** argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(own_loop_serves_what_is_typed_until_the_input_ends),
-        cmocka_unit_test(own_loop_says_what_is_wrong),
+        cmocka_unit_test(who_cannot_serve_says_why),
         cmocka_unit_test(minimal_serves_files_and_php),
         cmocka_unit_test(firmware_has_its_own_pages_beside_the_panel),
         cmocka_unit_test(several_serves_two_sockets),
