@@ -1,5 +1,6 @@
 /* Runs a script of PHP, that is started on demand, without HTTP: call FILE [QUERY] <BODY
  * Its output goes to the standard output, its status and fields to the standard error. */
+#define _XOPEN_SOURCE 700 /* realpath() */
 #include <fcgate/call.h>
 #include <limits.h>
 #include <poll.h>

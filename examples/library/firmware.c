@@ -2,6 +2,7 @@
  * memory, and a restart that not everybody may ask for: firmware [FOLDER [ADDRESS:PORT [IMAGE]]]
  *
  * Everything below /device/ is its own; all else is the panel in FOLDER, with PHP that is started on demand. */
+#define _DEFAULT_SOURCE /* usleep() */
 #include <fcgate/fcgate.h>
 #include <fcntl.h>
 #include <pthread.h>
