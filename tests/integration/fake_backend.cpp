@@ -321,22 +321,25 @@ PhpConnection* FakeBackend::next_request(int64_t deadline) {
     for (;;) {
         std::array<pollfd, most + 1> watched{};
         watched[0] = {listener_, POLLIN, 0};
-        for (size_t i = 0; i < most; ++i) {
-            PhpConnection* const connection = connections_[i];
-            watched[i + 1] = {connection != nullptr ? connection->fd() : -1, POLLIN, 0};
+        // No more than are open: poll() refuses more places than RLIMIT_NOFILE.
+        size_t count = 1;
+        for (PhpConnection* const connection : connections_) {
             if (connection == nullptr || connection->fd() < 0) {
                 continue;
             }
+            watched[count++] = {connection->fd(), POLLIN, 0};
             if (!connection->absorb()) {
                 connection->close();
+                --count;
             } else if (connection->is_complete() && !connection->is_taken) {
                 connection->is_taken = true;
                 return connection;
             }
         }
         const int64_t left = std::max<int64_t>(deadline - monotonic_ms(), 0);
-        const int events = poll(watched.data(), watched.size(), static_cast<int>(left));
-        if (events == 0 || ((watched[0].revents & POLLIN) != 0 && accept(0) == nullptr)) {
+        const int events = poll(watched.data(), count, static_cast<int>(left));
+        if (events == 0 || (events < 0 && errno != EINTR) ||
+            ((watched[0].revents & POLLIN) != 0 && accept(0) == nullptr)) {
             return nullptr;
         }
     }
