@@ -56,13 +56,15 @@ void a_head_leaves_its_connection_to_the_next(Scene& scene) {
     Buffer page;
     assert_true(php.answer(page.append("X: y\r\n\r\n").append_letters(100000).view()));
     assert_true(first.read(true));
-    // The client may be back before the rest has been read: then its request goes elsewhere.
+    // The client may be back before the rest has been read: then its request goes elsewhere, and on a busy machine many do.
     PhpConnection* used = nullptr;
-    for (int tries = 0; tries < 50 && used != &php; ++tries) {
+    for (const int64_t deadline = soon(); used != &php && fcgate::monotonic_ms() < deadline;) {
         if (used != nullptr) {
             used->close();
+            (void)poll(nullptr, 0, 1);
         }
-        Client& second = scene.client_with(get_script);
+        Client second;
+        assert_true(second.connect(scene.front, {}, 0) && second.send(get_script));
         used = &scene.take();
         assert_true(used->answer(hello));
         expect_reply(second, 200, "hello");
