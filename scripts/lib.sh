@@ -17,10 +17,8 @@ fail() {
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
     else
-        fail "'$*' needs root, and there is no sudo"
+        sudo "$@"
     fi
 }
 
@@ -53,6 +51,9 @@ need_packages() {
     done
     if [ "${#missing[@]}" -eq 0 ]; then
         return
+    fi
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        fail "packages are missing, and this user cannot install them: there is no sudo. As root: apt-get install --no-install-recommends ${missing[*]}"
     fi
     say "installing ${missing[*]}"
     {
