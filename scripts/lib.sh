@@ -66,6 +66,14 @@ need_packages() {
     } 9<"$project_root"
 }
 
+# find_daemon COMMAND: sets FCGATE to the whole name of the daemon to test. COMMAND builds it, which is said when there is none.
+find_daemon() {
+    # Its folder need not be there either: where it would be is then said.
+    FCGATE=$(realpath --canonicalize-missing "${FCGATE:-$project_root/build/daemon/fcgate}")
+    [ -x "$FCGATE" ] || fail "there is no $FCGATE; build it with $1, or say where it is: FCGATE=..."
+    export FCGATE
+}
+
 # Meson takes the dependencies' archives from here before it asks the internet. A folder beside the checkout may hold them
 # for machines without one.
 fetch_packagecache() {
