@@ -102,15 +102,31 @@ refresh_overlays() {
     done
 }
 
+# The archives that Meson would have to download.
+missing_archives() {
+    local wrap archive
+    for wrap in "$project_root"/subprojects/{libmicrohttpd,inih}.wrap; do
+        archive=$(sed -n 's/^source_filename = //p' "$wrap")
+        if [ ! -e "$project_root/subprojects/packagecache/$archive" ] &&
+            [ ! -d "$project_root/subprojects/$(sed -n 's/^directory = //p' "$wrap")" ]; then
+            printf '%s ' "$archive"
+        fi
+    done
+}
+
 # configure_tree TREE MESON-ARGUMENT...: sets the build tree up, or again if it was set up with other arguments.
 configure_tree() {
-    local tree=$1 log
+    local tree=$1 log missing
     shift
     refresh_overlays
     if [ -f "$tree/build.ninja" ] && [ "$(cat "$tree/setup-arguments" 2>/dev/null)" = "$*" ]; then
         return
     fi
     say "configuring ${tree##*/}: $*"
+    missing=$(missing_archives)
+    if [ -n "$missing" ] && [[ " $* " != *' -Dinih=system '* ]]; then
+        say "Meson looks for ${missing% } on the internet; where there is none it gives up after a minute or two"
+    fi
     rm -rf "$tree"
     mkdir -p "$tree"
     log=$tree/setup.log
