@@ -125,7 +125,7 @@ configure_tree() {
     say "configuring ${tree##*/}: $*"
     missing=$(missing_archives)
     if [ -n "$missing" ] && [[ " $* " != *' -Dinih=system '* ]]; then
-        say "Meson looks for ${missing% } on the internet; where there is none it gives up after a minute or two"
+        say "not in subprojects/packagecache/: ${missing% }. Meson tries the internet, and where there is none gives up after a minute or two"
     fi
     rm -rf "$tree"
     mkdir -p "$tree"
