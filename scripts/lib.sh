@@ -71,6 +71,9 @@ find_daemon() {
     # Its folder need not be there either: where it would be is then said.
     FCGATE=$(realpath --canonicalize-missing "${FCGATE:-$project_root/build/daemon/fcgate}")
     [ -x "$FCGATE" ] || fail "there is no $FCGATE; build it with $1, or say where it is: FCGATE=..."
+    if [ "$(id -u)" -eq 0 ] && ! setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$FCGATE"; then
+        say "only root can reach $FCGATE: cases that run it as somebody else will fail. A checkout outside of root's home mends that"
+    fi
     export FCGATE
 }
 
