@@ -69,7 +69,8 @@ Fingerprint fingerprint_of(const FingerprintKey& key, std::string_view bytes, st
     Sip sip(key);
     sip.add(bytes);
     if (!more.empty()) {
-        sip.add(std::string_view("", 1));
+        constexpr char end = '\0';
+        sip.add({&end, 1});
         sip.add(more);
     }
     return sip.end();

@@ -223,7 +223,9 @@ class Clock(ServedCase):
                 self.assert_status(wire.ask(self.own.port, 'GET', '/hello.php', host='broken.test'), 502)
                 time.sleep(0.02)
         ask(4)
-        begun = arm()
+        # Its time runs already while the others get ready.
+        begun = time.monotonic()
+        arm()
         ask(5)
         return time.monotonic() - begun, 0.8
 

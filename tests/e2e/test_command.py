@@ -236,11 +236,16 @@ class Command(unittest.TestCase):
         line = self.complaint('-c', path, '-o', 'server.user=nobody-of-that-name', code=CONFIGURATION)
         self.assertIn('there is no user nobody-of-that-name', line)
 
+    def skip_what_cannot_be_run_by(self, user):
+        """The build tree may be root's alone, as is all that is below /root."""
+        path = pathlib.Path(processes.fcgate_path)
+        if any(folder.stat().st_mode & 0o001 == 0 for folder in (path, *path.parents)):
+            self.skipTest(f'{path} cannot be run by {user.pw_name}')
+
     @unittest.skipUnless(processes.is_root, 'needs root, to be somebody else')
     def test_nobody_can_become_root(self):
         user = processes.account()
-        if os.stat(os.path.dirname(processes.fcgate_path)).st_mode & 0o005 != 0o005:
-            self.skipTest(f'{processes.fcgate_path} cannot be run by {user.pw_name}')
+        self.skip_what_cannot_be_run_by(user)
         _, error = self.run_fcgate('-r', '/', '-l', f'127.0.0.1:{self.port}', '-b', 'none', '-o', 'server.user=root', code=PERMISSION, user=user.pw_uid,
                                    group=user.pw_gid, extra_groups=[])
         self.assertEqual(error, 'fcgate: server.user: only root can become root; start as root, or leave server.user out\n')
@@ -253,10 +258,7 @@ class Command(unittest.TestCase):
             self.skipTest('every port is free for everybody here')
         path = self.folder / 'low.conf'
         path.write_text(f'[server]\nlisten = 127.0.0.1:7\n[site]\nroot = {self.folder}\n')
-        copy = self.folder / 'fcgate'
-        # The build tree may be root's alone.
-        if os.stat(os.path.dirname(processes.fcgate_path)).st_mode & 0o005 != 0o005:
-            self.skipTest(f'{copy} cannot be run by {user.pw_name}')
+        self.skip_what_cannot_be_run_by(user)
         _, error = self.run_fcgate('-c', path, code=PERMISSION, user=user.pw_uid, group=user.pw_gid, extra_groups=[])
         self.assertIn('127.0.0.1:7', error)
 
