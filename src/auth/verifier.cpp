@@ -32,6 +32,11 @@ bool is_equal(std::string_view a, std::string_view b) {
     return difference == 0;
 }
 
+// Of numbers that are counted up and begin again.
+bool is_before(uint32_t a, uint32_t b) {
+    return static_cast<int32_t>(a - b) < 0;
+}
+
 bool may_change_unseen(const route::FileIdentity& identity) {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
@@ -95,11 +100,13 @@ Result<uint8_t> Verifier::ask(const Question& question, int64_t now) {
     const Lock lock(&mutex_);
     Slot* free = nullptr;
     size_t of_client = 0;
+    uint32_t turn = turn_;
     for (Slot& slot : slots_) {
         if (slot.stage == Stage::free) {
             free = &slot;
         } else if (slot.client_key == question.client_key) {
             ++of_client;
+            turn = is_before(turn, slot.turn + 1) ? slot.turn + 1 : turn;
         }
     }
     if (free == nullptr || of_client >= limits::password_questions_per_client) {
@@ -108,6 +115,7 @@ Result<uint8_t> Verifier::ask(const Question& question, int64_t now) {
     free->stage = Stage::waiting;
     free->is_left = false;
     free->worker = question.worker;
+    free->turn = turn;
     free->order = ++order_;
     free->client_key = question.client_key;
     free->since = now;
@@ -166,17 +174,15 @@ void Verifier::run() {
     }
 }
 
-// By turns among two clients and more, and the oldest first.
+// One of each client in a turn, the oldest first: however many wait, another client is kept from its first by no more than one of each.
 Verifier::Slot* Verifier::next_waiting() {
     Slot* next = nullptr;
     for (Slot& slot : slots_) {
         if (slot.stage != Stage::waiting) {
             continue;
         }
-        const bool is_last = slot.client_key == last_client_;
-        const bool is_nexts_last = next != nullptr && next->client_key == last_client_;
-        const bool is_older = next != nullptr && static_cast<int32_t>(slot.order - next->order) < 0;
-        if (next == nullptr || (is_last == is_nexts_last ? is_older : is_nexts_last)) {
+        if (next == nullptr ||
+            (slot.turn == next->turn ? is_before(slot.order, next->order) : is_before(slot.turn, next->turn))) {
             next = &slot;
         }
     }
@@ -193,7 +199,7 @@ void Verifier::answer(Slot& slot) {
     const int64_t now = monotonic_ms();
     path_.clear();
     path_.append(slot.file);
-    last_client_ = slot.client_key;
+    turn_ = slot.turn;
     slot.stage = Stage::working;
     Answer answer;
     if (find_known(print, path_.view(), now)) {

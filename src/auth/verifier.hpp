@@ -87,6 +87,7 @@ class Verifier {
         Stage stage = Stage::free;
         bool is_left = false;  // given back while it was worked at
         uint32_t worker = 0;
+        uint32_t turn = 0;  // the client's next behind the others it has
         uint32_t order = 0;
         uint64_t client_key = 0;
         int64_t since = 0;
@@ -120,8 +121,8 @@ class Verifier {
     bool is_running_ = false;
     bool is_ending_ = false;
     Bell bell_;
-    uint32_t order_ = 0;        // of the last question
-    uint64_t last_client_ = 0;  // whose was answered last
+    uint32_t turn_ = 0;   // of the question that was looked at last
+    uint32_t order_ = 0;  // of the last question
     bool has_key_ = false;
     FingerprintKey key_{};  // drawn before anything is remembered
     std::array<Slot, limits::password_questions> slots_;

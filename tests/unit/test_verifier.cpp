@@ -183,16 +183,17 @@ void one_client_cannot_take_all_places(void** /*state*/) {
     check_status(desk.ask("ann:x", 1000).status(), Status::ok);
 }
 
-void clients_take_turns(void** /*state*/) {
+// In which order questions of these clients are answered that all wait before the first is.
+template <size_t Count>
+std::array<size_t, Count> order_of(const std::array<uint64_t, Count>& clients) {
     Desk desk(false);
-    std::array<int, 6> owners{};
-    // Four of one client come first, then two of another.
-    for (size_t i = 0; i < owners.size(); ++i) {
-        check_status(desk.ask("ann:x", i < 4 ? 1 : 2, monotonic_ms(), &owners[i]).status(), Status::ok);
+    std::array<int, Count> owners{};
+    for (size_t i = 0; i < Count; ++i) {
+        check_status(desk.ask("ann:x", clients[i], monotonic_ms(), &owners[i]).status(), Status::ok);
     }
     desk.step();
     desk.start();
-    std::array<size_t, owners.size()> order{};
+    std::array<size_t, Count> order{};
     for (size_t& next : order) {
         desk.wait();
         const void* const owner = desk.verifier().next_answered(7);
@@ -201,8 +202,40 @@ void clients_take_turns(void** /*state*/) {
         desk.go_on();
     }
     assert_null(desk.verifier().next_answered(7));
-    constexpr std::array<size_t, owners.size()> expected = {0, 4, 1, 5, 2, 3};
-    assert_true(order == expected);
+    return order;
+}
+
+void clients_take_turns(void** /*state*/) {
+    // Four of one client come first, then two of another.
+    constexpr std::array<size_t, 6> of_two = {0, 4, 1, 5, 2, 3};
+    assert_true(order_of<6>({1, 1, 1, 1, 2, 2}) == of_two);
+    // Two that fill their places keep a third from no more than one turn each.
+    constexpr std::array<size_t, 7> of_three = {0, 1, 6, 2, 3, 4, 5};
+    assert_true(order_of<7>({1, 2, 1, 2, 1, 2, 3}) == of_three);
+}
+
+void who_asks_again_does_so_behind_the_others(void** /*state*/) {
+    Desk desk(false);
+    std::array<int, 4> owners{};
+    const auto ask = [&](size_t owner, uint64_t client) {
+        return desk.ask("ann:x", client, monotonic_ms(), &owners[owner]).value();
+    };
+    const uint8_t first = ask(0, 1);
+    (void)ask(1, 2);
+    desk.step();
+    desk.start();
+    desk.wait();
+    assert_ptr_equal(desk.verifier().next_answered(7), &owners[0]);
+    // The third comes before the first has asked again, and the first gives back what it has.
+    (void)ask(2, 3);
+    desk.verifier().give_back(first);
+    (void)ask(3, 1);
+    for (size_t next = 1; next < owners.size(); ++next) {
+        desk.go_on();
+        desk.wait();
+        assert_ptr_equal(desk.verifier().next_answered(7), &owners[next]);
+    }
+    desk.go_on();
 }
 
 void who_has_waited_too_long_is_not_checked_any_more(void** /*state*/) {
@@ -249,6 +282,7 @@ int main() {
         cmocka_unit_test(a_file_that_cannot_be_read_says_so),
         cmocka_unit_test(one_client_cannot_take_all_places),
         cmocka_unit_test(clients_take_turns),
+        cmocka_unit_test(who_asks_again_does_so_behind_the_others),
         cmocka_unit_test(who_has_waited_too_long_is_not_checked_any_more),
         cmocka_unit_test(a_question_may_be_given_back_at_any_time),
     };
