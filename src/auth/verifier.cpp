@@ -211,7 +211,7 @@ void Verifier::answer(Slot& slot) {
         pthread_mutex_unlock(&mutex_);
         answer = judge(path_.view(), credentials, identity);
         pthread_mutex_lock(&mutex_);
-        if (answer.verdict == Verdict::granted && has_key_ && !may_change_unseen(identity)) {
+        if (answer.verdict == Verdict::granted && has_key_ && identity != route::FileIdentity()) {
             remember(print, identity, now);
         }
     }
@@ -231,7 +231,9 @@ Answer Verifier::judge(std::string_view file, const Credentials& credentials, ro
     if (!fd.valid() || fstat(fd.get(), &status) != 0) {
         return {Verdict::unreadable, opened.status() == Status::refused ? EISDIR : errno};
     }
-    identity = route::identity_of(status);
+    // Before it is read: the check may take longer than until it counts as settled.
+    const route::FileIdentity present = route::identity_of(status);
+    identity = may_change_unseen(present) ? route::FileIdentity() : present;
     const Status found = find_hash(fd.get(), credentials.user(), hash_);
     if (found != Status::ok && found != Status::not_found) {
         return {Verdict::unreadable, found == Status::too_large ? EFBIG : errno};

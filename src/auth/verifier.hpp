@@ -110,6 +110,7 @@ class Verifier {
     void run();
     [[nodiscard]] Slot* next_waiting();
     void answer(Slot& slot);
+    // `identity` is that of the file, or none if it might change unseen.
     [[nodiscard]] Answer judge(std::string_view file, const Credentials& credentials, route::FileIdentity& identity);
     [[nodiscard]] Fingerprint fingerprint(std::string_view file, const Credentials& credentials) const;
     [[nodiscard]] bool find_known(const Fingerprint& fingerprint, std::string_view file, int64_t now);
