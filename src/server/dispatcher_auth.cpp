@@ -8,7 +8,19 @@ namespace fcgate::server {
 
 namespace {
 
-constexpr std::string_view authorization = "Authorization";
+// The value of Authorization. Nothing where there are several, which is no list (RFC 9110 section 5.3): one would be checked, and a script that finds them
+// all in HTTP_AUTHORIZATION might go by another.
+std::string_view authorization_of(const RequestHead& head) {
+    std::string_view value;
+    size_t count = 0;
+    for (const Field& field : head.fields) {
+        if (equals_ignore_case(field.name, "Authorization")) {
+            ++count;
+            value = field.value;
+        }
+    }
+    return count == 1 ? value : std::string_view();
+}
 
 }  // namespace
 
@@ -18,7 +30,7 @@ http::Outcome Dispatcher::begin_with_password(http::Connection& connection, Requ
     const std::string_view file = site_settings().auth;
     const int64_t now = setup_.clock->now();
     auth::Credentials credentials;
-    if (credentials.parse(head.field(authorization)) != Status::ok) {
+    if (credentials.parse(authorization_of(head)) != Status::ok) {
         challenge(connection, reply);
         // That is how every visit begins.
         log_refusal(connection, LogLevel::debug, 401, "no user and password (see `auth`)"_p, http::code_of(401));
@@ -115,7 +127,7 @@ void Dispatcher::wake_answered(uint32_t worker) {
 // Of a request that names one.
 void Dispatcher::name_user(const RequestHead& head, TextBuffer& out) {
     auth::Credentials credentials;
-    (void)credentials.parse(head.field(authorization));
+    (void)credentials.parse(authorization_of(head));
     out.append(credentials.user());
 }
 

@@ -58,6 +58,9 @@ void nothing_is_told_without_a_password(Scene& scene) {
         request.append("GET /static.txt HTTP/1.1\r\nHost: localhost\r\nAuthorization: ").append(wrong);
         expect_challenge(scene.client_with(request.append("\r\n\r\n").view()));
     }
+    // Of two fields one would be checked, and a script might go by the other.
+    expect_challenge(ask(scene, "GET /static.txt", ann, "authorization: Basic Ym9iOlUqVQ==\r\n"));
+    expect_challenge(ask(scene, "GET /static.txt", ann, "Authorization:\r\n"));
     // A body that nobody has asked for yet is not read, and none is asked for.
     Client& client = scene.client_with(
         "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nExpect: 100-continue\r\n\r\n");
