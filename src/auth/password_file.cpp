@@ -163,4 +163,20 @@ Status count_users(int fd, Census& census) {
     });
 }
 
+Status examine(std::string_view path, Census& census) {
+    const Result<int> opened = open_passwords(path);
+    const Descriptor fd(opened.ok() ? opened.value() : -1);
+    return opened.ok() ? count_users(fd.get(), census) : opened.status();
+}
+
+Packed words_for(HashKind kind) {
+    return kind == HashKind::costly ? "takes too long"_p : "is of no kind that is taken"_p;
+}
+
+Packed words_for(Status status) {
+    return status == Status::refused     ? "it must be a file"_p
+           : status == Status::too_large ? "it is larger than 64 KiB"_p
+                                         : ""_p;
+}
+
 }  // namespace fcgate::auth

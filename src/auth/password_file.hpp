@@ -38,5 +38,11 @@ struct Census {
 };
 // As find_hash(), of all users.
 [[nodiscard]] Status count_users(int fd, Census& census);
+// The same of the file at a path, for who has written it; as open_passwords() too.
+[[nodiscard]] Status examine(std::string_view path, Census& census);
+
+// What is wrong with such a hash, and with a file that examine() has found so; nothing: errno tells.
+[[nodiscard]] Packed words_for(HashKind kind);
+[[nodiscard]] Packed words_for(Status status);
 
 }  // namespace fcgate::auth

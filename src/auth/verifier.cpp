@@ -287,10 +287,4 @@ void Verifier::remember(const Fingerprint& fingerprint, const route::FileIdentit
     *place = {fingerprint, identity, now, now, true};
 }
 
-Status examine(std::string_view file, Census& census) {
-    const Result<int> opened = open_passwords(file);
-    const Descriptor fd(opened.ok() ? opened.value() : -1);
-    return opened.ok() ? count_users(fd.get(), census) : opened.status();
-}
-
 }  // namespace fcgate::auth

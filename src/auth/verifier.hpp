@@ -134,8 +134,4 @@ class Verifier {
     crypt_data* crypt_ = nullptr;
 };
 
-// Can everybody who is meant to log in? Words for who has written the file; ok when nothing is to be said. As open_passwords() and find_hash() when
-// it cannot be read.
-[[nodiscard]] Status examine(std::string_view file, Census& census);
-
 }  // namespace fcgate::auth

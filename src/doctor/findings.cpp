@@ -64,6 +64,10 @@ constexpr Row all_findings[] = {
     {port_failed, fault, "port", "%0", "correct listen, or make its folder"},
 
     {file_wrong, fault, "file", "%1: %0", "make its folder, give it to who opens it, or correct %1"},
+#if FCGATE_WITH_AUTH
+    {users_wrong, warning, "file", "auth: line %0: its hash %1", "make it with: openssl passwd -6"},
+    {users_none, fault, "file", "auth: nobody can log in", "add a user; fcgate.conf(5) tells how"},
+#endif
 
     {spawn_missing_php, fault, "spawn", "%0",
      "apt install php-fpm, opkg install php8-fpm, apk add php83-fpm; or php-cgi, which is smaller"},

@@ -42,6 +42,10 @@ enum class Found : uint8_t {
     port_socket_denied,
     port_failed,
     file_wrong,
+#if FCGATE_WITH_AUTH
+    users_wrong,
+    users_none,
+#endif
     spawn_missing_php,
     spawn_wrong,
     spawn_beside,

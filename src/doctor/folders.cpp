@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "auth/password_file.hpp"
 #include "base/features.hpp"
 #include "base/log.hpp"
 #include "doctor/examination.hpp"
@@ -120,6 +121,30 @@ void examine_file(Report& report, std::string_view path, std::string_view key, i
     }
 }
 
+#if FCGATE_WITH_AUTH
+// As the start reads it, and as it warns.
+void examine_users(Report& report, std::string_view path) {
+    if (path.empty()) {
+        return;
+    }
+    auth::Census census;
+    const Status status = auth::examine(path, census);
+    if (status != Status::ok) {
+        const Text<96> words(auth::words_for(status));
+        char buffer[96] = "";
+        report.add(Found::file_wrong, path, {words.size() > 0 ? words.view() : describe_error(errno, buffer), "auth"});
+        return;
+    }
+    if (census.wrong_line != 0) {
+        const Text<32> words(auth::words_for(census.wrong_kind));
+        report.add(Found::users_wrong, path, {Number(census.wrong_line), words.view()});
+    }
+    if (census.users == 0) {
+        report.add(Found::users_none, path);
+    }
+}
+#endif
+
 }  // namespace
 
 void examine_files(Examination& examination) {
@@ -164,9 +189,9 @@ void examine_folders(Examination& examination) {
             char words[96] = "";
             examination.report.add(Found::sendfile_wrong, site.sendfile_root, {describe_error(errno, words)});
         }
-        if (features::auth) {
-            examine_file(examination.report, site.auth, "auth", R_OK);
-        }
+#if FCGATE_WITH_AUTH
+        examine_users(examination.report, site.auth);
+#endif
         if (features::spool && site.has_backend && !site.spool.empty()) {
             examine_spool(examination, site);
         }

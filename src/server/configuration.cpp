@@ -11,7 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "auth/verifier.hpp"
+#include "auth/password_file.hpp"
 #include "base/descriptor.hpp"
 #include "base/features.hpp"
 #include "base/log.hpp"
@@ -63,8 +63,7 @@ namespace {
         return status;
     }
     if (status == Status::refused || status == Status::too_large) {
-        return explain<"auth: %: %">(error, status, site.auth,
-                                     status == Status::refused ? "it must be a file"_p : "it is larger than 64 KiB"_p);
+        return explain<"auth: %: %">(error, status, site.auth, auth::words_for(status));
     }
     return explain<"auth: %: %%">(
         error, status, site.auth, SystemError{errno},

@@ -57,6 +57,21 @@ void warn_of_first_page(const Log& log, const Site& served) {
     }
 }
 
+// Who cannot log in should not find out at the door. A file that cannot be read has kept the server from starting.
+void warn_of_users(const Log& log, std::string_view file) {
+    auth::Census census;
+    if (file.empty() || auth::examine(file, census) != Status::ok) {
+        return;
+    }
+    if (census.wrong_line != 0) {
+        log.write<"%: line %: its hash %: make it with `openssl passwd -6` (see `auth`)">(
+            LogLevel::warning, file, census.wrong_line, auth::words_for(census.wrong_kind));
+    }
+    if (census.users == 0) {
+        log.write<"%: nobody can log in (see `auth`)">(LogLevel::warning, file);
+    }
+}
+
 }  // namespace
 
 [[gnu::noinline]] Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
@@ -302,6 +317,9 @@ void Server::announce(const Configuration& configuration) const {
         }
         line.send();
         warn_of_first_page(common_.log, served);
+        if constexpr (features::auth) {
+            warn_of_users(common_.log, site.auth);
+        }
     }
 }
 

@@ -213,6 +213,25 @@ void a_file_that_is_not_there_is_told_of_at_the_start(Scene& scene) {
     scene.server = nullptr;
 }
 
+void users_who_cannot_log_in_are_told_of_at_the_start(Scene& scene) {
+    start(scene);
+    assert_true(scene.log.has(
+        "/users: line 5: its hash is of no kind that is taken: make it with `openssl passwd -6` (see `auth`)"));
+    assert_false(scene.log.has("nobody can log in"));
+}
+
+void a_file_without_users_is_told_of_at_the_start(Scene& scene) {
+    scene.tree.file("nobody", "# none yet\nann:$6$rounds=900000000$salt$x\n");
+    Text<256> path(scene.tree.path());
+    path.append("/nobody");
+    scene.set("site.auth", path.c_str());
+    scene.start();
+    assert_true(
+        scene.log.has("/nobody: line 2: its hash takes too long: make it with `openssl passwd -6` (see `auth`)"));
+    assert_true(scene.log.has("/nobody: nobody can log in (see `auth`)"));
+    expect_challenge(ask(scene, "GET /static.txt", ann));
+}
+
 void a_reload_keeps_to_it(Scene& scene) {
     start(scene);
     expect_reply(ask(scene, "GET /static.txt", ann), 200, "static");
@@ -245,6 +264,8 @@ int main() {
         FCGATE_CASE(a_stop_ends_those_who_wait),
         FCGATE_CASE(the_pages_of_the_site_are_for_401_too),
         FCGATE_CASE(a_file_that_is_not_there_is_told_of_at_the_start),
+        FCGATE_CASE(users_who_cannot_log_in_are_told_of_at_the_start),
+        FCGATE_CASE(a_file_without_users_is_told_of_at_the_start),
         FCGATE_CASE(a_reload_keeps_to_it),
     };
     constexpr Variant variants[] = {

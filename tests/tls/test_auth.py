@@ -134,12 +134,22 @@ class Passwords(Users, ServedCase):
     def test_the_doctor_looks_at_the_file(self):
         away = self.users.rename(self.users.with_suffix('.away'))
         try:
-            told = subprocess.run([processes.fcgate_path, 'doctor', '-c', self.fcgate.configuration], capture_output=True, text=True,
-                                  timeout=60)
-            self.assertIn(f'{self.users}', told.stdout)
-            self.assertEqual(told.returncode, 6, told.stdout)
+            self.assert_doctor_says(self.users, 'auth: No such file or directory')
         finally:
             away.rename(self.users)
+        self.assert_doctor_says(self.folder, 'auth: it must be a file')
+        other = processes.give(processes.new_folder('users')) / 'users'
+        other.write_text('x' * 70000)
+        self.assert_doctor_says(other, 'auth: it is larger than 64 KiB')
+        other.write_text('ann:$apr1$x$y\n')
+        self.assert_doctor_says(other, 'line 1: its hash is of no kind that is taken', 'make it with: openssl passwd -6', 'nobody can log in')
+
+    def assert_doctor_says(self, users, *words):
+        told = subprocess.run([processes.fcgate_path, 'doctor', '-c', self.fcgate.configuration, '-o', f'site.auth={users}'],
+                              capture_output=True, text=True, timeout=60)
+        for word in (str(users), *words):
+            self.assertIn(word, told.stdout)
+        self.assertEqual(told.returncode, 6, told.stdout)
 
 
 class SandboxedPasswords(Passwords):
