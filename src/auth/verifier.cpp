@@ -102,11 +102,15 @@ Result<uint8_t> Verifier::ask(const Question& question, int64_t now) {
     size_t of_client = 0;
     uint32_t turn = turn_;
     for (Slot& slot : slots_) {
-        if (slot.stage == Stage::free) {
+        const bool is_of_client = slot.order != 0 && slot.client_key == question.client_key;
+        if (slot.stage != Stage::free) {
+            of_client += is_of_client ? 1 : 0;
+        } else if (free == nullptr || is_before(slot.order, free->order)) {
             free = &slot;
-        } else if (slot.client_key == question.client_key) {
-            ++of_client;
-            turn = is_before(turn, slot.turn + 1) ? slot.turn + 1 : turn;
+        }
+        // Behind one that is over as well: who asks again at once has had his turn.
+        if (is_of_client && is_before(turn, slot.turn + 1)) {
+            turn = slot.turn + 1;
         }
     }
     if (free == nullptr || of_client >= limits::password_questions_per_client) {

@@ -87,8 +87,8 @@ class Verifier {
         Stage stage = Stage::free;
         bool is_left = false;  // given back while it was worked at
         uint32_t worker = 0;
-        uint32_t turn = 0;  // the client's next behind the others it has
-        uint32_t order = 0;
+        uint32_t turn = 0;   // the client's next behind the others it has, or had last
+        uint32_t order = 0;  // 0: nobody has asked yet
         uint64_t client_key = 0;
         int64_t since = 0;
         void* owner = nullptr;

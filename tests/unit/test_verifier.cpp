@@ -270,6 +270,31 @@ void who_asks_again_does_so_behind_the_others(void** /*state*/) {
     desk.go_on();
 }
 
+void who_asks_again_and_again_does_not_go_before_a_second_question(void** /*state*/) {
+    Desk desk(false);
+    std::array<int, 6> owners{};
+    const auto ask = [&](size_t owner, uint64_t client) {
+        return desk.ask("ann:x", client, monotonic_ms(), &owners[owner]).value();
+    };
+    (void)ask(0, 1);
+    (void)ask(1, 1);
+    uint8_t theirs = ask(2, 2);
+    desk.step();
+    desk.start();
+    desk.wait();
+    assert_ptr_equal(desk.verifier().next_answered(7), &owners[0]);
+    desk.go_on();
+    desk.wait();
+    assert_ptr_equal(desk.verifier().next_answered(7), &owners[2]);
+    desk.verifier().give_back(theirs);
+    theirs = ask(3, 2);
+    desk.go_on();
+    desk.wait();
+    assert_ptr_equal(desk.verifier().next_answered(7), &owners[1]);
+    desk.verifier().give_back(theirs);
+    desk.go_on();
+}
+
 void who_has_waited_too_long_is_not_checked_any_more(void** /*state*/) {
     Desk desk(false);
     const uint8_t late = desk.ask("ann:Hello world!", 1, monotonic_ms() - limits::password_wait_ms - 1000).value();
@@ -316,6 +341,7 @@ int main() {
         cmocka_unit_test(one_client_cannot_take_all_places),
         cmocka_unit_test(clients_take_turns),
         cmocka_unit_test(who_asks_again_does_so_behind_the_others),
+        cmocka_unit_test(who_asks_again_and_again_does_not_go_before_a_second_question),
         cmocka_unit_test(who_has_waited_too_long_is_not_checked_any_more),
         cmocka_unit_test(a_question_may_be_given_back_at_any_time),
     };
