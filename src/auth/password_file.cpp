@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/descriptor.hpp"
 
@@ -31,51 +32,74 @@ Line part(std::string_view text, unsigned number) {
     return line;
 }
 
-// Calls `visit` for each line until it says false. A line that is longer than any with a user is passed over.
-template <typename Visit>
-Status visit_lines(int fd, Visit visit) {
-    constexpr size_t longest = limits::user + 1 + limits::password_hash + 1;
-    char buffer[2 * longest];
-    size_t size = 0;
-    size_t total = 0;
-    bool is_passed_over = false;
-    unsigned number = 1;
-    bool is_at_end = false;
-    while (!is_at_end) {
-        const ssize_t count = read(fd, buffer + size, sizeof buffer - size);
-        if (count < 0 && errno != EINTR) {
-            return Status::io;
-        }
-        is_at_end = count == 0;
-        size += count > 0 ? static_cast<size_t>(count) : 0;
-        total += count > 0 ? static_cast<size_t>(count) : 0;
-        if (total > limits::password_file) {
-            return Status::too_large;
-        }
-        size_t begin = 0;
-        while (begin < size) {
-            const char* const end = std::find(buffer + begin, buffer + size, '\n');
-            const bool is_whole = end != buffer + size || is_at_end;
-            if (!is_whole) {
-                break;
+// Reads a file line by line. Lines that are longer than any with a user are passed over.
+class Lines {
+  public:
+    explicit Lines(int fd) : fd_(fd) {}
+
+    // False behind the last one, and when status() is not ok.
+    [[nodiscard]] bool next(Line& line);
+    [[nodiscard]] Status status() const { return status_; }
+
+  private:
+    [[nodiscard]] bool read_on();
+
+    static constexpr size_t longest = limits::user + 1 + limits::password_hash + 1;
+
+    int fd_;
+    Status status_ = Status::ok;
+    bool is_at_end_ = false;
+    bool is_passed_over_ = false;  // what is left of the line
+    unsigned number_ = 0;
+    size_t total_ = 0;  // bytes of the file that were read
+    size_t begin_ = 0;  // of what is in the buffer and not told yet
+    size_t size_ = 0;   // and its end
+    char buffer_[2 * longest];
+};
+
+bool Lines::next(Line& line) {
+    for (;;) {
+        const char* const begin = buffer_ + begin_;
+        const char* const end = std::find(begin, static_cast<const char*>(buffer_ + size_), '\n');
+        const std::string_view text(begin, static_cast<size_t>(end - begin));
+        const bool has_end = end != buffer_ + size_;
+        if (has_end || (is_at_end_ && !text.empty())) {
+            begin_ += text.size() + (has_end ? 1 : 0);
+            ++number_;
+            if (!std::exchange(is_passed_over_, false)) {
+                line = part(text, number_);
+                return true;
             }
-            const std::string_view text(buffer + begin, static_cast<size_t>(end - (buffer + begin)));
-            if (!is_passed_over && !visit(part(text, number))) {
-                return Status::ok;
-            }
-            is_passed_over = false;
-            ++number;
-            begin += text.size() + 1;
-        }
-        begin = std::min(begin, size);
-        std::copy(buffer + begin, buffer + size, buffer);
-        size -= begin;
-        if (size == sizeof buffer) {
-            is_passed_over = true;
-            size = 0;
+        } else if (is_at_end_ || !read_on()) {
+            return false;
         }
     }
-    return Status::ok;
+}
+
+// What has been told makes room; so does a line without an end that fills all of it.
+bool Lines::read_on() {
+    std::copy(buffer_ + begin_, buffer_ + size_, buffer_);
+    size_ -= begin_;
+    begin_ = 0;
+    if (size_ == sizeof buffer_) {
+        size_ = 0;
+        is_passed_over_ = true;
+    }
+    ssize_t count = 0;
+    do {
+        count = read(fd_, buffer_ + size_, sizeof buffer_ - size_);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0) {
+        status_ = Status::io;
+        return false;
+    }
+    is_at_end_ = count == 0;
+    size_ += static_cast<size_t>(count);
+    total_ += static_cast<size_t>(count);
+    if (total_ > limits::password_file) {
+        status_ = Status::too_large;
+    }
+    return status_ == Status::ok;
 }
 
 // A number of at most `digits` digits; 0: there is none.
@@ -130,37 +154,39 @@ Result<int> open_passwords(std::string_view path) {
 }
 
 Status find_hash(int fd, std::string_view user, Hash& hash) {
-    bool is_found = false;
     hash.clear();
-    const Status status = visit_lines(fd, [&](const Line& line) {
-        is_found = line.user == user && !user.empty();
+    Lines lines(fd);
+    Line line;
+    while (lines.next(line)) {
+        const bool is_found = line.user == user && !user.empty();
         const bool may_stand_in = hash.size() == 0 && kind_of(line.hash) == HashKind::good;
         if (is_found || may_stand_in) {
             hash.clear();
             hash.append(line.hash);
         }
-        return !is_found;
-    });
-    if (status != Status::ok) {
-        return status;
+        if (is_found) {
+            return Status::ok;
+        }
     }
-    return is_found ? Status::ok : Status::not_found;
+    return lines.status() == Status::ok ? Status::not_found : lines.status();
 }
 
 Status count_users(int fd, Census& census) {
-    return visit_lines(fd, [&](const Line& line) {
-        if (line.user.empty()) {
-            return true;
-        }
+    Lines lines(fd);
+    Line line;
+    while (lines.next(line)) {
         const HashKind kind = kind_of(line.hash);
+        if (line.user.empty()) {
+            continue;
+        }
         if (kind == HashKind::good) {
             ++census.users;
         } else if (census.wrong_line == 0) {
             census.wrong_line = line.number;
             census.wrong_kind = kind;
         }
-        return true;
-    });
+    }
+    return lines.status();
 }
 
 Status examine(std::string_view path, Census& census) {
