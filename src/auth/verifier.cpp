@@ -8,11 +8,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <ctime>
 #include <new>
 
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
+#include "base/http_date.hpp"
 
 namespace fcgate::auth {
 
@@ -38,9 +38,7 @@ bool is_before(uint32_t a, uint32_t b) {
 }
 
 bool may_change_unseen(const route::FileIdentity& identity) {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    const int64_t age = int64_t{now.tv_sec} - identity.changed_s;
+    const int64_t age = wall_clock() - identity.changed_s;
     return age >= -1 && age < unsettled_s;
 }
 
