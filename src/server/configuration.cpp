@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "auth/password_file.hpp"
 #include "base/descriptor.hpp"
 #include "base/features.hpp"
 #include "base/log.hpp"
@@ -53,21 +52,6 @@ namespace {
     struct stat status {};
     const bool may_enter = fd.valid() && fstatat(fd.get(), ".", &status, 0) == 0;
     return may_enter ? fd.release() : -1;
-}
-
-// Whoever serves must be able to read who may ask.
-[[nodiscard]] Status check_passwords(const SiteSettings& site, ServerError& error) {
-    auth::Census census;
-    const Status status = site.auth.empty() ? Status::ok : auth::examine(site.auth, census);
-    if (status == Status::ok) {
-        return status;
-    }
-    if (status == Status::refused || status == Status::too_large) {
-        return explain<"auth: %: %">(error, status, site.auth, auth::words_for(status));
-    }
-    return explain<"auth: %: %%">(
-        error, status, site.auth, SystemError{errno},
-        status == Status::denied ? "; whoever serves (server.user) must be able to read it"_p : ""_p);
 }
 
 }  // namespace

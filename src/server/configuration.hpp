@@ -86,6 +86,7 @@ struct Configuration {
     [[nodiscard]] uint32_t gate_mask() const;
 
   private:
+    [[nodiscard]] static Status check_passwords(const SiteSettings& site, ServerError& error);  // server_auth.cpp
     [[nodiscard]] Status open_root(const SiteSettings& wanted, size_t& used, ServerError& error);
 };
 

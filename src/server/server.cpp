@@ -57,21 +57,6 @@ void warn_of_first_page(const Log& log, const Site& served) {
     }
 }
 
-// Who cannot log in should not find out at the door. A file that cannot be read has kept the server from starting.
-void warn_of_users(const Log& log, std::string_view file) {
-    auth::Census census;
-    if (file.empty() || auth::examine(file, census) != Status::ok) {
-        return;
-    }
-    if (census.wrong_line != 0) {
-        log.write<"%: line %: its hash %: make it with `openssl passwd -6` (see `auth`)">(
-            LogLevel::warning, file, census.wrong_line, auth::words_for(census.wrong_kind));
-    }
-    if (census.users == 0) {
-        log.write<"%: nobody can log in (see `auth`)">(LogLevel::warning, file);
-    }
-}
-
 }  // namespace
 
 [[gnu::noinline]] Status Server::init(const Settings& settings, LogSink sink, void* sink_context, ServerError& error) {
@@ -240,18 +225,6 @@ Status Server::read_mime_types(const Pools& pools, ServerError& error) {
     return status;
 }
 
-// Behind the sandbox, which holds for threads that are made in it.
-Status Server::start_verifier(ServerError& error) {
-    const auth::Verifier::Bell bell = {
-        &common_, [](void* common, uint32_t worker) {
-            static_cast<Common*>(common)->workers[worker].mailbox().post_news(Mailbox::verdicts);
-        }};
-    const Status status = common_.verifier->start(bell);
-    return status == Status::ok
-               ? status
-               : explain<"a thread for passwords cannot be started: %">(error, status, SystemError{errno});
-}
-
 void Server::make_gates(const Pools& pools) {
     const size_t threads = settings_->server.threads;
     most_waiting_ = pools.most_waiting();
@@ -318,7 +291,7 @@ void Server::announce(const Configuration& configuration) const {
         line.send();
         warn_of_first_page(common_.log, served);
         if constexpr (features::auth) {
-            warn_of_users(common_.log, site.auth);
+            warn_of_users(site.auth);
         }
     }
 }

@@ -88,7 +88,6 @@ class Server {
     void begin_access_log(const Pools& pools);
     [[nodiscard]] Status start_spawner(ServerError& error);
     [[nodiscard]] Status read_mime_types(const Pools& pools, ServerError& error);
-    [[nodiscard]] Status start_verifier(ServerError& error);
     void init_supervisor();
     void make_gates(const Pools& pools);
     // reload.cpp
@@ -96,6 +95,9 @@ class Server {
     void keep_spawned(const BackendSettings& before, BackendSettings& after) const;
     void put_in_force(Configuration& after);
     [[nodiscard]] Status make_workers(Pools& pools, ServerError& error);
+    // server_auth.cpp
+    [[nodiscard]] Status start_verifier(ServerError& error);
+    void warn_of_users(std::string_view file) const;
     // server_status.cpp
     void look(Snapshot& snapshot);
     void look_at_pools(Snapshot& snapshot, const Settings& settings) const;
