@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <new>
 
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
 #include "base/http_date.hpp"
+#include "base/thread.hpp"
 
 namespace fcgate::auth {
 
@@ -62,18 +62,8 @@ Verifier* Verifier::make(std::span<char> memory) {
 
 Status Verifier::start(const Bell& bell) {
     bell_ = bell;
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, limits::thread_stack);
-    // The thread inherits the mask: no signal of the host is for it.
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    errno = pthread_create(&thread_, &attributes, &Verifier::thread_main, this);
+    errno = start_thread(thread_, &Verifier::thread_main, this);
     is_running_ = errno == 0;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
     return is_running_ ? Status::ok : Status::exhausted;
 }
 

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
 #include "base/features.hpp"
+#include "base/thread.hpp"
 #include "http/library.hpp"
 #include "http/listener.hpp"
 #include "server/sandbox.hpp"
@@ -305,29 +305,19 @@ Status Server::run_worker(uint32_t number) {
 }
 
 [[gnu::noinline]] Status Server::start_threads(uint32_t first, ServerError& error) {
-    // Threads inherit the mask: no signal of the host is to be handled by one of ours.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    (void)pthread_attr_setstacksize(&attributes, limits::thread_stack);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     int failure = 0;
     // One count of our own: nobody is told of the end before all have begun.
     running_.fetch_add(1);
     for (uint32_t number = first; number < common_.workers.size() && failure == 0; ++number) {
         starts_[number] = {this, number};
         running_.fetch_add(1);
-        failure = pthread_create(&threads_[thread_count_], &attributes, &Server::thread_main, &starts_[number]);
+        failure = start_thread(threads_[thread_count_], &Server::thread_main, &starts_[number]);
         if (failure == 0) {
             ++thread_count_;
         } else {
             running_.fetch_sub(1);
         }
     }
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_attr_destroy(&attributes);
     if (failure != 0) {
         stop(0);
         join_threads();
