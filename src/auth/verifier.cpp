@@ -20,8 +20,6 @@ namespace {
 
 // What a page needs at once goes before a password that somebody tries.
 constexpr int niceness = 5;
-// The times of files tick: a second change within a tick would look like none.
-constexpr int64_t unsettled_s = 2;
 
 // Takes as long wherever they differ.
 bool is_equal(std::string_view a, std::string_view b) {
@@ -35,11 +33,6 @@ bool is_equal(std::string_view a, std::string_view b) {
 // Of numbers that are counted up and begin again.
 bool is_before(uint32_t a, uint32_t b) {
     return static_cast<int32_t>(a - b) < 0;
-}
-
-bool may_change_unseen(const route::FileIdentity& identity) {
-    const int64_t age = wall_clock() - identity.changed_s;
-    return age >= -1 && age < unsettled_s;
 }
 
 }  // namespace
@@ -225,7 +218,7 @@ Answer Verifier::judge(std::string_view file, const Credentials& credentials, ro
     }
     // Before it is read: the check may take longer than until it counts as settled.
     const route::FileIdentity present = route::identity_of(status);
-    identity = may_change_unseen(present) ? route::FileIdentity() : present;
+    identity = may_change_unseen(present.changed_s, wall_clock()) ? route::FileIdentity() : present;
     const Status found = find_hash(fd.get(), credentials.user(), hash_);
     if (found != Status::ok && found != Status::not_found) {
         return {Verdict::unreadable, found == Status::too_large ? EFBIG : errno};

@@ -1,4 +1,4 @@
-// Owns: the reading of the monotonic clock. Deadlines never follow the wall clock: devices boot in 1970 and jump.
+// Owns: the reading of the monotonic clock. Deadlines never follow the wall clock: devices boot in 1970 and jump. And what times of files tell.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,13 @@ class TurnClock {
 // Of a file's time. Times before 1970 wrap, and differ.
 [[nodiscard]] inline uint64_t nanoseconds(const timespec& time) {
     return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000U + static_cast<uint64_t>(time.tv_nsec);
+}
+
+// Times of files tick in milliseconds: what has changed just now may change once more and look the same. In seconds of the wall clock, which may
+// stand anywhere.
+[[nodiscard]] inline bool may_change_unseen(int64_t changed_s, int64_t wall_s) {
+    const int64_t age = wall_s - changed_s;
+    return age >= -1 && age < 2;
 }
 
 }  // namespace fcgate

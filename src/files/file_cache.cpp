@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "base/hash.hpp"
 #include "files/coding.hpp"
 
@@ -92,10 +93,8 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     }
     const size_t texts = key.target.size() + file.path.size() + file.etag.size() + file.last_modified.size();
     const auto size = static_cast<uint64_t>(status.st_size);
-    // Times of files tick in milliseconds: what has changed just now may change once more and look the same.
-    const int64_t age = wall - int64_t{status.st_ctim.tv_sec};
     const bool is_large = size > limits::cached_file;
-    if ((is_large && !file.may_be_coded) || (age >= -1 && age < 2)) {
+    if ((is_large && !file.may_be_coded) || may_change_unseen(status.st_ctim.tv_sec, wall)) {
         return nullptr;
     }
     const size_t blocks = ((is_large ? 0 : static_cast<size_t>(size)) + texts + block - 1) / block;
