@@ -41,8 +41,6 @@ struct Answer {
 
 class Verifier {
   public:
-    static constexpr uint8_t no_question = 0xff;
-
     // Tells a worker, on the verifier's thread, that a question of its has an answer.
     struct Bell {
         void* context = nullptr;

@@ -33,6 +33,7 @@ struct ConnectionState {
         replying,  // the reply is queued
     };
     static constexpr uint8_t no_site = 0xff;
+    static constexpr uint8_t no_question = 0xff;
 
     ConnectionState();  // not in line: it is long
 
@@ -57,17 +58,17 @@ struct ConnectionState {
     bool is_https = false;    // of the present request: the connection, or as a trusted proxy says
     bool is_proxied = false;  // a trusted proxy has brought the present request
     bool is_asker_counted = false;
-    bool is_slow = false;       // pace_since is longer ago than a head may take
-    bool was_unread = false;    // at the last look bytes of the body waited to be read
-    bool is_answered = false;   // of the present request: it has been given an answer
-    bool has_refusal = false;   // ... which is a refusal of fcgate's own
-    bool is_replaced = false;   // ... in place of a reply that could not be sent
-    bool is_undecided = false;  // its body is not asked for yet
-    bool has_user = false;      // its Authorization was found to be right
-    uint8_t question = 0xff;    // about that; meaning is that of whoever makes the reply
-    uint8_t site = no_site;     // that the present request is for, once it is known
-    uint8_t configuration = 0;  // under which the present request is answered; meaning is theirs as well
-    uint16_t held_status = 0;   // of `held`
+    bool is_slow = false;            // pace_since is longer ago than a head may take
+    bool was_unread = false;         // at the last look bytes of the body waited to be read
+    bool is_answered = false;        // of the present request: it has been given an answer
+    bool has_refusal = false;        // ... which is a refusal of fcgate's own
+    bool is_replaced = false;        // ... in place of a reply that could not be sent
+    bool is_undecided = false;       // its body is not asked for yet
+    bool has_user = false;           // its Authorization was found to be right
+    uint8_t question = no_question;  // about that; meaning is that of whoever makes the reply
+    uint8_t site = no_site;          // that the present request is for, once it is known
+    uint8_t configuration = 0;       // under which the present request is answered; meaning is theirs as well
+    uint16_t held_status = 0;        // of `held`
     MHD_Connection* mhd = nullptr;
     Engine* engine = nullptr;      // whose it is
     std::string_view method;       // of the present request, in libmicrohttpd's memory

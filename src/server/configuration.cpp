@@ -156,17 +156,16 @@ Status Configuration::open_root(const SiteSettings& wanted, size_t& used, Server
         site.sendfile_fd = open_folder(folder.c_str());
     }
     const int failure = errno;
-    if constexpr (features::auth) {
-        const Status passwords = check_passwords(wanted, error);
-        if (passwords != Status::ok) {
-            (void)sites.push_back(site);
-            return passwords;
-        }
-    }
     // There is room for as many as the settings have. From here on close_roots() closes what is open.
     (void)sites.push_back(site);
     if (!wanted.sendfile_root.empty() && site.sendfile_fd < 0) {
         return no_folder(error, "sendfile_root"_p, wanted.sendfile_root, failure);
+    }
+    if constexpr (features::auth) {
+        const Status passwords = check_passwords(wanted, error);
+        if (passwords != Status::ok) {
+            return passwords;
+        }
     }
     return length <= room.size() ? Status::ok
                                  : explain(error, Status::too_large, "the paths of all roots together are too long"_p);

@@ -218,7 +218,7 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
 
 http::Outcome Dispatcher::poll(http::Connection& connection, Reply& reply) {
     if constexpr (features::auth) {
-        if (connection.question != auth::Verifier::no_question) {
+        if (connection.question != http::Connection::no_question) {
             return poll_password(connection, reply);
         }
     }

@@ -107,7 +107,7 @@ class Dispatcher {
     [[nodiscard]] http::Outcome begin_with_password(http::Connection& connection, RequestHead& head, Reply& reply);
     [[nodiscard]] http::Outcome poll_password(http::Connection& connection, Reply& reply);
     void give_back_question(http::Connection& connection);
-    static void challenge(http::Connection& connection, Reply& reply);
+    static void challenge(Reply& reply);
     void log_password(http::Connection& connection, const RequestHead& head, const auth::Answer& answer);
     static void name_user(const RequestHead& head, TextBuffer& out);
 

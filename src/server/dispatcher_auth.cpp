@@ -8,6 +8,8 @@ namespace fcgate::server {
 
 namespace {
 
+static_assert(limits::password_questions <= http::Connection::no_question);
+
 // The value of Authorization. Nothing where there are several, which is no list (RFC 9110 section 5.3): one would be checked, and a script that finds them
 // all in HTTP_AUTHORIZATION might go by another.
 std::string_view authorization_of(const RequestHead& head) {
@@ -31,7 +33,7 @@ http::Outcome Dispatcher::begin_with_password(http::Connection& connection, Requ
     const int64_t now = setup_.clock->now();
     auth::Credentials credentials;
     if (credentials.parse(authorization_of(head)) != Status::ok) {
-        challenge(connection, reply);
+        challenge(reply);
         // That is how every visit begins.
         log_refusal(connection, LogLevel::debug, 401, "no user and password (see `auth`)"_p, http::code_of(401));
         return http::Outcome::reply;
@@ -75,7 +77,7 @@ http::Outcome Dispatcher::poll_password(http::Connection& connection, Reply& rep
     if (is_unreadable) {
         http::reply_with_status(reply, 500);
     } else {
-        challenge(connection, reply);
+        challenge(reply);
     }
     log_password(connection, head, answer);
     return http::Outcome::reply;
@@ -103,18 +105,17 @@ void Dispatcher::log_password(http::Connection& connection, const RequestHead& h
 }
 
 void Dispatcher::give_back_question(http::Connection& connection) {
-    if (connection.question != auth::Verifier::no_question) {
+    if (connection.question != http::Connection::no_question) {
         setup_.common->verifier->give_back(connection.question);
-        connection.question = auth::Verifier::no_question;
+        connection.question = http::Connection::no_question;
     }
 }
 
 // RFC 9110 section 11.6.1
-void Dispatcher::challenge(http::Connection& connection, Reply& reply) {
+void Dispatcher::challenge(Reply& reply) {
     http::reply_with_status(reply, 401);
     // The fourth field: there is room.
     (void)reply.add_field("WWW-Authenticate", "Basic realm=\"fcgate\", charset=\"UTF-8\"");
-    connection.trace.cause = http::code_of(401);
 }
 
 void Dispatcher::wake_answered(uint32_t worker) {
