@@ -98,6 +98,10 @@ int fcgate_call(fcgate_server* server, const fcgate_script* script, const fcgate
     if (!fcgate::is_token(start.texts.method)) {
         return FCGATE_INVALID;
     }
+    // Of several workers some hear of it later.
+    if (server->server.is_stopping()) {
+        return FCGATE_GONE;
+    }
     // By turns, and past those that are full.
     const std::span<Worker> workers = server->server.workers();
     Status status = Status::malformed;

@@ -69,6 +69,7 @@ class Server {
     [[nodiscard]] bool is_broken() const { return broken_; }  // a worker could not go on
     // Any thread, also signal handlers.
     void stop(int64_t deadline);
+    [[nodiscard]] bool is_stopping() const { return common_.deadline.get() != never; }
     void reopen_logs();
 
     // Readable once every worker that has a thread has ended.
