@@ -34,8 +34,9 @@ void Servers::clear() {
     }
 }
 
+// No pause is longer than the longest, so one that seems to be was over long ago: nobody has asked since.
 bool Servers::is_due(uint32_t down_until, int64_t now) {
-    return down_until != 0 && static_cast<int32_t>(low_bits(now) - down_until) >= 0;
+    return down_until != 0 && down_until - low_bits(now) - 1 >= longest_pause_ms;
 }
 
 bool Servers::has_due(int64_t now) const {

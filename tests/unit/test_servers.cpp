@@ -71,6 +71,16 @@ void one_that_is_down_is_left_alone_and_then_tried_by_one(void** /*state*/) {
     assert_true(servers.choose(2, 0, now + 502).is_probe);
 }
 
+// A device on which nobody asked anything for weeks.
+void one_that_is_down_is_due_however_long_that_was(void** /*state*/) {
+    Servers servers;
+    assert_true(servers.failed(0, start));
+    constexpr int64_t day = 86'400'000;
+    for (const int64_t days : {1, 24, 25, 40, 49, 50, 75, 100}) {
+        assert_true(servers.has_due(start + days * day));
+    }
+}
+
 void when_all_are_down_they_are_tried_all_the_same(void** /*state*/) {
     Servers servers;
     assert_true(servers.failed(0, start) && servers.failed(1, start));
@@ -88,6 +98,7 @@ int main() {
         cmocka_unit_test(the_one_with_the_fewest_connections_comes_first),
         cmocka_unit_test(who_was_tried_is_not_chosen),
         cmocka_unit_test(one_that_is_down_is_left_alone_and_then_tried_by_one),
+        cmocka_unit_test(one_that_is_down_is_due_however_long_that_was),
         cmocka_unit_test(when_all_are_down_they_are_tried_all_the_same),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
