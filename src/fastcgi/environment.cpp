@@ -125,7 +125,8 @@ class Environment {
 
 void Environment::add_all() {
     add_variables();
-    if (request_.body_length != 0) {
+    // These two say that there is a body, which may be empty (RFC 9112 section 6, RFC 3875 section 4.1.2).
+    if (request_.head.has_content_length || request_.head.is_chunked) {
         Text<24> length;
         length.append_number(request_.body_length);
         writer_.add("CONTENT_LENGTH", length.view());

@@ -137,12 +137,22 @@ void a_body_brings_its_length_and_type(void** /*state*/) {
     const Field fields[] = {{"content-type", "application/json"}, {"Content-Length", "17"}};
     EnvironmentRequest request;
     request.head.fields = fields;
+    request.head.has_content_length = true;
     request.cgi.body_length = 18446744073709551615U;  // as spooled; what the client said does not matter
     const DecodedParams env = request.environment();
     check_text(env.get("CONTENT_LENGTH"), "18446744073709551615");
     check_text(env.get("CONTENT_TYPE"), "application/json");
     assert_false(env.has("HTTP_CONTENT_LENGTH"));
     assert_false(env.has("HTTP_CONTENT_TYPE"));
+}
+
+void an_empty_body_has_a_length(void** /*state*/) {
+    EnvironmentRequest request;
+    request.head.has_content_length = true;
+    check_text(request.environment().get("CONTENT_LENGTH"), "0");
+    request.head.has_content_length = false;
+    request.head.is_chunked = true;
+    check_text(request.environment().get("CONTENT_LENGTH"), "0");
 }
 
 void without_a_body_there_is_no_length(void** /*state*/) {
@@ -177,6 +187,7 @@ void a_configured_content_length_cannot_break_the_framing(void** /*state*/) {
     const Pair params[] = {{"CONTENT_LENGTH", "5"}};
     EnvironmentRequest request;
     request.cgi.params = params;
+    request.head.is_chunked = true;
     request.cgi.body_length = 3;
     check_text(request.environment().get("CONTENT_LENGTH"), "3");
 }
@@ -210,6 +221,7 @@ int main() {
         cmocka_unit_test(the_server_name_falls_back_to_the_local_address),
         cmocka_unit_test(a_unix_socket_has_the_port_of_its_scheme),
         cmocka_unit_test(a_body_brings_its_length_and_type),
+        cmocka_unit_test(an_empty_body_has_a_length),
         cmocka_unit_test(without_a_body_there_is_no_length),
         cmocka_unit_test(configured_params_replace_and_add),
         cmocka_unit_test(a_configured_content_length_cannot_break_the_framing),
