@@ -9,6 +9,7 @@ namespace fcgate::fastcgi {
 namespace {
 
 constexpr uint16_t lowest_status = 200;  // the HTTP library would send a 1xx as the final answer
+constexpr uint16_t reset_content = 205;
 
 // Instead of the first byte of a packed name: what a FieldCursor passes over.
 constexpr char dropped = ' ';
@@ -170,6 +171,10 @@ Status ResponseHead::complete() {
     }
     if (status_ == 0) {
         status_ = has_location_ ? 302 : 200;
+    }
+    if (status_ == reset_content) {
+        has_content_length_ = true;
+        content_length_ = 0;
     }
     return Status::ok;
 }

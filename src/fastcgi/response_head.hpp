@@ -36,6 +36,7 @@ class ResponseHead {
     [[nodiscard]] FieldCursor fields() const { return FieldCursor({}, packed_fields()); }
     // Drops those whose names are unwanted.
     void drop_fields(bool (*is_unwanted)(std::string_view name));
+    // Of a 205 it is 0, whatever the script says: it must not have content (RFC 9110 section 15.3.6), and yet clients read some.
     [[nodiscard]] bool has_content_length() const { return has_content_length_; }
     [[nodiscard]] uint64_t content_length() const { return content_length_; }
     [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream

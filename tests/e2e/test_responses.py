@@ -61,6 +61,17 @@ class Responses(ServedCase):
                         if response.field('Connection') != 'close':
                             self.canary(client)
 
+    def test_reset_content_has_no_content(self):
+        for how in ('', '&empty', '&known'):
+            for method in ('GET', 'HEAD', 'POST'):
+                with self.subTest(how=how, method=method), self.client() as client:
+                    response = client.ask(method, f'/status.php?code=205{how}', body=b'x=1' if method == 'POST' else None)
+                    self.assert_status(response, 205)
+                    self.assertEqual(response.field('X-Script'), 'was here')
+                    self.assertEqual(response.field('Content-Length'), '0')
+                    self.assertEqual(response.body, b'')
+                    self.canary(client)
+
     def test_head_leaves_the_connection_in_step(self):
         for target in ('/hello.php', '/large.php?blocks=4', '/large.php?blocks=40000', '/large.php?blocks=10&known',
                        '/stream.php?pieces=3&pause=20', '/status.php?code=404', '/redirect.php', '/files/plain.txt',

@@ -320,6 +320,17 @@ void reads_the_content_length(void** /*state*/) {
     assert_false(head.has_content_length());
 }
 
+void a_reset_content_has_none(void** /*state*/) {
+    for (const std::string_view text : {"Status: 205\nA: b\n\n", "Status: 205\nContent-Length: 5\n\n"}) {
+        GuardedBytes storage(text.size());
+        ResponseHead head(storage.room(text.size()));
+        std::string_view input = text;
+        check_status(head.feed(input), Status::ok);
+        assert_true(head.has_content_length());
+        assert_true(head.content_length() == 0);
+    }
+}
+
 void a_content_length_that_is_no_number_or_not_one_is_malformed(void** /*state*/) {
     for (const std::string_view value : {"", "-1", "+1", "1 2", "1,1", "0x10", "1a", "18446744073709551616", "1.0"}) {
         Text<64> head;
@@ -411,6 +422,7 @@ int main() {
         cmocka_unit_test(a_head_without_an_end_is_not_counted_for_ever),
         cmocka_unit_test(unwanted_fields_are_dropped_afterwards),
         cmocka_unit_test(reads_the_content_length),
+        cmocka_unit_test(a_reset_content_has_none),
         cmocka_unit_test(a_content_length_that_is_no_number_or_not_one_is_malformed),
         cmocka_unit_test(transfer_encoding_is_dropped_and_content_length_holds),
         cmocka_unit_test(hop_by_hop_fields_are_dropped),
