@@ -473,7 +473,7 @@ enum fcgate_news {
      * its header fields found no room (half of connection_memory). The ticket is gone. */
     FCGATE_LOST = 1,
     FCGATE_ROOM = 2,    /* fcgate_later_write() could not take all: now there is room again */
-    FCGATE_STOPPING = 3 /* fcgate_stop() was called: what never ends by itself should end now */
+    FCGATE_STOPPING = 3 /* fcgate_stop() was called, or had been: what never ends by itself should end now */
 };
 
 /* Tells what has become of a kept request. Exactly one FCGATE_SENT or FCGATE_LOST comes for each, as the last; then its

@@ -28,7 +28,7 @@ const HostOps& Dispatcher::host_ops() {
         .params = [](const Dispatcher& self, const http::Connection& connection, std::span<const Pair> configured,
                      std::span<Pair> room) { return self.host_params(connection, configured, room); },
         .on_news = [](Dispatcher& self) { self.kept().wake_those_with_news(); },
-        .on_stop = [](Dispatcher& self) { self.kept().tell_all(KeptNews::stopping); },
+        .on_stop = [](Dispatcher& self) { self.kept().tell_of_stop(); },
     };
     return ops;
 }
@@ -60,6 +60,7 @@ bool Dispatcher::begin_host(http::Connection& connection, const RequestHead& hea
     if (!is_taken) {
         return false;
     }
+    setup_.kept->tell_of_stop_behind(connection.kept);
     if (reply.status == 0) {
         outcome = poll_host(connection, reply);
     }

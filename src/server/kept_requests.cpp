@@ -226,11 +226,18 @@ void KeptRequests::wake_those_with_news() {
     }
 }
 
-void KeptRequests::tell_all(KeptNews news) {
+void KeptRequests::tell_of_stop() {
+    is_stopping_ = true;
     for (const KeptRequest& request : pool_.all()) {
         if (request.live) {
-            tell(request, news);
+            tell(request, KeptNews::stopping);
         }
+    }
+}
+
+void KeptRequests::tell_of_stop_behind(Handle kept) {
+    if (const KeptRequest* const request = find(kept); is_stopping_ && request != nullptr) {
+        tell(*request, KeptNews::stopping);
     }
 }
 

@@ -108,7 +108,9 @@ class KeptRequests {
 
     [[nodiscard]] bool take_news() { return news_.exchange(false); }
     void wake_those_with_news();
-    void tell_all(KeptNews news);
+    // The server is being stopped: all are told, and each that is kept from now on when its handler has returned.
+    void tell_of_stop();
+    void tell_of_stop_behind(Handle kept);
 
   private:
     [[nodiscard]] KeptRequest* find(Ticket ticket);
@@ -126,6 +128,7 @@ class KeptRequests {
     uint32_t worker_ = 0;
     pthread_mutex_t mutex_ = PTHREAD_MUTEX_INITIALIZER;
     std::atomic<bool> news_{false};
+    bool is_stopping_ = false;
 };
 
 }  // namespace fcgate::server

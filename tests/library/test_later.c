@@ -727,6 +727,43 @@ static void a_stop_waits_for_those_that_end(void** state) {
     close_kept(&scene, &kept);
 }
 
+/* Turns of the host's loop, until so many are counted. */
+static void turn_until(const struct scene* scene, const atomic_int* count, int value) {
+    const int64_t deadline = now_ms() + 20000;
+    struct pollfd watched = {fcgate_fd(scene->server, NULL), POLLIN, 0};
+    while (*count != value && now_ms() < deadline) {
+        (void)poll(&watched, 1, fcgate_timeout_ms(scene->server));
+        assert_int_equal(fcgate_dispatch(scene->server, NULL), FCGATE_OK);
+    }
+    assert_int_equal(*count, value);
+}
+
+static void who_is_kept_behind_a_stop_is_told_of_it_as_well(void** state) {
+    (void)state;
+    static const char request[] = "GET /later HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    struct scene scene;
+    struct kept kept;
+    open_kept(&scene, &kept, 2);
+    assert_true(fcgate_fd(scene.server, &scene.error) >= 0);
+    const int late = dial(scene.port); /* taken in before the other one */
+    const int early = dial(scene.port);
+    assert_true(send_text(early, request));
+    turn_until(&scene, &kept.kept, 1);
+    fcgate_stop(scene.server, 20000);
+    turn_until(&scene, &kept.stopping, 1);
+    assert_true(send_text(late, request));
+    turn_until(&scene, &kept.kept, 2);
+    assert_int_equal(kept.stopping, 2); /* or it would last until the deadline */
+    assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 200, NULL, "bye", 3), FCGATE_OK);
+    turn_until(&scene, &kept.sent, 1);
+    assert_int_equal(kept.stopping, 2);
+    struct reply reply = receive_last(late);
+    assert_string_equal(reply.body, "bye");
+    forget(&reply);
+    close(early);
+    close_kept(&scene, &kept);
+}
+
 static void what_is_kept_is_lost_with_its_server(void** state) {
     (void)state;
     struct scene scene;
@@ -950,6 +987,7 @@ int main(void) {
         cmocka_unit_test(a_puller_may_wait_and_end_when_it_likes),
         cmocka_unit_test(a_puller_that_fails_cuts_the_reply_off),
         cmocka_unit_test(a_stop_waits_for_those_that_end),
+        cmocka_unit_test(who_is_kept_behind_a_stop_is_told_of_it_as_well),
         cmocka_unit_test(what_is_kept_is_lost_with_its_server),
         cmocka_unit_test(a_kept_request_ends_under_its_own_configuration),
         cmocka_unit_test(two_servers_know_nothing_of_each_other),
