@@ -161,10 +161,11 @@ fastcgi::Starter Worker::starter() {
 
 void Worker::finish() {
     clear_waiting();
+    engine_.finish();
+    // Behind the last words on requests that are kept, in which the host may still name its calls.
     if (call_ops_ != nullptr) {
         call_ops_->finish(calls_);
     }
-    engine_.finish();
     upstream_.finish();
     mailbox_.finish();
     kept_.finish();

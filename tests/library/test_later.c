@@ -1,4 +1,5 @@
 /* Requests that are kept beyond their handler and answered later, by any thread. */
+#include <fcgate/call.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -778,6 +779,64 @@ static void what_is_kept_is_lost_with_its_server(void** state) {
     close(fd);
 }
 
+/* A host that ends a call when it hears of the end of a request. */
+struct pair {
+    fcgate_server* server;
+    fcgate_ticket call;
+    atomic_int kept;
+    int lost;
+    int wrong;
+    int ended;
+};
+
+static void end_call(void* context, fcgate_ticket ticket, int news) {
+    struct pair* const pair = context;
+    if (news == FCGATE_LOST) {
+        ++pair->lost;
+        pair->wrong += fcgate_wake(pair->server, ticket) != FCGATE_GONE;
+        (void)fcgate_call_end(pair->server, pair->call);
+    }
+}
+
+static void keep_with_call(void* context, fcgate_request* request) {
+    struct pair* const pair = context;
+    pair->kept += fcgate_keep(request, end_call, pair, NULL) == FCGATE_OK;
+}
+
+static void note_end(void* context, int result, unsigned status) {
+    struct pair* const pair = context;
+    ++pair->ended;
+    pair->wrong += result != FCGATE_GONE || status != 0;
+    pair->wrong += fcgate_call_wake(pair->server, pair->call) != FCGATE_GONE;
+}
+
+static void a_last_word_on_a_request_may_name_a_call(void** state) {
+    (void)state;
+    static const fcgate_caller caller = {NULL, NULL, note_end};
+    struct scene scene;
+    struct pair pair;
+    memset(&pair, 0, sizeof pair);
+    open_scene(&scene);
+    set(&scene, "backend.address", "unix:/tmp/fcgate-library-none.sock");
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 1, 512, 0), FCGATE_OK);
+    assert_int_equal(fcgate_settings_set_calls(scene.settings, 1, 512), FCGATE_OK);
+    create(&scene);
+    pair.server = scene.server;
+    handle(&scene, "/later", keep_with_call, &pair);
+    assert_true(fcgate_fd(scene.server, &scene.error) >= 0);
+    const int client = dial(scene.port);
+    assert_true(send_text(client, "GET /later HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    turn_until(&scene, &pair.kept, 1);
+    fcgate_script script = {0};
+    script.file = "/srv/t.php";
+    assert_int_equal(fcgate_call(scene.server, &script, &caller, &pair, &pair.call), FCGATE_OK);
+    close_scene(&scene);
+    assert_int_equal(pair.lost, 1);
+    assert_int_equal(pair.ended, 1);
+    assert_int_equal(pair.wrong, 0);
+    close(client);
+}
+
 static void a_kept_request_ends_under_its_own_configuration(void** state) {
     (void)state;
     struct scene scene;
@@ -989,6 +1048,7 @@ int main(void) {
         cmocka_unit_test(a_stop_waits_for_those_that_end),
         cmocka_unit_test(who_is_kept_behind_a_stop_is_told_of_it_as_well),
         cmocka_unit_test(what_is_kept_is_lost_with_its_server),
+        cmocka_unit_test(a_last_word_on_a_request_may_name_a_call),
         cmocka_unit_test(a_kept_request_ends_under_its_own_configuration),
         cmocka_unit_test(two_servers_know_nothing_of_each_other),
         cmocka_unit_test(threads_of_the_host_answer_a_crowd),
