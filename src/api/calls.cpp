@@ -75,7 +75,8 @@ int fcgate_settings_set_calls(fcgate_settings* settings, unsigned calls, size_t 
         (calls > 0 && (text < limits::call_text_least || text > limits::call_text_most))) {
         return FCGATE_INVALID;
     }
-    settings->values.host_calls = {calls, static_cast<uint32_t>(text), calls > 0 ? &Worker::call_ops() : nullptr};
+    settings->values.server.host_calls = {calls, static_cast<uint32_t>(text),
+                                          calls > 0 ? &Worker::call_ops() : nullptr};
     return FCGATE_OK;
 }
 

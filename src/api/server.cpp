@@ -91,8 +91,10 @@ void free_unused(fcgate_server& server) {
 
 [[nodiscard]] int reload(fcgate_server& server, fcgate_settings& settings, fcgate_error* error) {
     ConfigError wrong;
-    // Room for calls is made at the start only: whether HTTP is needed does not change either.
-    settings.values.host_calls = server.server.settings().host_calls;
+    // Room for the host is made at the start only: neither what it takes changes, nor whether HTTP is needed.
+    const fcgate::StartSettings& start = server.server.settings().server;
+    settings.values.server.host_room = start.host_room;
+    settings.values.server.host_calls = start.host_calls;
     const Status checked = check_whole(settings.values, wrong, &server.server.settings());
     if (checked != Status::ok) {
         return report(error, checked, wrong);

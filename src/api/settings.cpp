@@ -158,6 +158,6 @@ int fcgate_settings_set_room(fcgate_settings* settings, unsigned requests, size_
         (requests > 0 && (buffer < limits::kept_buffer_least || buffer > limits::kept_buffer_most))) {
         return FCGATE_INVALID;
     }
-    settings->values.host_room = {requests, static_cast<uint32_t>(buffer), static_cast<uint32_t>(params)};
+    settings->values.server.host_room = {requests, static_cast<uint32_t>(buffer), static_cast<uint32_t>(params)};
     return FCGATE_OK;
 }

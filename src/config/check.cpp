@@ -117,7 +117,7 @@ size_t Settings::find_backend(std::string_view name) const {
 Status Settings::check(ConfigError& error) {
     error.line = 0;
     error.text.clear();
-    const bool needs_http = host_calls.calls == 0;
+    const bool needs_http = server.host_calls.calls == 0;
     if (server.listen.empty() && needs_http) {
         return wrong<"listen: not set; write for example 0.0.0.0:80">(error, SectionKind::server, "");
     }

@@ -119,6 +119,24 @@ struct SiteSettings {
     bool redirect_https = false;
 };
 
+// For the host's own handlers, in each thread; no key of the configuration.
+struct HostRoom {
+    uint32_t requests = 0;  // that are kept
+    uint32_t buffer = 0;    // bytes, of each of them
+    uint32_t params = 0;    // bytes, of each connection
+};
+
+namespace server {
+struct CallOps;
+}
+
+// For scripts that the host calls, in each thread; no key either.
+struct HostCalls {
+    uint32_t calls = 0;                    // under way at a time
+    uint32_t text = 0;                     // bytes, of each of them
+    const server::CallOps* ops = nullptr;  // who carries them out
+};
+
 // What holds from the start of a server: memory is carved by it, or privileges are needed.
 struct StartSettings {
     // Of pages for PHP's output, unless response_memory says it.
@@ -144,6 +162,8 @@ struct StartSettings {
     std::string_view syslog_format = "rfc5424";  // of both
     std::string_view mime_types;
     bool sandbox = false;  // the process opens no other files than it needs
+    HostRoom host_room;
+    HostCalls host_calls;
 };
 
 struct ServerSettings : StartSettings {
@@ -169,24 +189,6 @@ struct ServerSettings : StartSettings {
     std::string_view tls_certificate;  // paths of PEM files
     std::string_view tls_key;
     bool tls_self_signed = false;
-};
-
-// For the host's own handlers, in each thread; no key of the configuration.
-struct HostRoom {
-    uint32_t requests = 0;  // that are kept
-    uint32_t buffer = 0;    // bytes, of each of them
-    uint32_t params = 0;    // bytes, of each connection
-};
-
-namespace server {
-struct CallOps;
-}
-
-// For scripts that the host calls, in each thread; no key either.
-struct HostCalls {
-    uint32_t calls = 0;                    // under way at a time
-    uint32_t text = 0;                     // bytes, of each of them
-    const server::CallOps* ops = nullptr;  // who carries them out
 };
 
 class Settings {
@@ -236,7 +238,6 @@ class Settings {
     struct Original {
         explicit Original(const Settings& settings);
         StartSettings server;
-        HostCalls host_calls;
         uint32_t chosen;
         size_t text_size;
         FixedList<ReplacedBackend, limits::backends> backends;
@@ -253,8 +254,6 @@ class Settings {
 
     std::string_view file;  // the last that was loaded; empty: none
     ServerSettings server;
-    HostRoom host_room;
-    HostCalls host_calls;
     FixedList<BackendSettings, limits::backends> backends;
     FixedList<SiteSettings, limits::sites> sites;
 

@@ -32,7 +32,6 @@ Status Settings::keep_start_keys(const Settings& running, TextBuffer& changed, C
 
 Settings::Original::Original(const Settings& settings)
     : server(static_cast<const StartSettings&>(settings.server)),
-      host_calls(settings.host_calls),
       chosen(settings.chosen_),
       text_size(settings.text_size_) {
     for (const ReplacedBackend& backend : settings.backends) {
@@ -42,7 +41,6 @@ Settings::Original::Original(const Settings& settings)
 
 void Settings::put_back(const Original& original) {
     static_cast<StartSettings&>(server) = original.server;
-    host_calls = original.host_calls;
     chosen_ = original.chosen;
     text_size_ = original.text_size;
     BackendSettings* backend = backends.begin();

@@ -48,7 +48,8 @@ constexpr size_t least_places = 64;
     const size_t variables = connection_memory / 2 + limits::request_fields * field_growth + 5 * target_size(settings) +
                              2 * limits::path + fixed_variables + configured;
     // A call's file stands in three variables, its query in two.
-    const size_t call = settings.host_calls.calls > 0 ? size_t{3} * settings.host_calls.text + fixed_variables : 0;
+    const HostCalls& calls = settings.server.host_calls;
+    const size_t call = calls.calls > 0 ? size_t{3} * calls.text + fixed_variables : 0;
     return std::max({variables, call, read_chunk_of(settings), connection_memory,
                      limits::status_page(std::min(2 * settings.backends.size(), limits::backends))});
 }
@@ -197,7 +198,7 @@ void Pools::count_workers(const Settings& settings) {
     const size_t connections = share(server.max_connections, threads);
     // Connections fall to threads as they happen to wake up: divided as well, exchanges would run out in one thread while
     // others have some left.
-    const size_t exchanges = std::min<size_t>(server.exchanges, connections + settings.host_calls.calls);
+    const size_t exchanges = std::min<size_t>(server.exchanges, connections + server.host_calls.calls);
     const size_t links = exchanges + spare_links;
     count(PoolKind::timers) = connections + exchanges + links + http::Lingering::timer_count() + other_timers;
     count(PoolKind::grants) = 2 * places_ + exchanges;
@@ -206,16 +207,16 @@ void Pools::count_workers(const Settings& settings) {
     count(PoolKind::links) = links;
     count(PoolKind::exchanges) = exchanges;
     count(PoolKind::connections) = connections;
-    count(PoolKind::deliveries) = connections + settings.host_calls.calls;
+    count(PoolKind::deliveries) = connections + server.host_calls.calls;
     count(PoolKind::bodies) = has_spool ? connections : 0;
-    count(PoolKind::kept) = settings.host_room.requests;
-    count(PoolKind::kept_buffers) = settings.host_room.requests;
-    size(PoolKind::kept_buffers) = settings.host_room.buffer;
+    count(PoolKind::kept) = server.host_room.requests;
+    count(PoolKind::kept_buffers) = server.host_room.requests;
+    size(PoolKind::kept_buffers) = server.host_room.buffer;
     count(PoolKind::params) = connections;
-    size(PoolKind::params) = settings.host_room.params;
-    count(PoolKind::calls) = settings.host_calls.calls;
-    count(PoolKind::call_texts) = settings.host_calls.calls;
-    size(PoolKind::call_texts) = settings.host_calls.text;
+    size(PoolKind::params) = server.host_room.params;
+    count(PoolKind::calls) = server.host_calls.calls;
+    count(PoolKind::call_texts) = server.host_calls.calls;
+    size(PoolKind::call_texts) = server.host_calls.text;
     count(PoolKind::path) = 1;
     count(PoolKind::text) = 1;
     size(PoolKind::text) = 4 * target_size(settings);

@@ -64,7 +64,7 @@ bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
     if constexpr (has_spool) {
         spool_.init(pools.items<SpooledBody>(PoolKind::bodies), common_->spooled_kib, settings.server.spool_total);
     }
-    call_ops_ = settings.host_calls.ops;
+    call_ops_ = settings.server.host_calls.ops;
     if (call_ops_ != nullptr) {
         call_ops_->init(*this, pools);
     }

@@ -604,6 +604,43 @@ static void settings_that_were_not_taken_are_as_they_were(void** state) {
     close_scene(&scene);
 }
 
+/* What its status says that it can take at most; 0: it says nothing. */
+static long long most_memory(fcgate_server* server) {
+    static char text[FCGATE_STATUS_MAX];
+    static const char key[] = "\"memory_most_bytes\":";
+    if (fcgate_status(server, FCGATE_STATUS_JSON, text, sizeof text) != FCGATE_OK) {
+        return 0; /* built without it */
+    }
+    const char* const found = strstr(text, key);
+    assert_non_null(found);
+    return strtoll(found + strlen(key), NULL, 10);
+}
+
+static void the_room_for_the_host_is_that_of_the_start(void** state) {
+    (void)state;
+    static char before[FCGATE_BUDGET_MAX];
+    static char after[FCGATE_BUDGET_MAX];
+    struct scene scene;
+    open_scene(&scene);
+    assert_int_equal(fcgate_settings_set_room(scene.settings, 4, 1024, 64), FCGATE_OK);
+    start(&scene);
+    const long long most = most_memory(scene.server);
+    /* Far beyond the ceiling; but it is not asked for. */
+    fcgate_settings* const other = settings_beside(&scene, "unix:/tmp/fcgate-library-none.sock");
+    assert_int_equal(fcgate_settings_set_room(other, 4096, 1 << 20, 0), FCGATE_OK);
+    assert_int_equal(fcgate_set(other, "server.memory_ceiling", "16m", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_budget(other, FCGATE_BUDGET_TABLE, before, sizeof before), FCGATE_OK);
+    /* What was not taken is as it was. */
+    assert_int_equal(fcgate_set(other, "site.root", "/nowhere", NULL), FCGATE_OK);
+    assert_result(&scene, fcgate_reload(scene.server, other, &scene.error), FCGATE_INVALID);
+    assert_int_equal(fcgate_budget(other, FCGATE_BUDGET_TABLE, after, sizeof after), FCGATE_OK);
+    assert_string_equal(after, before);
+    assert_int_equal(fcgate_set(other, "site.root", scene.root, NULL), FCGATE_OK);
+    assert_ok(&scene, fcgate_reload(scene.server, other, &scene.error));
+    assert_int_equal(most_memory(scene.server), most);
+    close_scene(&scene);
+}
+
 static void a_log_file_is_opened_again_by_name(void** state) {
     (void)state;
     struct scene scene;
@@ -727,6 +764,7 @@ int main(void) {
         cmocka_unit_test(two_servers_keep_their_logs_apart),
         cmocka_unit_test(other_settings_come_into_force),
         cmocka_unit_test(settings_that_were_not_taken_are_as_they_were),
+        cmocka_unit_test(the_room_for_the_host_is_that_of_the_start),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
         cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),
