@@ -53,7 +53,7 @@ enum fcgate_result {
     FCGATE_INVALID = -2,   /* a wrong configuration, or what it names is not there; or a wrong use of this library */
     FCGATE_DENIED = -3,    /* the operating system does not permit it */
     FCGATE_GONE = -4,      /* what it was for has ended */
-    FCGATE_NO_MEMORY = -5, /* the system has none left */
+    FCGATE_NO_MEMORY = -5, /* the system has none left, or no descriptors, or no threads */
     FCGATE_TOO_LARGE = -6, /* it does not fit: your buffer, or a fixed capacity of the library */
     FCGATE_AGAIN = -7      /* nothing is wrong, but it is not done yet */
 };

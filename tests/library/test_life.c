@@ -377,6 +377,26 @@ static void a_missing_root_is_found_at_the_start(void** state) {
     }
 }
 
+/* Nothing is wrong with the settings then. */
+static void a_folder_that_finds_no_descriptor_is_there_all_the_same(void** state) {
+    (void)state;
+    struct scene scene;
+    struct rlimit before;
+    open_scene(&scene);
+    create(&scene);
+    const int next = dup(STDIN_FILENO);
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {(rlim_t)next, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int result = fcgate_start(scene.server, &scene.error);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, FCGATE_ERROR);
+    assert_non_null(strstr(scene.error.text, "root: "));
+    close_scene(&scene);
+}
+
 static void settings_survive_a_failed_create(void** state) {
     (void)state;
     struct scene scene;
@@ -757,6 +777,7 @@ int main(void) {
         cmocka_unit_test(a_server_runs_once_and_in_one_way),
         cmocka_unit_test(a_loop_of_the_host_takes_one_thread_only),
         cmocka_unit_test(a_missing_root_is_found_at_the_start),
+        cmocka_unit_test(a_folder_that_finds_no_descriptor_is_there_all_the_same),
         cmocka_unit_test(settings_survive_a_failed_create),
         cmocka_unit_test(a_port_that_needs_root_is_denied),
         cmocka_unit_test(a_socket_file_appears_and_goes),
