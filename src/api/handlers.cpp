@@ -38,6 +38,11 @@ namespace {
     return host;
 }
 
+// It has had its reply, or another has the request: whatever else is wrong with one more, there is none to be given.
+[[nodiscard]] bool is_settled(const HostRequest& host) {
+    return host.has_replied || host.is_passed;
+}
+
 [[nodiscard]] int give(HostRequest& request, unsigned status, const char* content_type, Reply& reply) {
     reply.status = static_cast<uint16_t>(status);
     if (content_type != nullptr) {
@@ -146,7 +151,7 @@ int fcgate_reply_header(fcgate_request* request, const char* name, const char* v
 
 int fcgate_reply(fcgate_request* request, unsigned status, const char* content_type, const void* body, size_t length) {
     HostRequest& host = request_of(request);
-    if (host.has_replied) {
+    if (is_settled(host)) {
         return FCGATE_GONE;
     }
     if (!is_reply(status, content_type) || (body == nullptr && length > 0)) {
@@ -164,6 +169,10 @@ int fcgate_reply(fcgate_request* request, unsigned status, const char* content_t
 
 int fcgate_reply_static(fcgate_request* request, unsigned status, const char* content_type, const void* body,
                         size_t length) {
+    HostRequest& host = request_of(request);
+    if (is_settled(host)) {
+        return FCGATE_GONE;
+    }
     if (!is_reply(status, content_type) || (body == nullptr && length > 0)) {
         return FCGATE_INVALID;
     }
@@ -172,11 +181,15 @@ int fcgate_reply_static(fcgate_request* request, unsigned status, const char* co
     reply.memory = {static_cast<const char*>(body), length};
     reply.length = length;
     reply.length_known = true;
-    return give(request_of(request), status, content_type, reply);
+    return give(host, status, content_type, reply);
 }
 
 int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd, long long offset,
                       long long length) {
+    HostRequest& host = request_of(request);
+    if (is_settled(host)) {
+        return FCGATE_GONE;
+    }
     if (!is_reply(status, content_type) || !is_part(fd, offset, length)) {
         return FCGATE_INVALID;
     }
@@ -186,18 +199,22 @@ int fcgate_reply_file(fcgate_request* request, unsigned status, const char* cont
     reply.offset = static_cast<uint64_t>(offset);
     reply.length = static_cast<uint64_t>(length);
     reply.length_known = true;
-    return give(request_of(request), status, content_type, reply);
+    return give(host, status, content_type, reply);
 }
 
 int fcgate_reply_path(fcgate_request* request, const char* path) {
-    return path == nullptr ? FCGATE_INVALID : result_of(request_of(request).give_path(path));
+    HostRequest& host = request_of(request);
+    if (is_settled(host)) {
+        return FCGATE_GONE;
+    }
+    return path == nullptr ? FCGATE_INVALID : result_of(host.give_path(path));
 }
 
 int fcgate_reply_pull(fcgate_request* request, unsigned status, const char* content_type, long long length,
                       fcgate_puller puller) {
     HostRequest& host = request_of(request);
     if (!is_reply(status, content_type) || length < FCGATE_UNKNOWN || puller == nullptr || host.call == nullptr) {
-        return host.has_replied ? FCGATE_GONE : FCGATE_INVALID;
+        return is_settled(host) ? FCGATE_GONE : FCGATE_INVALID;
     }
     Reply reply;
     reply.length_known = length >= 0;

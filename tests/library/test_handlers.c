@@ -483,6 +483,10 @@ static void get_everything_wrong(void* context, fcgate_request* request) {
         fcgate_reply_static(request, 200, NULL, "x", 1),
         fcgate_reply_path(request, "/etc/hostname"),
         fcgate_reply_pull(request, 200, NULL, 1, NULL),
+        /* Whatever else is wrong: no other reply can be given. */
+        fcgate_reply_static(request, 99, NULL, "x", 1),
+        fcgate_reply_file(request, 200, NULL, -1, 0, 1),
+        fcgate_reply_path(request, NULL),
         fcgate_reply_header(request, "X-Late", "yes"),
         fcgate_reply_header(request, "Content-Length", "1"),
         fcgate_receive(request, receive_nothing, get_everything_wrong),
