@@ -25,7 +25,8 @@
  * Text      Strings are NUL-terminated, copied when they are kept, and may not be NULL. Times are milliseconds.
  * Threads   One object is used by one thread at a time; functions that any thread may call say so. Several servers
  *           in one process share nothing, but for PHP's sessions where server.runtime_dir and server.user are the same.
- *           Callbacks on threads that the server has made should take no more than 32 KiB of their stacks.
+ *           Callbacks on threads that the server has made should take no more than 32 KiB of their stacks. With glibc
+ *           thread-local variables of the program and its libraries lie there too, and are to be counted in.
  * Process   The library installs no signal handlers, waits for no children of yours and never exits. Its own threads
  *           block all signals. On a thread that you lend it (fcgate_run, fcgate_dispatch) SIGPIPE must be ignored or
  *           blocked, or a client that leaves can end your process.
