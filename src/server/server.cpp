@@ -371,8 +371,8 @@ Status Server::wait(int timeout_ms) const {
         const int64_t left = deadline == never ? -1 : std::max<int64_t>(deadline - monotonic_ms(), 0);
         count = poll(&ended, 1, static_cast<int>(left));
     } while (count < 0 && errno == EINTR);
-    if (count == 0) {
-        return Status::again;
+    if (count <= 0) {
+        return Status::again;  // also when there is no asking: a host may leave itself no descriptors
     }
     return broken_ ? Status::io : Status::gone;
 }

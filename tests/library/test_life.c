@@ -721,6 +721,24 @@ static void a_wait_ends_in_time_whatever_signals_come(void** state) {
     close_scene(&scene);
 }
 
+/* As some do that give up rights: poll() then takes none at all. */
+static void a_host_without_descriptors_is_not_told_of_an_end(void** state) {
+    (void)state;
+    struct scene scene;
+    struct rlimit before;
+    open_scene(&scene);
+    start(&scene);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const int result = fcgate_wait(scene.server, 10, NULL);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(result, FCGATE_AGAIN);
+    fcgate_stop(scene.server, 0);
+    assert_ok(&scene, fcgate_wait(scene.server, 20000, &scene.error));
+    close_scene(&scene);
+}
+
 /* In a process of its own: as a user who may have so many processes and no more. */
 static int start_without_threads(struct scene* scene) {
     const struct rlimit few = {2, 2};
@@ -788,6 +806,7 @@ int main(void) {
         cmocka_unit_test(the_room_for_the_host_is_that_of_the_start),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
+        cmocka_unit_test(a_host_without_descriptors_is_not_told_of_an_end),
         cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
