@@ -36,6 +36,8 @@ struct StatusWriter {
 struct Common {
     // By the last worker that has let go of it.
     void release(Configuration& unused);
+    // By one of `accepting`, which it then is no more.
+    void leave_listeners();
     [[nodiscard]] std::span<fastcgi::Gate> gates_in_use() { return {gates.data(), gate_count}; }
 
     // Written by any thread, some also from signal handlers.
@@ -45,7 +47,7 @@ struct Common {
     std::atomic<bool> reopen_logs{false};
     std::atomic<uint32_t> connections{0};
     std::atomic<uint32_t> spooled_kib{0};
-    std::atomic<uint32_t> accepting{0};  // workers that still do; the last one closes the listeners
+    std::atomic<uint32_t> accepting{0};  // workers that still do, and a reload; the last one closes the listeners
 
     // Not changed while a worker runs, but by what they are themselves. The largest come last.
     std::span<Worker> workers;

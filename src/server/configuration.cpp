@@ -108,7 +108,9 @@ void Listeners::give_back_inherited() {
 }
 
 void Listeners::close_own() {
-    for (size_t i = 0; i < count; ++i) {
+    // A reload that comes too late for anything may meet the last worker here: one of them gets them all.
+    const size_t own = std::atomic_ref(count).exchange(0, std::memory_order_relaxed);
+    for (size_t i = 0; i < own; ++i) {
         if (is_shared[i]) {
             continue;
         }
@@ -118,7 +120,6 @@ void Listeners::close_own() {
             close(fds[i]);
         }
     }
-    count = 0;
 }
 
 Status Configuration::open_roots(ServerError& error) {

@@ -40,9 +40,22 @@ namespace {
     return explain<"%: that needs a restart">(error, Status::refused, what);
 }
 
+// Counted with the workers: a stop that comes meanwhile leaves the listeners open until it is known whose they are.
+class Accepting {
+  public:
+    explicit Accepting(Common& common) : common_(common) { common_.accepting.fetch_add(1); }
+    Accepting(const Accepting&) = delete;
+    Accepting& operator=(const Accepting&) = delete;
+    ~Accepting() { common_.leave_listeners(); }
+
+  private:
+    Common& common_;
+};
+
 }  // namespace
 
 Status Server::reload(Settings& next, ServerError& error) {
+    const Accepting accepting(common_);
     if (common_.deadline.get() != never) {
         return explain(error, Status::gone, "the server is being stopped"_p);
     }
@@ -195,6 +208,16 @@ void Common::release(Configuration& unused) {
     }
     workers[0].mailbox().ring();  // PHP that no backend names any more is to be stopped
     unused.is_used = false;
+}
+
+// A worker that has heard of a stop does not change over any more: there may be some to be closed in both.
+void Common::leave_listeners() {
+    if (accepting.fetch_sub(1) == 1) {
+        for (Configuration& one : configurations) {
+            one.listeners.close_own();
+        }
+        workers[0].mailbox().ring();  // it may have waited for that
+    }
 }
 
 const Settings* Server::take_unused() {

@@ -76,6 +76,7 @@ class Worker {
     [[nodiscard]] bool accept_from_all();
     void accept_from(size_t listener_number);
     void leave_listeners();
+    void end_draining();
 
     // worker_admission.cpp
     [[nodiscard]] size_t reserved() const;

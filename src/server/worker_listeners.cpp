@@ -100,12 +100,13 @@ void Worker::leave_listeners() {
     if (!accept_from_all()) {
         return;
     }
+    end_draining();
+}
+
+void Worker::end_draining() {
     is_draining_ = false;
     arm_listeners(false);
-    if (common_->accepting.fetch_sub(1) == 1) {
-        (void)accept_from_all();
-        configuration_->listeners.close_own();
-    }
+    common_->leave_listeners();
 }
 
 }  // namespace fcgate::server

@@ -80,11 +80,7 @@ void Worker::reopen_logs() {
 void Worker::abort() {
     clear_waiting();
     if (is_draining_) {
-        is_draining_ = false;
-        arm_listeners(false);
-        if (common_->accepting.fetch_sub(1) == 1) {
-            configuration_->listeners.close_own();
-        }
+        end_draining();
     }
     if (call_ops_ != nullptr) {
         call_ops_->stop(calls_, true);

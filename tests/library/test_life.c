@@ -661,6 +661,62 @@ static void the_room_for_the_host_is_that_of_the_start(void** state) {
     close_scene(&scene);
 }
 
+/* A thread of the host's that stops a server while another one reloads it. */
+struct stopper {
+    fcgate_server* server;
+    int ended; /* readable when it has ended */
+    pthread_t thread;
+    bool begun;
+};
+
+static void* stop_and_see(void* argument) {
+    const struct stopper* const stopper = argument;
+    struct pollfd ended = {stopper->ended, POLLIN, 0};
+    fcgate_stop(stopper->server, 0);
+    (void)poll(&ended, 1, 20000);
+    return NULL;
+}
+
+/* It is told so behind all that can fail. */
+static void stop_at_the_last_moment(void* context, enum fcgate_log_level level, const char* message) {
+    struct stopper* const stopper = context;
+    (void)level;
+    if (strstr(message, "these change with a restart only") != NULL) {
+        stopper->begun = pthread_create(&stopper->thread, NULL, stop_and_see, stopper) == 0;
+        pthread_join(stopper->thread, NULL);
+    }
+}
+
+static void a_stop_amid_a_reload_closes_each_socket_once(void** state) {
+    (void)state;
+    struct scene scene;
+    struct stopper stopper = {NULL, -1, 0, false};
+    int mine[8];
+    char listen[32];
+    open_scene(&scene);
+    fcgate_settings_set_log(scene.settings, stop_at_the_last_moment, &stopper);
+    set(&scene, "server.threads", "2");
+    assert_int_equal(fcgate_get(scene.settings, "server.listen", listen, sizeof listen), FCGATE_OK);
+    fcgate_settings* const other = settings_beside(&scene, listen);
+    assert_int_equal(fcgate_set(other, "server.threads", "1", NULL), FCGATE_OK);
+    start(&scene);
+    stopper.server = scene.server;
+    stopper.ended = fcgate_ended_fd(scene.server);
+    assert_ok(&scene, fcgate_reload(scene.server, other, &scene.error));
+    assert_true(stopper.begun);
+    assert_ok(&scene, fcgate_wait(scene.server, 0, &scene.error));
+    assert_true(dial(scene.port) < 0);
+    /* They take the numbers that have become free. */
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; ++i) {
+        mine[i] = dup(STDIN_FILENO);
+        assert_true(mine[i] >= 0);
+    }
+    close_scene(&scene);
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; ++i) {
+        assert_int_equal(close(mine[i]), 0);
+    }
+}
+
 static void a_log_file_is_opened_again_by_name(void** state) {
     (void)state;
     struct scene scene;
@@ -804,6 +860,7 @@ int main(void) {
         cmocka_unit_test(other_settings_come_into_force),
         cmocka_unit_test(settings_that_were_not_taken_are_as_they_were),
         cmocka_unit_test(the_room_for_the_host_is_that_of_the_start),
+        cmocka_unit_test(a_stop_amid_a_reload_closes_each_socket_once),
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
         cmocka_unit_test(a_host_without_descriptors_is_not_told_of_an_end),
