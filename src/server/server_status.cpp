@@ -88,7 +88,6 @@ void Server::look(Snapshot& snapshot) {
     for (size_t i = 0; i < snapshot.backend_count; ++i) {
         snapshot.names[i].settings = &settings.backends[i];
         snapshot.backends[i].queue = settings.backends[i].queue;
-        look_at_servers(snapshot.names[i], common_.gates[configuration.gates[i]].servers());
     }
     if (!prepared_) {
         return;
@@ -112,6 +111,7 @@ void Server::look_at_pools(Snapshot& snapshot, const Settings& settings) const {
 }
 
 void Server::look_at_backend(Snapshot& snapshot, size_t number, uint32_t gate) {
+    look_at_servers(snapshot.names[number], common_.gates[gate].servers());
     const fastcgi::Gate::Counts counts = common_.gates[gate].glance();
     Snapshot::Backend& backend = snapshot.backends[number];
     backend.places = counts.capacity;
