@@ -298,6 +298,8 @@ void Spawner::collect_children() {
 }
 
 void Spawner::ended(Php& php, int status) {
+    // A master that was killed leaves its workers behind; they are its group. One that went on to write would keep us reading for ever.
+    (void)kill(-php.pid, SIGKILL);
     while (php.errors.valid()) {
         pollfd more{php.errors.get(), POLLIN, 0};
         if (poll(&more, 1, 0) != 1) {
@@ -306,8 +308,6 @@ void Spawner::ended(Php& php, int status) {
         read_errors(php);
     }
     end_line(php);
-    // A master that was killed leaves its workers behind; they are its group.
-    (void)kill(-php.pid, SIGKILL);
     php.errors.reset();
     php.probe.reset();
     clean_up(php);

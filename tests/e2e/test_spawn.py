@@ -444,6 +444,14 @@ class DoesNotStart(SpawnCase):
         self.assertLessEqual(self.count(), 12)
         self.assertNotIn('PHP is ready', self.fcgate.log())
 
+    def test_a_child_of_it_that_writes_on(self):
+        """Those whom it leaves behind are ended before its last words are read, or these would have no end."""
+        self.serve(command=executable(self.folder / 'php-fpm-talks', 'yes >&2 &\nsleep 0.3\nexit 78'))
+        started = time.monotonic()
+        self.assert_status(self.get('/hello.php'), 502)
+        self.assertLess(time.monotonic() - started, 5)
+        processes.wait_until(lambda: not processes.orphans(), 'its child is left', 5)
+
     def test_program_is_taken_away(self):
         program = executable(self.folder / 'php-fpm-here', f'exec {processes.php_fpm_path()} "$@"')
         self.serve(command=program)
