@@ -28,6 +28,7 @@ inline Status status_of_error(int error_number) {
         case ENOENT:
         case ENOTDIR:
         case EBADF:
+        case EISDIR:  // there is none of the kind that is wanted
             return Status::not_found;
         case EACCES:
         case EPERM:

@@ -225,6 +225,7 @@ class Command(unittest.TestCase):
         """A service manager need not try again."""
         for key, value in (('pid_file', '/nowhere/fcgate.pid'), ('error_log', '/nowhere/log'), ('access_log', '/nowhere/log'),
                            ('pid_file', '/dev/null/fcgate.pid'), ('error_log', '/dev/null/log'), ('runtime_dir', '/nowhere/at/all'),
+                           ('pid_file', '/proc'), ('error_log', '/proc'), ('access_log', '/proc'),
                            ('listen', 'unix:/nowhere/socket'), ('listen', 'fd:77'), ('listen', 'fd:web')):
             with self.subTest(key=key, value=value):
                 backend = ('-b', 'spawn', '-o', 'backend.command=/bin/true') if key == 'runtime_dir' else ()
