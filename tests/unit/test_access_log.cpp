@@ -102,6 +102,20 @@ void lines_wait_for_each_other(void** /*state*/) {
     assert_int_equal(count(all, "\n"), 3);
 }
 
+// After 24.8 and 49.7 days of milliseconds.
+void the_low_bits_of_the_clock_may_wrap(void** /*state*/) {
+    for (const int64_t wrap : {int64_t{1} << 31, int64_t{1} << 32}) {
+        Fixture fixture;
+        fixture.begin();
+        fixture.add("/one", wrap - 500);
+        fixture.add("/two", wrap - 400);
+        fixture.add("/three", wrap + 499);
+        assert_int_equal(fixture.read_file("log").size(), 0);
+        fixture.add("/four", wrap + 501);
+        assert_int_equal(count(fixture.read_file("log"), "\n"), 3);
+    }
+}
+
 void a_busy_loop_writes_in_time(void** /*state*/) {
     Fixture fixture;
     fixture.begin();
@@ -260,7 +274,7 @@ int main() {
         cmocka_unit_test(lines_wait_for_each_other),        cmocka_unit_test(a_busy_loop_writes_in_time),
         cmocka_unit_test(a_full_buffer_is_written_whole),   cmocka_unit_test(rotation_loses_nothing),
         cmocka_unit_test(a_full_pipe_costs_lines_not_time), cmocka_unit_test(syslog_gets_datagrams),
-        cmocka_unit_test(the_error_log_may_go_to_syslog),
+        cmocka_unit_test(the_error_log_may_go_to_syslog),   cmocka_unit_test(the_low_bits_of_the_clock_may_wrap),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
