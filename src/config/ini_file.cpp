@@ -96,13 +96,14 @@ bool IniFile::fill() {
     return size_ > 0;
 }
 
-// The next line without its '\n', or what of it fits into `room`; `length` is its whole length. False at the end.
+// The next line without its '\n'. Of one that does not fit into `room` there is the beginning, and `length` is more than that: it need not have an
+// end. False at the end.
 bool IniFile::read_line(std::span<char> room, size_t& length) {
     length = 0;
     if (!fill()) {
         return false;
     }
-    while (fill()) {
+    while (length <= room.size() && fill()) {
         const char c = chunk_[at_++];
         if (c == '\n') {
             break;

@@ -148,6 +148,9 @@ class Command(unittest.TestCase):
     def test_configuration_file_that_is_a_folder(self):
         self.assertIn(str(self.folder), self.complaint('-c', self.folder, '-t', code=CONFIGURATION))
 
+    def test_configuration_file_that_does_not_end(self):
+        self.assertIn('/dev/zero:1: the line is longer than', self.complaint('-c', '/dev/zero', '-t', code=CONFIGURATION))
+
     def test_unknown_key(self):
         path = self.configuration('max_bodi = 3m')
         number = path.read_text().splitlines().index('max_bodi = 3m') + 1
