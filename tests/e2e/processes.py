@@ -383,6 +383,8 @@ class Fcgate(Process):
     def start(self, **options):
         self.spawn([*self.prefix, self.program, '-c', self.configuration, *self.options], **options)
         self.wait_for_accept(('127.0.0.1', self.port))
+        # It listens before it has given up its rights, and has its threads afterwards.
+        wait_until(lambda: not self.is_alive() or int(self.status('Threads')[0]) > 1, f'{self.name} does not serve')
         return self
 
     def children(self):

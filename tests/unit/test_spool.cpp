@@ -2,6 +2,7 @@
 
 #include <cerrno>
 
+#include "base/text.hpp"
 #include "server/spool.hpp"
 #include "temp_tree.hpp"
 #include "test_support.hpp"
@@ -93,7 +94,9 @@ void small_pieces_are_not_counted_as_whole_blocks(void**) {
 
 void a_folder_that_is_not_there_is_told(void**) {
     Fixture fixture;
-    test::check_status(fixture.spool.open("/nowhere/at/all").status(), Status::io);
+    Text<128> folder(fixture.tree.path());
+    folder.append("/nowhere/at/all");
+    test::check_status(fixture.spool.open(folder.view()).status(), Status::io);
     assert_int_equal(errno, ENOENT);
     test::check_status(fixture.spool.open("/proc").status(), Status::io);
 }
