@@ -22,13 +22,15 @@ enum class [[nodiscard]] Status : uint8_t{
     gone,  // the other side has closed
 };
 
-// How a call has ended that left `error_number`.
+// How a call has ended that left `error_number`. io: whoever tries again may have more luck.
 inline Status status_of_error(int error_number) {
     switch (error_number) {
         case ENOENT:
         case ENOTDIR:
         case EBADF:
         case EISDIR:  // there is none of the kind that is wanted
+        case ELOOP:
+        case ENAMETOOLONG:
             return Status::not_found;
         case EACCES:
         case EPERM:

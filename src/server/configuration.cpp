@@ -42,13 +42,7 @@ namespace {
                           : number == EACCES
                               ? "; whoever serves (server.user) must be able to enter it and the folders above it"_p
                               : ""_p;
-    // What the machine lacks for a while is no mistake in the settings: whoever starts again may have more luck.
-    const bool is_shortage = number == EMFILE || number == ENFILE;
-    return explain<"%: %: %%">(error,
-                               number == EACCES ? Status::denied
-                               : is_shortage    ? Status::io
-                                                : Status::not_found,
-                               key, folder, SystemError{number}, advice);
+    return explain<"%: %: %%">(error, status_of_error(number), key, folder, SystemError{number}, advice);
 }
 
 // O_PATH asks for no right on the folder itself; whether it may be entered shows only where something is looked up in it. Leaves errno to tell.

@@ -145,7 +145,7 @@ void a_path_may_not_be_longer_than_an_address(void**) {
     listener.settings.path =
         "/a-path-of-more-than-one-hundred-and-seven-bytes/"
         "which-is-all-that-an-address-of-a-unix-socket-has-room-for-in-it";
-    test::check_status(listener.open(), Status::io);
+    test::check_status(listener.open(), Status::not_found);
     listener.tells("the path is too long: ", ENAMETOOLONG);
 }
 
