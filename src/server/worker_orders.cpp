@@ -1,4 +1,6 @@
 // The part of Worker that does what it is told by other threads: another configuration, the end, logs to be opened again.
+#include <cerrno>
+
 #include "base/clock.hpp"
 #include "server/worker.hpp"
 
@@ -65,15 +67,16 @@ void Worker::follow_orders(int64_t now) {
     }
 }
 
+// What cannot be opened again goes on in the old file.
 void Worker::reopen_logs() {
-    Status status = common_->log.reopen();
-    if constexpr (features::access_log) {
-        if (status == Status::ok) {
-            status = common_->access_log.reopen();
-        }
+    const StartSettings& server = configuration_->settings->server;
+    if (common_->log.reopen() != Status::ok) {
+        common_->log.write<"error_log: cannot open %: %">(LogLevel::error, server.error_log, SystemError{errno});
     }
-    if (status != Status::ok) {
-        common_->log.write(LogLevel::error, "a log cannot be opened again; it goes on in the old file"_p);
+    if constexpr (features::access_log) {
+        if (common_->access_log.reopen() != Status::ok) {
+            common_->log.write<"access_log: cannot open %: %">(LogLevel::error, server.access_log, SystemError{errno});
+        }
     }
 }
 
