@@ -285,7 +285,7 @@ class PidFile(Case):
         path.symlink_to(precious)
         fcgate = self.make(f'pid_file = {path}')
         fcgate.spawn([fcgate.program, '-c', fcgate.configuration])
-        self.assertEqual(fcgate.wait(), 1)
+        self.assertEqual(fcgate.wait(), 6)
         self.assertIn(f'server.pid_file: {path}: ', fcgate.log())
         self.assertEqual(precious.read_text(), 'precious')
 

@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         bool is_there = false;
         const std::string_view rest = find_line(file, user, is_there);
         promise(is_there == (found == Status::ok), "who is there is found");
-        promise(!is_there || rest.starts_with(hash.view()), "with his own hash");
+        promise(!is_there || fcgate::starts_with(rest, hash.view()), "with his own hash");
     }
     return 0;
 }
