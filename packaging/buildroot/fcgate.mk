@@ -17,6 +17,20 @@ FCGATE_CONF_OPTS = \
 	-Dtests=disabled \
 	-Dexamples=disabled
 
+ifeq ($(BR2_PACKAGE_FCGATE_AUTH),y)
+FCGATE_CONF_OPTS += -Dauth=enabled
+FCGATE_DEPENDENCIES += $(if $(BR2_PACKAGE_LIBXCRYPT),libxcrypt)
+else
+FCGATE_CONF_OPTS += -Dauth=disabled
+endif
+
+ifeq ($(BR2_PACKAGE_FCGATE_TLS),y)
+FCGATE_CONF_OPTS += -Dtls=enabled
+FCGATE_DEPENDENCIES += gnutls
+else
+FCGATE_CONF_OPTS += -Dtls=disabled
+endif
+
 ifeq ($(BR2_INIT_SYSTEMD),y)
 FCGATE_CONF_OPTS += -Dsystemd_unit_dir=/usr/lib/systemd/system
 # Buildroot enables every unit that is there; the service opens its ports by
