@@ -188,7 +188,8 @@ class Filled(ServedCase):
         client.send(text.encode())
         if method == 'POST':
             client.socket.setblocking(False)
-            with contextlib.suppress(BlockingIOError):
+            # There is room for some long targets: others are refused.
+            with contextlib.suppress(BlockingIOError, ConnectionError):
                 while client.socket.send(b'b' * 65536):
                     pass
         return client
@@ -236,6 +237,7 @@ class Filled(ServedCase):
         # Whoever leaves makes room for the next: twice as many, and the heap has had every opportunity to fray.
         for client in clients[::2]:
             self.reset(client)
+        processes.wait_until(lambda: fcgate.connections() <= len(clients[1::2]), 'who has left is still there')
         again = self.fill(fcgate, connections // 2, exchanges // 2, connection_memory, threads)
         full = max(full, self.settled(fcgate))
         limit = told['sum'] // KIB
