@@ -38,11 +38,6 @@ namespace {
     return host;
 }
 
-// It has had its reply, or another has the request: whatever else is wrong with one more, there is none to be given.
-[[nodiscard]] bool is_settled(const HostRequest& host) {
-    return host.has_replied || host.is_passed;
-}
-
 [[nodiscard]] int give(HostRequest& request, unsigned status, const char* content_type, Reply& reply) {
     reply.status = static_cast<uint16_t>(status);
     if (content_type != nullptr) {
@@ -151,7 +146,7 @@ int fcgate_reply_header(fcgate_request* request, const char* name, const char* v
 
 int fcgate_reply(fcgate_request* request, unsigned status, const char* content_type, const void* body, size_t length) {
     HostRequest& host = request_of(request);
-    if (is_settled(host)) {
+    if (host.is_settled()) {
         return FCGATE_GONE;
     }
     if (!is_reply(status, content_type) || (body == nullptr && length > 0)) {
@@ -170,7 +165,7 @@ int fcgate_reply(fcgate_request* request, unsigned status, const char* content_t
 int fcgate_reply_static(fcgate_request* request, unsigned status, const char* content_type, const void* body,
                         size_t length) {
     HostRequest& host = request_of(request);
-    if (is_settled(host)) {
+    if (host.is_settled()) {
         return FCGATE_GONE;
     }
     if (!is_reply(status, content_type) || (body == nullptr && length > 0)) {
@@ -187,7 +182,7 @@ int fcgate_reply_static(fcgate_request* request, unsigned status, const char* co
 int fcgate_reply_file(fcgate_request* request, unsigned status, const char* content_type, int fd, long long offset,
                       long long length) {
     HostRequest& host = request_of(request);
-    if (is_settled(host)) {
+    if (host.is_settled()) {
         return FCGATE_GONE;
     }
     if (!is_reply(status, content_type) || !is_part(fd, offset, length)) {
@@ -204,7 +199,7 @@ int fcgate_reply_file(fcgate_request* request, unsigned status, const char* cont
 
 int fcgate_reply_path(fcgate_request* request, const char* path) {
     HostRequest& host = request_of(request);
-    if (is_settled(host)) {
+    if (host.is_settled()) {
         return FCGATE_GONE;
     }
     return path == nullptr ? FCGATE_INVALID : result_of(host.give_path(path));
@@ -214,7 +209,7 @@ int fcgate_reply_pull(fcgate_request* request, unsigned status, const char* cont
                       fcgate_puller puller) {
     HostRequest& host = request_of(request);
     if (!is_reply(status, content_type) || length < FCGATE_UNKNOWN || puller == nullptr || host.call == nullptr) {
-        return is_settled(host) ? FCGATE_GONE : FCGATE_INVALID;
+        return host.is_settled() ? FCGATE_GONE : FCGATE_INVALID;
     }
     Reply reply;
     reply.length_known = length >= 0;

@@ -46,7 +46,9 @@ struct HostRequest {
     bool lacks_room = false;  // it could not be kept
 
     // Neither answered, kept nor passed on.
-    [[nodiscard]] bool is_open() const { return !has_replied && call == nullptr && !is_passed; }
+    // It has had its reply, or another has the request: whatever else is wrong with one more, there is none to be given.
+    [[nodiscard]] bool is_settled() const { return has_replied || is_passed; }
+    [[nodiscard]] bool is_open() const { return !is_settled() && call == nullptr; }
     // too_large when there is no room; then nothing has changed. gone: there is a reply.
     [[nodiscard]] Status add_field(std::string_view name, std::string_view value);
     // Gives the reply, with the fields so far before its own. gone: there is one, perhaps of another thread; too_large: no room for its

@@ -78,7 +78,7 @@ Status HostRequest::give_kept(const Reply& given) {
 }
 
 Status HostRequest::give(const Reply& given) {
-    if (has_replied || is_passed) {
+    if (is_settled()) {
         return Status::gone;
     }
     const Status status = call != nullptr ? give_kept(given) : add_fields(given.fields());
@@ -98,7 +98,7 @@ Status HostRequest::give(const Reply& given) {
 }
 
 Status HostRequest::give_path(const char* file_path) {
-    if (has_replied || is_passed) {
+    if (is_settled()) {
         return Status::gone;
     }
     const char* const name = strrchr(file_path, '/');

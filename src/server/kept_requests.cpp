@@ -236,7 +236,10 @@ void KeptRequests::tell_of_stop() {
 }
 
 void KeptRequests::tell_of_stop_behind(Handle kept) {
-    if (const KeptRequest* const request = find(kept); is_stopping_ && request != nullptr) {
+    if (!is_stopping_) {
+        return;
+    }
+    if (const KeptRequest* const request = find(kept); request != nullptr) {
         tell(*request, KeptNews::stopping);
     }
 }

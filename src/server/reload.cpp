@@ -56,7 +56,7 @@ class Accepting {
 
 Status Server::reload(Settings& next, ServerError& error) {
     const Accepting accepting(common_);
-    if (common_.deadline.get() != never) {
+    if (is_stopping()) {
         return explain(error, Status::gone, "the server is being stopped"_p);
     }
     Configuration& before = *common_.configuration.load();
