@@ -841,7 +841,7 @@ static void a_kept_request_ends_under_its_own_configuration(void** state) {
     (void)state;
     struct scene scene;
     struct kept kept;
-    char listen[64];
+    char listen[128];
     open_kept(&scene, &kept, 1);
     assert_ok(&scene, fcgate_start(scene.server, &scene.error));
     const int fd = begin_request(&scene, &kept, "GET");
@@ -849,7 +849,7 @@ static void a_kept_request_ends_under_its_own_configuration(void** state) {
     scene.settings = next;
     set(&scene, "site.root", scene.root);
     set(&scene, "site.header", "X-Site never");
-    (void)snprintf(listen, sizeof listen, "unix:/tmp/fcgate-library-%ld.sock", (long)getpid());
+    (void)snprintf(listen, sizeof listen, "unix:%s/socket", scene.root);
     set(&scene, "server.listen", listen);
     assert_ok(&scene, fcgate_reload(scene.server, next, &scene.error));
     scene.settings = NULL;
@@ -1011,10 +1011,7 @@ static void a_loop_of_the_host_is_woken_by_other_threads(void** state) {
     assert_true(send_text(client, "GET /later HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
     struct pollfd watched = {fd, POLLIN, 0};
     const int64_t deadline = now_ms() + 20000;
-    while (kept.kept == 0 && now_ms() < deadline) {
-        (void)poll(&watched, 1, fcgate_timeout_ms(scene.server));
-        assert_int_equal(fcgate_dispatch(scene.server, &scene.error), FCGATE_OK);
-    }
+    turn_until(&scene, &kept.kept, 1);
     assert_int_equal(fcgate_later_reply(scene.server, kept.ticket, 200, NULL, "woken", 5), FCGATE_OK);
     /* Nothing but that reply makes the descriptor ready. */
     assert_int_equal(poll(&watched, 1, 10000), 1);
