@@ -59,7 +59,7 @@ int add(fcgate_settings* settings, size_t number, const char* more) {
 }
 
 bool is_passed(const char* value) {
-    return strncmp(value, "fd:", 3) == 0;
+    return value[0] == 'f' && value[1] == 'd' && value[2] == ':';
 }
 
 bool is_numbered(const char* value) {

@@ -13,7 +13,7 @@ namespace {
 
 // The client's socket, a file, PHP's socket, a body that waits in a file.
 constexpr rlim_t for_each_connection = 4;
-// Newcomers, connections that linger, parked connections, epoll sets.
+// Newcomers, connections that linger, parked connections, files kept open, epoll sets.
 constexpr rlim_t for_each_thread = 160;
 constexpr rlim_t others = 256;
 

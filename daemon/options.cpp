@@ -59,8 +59,13 @@ constexpr Habit habits[] = {
 
 void recall_habit(const char* argument) {
     for (const Habit& habit : habits) {
-        const size_t length = strlen(habit.option);
-        if (strncmp(argument, habit.option, length) == 0 && (argument[length] == '\0' || argument[length] == '=')) {
+        const char* rest = argument;
+        const char* option = habit.option;
+        while (*option != '\0' && *option == *rest) {
+            ++option;
+            ++rest;
+        }
+        if (*option == '\0' && (*rest == '\0' || *rest == '=')) {
             say_packed(habit.ours);
             return;
         }

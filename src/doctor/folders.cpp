@@ -1,7 +1,7 @@
 // What is served, as whoever serves finds it: roots, scripts, folders for request bodies.
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,12 +89,12 @@ void examine_root(Report& report, const SiteSettings& site) {
 void examine_spool(Examination& examination, const SiteSettings& site) {
     const Text<limits::path> folder(site.spool);
     char words[96] = "";
-    struct statvfs file_system {};
-    if (access(folder.c_str(), W_OK | X_OK) != 0 || statvfs(folder.c_str(), &file_system) != 0) {
+    struct statfs file_system {};
+    if (access(folder.c_str(), W_OK | X_OK) != 0 || statfs(folder.c_str(), &file_system) != 0) {
         examination.report.add(Found::spool_wrong, site.spool, {describe_error(errno, words)});
         return;
     }
-    const uint64_t free = uint64_t{file_system.f_bavail} * file_system.f_frsize;
+    const uint64_t free = uint64_t{file_system.f_bavail} * static_cast<uint64_t>(file_system.f_bsize);
     const uint64_t wanted = std::min(site.max_body, examination.settings.server.spool_total);
     examination.report.add(free < wanted ? Found::spool_small : Found::spool_good, site.spool,
                            {Size(free), Size(wanted)});

@@ -23,10 +23,6 @@ uint8_t wish_of(const RequestHead& head) {
                                 (gzip > 0 && gzip >= identity ? 2U : 0U) | (gzip > brotli ? 4U : 0U));
 }
 
-bool is_same(const timespec& a, const timespec& b) {
-    return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
 bool read_whole(int fd, std::span<char> out) {
     size_t done = 0;
     while (done < out.size()) {
@@ -42,8 +38,14 @@ bool read_whole(int fd, std::span<char> out) {
 }  // namespace
 
 bool FileCache::Entry::is_of(const struct stat& status) const {
-    return device == status.st_dev && inode == status.st_ino && std::cmp_equal(size, status.st_size) &&
-           is_same(modified, status.st_mtim) && is_same(changed, status.st_ctim);
+    // Where a file system knows no time of change there is that of the content.
+    return std::cmp_equal(size, status.st_size) && modified.tv_sec == status.st_mtim.tv_sec &&
+           modified.tv_nsec == status.st_mtim.tv_nsec && file == route::identity_of(status);
+}
+
+bool FileCache::Entry::is_open_as(int fd) const {
+    struct stat status;
+    return fstat(fd, &status) == 0 && is_of(status);
 }
 
 void FileCache::init(std::span<Entry> entries, std::span<char> memory) {
@@ -70,9 +72,9 @@ FileCache::Entry* FileCache::look_up(const CacheKey& key, uint32_t hash) {
     return nullptr;
 }
 
-const FileCache::Entry* FileCache::find(const CacheKey& key, int64_t now, bool is_large) {
+const FileCache::Entry* FileCache::find(const CacheKey& key, int64_t now) {
     Entry* const entry = look_up(key, hash_of(key.target));
-    if (entry == nullptr || entry->is_large() != is_large || now - entry->looked_at >= limits::file_cache_ms) {
+    if (entry == nullptr || now - entry->looked_at >= limits::file_cache_ms) {
         return nullptr;
     }
     entry->used_at = now;
@@ -86,7 +88,7 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     if (entry != nullptr && entry->is_of(status) && entry->path == file.path && entry->coding == file.coding &&
         entry->varies == file.varies && entry->etag == file.etag && entry->last_modified == file.last_modified) {
         entry->looked_at = entry->used_at = now;
-        return entry->is_large() ? nullptr : entry;
+        return entry;
     }
     if (entry != nullptr) {
         drop(*entry);
@@ -94,8 +96,11 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
     const size_t texts = key.target.size() + file.path.size() + file.etag.size() + file.last_modified.size();
     const auto size = static_cast<uint64_t>(status.st_size);
     const bool is_large = size > limits::cached_file;
-    if ((is_large && !file.may_be_coded) || may_change_unseen(status.st_ctim.tv_sec, wall)) {
+    if (may_change_unseen(status.st_ctim.tv_sec, wall)) {
         return nullptr;
+    }
+    if (is_large) {
+        make_room_among_large();
     }
     const size_t blocks = ((is_large ? 0 : static_cast<size_t>(size)) + texts + block - 1) / block;
     entry = make_room(blocks);
@@ -111,7 +116,7 @@ const FileCache::Entry* FileCache::keep(const CacheKey& key, const Candidate& fi
         return nullptr;
     }
     entry->looked_at = entry->used_at = now;
-    return is_large ? nullptr : entry;
+    return entry;
 }
 
 bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
@@ -122,7 +127,8 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
         at = std::copy(text.begin(), text.end(), at);  // of what is not there memcpy() takes no null pointer
         return std::string_view(at - text.size(), text.size());
     };
-    entry.filling = ++fillings_;
+    constexpr uint64_t places = limits::ready_replies / 2;  // for the file, and that it has not changed
+    entry.filling = ++fillings_ * places + static_cast<size_t>(&entry - entries_.data()) % places;
     entry.bytes = bytes;
     entry.target = copy(key.target);
     entry.path = copy(file.path);
@@ -132,13 +138,25 @@ bool FileCache::fill(Entry& entry, const CacheKey& key, const Candidate& file) {
     entry.varies = file.varies;
     entry.site = static_cast<uint8_t>(key.site);
     entry.wish = file.varies ? wish_of(*key.head) : any_wish;
-    entry.device = file.status->st_dev;
-    entry.inode = file.status->st_ino;
+    entry.file = route::identity_of(*file.status);
     entry.modified = file.status->st_mtim;
-    entry.changed = file.status->st_ctim;
     // It may have been written to since it was looked at.
-    struct stat after;
-    return entry.is_large() || (read_whole(file.fd, bytes) && fstat(file.fd, &after) == 0 && entry.is_of(after));
+    return entry.is_large() || (read_whole(file.fd, bytes) && entry.is_open_as(file.fd));
+}
+
+// However many there are, small ones do not have to go for them.
+void FileCache::make_room_among_large() {
+    Entry* oldest = nullptr;
+    size_t count = 0;
+    for (Entry& entry : entries_.first(touched_)) {
+        if (entry.blocks > 0 && entry.is_large()) {
+            ++count;
+            oldest = oldest == nullptr || entry.used_at < oldest->used_at ? &entry : oldest;
+        }
+    }
+    if (count >= limits::known_large_files) {
+        drop(*oldest);
+    }
 }
 
 // An entry with so many blocks; whoever was used least lately makes room.

@@ -1,4 +1,4 @@
-// Owns: the bytes of small files that were asked for lately, with what a reply tells of them, in fixed memory; of large ones that alone.
+// Owns: the bytes of small files that were asked for lately, with what a reply tells of them, in fixed memory; of a few large ones that alone.
 // Borrows: the memory it is given.
 // Must not touch: which file a request leads to. What is older than limits::file_cache_ms is found, opened and looked at as if it were not here; only
 // then it is known to hold still.
@@ -15,6 +15,7 @@
 #include "base/limits.hpp"
 #include "base/text.hpp"
 #include "http/message.hpp"
+#include "route/router.hpp"
 
 namespace fcgate::files {
 
@@ -36,17 +37,16 @@ class FileCache {
         uint32_t hash = 0;
         uint32_t next = end_of_list;  // with a hash of the same bucket
         uint8_t site = 0;
-        uint8_t wish = 0;       // what Accept-Encoding must say, or any_wish
-        bool is_gone = false;   // to be forgotten when nobody uses it
-        bool varies = false;    // ... there are others, by Accept-Encoding
-        uint64_t size = 0;      // of the file
-        uint64_t filling = 0;   // a number that no other filling of an entry has
+        uint8_t wish = 0;      // what Accept-Encoding must say, or any_wish
+        bool is_gone = false;  // to be forgotten when nobody uses it
+        bool varies = false;   // ... there are others, by Accept-Encoding
+        uint64_t size = 0;     // of the file
+        uint64_t filling =
+            0;  // a number that no other filling of an entry has: those of one entry have the same low bits
         int64_t looked_at = 0;  // when the file was this one, in ms
         int64_t used_at = 0;
-        dev_t device = 0;  // which file, and which state of it
-        ino_t inode = 0;
+        route::FileIdentity file;  // which it is, and which state of it
         timespec modified{};
-        timespec changed{};
         std::string_view target;  // of the request
         std::string_view path;    // below the root
         std::string_view coding;  // a static text
@@ -58,13 +58,14 @@ class FileCache {
         [[nodiscard]] bool is_large() const { return size > limits::cached_file; }
         // The one that `status` is of, as it was.
         [[nodiscard]] bool is_of(const struct stat& status) const;
+        // ... that is open here, with all its state as it was.
+        [[nodiscard]] bool is_open_as(int fd) const;
     };
     // An opened file that could be kept.
     struct Candidate {
         int fd = -1;
         const struct stat* status = nullptr;
         std::string_view path;
-        bool may_be_coded = false;  // coded ones were looked for
         std::string_view coding;
         bool varies = false;
         std::string_view etag;
@@ -76,13 +77,11 @@ class FileCache {
     // How many entries there are for so much memory.
     [[nodiscard]] static size_t entries_for(uint64_t memory) { return static_cast<size_t>(memory / 2048); }
 
-    // nullptr: its bytes are not here, or it has to be looked at again. `now` is of the monotonic clock.
-    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now) { return find(key, now, false); }
-    // The same for a large one: which of the coded files it is, and what is said of it as long as is_of() is true.
-    [[nodiscard]] const Entry* find_large(const CacheKey& key, int64_t now) { return find(key, now, true); }
-    // Keeps what has been found for the key; of a large file only when that spares looking for coded ones, for a small one loses its place for
-    // it. nullptr when its bytes are not kept: it is too large, changed so lately that its times do not tell
-    // whether it changes again (`wall` is of the wall clock, in seconds), or there is no room.
+    // nullptr: it is not here, or has to be looked at again. `now` is of the monotonic clock. What is said of a large one holds as long as
+    // is_open_as() is true.
+    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now);
+    // Keeps what has been found for the key. nullptr when it is not kept: it has changed so lately that its times do not tell whether it changes
+    // again (`wall` is of the wall clock, in seconds), or there is no room.
     [[nodiscard]] const Entry* keep(const CacheKey& key, const Candidate& file, int64_t now, int64_t wall);
     // The bytes are being sent until release().
     [[nodiscard]] uint32_t hold(const Entry& entry);
@@ -91,7 +90,7 @@ class FileCache {
     void clear();
 
   private:
-    [[nodiscard]] const Entry* find(const CacheKey& key, int64_t now, bool is_large);
+    void make_room_among_large();
     [[nodiscard]] Entry* look_up(const CacheKey& key, uint32_t hash);
     [[nodiscard]] bool fill(Entry& entry, const CacheKey& key, const Candidate& file);
     [[nodiscard]] Entry* make_room(size_t blocks);

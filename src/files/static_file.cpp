@@ -106,22 +106,6 @@ bool is_older(const timespec& a, const timespec& b) {
     }
 }
 
-// The file that the cache knows, if it is still that; nothing is open else. Not in serve(): its frame is large.
-[[gnu::noinline]] bool open_known(const route::SiteRoot& site, const FileCache::Entry& entry, Opened& file) {
-    Text<limits::path> name(entry.path);
-    for (const Coding& coding : codings) {
-        name.append(coding.name == entry.coding ? coding.suffix : "");
-    }
-    if (!name.ok() || open_file(site, name.view(), file) != Status::ok) {
-        return false;
-    }
-    if (!entry.is_of(file.status)) {
-        close(file.fd);
-        return false;
-    }
-    return true;
-}
-
 // By the longest path of `expires` that the file is below.
 std::string_view cache_control(const SiteSettings& settings, std::string_view path, TextBuffer& text) {
     const Pair* longest = nullptr;
@@ -286,35 +270,30 @@ const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path
     Opened found;
     Representation file{.type = mime.lookup(path, text), .cache_control = cache_control(*site.settings, path, text)};
     const bool may_be_coded = site.settings->precompressed && is_compressible(file.type);
-    const int64_t tick = cache != nullptr ? monotonic_ms() : 0;
-    const FileCache::Entry* const known = cache != nullptr && may_be_coded ? cache->find_large(key, tick) : nullptr;
-    const FileCache::Entry* entry = nullptr;
-    if (known != nullptr && known->path == path && open_known(site, *known, found)) {
-        recall(*known, file);
-    } else {
-        const Status status = look_at(site, path, head, text, now, may_be_coded, found, file);
-        if (status != Status::ok) {
-            reply.begin(http_status(status));
-            return nullptr;
-        }
-        if (cache != nullptr && text.ok()) {
-            entry = cache->keep(key,
-                                {.fd = found.fd,
-                                 .status = &found.status,
-                                 .path = path,
-                                 .may_be_coded = may_be_coded,
-                                 .coding = file.coding,
-                                 .varies = file.varies,
-                                 .etag = file.validators.etag,
-                                 .last_modified = file.validators.last_modified},
-                                tick, now);
-        }
+    const Status status = look_at(site, path, head, text, now, may_be_coded, found, file);
+    if (status != Status::ok) {
+        reply.begin(http_status(status));
+        return nullptr;
     }
-    const bool has_content = answer(file, head, select(head, file.validators, file.size, now), text, reply);
-    if (has_content && entry == nullptr) {
+    const FileCache::Entry* entry = nullptr;
+    if (cache != nullptr && text.ok()) {
+        entry = cache->keep(key,
+                            {.fd = found.fd,
+                             .status = &found.status,
+                             .path = path,
+                             .coding = file.coding,
+                             .varies = file.varies,
+                             .etag = file.validators.etag,
+                             .last_modified = file.validators.last_modified},
+                            monotonic_ms(), now);
+    }
+    const Selection selection = select(head, file.validators, file.size, now);
+    const bool has_content = answer(file, head, selection, text, reply);
+    if (has_content && (entry == nullptr || entry->is_large())) {
         reply.body = Reply::Body::file;
         reply.fd = found.fd;
         reply.file = {file.size, nanoseconds(found.status.st_mtim)};
+        reply.ready_name = entry != nullptr ? name_of(*entry, head, selection) : 0;
         return nullptr;
     }
     close(found.fd);
@@ -331,7 +310,7 @@ Selection select_cached(const FileCache::Entry& entry, const RequestHead& head, 
 uint64_t name_of(const FileCache::Entry& entry, const RequestHead& head, const Selection& selection) {
     const bool is_not_modified = selection.kind == Selection::Kind::not_modified;
     return head.method == "GET" && (is_not_modified || selection.kind == Selection::Kind::whole)
-               ? entry.filling * 2 + (is_not_modified ? 1 : 0)
+               ? entry.filling * 2 + (is_not_modified ? 1 : 0) + (entry.is_large() ? Reply::name_of_file : 0)
                : 0;
 }
 

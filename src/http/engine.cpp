@@ -66,7 +66,6 @@ Status Engine::init(const Setup& setup) {
     setup_ = setup;
     connections_.init(setup.connections);
     targets_.init(setup.targets);
-    ready_.init(setup.ready_replies);
     guaranteed_fields_ = guaranteed_fields(*setup.settings);
     shared_left_ = shared_fields(*setup.settings) + shared_lists(*setup.settings);
     pace_timer_.kind = static_cast<uint8_t>(TimerKind::pace);

@@ -74,7 +74,6 @@ class Engine {
         const FinishedSinks* finished = nullptr;
         Counts* counts = nullptr;
         std::span<Connection> connections;
-        size_t ready_replies = 0;  // limits::ready_replies at most
         Targets::Setup targets;
         std::span<Field> fields;                        // limits::request_fields
         std::span<char> field_scratch;                  // for a reply's fields on their way: connection_memory
@@ -125,6 +124,8 @@ class Engine {
     [[nodiscard]] bool copy_body(std::span<const char> body, bool is_counted);
     // The reply of that name is still here: Reply::Body::ready says that it shall be sent.
     [[nodiscard]] bool has_ready(uint64_t name) const { return !stopping_ && ready_.find(name) != nullptr; }
+    // The file that it sends, still open: to be looked at only. -1: it sends none, or is not here.
+    [[nodiscard]] int ready_file(uint64_t name) const { return stopping_ ? -1 : ready_.file_of(name); }
     // In the middle of a body: answers and ends the connection. Whoever calls it from within body() takes all bytes.
     void refuse_rest(Connection& connection, uint16_t status);
 

@@ -111,6 +111,8 @@ struct Reply {
     std::string_view memory;
     // Of a reply that is the same each time, and may be kept for as long as its bytes lie where they do. 0: none.
     uint64_t ready_name = 0;
+    // In the names of those that send an open file.
+    static constexpr uint64_t name_of_file = uint64_t{1} << 63U;
     int fd = -1;  // owned by the reply until it is queued, then by the HTTP side, which closes it
     uint64_t offset = 0;
     FileState file;  // of a file that must not change while it is sent

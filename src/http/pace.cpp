@@ -41,6 +41,7 @@ void Engine::start_pace(Connection& connection, int64_t now) {
 }
 
 void Engine::on_pace_timer(int64_t now) {
+    ready_.close_files();
     // Only for whose sake a second more or less matters.
     const ServerSettings& server = setup_.settings->server;
     const bool is_urgent = connections_.live() * 2 > connections_.capacity() ||

@@ -4,20 +4,19 @@
 
 namespace fcgate::http {
 
-bool ReadyReplies::keep(uint64_t name, MHD_Response* response) {
-    if (count_ == 0) {
-        return false;
-    }
-    Slot& slot = slots_[place_of(name)];
-    if (slot.response != nullptr) {
-        MHD_destroy_response(slot.response);
-    }
-    slot = {name, response};
-    return true;
+MHD_Response* ReadyReplies::find(uint64_t name) const {
+    const Slot& slot = slots_[place_of(name)];
+    return slot.name == name ? slot.response : nullptr;
 }
 
-void ReadyReplies::clear() {
-    for (Slot& slot : slots_) {
+void ReadyReplies::keep(uint64_t name, MHD_Response* response, int fd) {
+    const std::span<Slot> place = std::span(slots_).subspan(place_of(name), 1);
+    drop(place);
+    place.front() = {name, response, fd};
+}
+
+void ReadyReplies::drop(std::span<Slot> slots) {
+    for (Slot& slot : slots) {
         if (slot.response != nullptr) {
             MHD_destroy_response(slot.response);
         }

@@ -227,7 +227,9 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     connection.reader = reply.body == Reply::Body::stream ? reply.reader : BodyReader();
     note_reply(connection, reply, bodiless || status_has_no_body(reply.status));
     connection.has_refusal = reply.is_refusal;
-    connection.file_fd = good && !bodiless && reply.body == Reply::Body::file ? reply.fd : -1;
+    const bool is_file = !bodiless && reply.body == Reply::Body::file;
+    const int file_fd = is_ready ? ready_.file_of(reply.ready_name) : is_file ? reply.fd : -1;
+    connection.file_fd = good ? file_fd : -1;
     connection.file_end = reply.offset + reply.length;
     connection.file = reply.file;
     if (good && connection.stage == Connection::Stage::body && reply.after_body) {
@@ -240,9 +242,10 @@ bool Engine::queue(Connection& connection, Reply& reply) {
     if (!good) {
         MHD_destroy_response(std::exchange(response, nullptr));
     }
-    const bool is_kept =
-        good &&
-        (is_ready || (!connection.is_head && may_keep(reply, fields) && ready_.keep(reply.ready_name, response)));
+    const bool is_kept = good && (is_ready || (!connection.is_head && may_keep(reply, fields)));
+    if (is_kept && !is_ready) {
+        ready_.keep(reply.ready_name, response, file_fd);
+    }
     return send(connection, reply.status, response, is_kept);
 }
 

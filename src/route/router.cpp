@@ -256,6 +256,11 @@ void Search::run() {
 
 }  // namespace
 
+bool FileIdentity::operator==(const FileIdentity& other) const {
+    return device == other.device && number == other.number && changed_s == other.changed_s &&
+           changed_ns == other.changed_ns;
+}
+
 FileIdentity identity_of(const struct stat& status) {
     return {.device = status.st_dev,
             .number = status.st_ino,

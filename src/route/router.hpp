@@ -23,7 +23,7 @@ struct FileIdentity {
     int64_t changed_s = 0;
     int64_t changed_ns = 0;
 
-    [[nodiscard]] bool operator==(const FileIdentity&) const = default;
+    [[nodiscard]] bool operator==(const FileIdentity& other) const;
 };
 
 struct Decision {

@@ -83,9 +83,11 @@ void Budget::add_libmicrohttpd(const Settings& settings, const Pools& pools) {
     const size_t connections = pools[PoolKind::connections].count * threads;
     add("daemons"_p, http::daemon_footprint, threads);
     add("connections"_p, http::connection_footprint(settings.server), connections);
-    add("replies"_p, http::reply_footprint, connections);
+    const size_t kept = pools[PoolKind::cached_files].count;
+    const size_t kept_open = std::min(limits::ready_files, kept) * threads;
+    add("replies"_p, http::reply_footprint, connections + kept_open);
     add("replies kept for files"_p, http::ready_footprint,
-        std::min(limits::ready_replies, pools[PoolKind::cached_files].count) * threads);
+        std::min(limits::ready_replies, 2 * kept) * threads + kept_open);
     add("fields of replies"_p, http::guaranteed_fields(settings), connections);
     add("fields of large replies"_p, http::shared_fields(settings), threads);
     add("copied lists of folders, status"_p, http::shared_lists(settings), threads);

@@ -175,6 +175,7 @@ class Dispatcher {
 
     // dispatcher_files.cpp
     [[nodiscard]] bool find_cached(const http::Connection& connection, const RequestHead& head);
+    [[nodiscard]] bool is_still_open(const files::FileCache::Entry& file, const RequestHead& head) const;
     [[nodiscard]] bool send_ready(http::Connection& connection, const RequestHead& head,
                                   const files::Selection& selection, Reply& reply);
     void serve_file(http::Connection& connection, const RequestHead& head, Reply& reply);

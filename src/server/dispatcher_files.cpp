@@ -15,13 +15,20 @@ bool Dispatcher::find_cached(const http::Connection& connection, const RequestHe
     const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
     route_.cached =
         may_be ? setup_.files->find({route_.site, route_.target.path, &head}, setup_.clock->now()) : nullptr;
-    if (route_.cached == nullptr) {
+    if (route_.cached == nullptr || (route_.cached->is_large() && !is_still_open(*route_.cached, head))) {
+        route_.cached = nullptr;
         return false;
     }
     route_.decision.begin(route_.target);
     route_.decision.kind = route::Decision::Kind::file;
     route_.decision.path = route_.cached->path;
     return true;
+}
+
+// A large file is sent again from where it is open, as long as nothing has changed about it.
+bool Dispatcher::is_still_open(const files::FileCache::Entry& file, const RequestHead& head) const {
+    const int fd = setup_.engine->ready_file(files::name_of(file, head, files::select_cached(file, head)));
+    return fd >= 0 && file.is_open_as(fd);
 }
 
 // As it was sent before.
@@ -38,7 +45,10 @@ bool Dispatcher::send_ready(http::Connection& connection, const RequestHead& hea
     reply.status = 304;
     if (selection.kind == files::Selection::Kind::whole) {
         reply.status = 200;
-        connection.cached_file = setup_.files->hold(file);
+        reply.file = {file.size, nanoseconds(file.modified)};
+        if (!file.is_large()) {
+            connection.cached_file = setup_.files->hold(file);
+        }
     }
     return true;
 }

@@ -120,7 +120,6 @@ bool Worker::watch(int fd, EventTag tag, uint32_t events, int operation) {
                          .finished = &common_->finished,
                          .counts = &counts_,
                          .connections = pools.items<http::Connection>(PoolKind::connections),
-                         .ready_replies = pools[PoolKind::cached_files].count,
                          .targets = {.places = pools.items<uint32_t>(PoolKind::target_places),
                                      .short_texts = pools.bytes(PoolKind::targets),
                                      .short_size = pools[PoolKind::targets].size,

@@ -166,6 +166,88 @@ class Files(ServedCase):
                 client.take_body(response, 'GET')
                 self.assertEqual(response.body, content)
 
+    def settled_file(self, name, content):
+        """A file that has not changed lately: of others nothing is remembered."""
+        path = self.root / 'files' / name
+        path.write_bytes(content)
+        changed = path.stat().st_ctime
+        processes.wait_until(lambda: time.time() > changed + 2.5, 'it is older than times can be wrong')
+        return path
+
+    def is_open(self, path):
+        return str(path) in self.fcgate.descriptors()
+
+    def open_by_asking(self, path):
+        """Asks until it stays open behind a reply. A look around once in a while closes what is not being sent."""
+        def ask():
+            response = self.get(f'/files/{path.name}')
+            self.assertEqual(response.body, path.read_bytes())
+            return self.is_open(path)
+        processes.wait_until(ask, f'{path.name} stays open')
+
+    def test_large_file_stays_open_for_a_moment(self):
+        if self.is_old():
+            self.skipTest('the bundled libmicrohttpd alone keeps replies')
+        first, second = (self.settled_file(f'kept{i}.bin', os.urandom(200_000)) for i in range(2))
+        self.open_by_asking(first)
+        self.open_by_asking(second)
+        processes.wait_until(lambda: not (self.is_open(first) or self.is_open(second)), 'both are closed', 3)
+        # They are found again, whole, in part and for conditions.
+        for _ in range(3):
+            self.open_by_asking(first)
+            content = first.read_bytes()
+            with self.client() as client:
+                part = client.ask('GET', '/files/kept0.bin', [('Range', 'bytes=100000-')])
+                self.assertEqual((part.status, part.body), (206, content[100_000:]))
+                whole = client.ask('GET', '/files/kept0.bin')
+                self.assertEqual(whole.body, content)
+                known = client.ask('GET', '/files/kept0.bin', [('If-None-Match', whole.field('ETag'))])
+                self.assert_status(known, 304)
+                head = client.ask('HEAD', '/files/kept0.bin')
+                self.assertEqual((head.status, head.field('Content-Length')), (200, '200000'))
+            with self.client() as old:
+                old.send(b'GET /files/kept0.bin HTTP/1.0\r\nHost: localhost\r\n\r\n')
+                self.assertEqual(old.response().body, content)
+
+    def test_large_file_that_changes_is_noticed_at_once(self):
+        path = self.settled_file('noticed.bin', b'a' * 200_000)
+        other = self.root / 'files' / 'other.bin'
+
+        def write_over():
+            with path.open('r+b') as file:
+                file.write(b'b' * 200_000)
+
+        def replace():
+            other.write_bytes(b'c' * 200_000)
+            other.rename(path)
+
+        for change, wanted in ((write_over, (200, b'b' * 200_000)), (lambda: os.truncate(path, 70_000), (200, b'b' * 70_000)),
+                               (replace, (200, b'c' * 200_000)), (path.unlink, (404, None))):
+            if path.stat().st_ctime > time.time() - 2.5:
+                path = self.settled_file('noticed.bin', path.read_bytes())
+            if not self.is_old():
+                self.open_by_asking(path)
+            change()
+            response = self.get('/files/noticed.bin')
+            self.assert_status(response, wanted[0])
+            if wanted[1] is not None:
+                self.assertEqual(response.body, wanted[1])
+
+    def test_large_file_sent_again_is_watched_as_the_first_time(self):
+        path = self.settled_file('watched.bin', bytes(50 << 20))
+        since = self.log_size()
+        with self.client() as client, self.client() as other:
+            heads = []
+            for each in (client, other):  # it is still open for the first when the second asks
+                each.start('GET', '/files/watched.bin')
+                heads.append(each.head())
+            self.assertEqual(heads[0].field('ETag'), heads[1].field('ETag'))
+            os.truncate(path, 1 << 20)
+            processes.wait_until(lambda: self.fcgate.log()[since:].count('[file-changed]') == 2, 'both are cut off')
+            for each, head in zip((client, other), heads):
+                with self.assertRaises((wire.WireError, OSError)):
+                    each.take_body(head, 'GET')
+
     def test_folders(self):
         response = self.get('/folder?a=b&c=%20')
         self.assert_status(response, 308)

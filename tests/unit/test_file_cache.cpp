@@ -31,15 +31,10 @@ struct Fixture {
         const int fd = openat(tree.fd(), name, O_RDONLY | O_CLOEXEC);
         struct stat status {};
         assert_int_equal(fstat(fd, &status), 0);
-        const FileCache::Entry* const entry = cache.keep({0, target, &head},
-                                                         {.fd = fd,
-                                                          .status = &status,
-                                                          .path = "/a.txt",
-                                                          .may_be_coded = may_be_coded,
-                                                          .coding = coding,
-                                                          .varies = varies,
-                                                          .etag = "\"e\""},
-                                                         now, wall);
+        const FileCache::Entry* const entry = cache.keep(
+            {0, target, &head},
+            {.fd = fd, .status = &status, .path = "/a.txt", .coding = coding, .varies = varies, .etag = "\"e\""}, now,
+            wall);
         close(fd);
         return entry;
     }
@@ -54,11 +49,11 @@ struct Fixture {
     TempTree tree;
     RequestHead head;
     std::array<Field, 1> accepted;
-    bool may_be_coded = false;
     std::string_view coding;
     bool varies = false;
     FileCache cache;
     std::array<FileCache::Entry, 8> entries;
+    std::array<FileCache::Entry, 32> many;
     std::array<char, size_t{64} * 1024> memory;
 };
 
@@ -106,14 +101,18 @@ void what_changed_just_now_is_not_kept(void** /*state*/) {
     assert_non_null(all.keep("a.txt", "/other", 0, 100));
 }
 
-void large_files_are_not_kept(void** /*state*/) {
+void of_large_files_no_bytes_are_kept(void** /*state*/) {
     Fixture all;
     static char large[limits::cached_file + 1];
     all.tree.file("large", {large, sizeof large});
     all.tree.file("largest", {large, limits::cached_file});
-    assert_null(all.keep("large", "/large", 0));
-    assert_null(all.cache.find_large({0, "/large", &all.head}, 0));
-    assert_non_null(all.keep("largest", "/largest", 0));
+    const FileCache::Entry* const entry = all.keep("large", "/large", 0);
+    assert_non_null(entry);
+    assert_true(entry->is_large());
+    assert_true(entry->bytes.empty());
+    assert_ptr_equal(all.find("/large", 999), entry);
+    assert_null(all.find("/large", 1000));
+    assert_false(all.keep("largest", "/largest", 0)->is_large());
 }
 
 // As when threads share what is there for one.
@@ -126,18 +125,23 @@ void what_can_never_lie_there_makes_nobody_go(void** /*state*/) {
     assert_non_null(all.find("/a.txt", 0));
 }
 
-// Nothing would be spared by knowing a picture or a film.
-void large_files_without_coded_ones_take_no_place(void** /*state*/) {
-    Fixture all(FileCache::block);
-    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+void large_files_make_room_for_each_other(void** /*state*/) {
+    Fixture all;
+    all.cache.init(all.many, all.memory);
     static char large[limits::cached_file + 1];
     all.tree.file("large", {large, sizeof large});
-    assert_null(all.keep("large", "/large", 1));
-    assert_non_null(all.find("/a.txt", 1));
-    all.may_be_coded = true;
-    assert_null(all.keep("large", "/large", 1));
-    assert_non_null(all.cache.find_large({0, "/large", &all.head}, 1));
-    assert_null(all.find("/a.txt", 1));
+    assert_non_null(all.keep("a.txt", "/a.txt", 0));
+    int64_t now = 0;
+    std::string_view targets = "123456789";
+    static_assert(limits::known_large_files == 8);
+    for (size_t i = 0; i < targets.size(); ++i) {
+        assert_non_null(all.keep("large", targets.substr(i, 1), ++now));
+    }
+    assert_null(all.find("1", now));
+    for (size_t i = 1; i < targets.size(); ++i) {
+        assert_non_null(all.find(targets.substr(i, 1), now));
+    }
+    assert_non_null(all.find("/a.txt", now));
 }
 
 void the_least_used_makes_room(void** /*state*/) {
@@ -391,34 +395,49 @@ void expect_file(const Answer& answer, int64_t size, std::string_view coding) {
     check_text(found, coding);
 }
 
-void a_large_file_is_known_and_opened(void** /*state*/) {
+void a_large_file_has_a_name_while_it_is_the_same(void** /*state*/) {
     constexpr int64_t size = int64_t{5} << 30U;
     Fixture all;
     all.head.method = "GET";
-    all.accept("br");
     make_file(all, "a.txt", size);
     Answer first;
     first.ask(all, all.head, &all.cache, nullptr);
     expect_file(first, size, "");
-    assert_null(all.find("/a.txt", monotonic_ms()));
-    const FileCache::Entry* const known = all.cache.find_large({0, "/a.txt", &all.head}, monotonic_ms());
+    const FileCache::Entry* const known = all.find("/a.txt", monotonic_ms());
     assert_non_null(known);
     assert_true(known->size == size);
-    // Nobody looks for coded ones again for a while.
-    make_file(all, "a.txt.br", 70'000);
+    assert_true(first.reply.ready_name == name_of(*known, all.head, select_cached(*known, all.head)));
+    assert_true((first.reply.ready_name & Reply::name_of_file) != 0);
+    const int fd = openat(all.tree.fd(), "a.txt", O_RDONLY | O_CLOEXEC);
+    assert_true(known->is_open_as(fd));
     Answer again;
     again.ask(all, all.head, &all.cache, nullptr);
     expect_file(again, size, "");
-    assert_int_equal(again.reply.fields().size(), first.reply.fields().size());
-    for (size_t i = 0; i < again.reply.fields().size(); ++i) {
-        check_text(again.reply.fields()[i].name, first.reply.fields()[i].name);
-        check_text(again.reply.fields()[i].value, first.reply.fields()[i].value);
-    }
-    assert_null(all.cache.find_large({0, "/a.txt", &all.head}, monotonic_ms() + limits::file_cache_ms));
-    // One that has changed is another one, at once.
-    make_file(all, "a.txt", 100'000);
+    assert_true(again.reply.ready_name == first.reply.ready_name);
+    // One that is not there any more is another one, though it can be read still.
+    assert_int_equal(unlinkat(all.tree.fd(), "a.txt", 0), 0);
+    assert_false(known->is_open_as(fd));
+    close(fd);
+    make_file(all, "a.txt", size);
     again.ask(all, all.head, &all.cache, nullptr);
-    expect_file(again, 70'000, "br");
+    expect_file(again, size, "");
+    assert_true(again.reply.ready_name != first.reply.ready_name);
+}
+
+void only_a_whole_large_file_has_a_name(void** /*state*/) {
+    Fixture all;
+    make_file(all, "a.txt", 100'000);
+    Answer answer;
+    all.head.method = "HEAD";
+    answer.ask(all, all.head, &all.cache, nullptr);
+    assert_true(answer.reply.ready_name == 0);
+    all.head.method = "GET";
+    all.accepted = {Field{"Range", "bytes=5-9"}};
+    all.head.fields = all.accepted;
+    answer.ask(all, all.head, &all.cache, nullptr);
+    assert_int_equal(answer.reply.status, 206);
+    assert_true(answer.reply.ready_name == 0);
+    close(answer.reply.fd);
 }
 
 void a_large_coded_file_is_known_as_such(void** /*state*/) {
@@ -454,9 +473,9 @@ int main() {
         cmocka_unit_test(what_has_not_changed_is_not_read_again),
         cmocka_unit_test(what_has_changed_is_read_anew),
         cmocka_unit_test(what_changed_just_now_is_not_kept),
-        cmocka_unit_test(large_files_are_not_kept),
+        cmocka_unit_test(of_large_files_no_bytes_are_kept),
         cmocka_unit_test(what_can_never_lie_there_makes_nobody_go),
-        cmocka_unit_test(large_files_without_coded_ones_take_no_place),
+        cmocka_unit_test(large_files_make_room_for_each_other),
         cmocka_unit_test(the_least_used_makes_room),
         cmocka_unit_test(what_is_being_sent_stays),
         cmocka_unit_test(without_memory_nothing_is_kept),
@@ -466,7 +485,8 @@ int main() {
         cmocka_unit_test(bytes_are_let_go_by_the_last_who_sends_them),
         cmocka_unit_test(a_kept_file_is_answered_as_an_opened_one),
         cmocka_unit_test(what_is_the_same_each_time_has_a_name),
-        cmocka_unit_test(a_large_file_is_known_and_opened),
+        cmocka_unit_test(a_large_file_has_a_name_while_it_is_the_same),
+        cmocka_unit_test(only_a_whole_large_file_has_a_name),
         cmocka_unit_test(a_large_coded_file_is_known_as_such),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
