@@ -206,7 +206,9 @@ typedef struct fcgate_server fcgate_server;
  *
  * Checks the settings, allocates all memory, opens the log and binds the listeners: everything that may need root. Site
  * roots are opened later, by fcgate_start(), fcgate_run() or fcgate_fd(), so that a program can drop its privileges in
- * between. No connection is served yet.
+ * between. The library does not change who the program is, and writes no server.pid_file. PHP that it starts as root is
+ * server.user; only that user, and root, can connect to it, so a program that drops its privileges has to become that one.
+ * No connection is served yet.
  *
  * On success the server has taken the settings over: do not touch them again. On failure it returns NULL, and the
  * settings are still yours, to change and try again, or to destroy.
