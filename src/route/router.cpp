@@ -195,13 +195,14 @@ bool Search::at_index() {
 }
 
 // Only where the path ran into something that is no folder: were SCRIPT.php a file, nothing else could have come of it.
+// And where a segment is hidden: behind a script it names no file.
 bool Search::at_path_info() {
     if (!may_have_path_info_) {
         return false;
     }
     for (size_t slash = path_.find('/', 1); slash != std::string_view::npos; slash = path_.find('/', slash + 1)) {
         const std::string_view script = slice(path_, 0, slash);
-        if (!is_script(*site_.settings, script)) {
+        if (!is_script(*site_.settings, script) || has_hidden_segment(script)) {
             continue;
         }
         buffer_[slash] = '\0';
@@ -249,9 +250,16 @@ bool Search::at_folder() {
 
 void Search::run() {
     const bool has_index = !site_.settings->index.empty();
-    const bool decided = (path_.ends_with('/') && has_index ? at_index() : at_path()) || at_path_info() ||
-                         at_front_controller() || at_folder() || refuse(404, "no such file"_p);
-    static_cast<void>(decided);
+    const bool is_hidden = has_hidden_segment(path_);
+    may_have_path_info_ = is_hidden;
+    const bool is_found = !is_hidden && (path_.ends_with('/') && has_index ? at_index() : at_path());
+    if (is_found || at_path_info()) {
+        return;
+    }
+    const Packed reason = is_hidden ? "a name that starts with a dot, or a short one of VFAT"_p : "no such file"_p;
+    if (is_hidden || !(at_front_controller() || at_folder())) {
+        refuse(404, reason);
+    }
 }
 
 }  // namespace
@@ -304,9 +312,7 @@ void decide(const SiteRoot& site, std::string_view method, const Target& target,
     }
     decision.path = path.value();
     buffer[decision.path.size()] = '\0';
-    if (has_hidden_segment(decision.path)) {
-        refuse(decision, 404, "a name that starts with a dot, or a short one of VFAT"_p);
-    } else if (is_below(decision.path, {site.settings->internal.begin(), site.settings->internal.size()})) {
+    if (is_below(decision.path, {site.settings->internal.begin(), site.settings->internal.size()})) {
         refuse(decision, 404, "only X-Accel-Redirect leads there (see `internal`)"_p);
     } else {
         Search(site, buffer, decision).run();

@@ -70,7 +70,8 @@ inline constexpr size_t decision_buffer = limits::request_target + limits::path 
 // - methods: CONNECT 501, TRACE 405. (CONNECT's target is no Target: ask refuses_method() before split_target().)
 // - the target's and the path's rules: 400, also for a ".." that escapes. `OPTIONS *` is `file` with the path "*",
 //   which files/ answers without looking.
-// - hidden segments, and paths below `internal`: 404.
+// - paths below `internal`: 404.
+// - hidden segments, but behind a script (see SCRIPT.php/rest): 404.
 // - an existing regular file that ends in script_suffix, or is the front controller, is a script; any other is a file,
 //   unless its name would show source (see below): 404. What is neither file nor folder: 403.
 // - a folder: with its slash the first existing index file (script or file), without it a redirect.

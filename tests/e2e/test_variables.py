@@ -80,6 +80,8 @@ class Variables(VariablesCase):
 
     def test_path_info_of_a_slash_alone(self):
         self.assert_variables(self.variables('/variables.php/'), {'SCRIPT_NAME': b'/variables.php', 'PATH_INFO': b'/'})
+        self.assert_variables(self.variables('/variables.php/.NET/README~1.md'),
+                              {'SCRIPT_NAME': b'/variables.php', 'PATH_INFO': b'/.NET/README~1.md'})
 
     def test_absolute_target_counts_as_its_path(self):
         found = self.variables(f'http://127.0.0.1:{self.port}/variables.php?absolute=1')

@@ -151,6 +151,25 @@ void scripts_run_with_path_info(void**) {
     site.refused("/d/none.php/a", 404);
 }
 
+// Titles of a wiki: what follows a script names no file.
+void path_info_may_look_like_a_hidden_name(void**) {
+    Fixture site;
+    site.tree.file("x.php");
+    site.tree.folder("d.php");
+    site.tree.file("d.php/.git");
+    site.tree.folder(".git");
+    site.tree.file(".git/x.php");
+    site.tree.file("X~1.php");
+    site.settings.front_controller = "/x.php";
+    site.run("/x.php/.NET", "/x.php", "/.NET");
+    site.run("/x.php/a/.b/", "/x.php", "/a/.b/");
+    site.run("/x.php/README~1.md", "/x.php", "/README~1.md");
+    for (const std::string_view target :
+         {"/d.php/.git", "/.git/x.php/a", "/X~1.php/a", "/none.php/.git", "/x.jpg/.git", "/a/.git/x.php/.b"}) {
+        site.refused(target, 404);
+    }
+}
+
 void path_info_survives_names_too_long_for_the_file_system(void**) {
     Fixture site;
     site.tree.file("x.php");
@@ -218,7 +237,7 @@ void hidden_names_are_404_even_with_a_front_controller(void**) {
     site.tree.file(".well-known/security.txt");
     site.settings.front_controller = "/index.php";
     for (const std::string_view target :
-         {"/.htaccess", "/.git/config", "/.git", "/.git/", "/%2egit/config", "/a/.env", "/index.php/.git", "/.none"}) {
+         {"/.htaccess", "/.git/config", "/.git", "/.git/", "/%2egit/config", "/a/.env", "/.none"}) {
         site.refused(target, 404);
     }
     site.served("/.well-known/security.txt", "/.well-known/security.txt");
@@ -234,7 +253,7 @@ void short_names_are_404_even_where_such_a_file_is(void**) {
     site.tree.file("UPLOAD~1/evil.php");
     site.settings.front_controller = "/index.php";
     for (const std::string_view target :
-         {"/ENV~1", "/ENV%7e1", "/UPLOAD~1/evil.php", "/UPLOAD~1", "/UPLOAD~1/", "/index.php/a~1"}) {
+         {"/ENV~1", "/ENV%7e1", "/UPLOAD~1/evil.php", "/UPLOAD~1", "/UPLOAD~1/", "/a/a~1"}) {
         site.refused(target, 404);
     }
     site.run("/~user/a~1.html", "/index.php", "");
@@ -338,6 +357,7 @@ int main() {
         cmocka_unit_test(a_folder_named_like_an_index_file_is_none),
         cmocka_unit_test(a_folder_without_index_goes_to_the_front_controller),
         cmocka_unit_test(scripts_run_with_path_info),
+        cmocka_unit_test(path_info_may_look_like_a_hidden_name),
         cmocka_unit_test(path_info_survives_names_too_long_for_the_file_system),
         cmocka_unit_test(path_info_needs_a_regular_file),
         cmocka_unit_test(the_front_controller_takes_what_is_no_file),
