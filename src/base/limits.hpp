@@ -84,9 +84,10 @@ inline constexpr size_t passwords_known = 32;               // that were right l
 inline constexpr int64_t passwords_known_ms = 1000;         // as long the file is taken to be what it was
 
 // TLS
-inline constexpr size_t certificates = 8;            // of a chain
-inline constexpr size_t certificate_names = 16;      // in a certificate that a device makes for itself
-inline constexpr size_t certificate_addresses = 32;  // the same
+inline constexpr size_t certificates = 8;                       // of a chain
+inline constexpr size_t certificate_file = size_t{256} * 1024;  // bytes of a file of them, or of a key
+inline constexpr size_t certificate_names = 16;                 // in a certificate that a device makes for itself
+inline constexpr size_t certificate_addresses = 32;             // the same
 
 // Process. Each with what was seen on x86-64.
 inline constexpr size_t thread_stack = size_t{88} * 1024;  // of a worker: 28 KiB

@@ -1,49 +1,17 @@
 #include "tls/certificate.hpp"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 
-#include "base/descriptor.hpp"
 #include "tls/parts.hpp"
+#include "tls/pem_file.hpp"
 
 namespace fcgate::tls {
 
 namespace {
-
-// A file in GnuTLS's memory; what held a key is wiped.
-class File {
-  public:
-    File() = default;
-    ~File() {
-        if (data_.data != nullptr) {
-            gnutls_memset(data_.data, 0, data_.size);
-            gnutls_free(data_.data);
-        }
-    }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-
-    // GnuTLS does not tell why it cannot read a file, so it is opened here first.
-    [[nodiscard]] Status read(const char* path, TextBuffer& why) {
-        const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
-        if (file.valid() && gnutls_load_file(path, &data_) == GNUTLS_E_SUCCESS) {
-            return Status::ok;
-        }
-        const int number = file.valid() ? EIO : errno;
-        why.append(path).append(": "_p).append(strerror(number));
-        return number == ENOENT ? Status::not_found : number == EACCES || number == EPERM ? Status::denied : Status::io;
-    }
-    [[nodiscard]] const gnutls_datum_t* data() const { return &data_; }
-
-  private:
-    gnutls_datum_t data_{};
-};
 
 [[nodiscard]] Status explain(TextBuffer& why, const char* path, const char* what, int code) {
     why.append(path).append(": "_p).append(what);
@@ -115,8 +83,8 @@ void read_validity(Certificate::Parts& parts) {
 
 Status Certificate::load(const char* chain_path, const char* key_path, TextBuffer& why) {
     clear();
-    File chain;
-    File key;
+    PemFile chain;
+    PemFile key;
     Status status = chain.read(chain_path, why);
     if (status == Status::ok) {
         status = key.read(key_path, why);

@@ -14,6 +14,7 @@
 #include "base/descriptor.hpp"
 #include "tls/certificate.hpp"
 #include "tls/parts.hpp"
+#include "tls/pem_file.hpp"
 
 namespace fcgate::tls {
 
@@ -213,11 +214,11 @@ Renewal foresee(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
     if (status != Status::ok) {
         // Whoever made a certificate without the key beside it is to be told, not overwritten; our own are looked into below.
         HeldCertificate alone;
-        gnutls_datum_t data{};
-        const bool readable = gnutls_load_file(wanted.certificate_path, &data) == GNUTLS_E_SUCCESS &&
+        PemFile file;
+        fault.clear();
+        const bool readable = file.read(wanted.certificate_path, fault) == Status::ok &&
                               gnutls_x509_crt_init(alone.place()) == GNUTLS_E_SUCCESS &&
-                              gnutls_x509_crt_import(alone.get(), &data, GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
-        gnutls_free(data.data);
+                              gnutls_x509_crt_import(alone.get(), file.data(), GNUTLS_X509_FMT_PEM) == GNUTLS_E_SUCCESS;
         if (!readable || !is_ours(alone.get())) {
             return Renewal::foreign;
         }

@@ -1,6 +1,7 @@
 """Which certificate is shown: one of the operator's, or one that the device makes."""
 
 import datetime
+import os
 import pathlib
 import re
 import shutil
@@ -176,6 +177,26 @@ class Certificates(unittest.TestCase):
             ended = run(processes.fcgate_path, '-c', file)
             self.assertNotEqual(ended.returncode, 0)
             self.assertIn(words, ended.stderr.decode())
+
+    def refused(self, certificate, key, own=False):
+        file = self.folder / 'wrong.conf'
+        file.write_text('\n'.join(['[server]', f'listen = 127.0.0.1:{processes.free_port()} tls', f'tls_certificate = {certificate}', f'tls_key = {key}',
+                                   f'tls_self_signed = {"yes" if own else "no"}', '[site]', f'root = {self.folder}/site', '']))
+        ended = run(processes.fcgate_path, '-c', file)
+        self.assertEqual(ended.returncode, 6, ended.stderr)
+        return ended.stderr.decode()
+
+    def test_what_is_no_file_of_a_certificate(self):
+        """Nothing is waited for, and nothing is read without an end."""
+        self.make_pair('device.example')
+        fifo, large = self.folder / 'fifo', self.folder / 'large'
+        os.mkfifo(fifo)
+        large.write_bytes(bytes((256 << 10) + 1))
+        for path, words in ((fifo, 'it must be a file'), ('/dev/zero', 'it must be a file'), (self.folder, 'it must be a file'),
+                            (large, 'it is larger than 256 KiB')):
+            for own in (False, True):
+                self.assertIn(f'{path}: {words}', self.refused(path, self.key, own))
+            self.assertIn(f'{path}: {words}', self.refused(self.certificate, path))
 
     def test_no_promise_that_locks_browsers_out(self):
         file = self.folder / 'hsts.conf'
