@@ -98,7 +98,14 @@ Status Certificate::load(const char* chain_path, const char* key_path, TextBuffe
     }
     parts_->holders.store(1);
     unsigned count = limits::certificates;
-    int code = gnutls_pcert_list_import_x509_raw(parts_->chain, &count, chain.data(), GNUTLS_X509_FMT_PEM, 0);
+    int code = gnutls_pcert_list_import_x509_raw(parts_->chain, &count, chain.data(), GNUTLS_X509_FMT_PEM,
+                                                 GNUTLS_X509_CRT_LIST_IMPORT_FAIL_IF_EXCEED);
+    if (code == GNUTLS_E_SHORT_MEMORY_BUFFER) {
+        static_assert(limits::certificates == 8);
+        status = explain(why, chain_path, "has more than 8 certificates", GNUTLS_E_SUCCESS);
+        clear();
+        return status;
+    }
     if (code != GNUTLS_E_SUCCESS) {
         status = explain(why, chain_path, "no chain of certificates in PEM", code);
         clear();

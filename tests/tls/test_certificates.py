@@ -198,6 +198,16 @@ class Certificates(unittest.TestCase):
                 self.assertIn(f'{path}: {words}', self.refused(path, self.key, own))
             self.assertIn(f'{path}: {words}', self.refused(self.certificate, path))
 
+    def test_a_chain_that_is_too_long(self):
+        """Clients would miss what is left out."""
+        self.make_pair('device.example')
+        one = self.certificate.read_text()
+        self.certificate.write_text(one * 8)
+        self.start(own=False)
+        self.assertIn('device.example', self.about(self.shown()))
+        self.certificate.write_text(one * 9)
+        self.assertIn('tls.crt: has more than 8 certificates', self.refused(self.certificate, self.key))
+
     def test_no_promise_that_locks_browsers_out(self):
         file = self.folder / 'hsts.conf'
         file.write_text('\n'.join(['[server]', 'listen = 127.0.0.1:0 tls', f'tls_certificate = {self.certificate}', f'tls_key = {self.key}',
