@@ -73,6 +73,11 @@ Status Configuration::open_certificate(std::string_view machine_name, const Log&
         if (own != Status::ok && before == nullptr) {
             return own;
         }
+        if (own != Status::ok) {
+            // What is there goes on: a reload changes more than that.
+            log.write<"%">(LogLevel::warning, error.view());
+            error.clear();
+        }
     }
     Text<384> why;
     const Status status = certificate.load(chain_path.c_str(), key_path.c_str(), why);

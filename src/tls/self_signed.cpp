@@ -139,22 +139,48 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
     return code;
 }
 
-[[nodiscard]] Status write_file(const char* path, const gnutls_datum_t& data, mode_t mode, TextBuffer& why) {
-    Text<limits::path + 8> temporary;
+using NewPath = Text<limits::path + 8>;
+
+// Beside where it will be.
+[[nodiscard]] Status write_new(const char* path, const gnutls_datum_t& data, mode_t mode, NewPath& temporary,
+                               TextBuffer& why) {
     temporary.append(path).append(".new"_p);
     if (!temporary.ok()) {
         return Status::too_large;
     }
     (void)unlink(temporary.c_str());
     const Descriptor file(open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    errno = file.valid() ? ENOSPC : errno;  // of a write that is only short
     const bool written = file.valid() && write(file.get(), data.data, data.size) == static_cast<ssize_t>(data.size) &&
-                         fsync(file.get()) == 0 && rename(temporary.c_str(), path) == 0;
-    if (!written) {
-        const int number = errno;
-        (void)unlink(temporary.c_str());
-        return fail(why, path, strerror(number));
+                         fsync(file.get()) == 0;
+    return written ? Status::ok : fail(why, path, strerror(errno));
+}
+
+[[nodiscard]] Status put_in_place(const NewPath& temporary, const char* path, TextBuffer& why) {
+    return rename(temporary.c_str(), path) == 0 ? Status::ok : fail(why, path, strerror(errno));
+}
+
+// Both are written before either takes the place of what is there: where the second finds no room the first keeps its fellow. The key first: a
+// certificate of ours without its key is made again at the next start.
+[[nodiscard]] Status write_pair(const SelfSigned& wanted, const gnutls_datum_t& key, const gnutls_datum_t& certificate,
+                                TextBuffer& why) {
+    NewPath new_key;
+    NewPath new_certificate;
+    Status status = write_new(wanted.key_path, key, 0600, new_key, why);
+    if (status == Status::ok) {
+        status = write_new(wanted.certificate_path, certificate, 0644, new_certificate, why);
     }
-    return Status::ok;
+    if (status == Status::ok) {
+        status = put_in_place(new_key, wanted.key_path, why);
+    }
+    if (status == Status::ok) {
+        status = put_in_place(new_certificate, wanted.certificate_path, why);
+    }
+    if (status != Status::ok) {
+        (void)unlink(new_key.c_str());
+        (void)unlink(new_certificate.c_str());
+    }
+    return status;
 }
 
 [[nodiscard]] Status make(const SelfSigned& wanted, const Names& names, TextBuffer& why) {
@@ -183,12 +209,8 @@ using HeldKey = Held<gnutls_x509_privkey_t, gnutls_x509_privkey_deinit>;
     if (code != GNUTLS_E_SUCCESS) {
         status = fail(why, "a certificate for this device", gnutls_strerror(code));
     }
-    // The key first: a certificate of ours without its key is made again at the next start.
     if (status == Status::ok) {
-        status = write_file(wanted.key_path, key_text, 0600, why);
-    }
-    if (status == Status::ok) {
-        status = write_file(wanted.certificate_path, certificate_text, 0644, why);
+        status = write_pair(wanted, key_text, certificate_text, why);
     }
     if (key_text.data != nullptr) {
         gnutls_memset(key_text.data, 0, key_text.size);

@@ -156,6 +156,24 @@ class Certificates(unittest.TestCase):
         processes.wait_until(lambda: 'is not the key of' in self.fcgate.log(), 'no word about the key')
         self.assertIn('first.example', self.about(self.shown()))
 
+    def test_what_cannot_be_made_takes_nothing_away(self):
+        """The key finds its place, the certificate does not: the pair that is there stays one."""
+        if processes.is_root:
+            processes.give(self.folder)
+        self.start()
+        first, key = self.shown(), self.key.read_bytes()
+        for path in (self.certificate, self.key):
+            processes.give(path)
+        (self.folder / 'tls.crt.new' / 'in-the-way').mkdir(parents=True)
+        self.fcgate.configuration.write_text(self.fcgate.configuration.read_text().replace('device.example', 'other.example'))
+        self.fcgate.signal(signal.SIGHUP)
+        processes.wait_until(lambda: re.search('a new configuration is in force|is not the key of', self.fcgate.log()), 'no reload')
+        self.assertEqual(self.key.read_bytes(), key)
+        self.assertIn('a new configuration is in force', self.fcgate.log())
+        self.assertEqual(self.shown(), first)
+        self.assertFalse((self.folder / 'tls.key.new').exists())
+        self.assertRegex(self.fcgate.log(), 'warning: tls_self_signed: cannot write .*/tls.crt: File exists')
+
     @unittest.skipUnless(processes.is_root, 'needs root')
     def test_a_key_that_may_not_be_read_any_more(self):
         self.start()
