@@ -3,7 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "base/clock.hpp"
@@ -18,8 +18,9 @@ namespace {
     pollfd watched{fd, events, 0};
     int count = 0;
     do {
-        const int64_t left = std::max<int64_t>(deadline - monotonic_ms(), 0);
-        count = poll(&watched, 1, static_cast<int>(left));
+        const int64_t left = deadline - monotonic_ms();
+        // Whoever never stops has always something to be read.
+        count = left < 0 ? 0 : poll(&watched, 1, static_cast<int>(left));
     } while (count < 0 && errno == EINTR);
     return count > 0 ? Status::ok : Status::timed_out;
 }

@@ -7,6 +7,7 @@
 #include "config/values.hpp"
 #include "doctor/ask.hpp"
 #include "doctor/pool.hpp"
+#include "fastcgi/inquiry.hpp"
 #include "temp_tree.hpp"
 
 namespace fcgate::doctor {
@@ -117,6 +118,16 @@ void what_is_no_answer_is_told_apart(void**) {
     test::check_status(nobody.ask(), Status::not_found);
 }
 
+void who_never_stops_is_heard_until_the_deadline(void**) {
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    assert_int_equal(send(ends[0], "x", 1, 0), 1);
+    test::check_status(fastcgi::wait_for_input(ends[1], monotonic_ms() + 5000), Status::ok);
+    test::check_status(fastcgi::wait_for_input(ends[1], monotonic_ms() - 1), Status::timed_out);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 void a_question_that_does_not_fit_is_not_asked(void**) {
     Php php("");
     static char name[4 * limits::path];
@@ -223,6 +234,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_taken_apart),
         cmocka_unit_test(what_is_no_answer_is_told_apart),
+        cmocka_unit_test(who_never_stops_is_heard_until_the_deadline),
         cmocka_unit_test(a_question_that_does_not_fit_is_not_asked),
         cmocka_unit_test(a_pool_is_found_by_where_it_listens),
         cmocka_unit_test(a_pool_may_stand_in_the_main_file),
