@@ -15,7 +15,8 @@ bool Lines::next(std::string_view& line) & {
     bool is_any = false;
     for (;;) {
         if (at_ == size_) {
-            const ssize_t count = fd_.valid() ? read(fd_.get(), chunk_, sizeof chunk_) : 0;
+            const ssize_t count = chunks_left_ > 0 ? read(fd_.get(), chunk_, sizeof chunk_) : 0;
+            chunks_left_ -= count > 0 ? 1 : 0;
             at_ = 0;
             size_ = count > 0 ? static_cast<size_t>(count) : 0;
             if (size_ == 0) {

@@ -20,6 +20,7 @@ class Lines {
 
   private:
     Descriptor fd_;
+    unsigned chunks_left_ = 65536;  // 32 MiB: a device may have no end
     size_t at_ = 0;
     size_t size_ = 0;
     char chunk_[512];

@@ -216,6 +216,14 @@ void a_pool_may_stand_in_the_main_file(void**) {
     assert_true(main.pool.is_found && main.pool.children == 3);
 }
 
+void a_file_without_an_end_is_left(void**) {
+    test::TempTree tree;
+    tree.file("fpm.conf", "include = /dev/zero\n[main]\nlisten = /fcgate-test/behind.sock\npm.max_children = 3\n");
+    const Master master(tree);
+    const Found behind("unix:/fcgate-test/behind.sock");
+    assert_true(behind.pool.is_found && behind.pool.children == 3);
+}
+
 // Its socket is nobody else's, and has another name after the next start.
 void what_another_fcgate_has_started_is_not_recommended(void**) {
     test::TempTree tree;
@@ -238,6 +246,7 @@ int main() {
         cmocka_unit_test(a_question_that_does_not_fit_is_not_asked),
         cmocka_unit_test(a_pool_is_found_by_where_it_listens),
         cmocka_unit_test(a_pool_may_stand_in_the_main_file),
+        cmocka_unit_test(a_file_without_an_end_is_left),
         cmocka_unit_test(what_another_fcgate_has_started_is_not_recommended),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
