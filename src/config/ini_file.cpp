@@ -212,7 +212,8 @@ Status IniFile::read(const char* path) {
 
 unsigned IniFile::find(const char* path) {
     only_looks_ = true;
-    fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    // A FIFO has been read: nobody writes to it a second time.
+    fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd_ >= 0) {
         (void)ini_parse_stream(next_line, this, handler, this);
     }

@@ -218,6 +218,25 @@ void a_file_that_cannot_be_read_says_why(void** /*state*/) {
     }
 }
 
+void a_line_is_not_waited_for_when_it_is_looked_for_again(void**) {
+    const File source("[site]\nroot = /a\n");
+    Settings settings;
+    ConfigError error;
+    test::check_status(settings.load(source.path(), error), Status::ok);
+    error.text.clear();
+    error.text.append("[site] root: wrong");
+    settings.locate(error);
+    assert_int_equal(error.line, 2);
+    // As the shell's <(...) and whoever writes to a FIFO give it: once.
+    assert_int_equal(unlink(source.path()), 0);
+    assert_int_equal(mkfifo(source.path(), 0600), 0);
+    error.text.clear();
+    error.text.append("[site] root: wrong");
+    settings.locate(error);
+    assert_int_equal(error.line, 0);
+    assert_true(error.text.view().ends_with(": [site] root: wrong"));
+}
+
 void a_long_path_leaves_room_for_the_message(void** /*state*/) {
     Text<600> path("/nonexistent/");
     while (path.size() < 500) {
@@ -312,6 +331,7 @@ int main() {
         cmocka_unit_test(every_length_up_to_the_longest_line_is_read_whole),
         cmocka_unit_test(section_names_are_not_cut_either),
         cmocka_unit_test(a_file_that_cannot_be_read_says_why),
+        cmocka_unit_test(a_line_is_not_waited_for_when_it_is_looked_for_again),
         cmocka_unit_test(a_long_path_leaves_room_for_the_message),
         cmocka_unit_test(what_print_shows_can_be_loaded_again),
         cmocka_unit_test(the_fullest_configuration_can_be_printed),
