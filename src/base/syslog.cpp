@@ -1,3 +1,4 @@
+#include "base/machine.hpp"
 #include "base/syslog.hpp"
 
 #include <sys/socket.h>
@@ -28,9 +29,9 @@ void append_local(TextBuffer& out, const timespec& now) {
 Status Syslog::open(std::string_view path, SyslogForm form) {
     form_ = form;
     path_.append(path);
-    char name[64] = "";
-    (void)gethostname(name, sizeof name - 1);
-    for (const char c : std::string_view(name)) {
+    Text<128> name;
+    append_machine_name(name);
+    for (const char c : name.view()) {
         host_.append(c > ' ' && c < 0x7f ? c : '-');
     }
     if (host_.size() == 0) {

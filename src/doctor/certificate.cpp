@@ -10,6 +10,7 @@
 
 #include "base/account.hpp"
 #include "base/log.hpp"
+#include "base/machine.hpp"
 #include "base/wall_time.hpp"
 #include "doctor/examination.hpp"
 #include "server/certificate_names.hpp"
@@ -56,10 +57,10 @@ struct Files {
 
 // What will become of one that the device makes.
 [[nodiscard]] tls::Renewal foresee(Examination& examination, const Files& files) {
-    char machine[128] = "";
-    (void)gethostname(machine, sizeof machine - 1);
+    Text<128> machine;
+    append_machine_name(machine);
     tls::Names names;
-    server::collect_names(examination.settings, machine, names);
+    server::collect_names(examination.settings, machine.view(), names);
     Text<384> why;
     const tls::Renewal renewal =
         tls::foresee({files.certificate.c_str(), files.key.c_str(), files.now, made}, names, why);

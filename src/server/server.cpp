@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "base/features.hpp"
+#include "base/machine.hpp"
 #include "base/thread.hpp"
 #include "http/library.hpp"
 #include "http/listener.hpp"
@@ -64,9 +65,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
     started_at_ = monotonic_ms();
     common_.log.set_level(settings.server.log_level);
     common_.log.set_sink(sink, sink_context);
-    char name[128] = "";
-    (void)gethostname(name, sizeof name - 1);
-    common_.machine_name.append(name);
+    append_machine_name(common_.machine_name);
     ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ended_.valid()) {
         return explain<"eventfd: %">(error, Status::exhausted, SystemError{errno});
