@@ -1,4 +1,3 @@
-#include "base/machine.hpp"
 #include "base/syslog.hpp"
 
 #include <sys/socket.h>
@@ -8,6 +7,7 @@
 
 #include <cerrno>
 
+#include "base/machine.hpp"
 #include "base/wall_time.hpp"
 
 namespace fcgate {

@@ -36,7 +36,7 @@ class Syslog {
   private:
     Descriptor socket_;
     Text<108> path_;  // as long as sockaddr_un has room for
-    Text<64> host_;
+    Text<65> host_;
     SyslogForm form_ = SyslogForm::rfc5424;
 };
 
