@@ -427,9 +427,9 @@ size_t distance(std::string_view a, std::string_view b, size_t most) {
     return std::min(row[b.size()], most);
 }
 
-// The distance from which a suggestion would be a guess.
+// The distance from which a suggestion would be a guess: more than half of the name another one.
 size_t too_far(std::string_view name) {
-    return name.size() < 4 ? 2 : 4;
+    return std::min<size_t>(name.size() / 2 + 1, 4);
 }
 
 }  // namespace

@@ -194,6 +194,7 @@ void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
     } all[] = {
         {"server.listn", "unknown key \"listn\" in [server]; did you mean \"listen\"?"},
         {"server.thread", "unknown key \"thread\" in [server]; did you mean \"threads\"?"},
+        {"site.oops", "unknown key \"oops\" in [site]"},
         {"server.maxconnections", "unknown key \"maxconnections\" in [server]; did you mean \"max_connections\"?"},
         {"server.root", "unknown key \"root\" in [server]; it belongs to [site]"},
         {"site:a.workers", "unknown key \"workers\" in [site a]; it belongs to [backend]"},
