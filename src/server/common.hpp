@@ -61,7 +61,6 @@ struct Common {
     spawn::Supervisor supervisor;  // used if PHP is spawned
     std::array<fastcgi::Gate, limits::backends> gates{};
     std::array<Configuration, Configuration::count> configurations;
-    Text<256> machine_name;
     WaitingRoom waiting;
     Endpoints endpoints;
     Log log;

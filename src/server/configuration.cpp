@@ -14,6 +14,7 @@
 #include "base/descriptor.hpp"
 #include "base/features.hpp"
 #include "base/log.hpp"
+#include "base/machine.hpp"
 #include "files/release.hpp"
 #include "http/listener.hpp"
 
@@ -54,6 +55,12 @@ namespace {
 }
 
 }  // namespace
+
+void Configuration::begin(const Settings& next) {
+    settings = &next;
+    machine_name.clear();
+    append_machine_name(machine_name);
+}
 
 size_t Listeners::find(const ListenSettings& listen) const {
     size_t number = 0;

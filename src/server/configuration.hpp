@@ -66,19 +66,21 @@ struct Configuration {
     std::span<char> text;          // for the document roots
     tls::Certificate certificate;  // kept until the next configuration is made here: a handshake may still use it
     Text<48> build_id;             // in the entity tags, unless `release` says otherwise
+    Text<80> machine_name;         // as it was then
     uint8_t number = 0;
 
     std::atomic<bool> is_used{false};    // cleared when everything of it is given back
     std::atomic<uint32_t> holders{0};    // workers with requests under it, or that may still begin one
     std::atomic<uint32_t> newcomers{0};  // workers that have not changed over to it yet
 
+    // Anew, for these settings.
+    void begin(const Settings& next);
     // On failure nothing is left open.
     [[nodiscard]] Status open_roots(ServerError& error);
     void close_roots();
     // Reads the certificate if a listener is secure, and makes one if the settings say so. `before`: what is in force, whose certificate is kept when
     // its files may not be read any more.
-    [[nodiscard]] Status open_certificate(std::string_view machine_name, const Log& log, Configuration* before,
-                                          ServerError& error);
+    [[nodiscard]] Status open_certificate(const Log& log, Configuration* before, ServerError& error);
     // What secure connections are shown; nullptr: there are none.
     [[nodiscard]] const tls::Certificate* presented() const {
         return certificate.parts() != nullptr ? &certificate : nullptr;

@@ -49,8 +49,7 @@ void tell_validity(const tls::Certificate& certificate, int64_t now, int64_t mad
 
 }  // namespace
 
-Status Configuration::open_certificate(std::string_view machine_name, const Log& log, Configuration* before,
-                                       ServerError& error) {
+Status Configuration::open_certificate(const Log& log, Configuration* before, ServerError& error) {
     certificate.clear();
     const ServerSettings& server = settings->server;
     if (!server.wants_tls()) {
@@ -69,7 +68,7 @@ Status Configuration::open_certificate(std::string_view machine_name, const Log&
     if (server.tls_self_signed) {
         const tls::SelfSigned wanted{
             .certificate_path = chain_path.c_str(), .key_path = key_path.c_str(), .now = now, .made = made};
-        const Status own = make_own(*settings, machine_name, log, wanted, error);
+        const Status own = make_own(*settings, machine_name.view(), log, wanted, error);
         if (own != Status::ok && before == nullptr) {
             return own;
         }

@@ -155,7 +155,7 @@ Status Dispatcher::find_host(const Configuration& configuration, std::string_vie
         return Status::malformed;
     }
     const Result<size_t> site =
-        route::find_site(*configuration.settings, route_.host, setup_.common->machine_name.view());
+        route::find_site(*configuration.settings, route_.host, configuration.machine_name.view());
     if (!site.ok()) {
         return site.status();
     }

@@ -70,7 +70,7 @@ Status Server::reload(Settings& next, ServerError& error) {
     if (fixed != Status::ok) {
         return explain<"%">(error, fixed, wrong.text.view());
     }
-    after.settings = &next;
+    after.begin(next);
     Status status = can_list_ || !wants_lists(next) ? match_backends(after, next, error)
                                                     : needs_restart(error, "listing = yes where no site had it"_p);
     if constexpr (features::auth) {
@@ -91,7 +91,7 @@ Status Server::reload(Settings& next, ServerError& error) {
     }
     if constexpr (features::tls) {
         if (status == Status::ok) {
-            status = after.open_certificate(common_.machine_name.view(), common_.log, &before, error);
+            status = after.open_certificate(common_.log, &before, error);
         }
     }
     if (status != Status::ok) {

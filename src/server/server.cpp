@@ -13,7 +13,6 @@
 #include <cstring>
 
 #include "base/features.hpp"
-#include "base/machine.hpp"
 #include "base/thread.hpp"
 #include "http/library.hpp"
 #include "http/listener.hpp"
@@ -65,7 +64,6 @@ void warn_of_first_page(const Log& log, const Site& served) {
     started_at_ = monotonic_ms();
     common_.log.set_level(settings.server.log_level);
     common_.log.set_sink(sink, sink_context);
-    append_machine_name(common_.machine_name);
     ended_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!ended_.valid()) {
         return explain<"eventfd: %">(error, Status::exhausted, SystemError{errno});
@@ -82,7 +80,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
     for (uint8_t number = 0; number < Configuration::count; ++number) {
         common_.configurations[number].number = number;
     }
-    first.settings = settings_;
+    first.begin(settings);
     first.is_used = true;
     common_.configuration = &first;
     common_.stop_timeout_ms = static_cast<uint32_t>(settings.server.stop_timeout_ms);
@@ -91,7 +89,7 @@ void warn_of_first_page(const Log& log, const Site& served) {
     }
     if constexpr (features::tls) {
         if (status == Status::ok) {
-            status = first.open_certificate(common_.machine_name.view(), common_.log, nullptr, error);
+            status = first.open_certificate(common_.log, nullptr, error);
         }
     }
     return status;
@@ -270,7 +268,7 @@ void Server::announce(const Configuration& configuration) const {
     for (const ListenSettings& listen : configuration.settings->server.listen) {
         LogLine line(common_.log, LogLevel::info);
         line.add<"listening on %">(listen.text);
-        add_url(line, listen, common_.machine_name.view());
+        add_url(line, listen, configuration.machine_name.view());
         line.send();
     }
     for (const Site& served : configuration.sites) {

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import subprocess
 import threading
 import unittest
 
@@ -146,6 +147,26 @@ class Reload(ReloadCase):
             self.reload(self.edition(name))
             self.assertEqual(self.get('/hello.php').field('X-Edition'), str(name))
         processes.wait_until(lambda: len(self.fcgate.descriptors()) <= before, 'descriptors are left open')
+
+
+@unittest.skipUnless(processes.is_root, 'only root may name a machine')
+class MachineName(cases.ServedCase):
+    def test_a_machine_that_was_renamed_is_known_after_a_reload(self):
+        folder, port = processes.give(processes.new_folder('renamed')), processes.free_port()
+        text = processes.configuration(port, self.root, self.php, [], [], ['host = panel.example'])
+        # In a name space of its own.
+        named = ('unshare', '--uts', 'sh', '-c', 'hostname first-name && exec "$@"', 'sh')
+        fcgate = processes.Fcgate(folder, text, port, prefix=named).start()
+        self.addCleanup(fcgate.end)
+
+        def statuses():
+            return [wire.ask(port, 'GET', '/files/plain.txt', host=name).status for name in ('first-name.lan', 'second-name.lan')]
+
+        self.assertEqual(statuses(), [200, 421])
+        subprocess.run(['nsenter', f'--target={fcgate.pid}', '--uts', 'hostname', 'second-name'], check=True)
+        fcgate.signal(signal.SIGHUP)
+        fcgate.wait_for_log(IN_FORCE)
+        self.assertEqual(statuses(), [421, 200])
 
 
 class Backends(ReloadCase):
