@@ -132,14 +132,14 @@ void large_files_make_room_for_each_other(void** /*state*/) {
     all.tree.file("large", {large, sizeof large});
     assert_non_null(all.keep("a.txt", "/a.txt", 0));
     int64_t now = 0;
-    std::string_view targets = "123456789";
+    constexpr std::string_view targets = "123456789";
     static_assert(limits::known_large_files == 8);
     for (size_t i = 0; i < targets.size(); ++i) {
-        assert_non_null(all.keep("large", targets.substr(i, 1), ++now));
+        assert_non_null(all.keep("large", slice(targets, i, 1), ++now));
     }
     assert_null(all.find("1", now));
     for (size_t i = 1; i < targets.size(); ++i) {
-        assert_non_null(all.find(targets.substr(i, 1), now));
+        assert_non_null(all.find(slice(targets, i, 1), now));
     }
     assert_non_null(all.find("/a.txt", now));
 }
