@@ -30,7 +30,7 @@ inline constexpr size_t field_text = 320;
 // of the root are 403: openat2(RESOLVE_BENEATH) where the kernel has it; what that refuses (it also refuses absolute
 // links that lead back in) and older kernels are decided by /proc/self/fd. `text` holds the values of the fields: it
 // has to live as long as `reply`. With a cache a small file is kept there under its key, and sent from it: reply.memory instead of reply.fd; the
-// entry is returned. `now` is for Last-Modified and comparisons of dates.
+// entry is returned. What is said of a large one is kept, and its whole reply has a ready_name. `now` is for Last-Modified and comparisons of dates.
 const FileCache::Entry* serve(const route::SiteRoot& site, std::string_view path, const RequestHead& head,
                               const MimeTable& mime, TextBuffer& text, Reply& reply, int64_t now = wall_clock(),
                               FileCache* cache = nullptr, const CacheKey& key = {});

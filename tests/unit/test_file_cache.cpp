@@ -414,6 +414,11 @@ void a_large_file_has_a_name_while_it_is_the_same(void** /*state*/) {
     again.ask(all, all.head, &all.cache, nullptr);
     expect_file(again, size, "");
     assert_true(again.reply.ready_name == first.reply.ready_name);
+    assert_int_equal(again.reply.fields().size(), first.reply.fields().size());
+    for (size_t i = 0; i < again.reply.fields().size(); ++i) {
+        check_text(again.reply.fields()[i].name, first.reply.fields()[i].name);
+        check_text(again.reply.fields()[i].value, first.reply.fields()[i].value);
+    }
     // One that is not there any more is another one, though it can be read still.
     assert_int_equal(unlinkat(all.tree.fd(), "a.txt", 0), 0);
     assert_false(known->is_open_as(fd));
