@@ -29,7 +29,7 @@ struct fcgate_server {
     void* finished_context = nullptr;
     std::atomic<unsigned> next_call{0};  // which worker gets it
     unsigned threads = 1;
-    Mode mode = Mode::created;
+    std::atomic<Mode> mode{Mode::created};  // a host's thread may reload while another one begins to run
 };
 
 namespace fcgate::api {

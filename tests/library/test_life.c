@@ -36,6 +36,15 @@ static void threads_of_its_own_serve_until_stopped(void** state) {
     close_scene(&scene);
 }
 
+/* Other settings for the same scene: its root, its port. */
+static fcgate_settings* settings_beside(const struct scene* scene, const char* listen) {
+    fcgate_settings* const settings = fcgate_settings_create();
+    assert_non_null(settings);
+    assert_int_equal(fcgate_set(settings, "site.root", scene->root, NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "server.listen", listen, NULL), FCGATE_OK);
+    return settings;
+}
+
 static void* run_server(void* argument) {
     struct scene* const scene = argument;
     sigset_t pipe;
@@ -62,6 +71,33 @@ static void a_lent_thread_serves_until_stopped(void** state) {
         fcgate_stop(scene.server, 1000);
         assert_int_equal(pthread_join(runner, &result), 0);
         assert_ok(&scene, (int)(intptr_t)result);
+        close_scene(&scene);
+    }
+}
+
+/* Whoever reloads is not told when the thread that runs has begun. */
+static void a_reload_may_come_while_a_lent_thread_begins(void** state) {
+    (void)state;
+    for (int i = 0; i < 20; ++i) {
+        struct scene scene;
+        pthread_t runner;
+        char listen[64];
+        fcgate_error error;
+        void* ran = NULL;
+        int result = FCGATE_INVALID;
+        open_scene(&scene);
+        assert_int_equal(fcgate_get(scene.settings, "server.listen", listen, sizeof listen), FCGATE_OK);
+        fcgate_settings* const other = settings_beside(&scene, listen);
+        create(&scene);
+        assert_int_equal(pthread_create(&runner, NULL, run_server, &scene), 0);
+        for (int64_t until = now_ms() + 10000; result == FCGATE_INVALID && now_ms() < until;) {
+            result = fcgate_reload(scene.server, other, &error);
+        }
+        assert_int_equal(result, FCGATE_OK);
+        assert_int_equal(status_of(scene.port, "/file.txt"), 200);
+        fcgate_stop(scene.server, 1000);
+        assert_int_equal(pthread_join(runner, &ran), 0);
+        assert_ok(&scene, (int)(intptr_t)ran);
         close_scene(&scene);
     }
 }
@@ -540,15 +576,6 @@ static void two_servers_keep_their_logs_apart(void** state) {
     close_scene(&second);
 }
 
-/* Other settings for the same scene: its root, its port. */
-static fcgate_settings* settings_beside(const struct scene* scene, const char* listen) {
-    fcgate_settings* const settings = fcgate_settings_create();
-    assert_non_null(settings);
-    assert_int_equal(fcgate_set(settings, "site.root", scene->root, NULL), FCGATE_OK);
-    assert_int_equal(fcgate_set(settings, "server.listen", listen, NULL), FCGATE_OK);
-    return settings;
-}
-
 static void other_settings_come_into_force(void** state) {
     (void)state;
     struct scene scene;
@@ -841,6 +868,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_of_its_own_serve_until_stopped),
         cmocka_unit_test(a_lent_thread_serves_until_stopped),
+        cmocka_unit_test(a_reload_may_come_while_a_lent_thread_begins),
         cmocka_unit_test(a_loop_of_the_host_serves_until_stopped),
         cmocka_unit_test(an_idle_loop_needs_no_turns),
         cmocka_unit_test(a_child_of_the_host_keeps_no_loop_busy),
