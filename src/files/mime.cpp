@@ -277,7 +277,8 @@ Status MimeTable::add_line(std::string_view line) {
 Status MimeTable::read(const char* path, std::span<char> storage, TextBuffer& why) {
     begin(storage);
     why.append(path);
-    const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    // A FIFO to which nobody writes would hold the start.
+    const Descriptor file(open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     Status status = Status::ok;
     size_t number = 0;
     char buffer[limits::config_line];

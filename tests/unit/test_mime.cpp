@@ -1,3 +1,7 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "base/descriptor.hpp"
 #include "base/limits.hpp"
 #include "files/mime.hpp"
 #include "temp_tree.hpp"
@@ -114,6 +118,22 @@ void a_file_of_types_is_read(void**) {
     test::check_status(read_file("", table, ""), Status::ok);
 }
 
+void a_fifo_in_the_place_of_the_file_is_not_waited_for(void**) {
+    static char storage[1024];
+    MimeTable table;
+    test::TempTree tree;
+    Text<64> path(tree.path());
+    path.append("/types");
+    assert_int_equal(mkfifo(path.c_str(), 0600), 0);
+    Text<256> why;
+    test::check_status(table.read(path.c_str(), storage, why), Status::ok);
+    const Descriptor writer(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    assert_true(writer.valid());
+    why.clear();
+    test::check_status(table.read(path.c_str(), storage, why), Status::io);
+    check_text(slice(why.view(), path.size()), ": Resource temporarily unavailable");
+}
+
 void mistakes_in_a_file_of_types_are_told_with_their_line(void**) {
     MimeTable table;
     constexpr std::string_view no_type = ": not a media type with its extensions, as in: image/png png";
@@ -191,6 +211,7 @@ int main() {
         cmocka_unit_test(what_is_unknown_is_bytes),
         cmocka_unit_test(a_name_without_folder_will_do),
         cmocka_unit_test(a_file_of_types_is_read),
+        cmocka_unit_test(a_fifo_in_the_place_of_the_file_is_not_waited_for),
         cmocka_unit_test(mistakes_in_a_file_of_types_are_told_with_their_line),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
