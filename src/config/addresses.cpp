@@ -80,6 +80,16 @@ Status parse_listen_ip(std::string_view word, ListenSettings& out) {
     return Status::ok;
 }
 
+// Three or four octal digits, as chmod(1) takes them, of a file that somebody may use; else 0.
+uint16_t parse_mode(std::string_view text) {
+    constexpr unsigned all = 0777;
+    unsigned mode = 0;
+    for (const char c : text) {
+        mode = c >= '0' && c <= '7' ? mode * 8 + static_cast<unsigned>(c - '0') : all + 1;
+    }
+    return text.size() >= 3 && text.size() <= 4 && mode <= all ? static_cast<uint16_t>(mode) : 0;
+}
+
 // The number of a descriptor, or the name under which whoever starts the program has one for it. A name is for that program
 // to replace; where it does not, no such socket is there when the listeners are opened.
 Status parse_inherited(std::string_view text, ListenSettings& out) {
@@ -102,19 +112,21 @@ Status parse_listen(std::string_view text, ListenSettings& out) {
     result.text = trim(text);
     std::string_view rest = text;
     const std::string_view word = next_word(rest);
-    const std::string_view second = next_word(rest);
-    result.tls = second == "tls";
-    if ((!second.empty() && !result.tls) || !next_word(rest).empty()) {
-        return Status::malformed;
-    }
+    std::string_view next = next_word(rest);
     Status status = Status::ok;
     if (starts_with(word, "unix:")) {
         result.kind = ListenSettings::Kind::local;
         status = parse_socket_path(word, result.path);
+        result.mode = parse_mode(next);
+        next = result.mode != 0 ? next_word(rest) : next;
     } else if (starts_with(word, "fd:")) {
         status = parse_inherited(slice(word, 3), result);
     } else {
         status = parse_listen_ip(word, result);
+    }
+    result.tls = next == "tls";
+    if ((!next.empty() && !result.tls) || !next_word(rest).empty()) {
+        return Status::malformed;
     }
     if (status == Status::ok) {
         out = result;

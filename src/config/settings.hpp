@@ -44,6 +44,7 @@ struct ListenSettings {
     bool tls = false;
     Endpoint endpoint;      // tcp; for any its port
     std::string_view path;  // local
+    uint16_t mode = 0;      // of the file at path; 0: what the umask leaves
     int descriptor = -1;    // inherited, already listening; -1: only its name is known
     std::string_view text;  // as configured, for messages
 };

@@ -23,8 +23,8 @@ void print_time(uint64_t time_ms, TextBuffer& out);
 
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);
 
-// "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "fd:N", "fd:NAME", perhaps with a second word "tls". not_found: the
-// scope names no interface. too_large: the path does not fit into a socket address. `out` is filled only on success.
+// "ADDR:PORT", "[ADDR6%scope]:PORT", ":PORT", "unix:/path", "unix:/path MODE", "fd:N", "fd:NAME", perhaps with "tls" as the last word.
+// not_found: the scope names no interface. too_large: the path does not fit into a socket address. `out` is filled only on success.
 [[nodiscard]] Status parse_listen(std::string_view text, ListenSettings& out);
 
 // "spawn", "auto", "unix:/path", "ADDR:PORT". As parse_listen(); changes kind, address, path and endpoint.

@@ -67,6 +67,10 @@ struct Opened {
     socklen_t length = 0;
 };
 
+[[nodiscard]] const char* local_path(const Opened& opened) {
+    return reinterpret_cast<const sockaddr_un&>(opened.address).sun_path;
+}
+
 // These return what has failed, and leave errno to tell why; empty: nothing has.
 [[nodiscard]] Packed open_tcp(const ListenSettings& listen, Opened& out) {
     const bool any = listen.kind == ListenSettings::Kind::any;
@@ -150,6 +154,10 @@ Result<int> open_listener(const ListenSettings& listen, TextBuffer& why) {
         const auto* const address = reinterpret_cast<const sockaddr*>(&opened.address);
         if (failed.empty() && bind(opened.fd.get(), address, opened.length) != 0) {
             failed = "bind"_p;
+        }
+        // Before anybody can connect.
+        if (failed.empty() && listen.mode != 0 && chmod(local_path(opened), listen.mode) != 0) {
+            failed = "chmod"_p;
         }
         if (failed.empty() && ::listen(opened.fd.get(), backlog) != 0) {
             failed = "listen"_p;

@@ -1,10 +1,12 @@
 // Sockets to listen at: what can be had, what cannot and why, and what a crash has left.
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "config/values.hpp"
 #include "http/listener.hpp"
@@ -139,6 +141,23 @@ void what_a_crash_has_left_is_replaced(void**) {
     second.tells("bind: No such file or directory");
 }
 
+void a_socket_has_the_mode_that_is_asked_for(void**) {
+    test::TempTree tree;
+    const mode_t before = umask(077);
+    for (const auto& [word, mode] : {std::pair{"", 0700}, {" 0666", 0666}, {" 620", 0620}}) {
+        Listener listener;
+        Text<128> path(tree.path());
+        path.append(word[0] == '\0' ? "/socket" : word[1] == '0' ? "/everybody" : "/group");
+        Text<160> text("unix:");
+        text.append(path.view()).append(word);
+        test::check_status(listener.open(text.view()), Status::ok);
+        struct stat status {};
+        assert_int_equal(stat(path.c_str(), &status), 0);
+        assert_int_equal(status.st_mode, S_IFSOCK | mode);
+    }
+    umask(before);
+}
+
 void a_path_may_not_be_longer_than_an_address(void**) {
     Listener listener;
     listener.settings.kind = ListenSettings::Kind::local;
@@ -203,6 +222,7 @@ int main() {
         cmocka_unit_test(a_port_alone_is_everywhere),
         cmocka_unit_test(an_address_is_of_its_family_alone),
         cmocka_unit_test(what_a_crash_has_left_is_replaced),
+        cmocka_unit_test(a_socket_has_the_mode_that_is_asked_for),
         cmocka_unit_test(a_path_may_not_be_longer_than_an_address),
         cmocka_unit_test(an_inherited_socket_has_to_listen),
         cmocka_unit_test(where_nobody_waits_nothing_is_accepted),

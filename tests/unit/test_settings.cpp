@@ -259,7 +259,7 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
         {"server.listen", "0.0.0.0",
          "[server] listen: \"0.0.0.0\" is not an address; write for example 0.0.0.0:80, [::1]:8080, :80 for all "
          "addresses, "
-         "unix:/run/fcgate.sock or fd:3"},
+         "unix:/run/fcgate.sock 0666 or fd:3"},
         {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
         {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
         {"backend.on_abort", "yes", "[backend] on_abort: \"yes\" is neither; write finish or close"},

@@ -159,6 +159,14 @@ void a_listener_is_a_socket_path_or_an_inherited_descriptor(void** /*state*/) {
     test::check_status(parse_listen("unix:/run/fcgate.sock", listener), Status::ok);
     assert_true(listener.kind == ListenSettings::Kind::local);
     test::check_text(listener.path, "/run/fcgate.sock");
+    assert_int_equal(listener.mode, 0);
+    test::check_status(parse_listen("unix:/run/fcgate.sock  0660", listener), Status::ok);
+    test::check_text(listener.path, "/run/fcgate.sock");
+    assert_int_equal(listener.mode, 0660);
+    assert_false(listener.tls);
+    test::check_status(parse_listen("unix:/run/fcgate.sock 777 tls", listener), Status::ok);
+    assert_int_equal(listener.mode, 0777);
+    assert_true(listener.tls);
     test::check_status(parse_listen("fd:3", listener), Status::ok);
     assert_true(listener.kind == ListenSettings::Kind::descriptor);
     assert_int_equal(listener.descriptor, 3);
@@ -201,6 +209,16 @@ void wrong_listeners_change_nothing(void** /*state*/) {
         {"fd:70000", Status::malformed},
         {":80 ssl", Status::malformed},
         {":80 tls tls", Status::malformed},
+        {":80 0666", Status::malformed},
+        {"fd:3 0666", Status::malformed},
+        {"unix:/x 66", Status::malformed},
+        {"unix:/x 000", Status::malformed},
+        {"unix:/x 0668", Status::malformed},
+        {"unix:/x 8066", Status::malformed},
+        {"unix:/x 1777", Status::malformed},
+        {"unix:/x 00666", Status::malformed},
+        {"unix:/x 0666 0666", Status::malformed},
+        {"unix:/x tls 0666", Status::malformed},
         {"tls", Status::malformed},
     };
     for (const Wrong& each : wrong) {
