@@ -31,6 +31,8 @@ namespace {
 
 // How long PHP may take to end once it was asked to.
 constexpr int64_t stop_ms = 2000;
+// How often the last words of one that has ended are read: as much as a pipe holds.
+constexpr int last_reads = 128;
 // The lowest descriptor of ours that is none of the three PHP gets; low, for the limit may be low.
 constexpr int first_kept = 10;
 constexpr std::string_view ready_words = "ready to handle connections";
@@ -298,9 +300,9 @@ void Spawner::collect_children() {
 }
 
 void Spawner::ended(Php& php, int status) {
-    // A master that was killed leaves its workers behind; they are its group. One that went on to write would keep us reading for ever.
+    // A master that was killed leaves its workers behind; they are its group. Who has left that may go on to write for ever, until nobody reads.
     (void)kill(-php.pid, SIGKILL);
-    while (php.errors.valid()) {
+    for (int left = last_reads; left > 0 && php.errors.valid(); --left) {
         pollfd more{php.errors.get(), POLLIN, 0};
         if (poll(&more, 1, 0) != 1) {
             break;

@@ -447,6 +447,14 @@ class DoesNotStart(SpawnCase):
     def test_a_child_of_it_that_writes_on(self):
         """Those whom it leaves behind are ended before its last words are read, or these would have no end."""
         self.serve(command=executable(self.folder / 'php-fpm-talks', 'yes >&2 &\nsleep 0.3\nexit 78'))
+        self.assert_nobody_is_left()
+
+    def test_a_child_that_has_left_it_writes_on(self):
+        """Nobody ends one in a session of its own: it is read no longer than anybody else."""
+        self.serve(command=executable(self.folder / 'php-fpm-talks', 'setsid yes >&2 &\nsleep 0.3\nexit 78'))
+        self.assert_nobody_is_left()
+
+    def assert_nobody_is_left(self):
         started = time.monotonic()
         self.assert_status(self.get('/hello.php'), 502)
         self.assertLess(time.monotonic() - started, 5)
