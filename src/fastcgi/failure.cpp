@@ -154,7 +154,7 @@ void Upstream::flush_error_line(Exchange& exchange) {
         return;
     }
     for (const ScriptComplaint& complaint : complaints) {
-        if (starts_with(text, complaint.begin) && !exchange.is_orphan) {
+        if (starts_with(text, complaint.begin) && !exchange.script_noted && !exchange.is_orphan) {
             note_script(exchange, complaint.fault, text, complaint.advice);
             return;
         }

@@ -471,6 +471,24 @@ void php_may_not_run_the_script(Scene& scene) {
                 "script-refused");
 }
 
+// A script may have them from a client that it tells of in its log.
+void words_of_php_are_believed_once(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Buffer records;
+    for (int i = 0; i < 200; ++i) {
+        append_record(records, fcgi_stderr, "Primary script unknown\n");
+    }
+    append_output(records, hello);
+    append_end(records);
+    assert_true(php.raw(records.view()));
+    expect_reply(client, 200, "hello");
+    scene.settle();
+    assert_int_equal(scene.log.count("GET /t.php", "[script-unknown]\n"), 1);
+    assert_true(scene.log.has(" further lines were left out"));
+}
+
 void an_application_status_is_told(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
@@ -579,6 +597,7 @@ int main() {
         FCGATE_CASE(php_does_not_see_the_script_and_logs_nothing),
         FCGATE_CASE(php_may_not_open_the_script),
         FCGATE_CASE(php_may_not_run_the_script),
+        FCGATE_CASE(words_of_php_are_believed_once),
         FCGATE_CASE(an_application_status_is_told),
         FCGATE_CASE(error_output_without_end_is_cut_off),
         FCGATE_CASE(empty_records_without_end_are_cut_off),
