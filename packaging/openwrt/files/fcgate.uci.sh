@@ -71,15 +71,18 @@ fcgate_pair() {
 	fi
 }
 
-# VALUE [tls]: 80 and *:80 mean all addresses.
+# VALUE [tls]: 80 and *:80 mean all addresses. As with uhttpd there may be several in one.
 fcgate_listen() {
-	local address="$1"
+	local address="${1%% *}"
 	case "$address" in
 	\*:*) address="${address#\*}" ;;
-	*[!0-9]*) ;;
+	*[!0-9]* | '') ;;
 	*) address=":$address" ;;
 	esac
-	fcgate_line listen "$address${2:+ $2}"
+	fcgate_line listen "$address${address:+${2:+ $2}}"
+	case "$1" in
+	*' '*) fcgate_listen "${1#* }" "$2" ;;
+	esac
 }
 
 fcgate_server() {
