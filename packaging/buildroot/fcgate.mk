@@ -41,7 +41,7 @@ endef
 FCGATE_POST_INSTALL_TARGET_HOOKS += FCGATE_REMOVE_SOCKET_UNIT
 endif
 
-# Where Buildroot's php-fpm listens, and its pool's size.
+# Where Buildroot's php-fpm listens.
 define FCGATE_ADAPT_CONFIGURATION
 	$(SED) 's,^address = .*,address = unix:/var/run/php-fpm.sock,' \
 		-e 's,^root = .*,root = /var/www,' \
