@@ -63,7 +63,6 @@ class ResponseStream {
     [[nodiscard]] bool is_whole() const { return ended_ && output_.size() == output_.front().size(); }
     [[nodiscard]] std::string_view whole() const { return {output_.front().data(), output_.front().size()}; }
     [[nodiscard]] uint64_t output_size() const { return output_.size(); }
-    [[nodiscard]] bool has_output() const { return !output_.empty(); }
     size_t read(std::span<char> out) { return output_.read(out); }
     [[nodiscard]] std::span<const char> front() const { return output_.front(); }
     void drop(size_t count) { output_.drop(count); }

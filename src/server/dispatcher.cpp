@@ -175,9 +175,6 @@ void Dispatcher::decide(const http::Connection& connection, const RequestHead& h
 
 // A proxy's connections are many clients': what one of those has are requests under way. False when they are too many.
 bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
-    if (connection.is_asker_counted) {
-        return true;  // routed again, when its body is there
-    }
     const Endpoint& asker = connection.asker;
     const uint64_t key = asker.client_key();
     if (!connection.is_proxied || !asker.is_ip() || asker.is_loopback() || key == connection.client_key) {
