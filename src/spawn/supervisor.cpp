@@ -194,6 +194,7 @@ void Supervisor::take(const Report& report, int64_t now) {
                 return;  // it has just been given up
             }
             php.run.set(report.run);
+            php.lost.set(false);  // of the run before: nobody knew the socket of this one
             php.idle_since = now;
             php.enter(Phase::running);
             setup_.log->write<"PHP is ready, % ms after it was wanted">(LogLevel::info,
@@ -268,6 +269,8 @@ void Supervisor::look_for_idle(Php& php, int64_t now) {
     if (idle_stop == 0 || now - php.idle_since < idle_stop) {
         return;
     }
+    // Without a request nobody wants it; what was said by one that came to a stop called off, or to a run before, would start it again.
+    php.wanted.set(false);
     // Said first, looked at again then: a request that has found it running holds a place by now, and the gate's lock orders the two.
     php.enter(Phase::stopping);
     if (gate.counts().in_use > 0 || tell(php, Order::Kind::stop) != Status::ok) {
