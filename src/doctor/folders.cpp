@@ -43,8 +43,11 @@ void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     char real[PATH_MAX] = "";
     Text<2 * limits::path> path(root);
     path.append(front.empty() ? "/" : "").append(entry);
+    // With its slash, which "/" has already.
+    const std::string_view within = slice(path.view(), 0, strlen(root) + (root[1] == '\0' ? 0 : 1));
     // With `links_to` it is left to that.
-    if (site.links_to.empty() && realpath(path.c_str(), real) != nullptr && !starts_with(real, root)) {
+    if (!entry.empty() && site.links_to.empty() && realpath(path.c_str(), real) != nullptr &&
+        !starts_with(real, within)) {
         report.add(Found::entry_outside, site.root, {entry, real});
     } else if (!front.empty()) {
         report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});

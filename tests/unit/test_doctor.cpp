@@ -5,7 +5,7 @@
 #include "doctor/examination.hpp"
 #include "doctor/report.hpp"
 #include "http/library.hpp"
-#include "test_support.hpp"
+#include "temp_tree.hpp"
 
 using fcgate::doctor::Found;
 using fcgate::doctor::Number;
@@ -110,6 +110,37 @@ void what_is_known_of_libmicrohttpd(void** /*state*/) {
     }
 }
 
+// As the server takes it: what begins with the same letters does not lie below.
+void a_link_into_the_folder_beside_leads_out_of_the_root(void** /*state*/) {
+    fcgate::test::TempTree tree;
+    tree.folder("www");
+    tree.folder("www/pages");
+    tree.folder("www-old");
+    tree.file("www/pages/index.html");
+    tree.file("www-old/index.html");
+    fcgate::Text<128> root(tree.path());
+    root.append("/www");
+    fcgate::Settings settings;
+    fcgate::ConfigError error;
+    assert_int_equal(settings.set("site.root", root.view(), error), fcgate::Status::ok);
+    constexpr struct {
+        const char* link;  // the index file; none
+        std::string_view words;
+    } entries[] = {{nullptr, "no index file"},
+                   {"pages/index.html", "ok       entry"},
+                   {"../www-old/index.html", "index.html is a link out of root"}};
+    for (const auto& entry : entries) {
+        Told told(false);
+        fcgate::doctor::Examination examination{settings, told.report};
+        if (entry.link != nullptr) {
+            tree.link(entry.link, "www/index.html");
+        }
+        fcgate::doctor::examine_folders(examination);
+        assert_true(told.text.view().find(entry.words) < told.text.size());
+        (void)unlinkat(tree.fd(), "www/index.html", 0);
+    }
+}
+
 // The stack cannot grow either when there is no memory, so it is made large before.
 [[gnu::noinline]] void grow_stack() {
     volatile char room[size_t{256} * 1024];
@@ -153,6 +184,7 @@ int main() {
         cmocka_unit_test(sizes_are_written_as_in_the_configuration),
         cmocka_unit_test(what_is_wrong_has_a_remedy),
         cmocka_unit_test(what_is_known_of_libmicrohttpd),
+        cmocka_unit_test(a_link_into_the_folder_beside_leads_out_of_the_root),
         cmocka_unit_test(without_memory_nothing_is_examined),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
