@@ -20,6 +20,7 @@ struct Options {
     fcgate_budget_form budget_form = FCGATE_BUDGET_TABLE;
     // Those whose value goes into one key.
     enum KeyOption { root, backend, front_controller, threads, key_options };
+    static constexpr char key_letters[key_options + 1] = "rbij";
 
     const char* config = nullptr;
     const char* values[key_options] = {};
