@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
-#include <cstdlib>
 #include <type_traits>
 #include <utility>
 
 #include "base/features.hpp"
 #include "base/packed_table.hpp"
+#include "config/key_rows.hpp"
 #include "config/profile.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
@@ -17,135 +16,13 @@ namespace fcgate::config {
 
 namespace {
 
-using Type = Key::Type;
-using Pairs = FixedList<Pair, limits::pairs_per_site>;
+using namespace written;
 
 constexpr uint64_t kib = 1024;
 constexpr uint64_t mib = 1024 * kib;
-constexpr uint64_t hour_ms = uint64_t{60} * 60 * 1000;
 constexpr uint64_t day_ms = 24 * hour_ms;
 
-constexpr std::string_view network_hint = "networks, for example 192.168.1.0/24 2001:db8::/32, or private, unix, all";
-
-// A key as it is written here; its texts are packed.
-struct Row {
-    std::string_view name;
-    std::string_view hint;
-    std::string_view option;
-    Key::Range range;
-    Type type = Type::unbuilt;
-    bool allows = false;
-    bool at_start = false;
-    uint16_t place = 0;
-    Key::Check accepts;
-    Key::Check accepts_value;
-};
-
-// Where a value stands, and what it is: a row of another type does not compile.
-template <typename Value>
-struct Place {
-    size_t offset;
-};
-#define FCGATE_AT(Section, member) (Place<decltype(Section::member)>{offsetof(Section, member)})
-static_assert(std::max({sizeof(ServerSettings), sizeof(BackendSettings), sizeof(SiteSettings)}) <= UINT16_MAX);
-// Sections have base classes, which both compilers place in front; their offsetof() works without virtual ones.
-#pragma GCC diagnostic ignored "-Winvalid-offsetof"
-
-template <typename Value>
-constexpr Row row(Type type, Place<Value> place, std::string_view name, std::string_view hint = {},
-                  Key::Check accepts = {}) {
-    return {.name = name, .hint = hint, .type = type, .place = static_cast<uint16_t>(place.offset), .accepts = accepts};
-}
-
-constexpr Row within(Row key, uint64_t least, uint64_t most) {
-    key.range = {least, most};
-    return key;
-}
-
-constexpr Row number(Place<uint32_t> place, std::string_view name, uint64_t least, uint64_t most) {
-    return within(row(Type::number, place, name), least, most);
-}
-
-constexpr Row size(Place<uint64_t> place, std::string_view name, uint64_t least, uint64_t most) {
-    return within(row(Type::size, place, name), least, most);
-}
-
-constexpr Row time(Place<int64_t> place, std::string_view name, uint64_t least = 1, uint64_t most = hour_ms) {
-    return within(row(Type::time, place, name), least, most);
-}
-
-constexpr Row flag(Place<bool> place, std::string_view name, std::string_view hint = "yes or no") {
-    return row(Type::flag, place, name, hint);
-}
-
-constexpr Row text(Place<std::string_view> place, std::string_view name, Key::Check accepts, std::string_view hint) {
-    return row(Type::text, place, name, hint, accepts);
-}
-
-constexpr Row pairs(Place<Pairs> place, std::string_view name, Key::Check accepts, std::string_view hint) {
-    return row(Type::pairs, place, name, hint, accepts);
-}
-
-constexpr Row with_values(Row key, Key::Check accepts_value) {
-    key.accepts_value = accepts_value;
-    return key;
-}
-
-constexpr Row words(Place<FixedList<std::string_view, limits::words_per_key>> place, std::string_view name,
-                    Key::Check accepts, std::string_view hint) {
-    return row(Type::words, place, name, hint, accepts);
-}
-
-constexpr Row networks(Place<FixedList<Network, limits::networks>> place, std::string_view name) {
-    return row(Type::networks, place, name, network_hint);
-}
-
-constexpr Row access(std::string_view name, bool allows) {
-    constexpr Place<FixedList<AccessRule, limits::networks>> place = FCGATE_AT(SiteSettings, access);
-    Row key = row(Type::access, place, name, network_hint);
-    key.allows = allows;
-    return key;
-}
-
-consteval Row at_start(Row key) {
-    if (key.place >= sizeof(StartSettings)) {
-        abort();  // Settings::put_back() would not know it
-    }
-    key.at_start = true;
-    return key;
-}
-
-// The row of a key that belongs to a feature: a build without it knows the key, and refuses it.
-constexpr Row part_of(bool feature, std::string_view option, Row key) {
-    if (!feature) {
-        return {.name = key.name, .option = option};
-    }
-    return key;
-}
-
-constexpr Row of_spawn(Row key) {
-    return part_of(features::spawn, "spawn", key);
-}
-
-constexpr Row of_auth(Row key) {
-    return part_of(features::auth, "auth", key);
-}
-
-constexpr Row of_tls(Row key) {
-    return part_of(features::tls, "tls", key);
-}
-
-// Without the feature its word among the values is refused.
-constexpr Row with_word_of(bool feature, std::string_view option, Row key) {
-    key.option = feature ? std::string_view() : option;
-    return key;
-}
-
 constexpr std::string_view log_hint = "stderr, syslog, or a path such as /var/log/fcgate.log";
-
-constexpr Row of_syslog(Row key) {
-    return with_word_of(features::syslog, "syslog", key);
-}
 
 bool is_backend_name(std::string_view name) {
     return name.empty() || is_section_name(name);
@@ -403,35 +280,6 @@ constexpr auto packed_rows = [] {
     return all;
 }();
 
-constexpr SectionKind all_kinds[] = {SectionKind::server, SectionKind::backend, SectionKind::site};
-
-// How many single-character changes part two names (Levenshtein), `most` and more alike.
-size_t distance(std::string_view a, std::string_view b, size_t most) {
-    constexpr size_t longest = 40;
-    if (a.size() > longest || b.size() > longest) {
-        return most;
-    }
-    std::array<size_t, longest + 1> row{};
-    for (size_t j = 0; j <= b.size(); ++j) {
-        row[j] = j;
-    }
-    for (size_t i = 1; i <= a.size(); ++i) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b.size(); ++j) {
-            const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-            diagonal = row[j];
-            row[j] = std::min(replaced, std::min(row[j], row[j - 1]) + 1);
-        }
-    }
-    return std::min(row[b.size()], most);
-}
-
-// The distance from which a suggestion would be a guess: more than half of the name another one.
-size_t too_far(std::string_view name) {
-    return std::min<size_t>(name.size() / 2 + 1, 4);
-}
-
 }  // namespace
 
 bool Key::Check::operator()(std::string_view text) const {
@@ -483,38 +331,6 @@ bool find_key(SectionKind kind, std::string_view name, Key& key) {
         }
     }
     return false;
-}
-
-void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
-    for (const SectionKind other : all_kinds) {
-        if (Key key; find_key(other, name, key)) {
-            message.append<"; it belongs to [%]">(kind_name(other));
-            return;
-        }
-    }
-    size_t nearest = too_far(name);
-    std::string_view best;
-    const KeyNumbers numbers = keys_of(kind);
-    for (size_t i = numbers.first; i < numbers.end; ++i) {
-        const size_t apart = distance(name, texts[2 * i], nearest);
-        if (apart < nearest) {
-            nearest = apart;
-            best = texts[2 * i];
-        }
-    }
-    if (!best.empty()) {
-        message.append<"; did you mean \"%\"?">(best);
-    }
-}
-
-void suggest_kind(std::string_view name, TextBuffer& message) {
-    for (const SectionKind kind : all_kinds) {
-        if (distance(name, kind_name(kind), too_far(name)) < too_far(name)) {
-            message.append<"; did you mean [%]?">(kind_name(kind));
-            return;
-        }
-    }
-    message.append("; there are [server], [backend], [backend NAME], [site] and [site NAME]"_p);
 }
 
 }  // namespace fcgate::config
