@@ -58,6 +58,7 @@ class Server {
     // Ends everything at once and waits for the threads.
     void finish();
 
+    // server_threads.cpp, up to wait().
     // Runs workers `first` and above on threads of their own.
     [[nodiscard]] Status start_threads(uint32_t first, ServerError& error);
     // Runs one worker on this thread until it has stopped. gone: as ordered.
