@@ -29,7 +29,8 @@
  *           thread-local variables of the program and its libraries lie there too, and are to be counted in.
  * Process   The library installs no signal handlers, waits for no children of yours and never exits. Its own threads
  *           block all signals. On a thread that you lend it (fcgate_run, fcgate_dispatch) SIGPIPE must be ignored or
- *           blocked, or a client that leaves can end your process.
+ *           blocked, or a client that leaves can end your process. Descriptors 0, 1 and 2 must be open, if only on
+ *           /dev/null: a socket in their place would get what is written to standard error, and PHP would lose its own.
  * fork      Only the process that created a server may use it.
  */
 #ifndef FCGATE_FCGATE_H
