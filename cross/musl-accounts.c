@@ -23,7 +23,7 @@ struct Row {
     uint32_t second; /* of a user: that of its group */
 };
 
-static struct Row found;
+static struct Row found[2]; /* a group, and a user: the name of one outlasts a search for the other */
 static char nothing[1];
 
 static int next(struct Source* source) {
@@ -76,20 +76,21 @@ static void skip_line(struct Source* source, int* end) {
 
 /* The next line that is as it should be, up to what follows its numbers; 0 at the end of the file. */
 static int read_row(struct Source* source, int is_user, int* end) {
+    struct Row* const row = &found[is_user];
     do {
         char password[1];
         int is_good = 1;
-        *end = field(source, found.name, sizeof found.name, ":");
+        *end = field(source, row->name, sizeof row->name, ":");
         if (*end == ':') {
             *end = field(source, password, sizeof password, ":");
         }
         if (*end == ':') {
-            *end = number(source, &found.first, &is_good);
+            *end = number(source, &row->first, &is_good);
         }
         if (*end == ':' && is_user) {
-            *end = number(source, &found.second, &is_good);
+            *end = number(source, &row->second, &is_good);
         }
-        if (*end == ':' && is_good && found.name[0] != '\0') {
+        if (*end == ':' && is_good && row->name[0] != '\0') {
             return 1;
         }
         skip_line(source, end);
@@ -100,10 +101,11 @@ static int read_row(struct Source* source, int is_user, int* end) {
 /* By name, or by number if there is none. */
 static int find(const char* path, int is_user, const char* name, uint32_t wanted) {
     struct Source source = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+    const struct Row* const row = &found[is_user];
     int end = 0;
     int is_there = 0;
     while (source.fd >= 0 && !is_there && read_row(&source, is_user, &end)) {
-        is_there = name != NULL ? strcmp(found.name, name) == 0 : found.first == wanted;
+        is_there = name != NULL ? strcmp(row->name, name) == 0 : row->first == wanted;
         skip_line(&source, &end);
     }
     if (source.fd >= 0) {
@@ -113,22 +115,22 @@ static int find(const char* path, int is_user, const char* name, uint32_t wanted
 }
 
 static struct passwd* find_user(const char* name, uid_t wanted) {
-    static struct passwd user = {found.name, nothing, 0, 0, nothing, nothing, nothing};
+    static struct passwd user = {found[1].name, nothing, 0, 0, nothing, nothing, nothing};
     if (!find("/etc/passwd", 1, name, wanted)) {
         return NULL;
     }
-    user.pw_uid = found.first;
-    user.pw_gid = found.second;
+    user.pw_uid = found[1].first;
+    user.pw_gid = found[1].second;
     return &user;
 }
 
 static struct group* find_group(const char* name, gid_t wanted) {
     static char* no_members[] = {NULL};
-    static struct group group = {found.name, nothing, 0, no_members};
+    static struct group group = {found[0].name, nothing, 0, no_members};
     if (!find("/etc/group", 0, name, wanted)) {
         return NULL;
     }
-    group.gr_gid = found.first;
+    group.gr_gid = found[0].first;
     return &group;
 }
 
@@ -163,9 +165,9 @@ int getgrouplist(const char* user, gid_t group, gid_t* groups, int* count) {
             end = field(&source, member, sizeof member, ",");
             is_member |= strcmp(member, user) == 0;
         }
-        if (is_member && found.first != group) {
+        if (is_member && found[0].first != group) {
             if (*count < room) {
-                groups[*count] = found.first;
+                groups[*count] = found[0].first;
             }
             ++*count;
         }
