@@ -172,23 +172,23 @@ constexpr long set_user = SYS_setuid;
 }
 
 // In the child. What fails here is heard through `failures`.
-[[noreturn]] void execute(const Launch& request, int listening, int errors, int failures, pid_t parent) {
+[[noreturn]] void execute(const Launch& request, int null, int listening, int errors, int failures, pid_t parent) {
     // Its own session: a signal of the terminal is for fcgate, and all its processes can be ended as one group.
     (void)setsid();
     const bool is_fpm = request.php->is_fpm;
     const int listen_at = is_fpm ? 3 : STDIN_FILENO;  // php-cgi takes its socket as standard input
-    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    sigset_t none;
+    sigemptyset(&none);
+    // Some cannot be set: first, so that errno is that of what follows.
+    for (int number = 1; number < NSIG; ++number) {
+        (void)signal(number, SIG_DFL);
+    }
+    (void)sigprocmask(SIG_SETMASK, &none, nullptr);
     const bool placed = dup2(errors, STDERR_FILENO) >= 0 && dup2(errors, STDOUT_FILENO) >= 0 &&
                         (!is_fpm || dup2(null, STDIN_FILENO) >= 0) && dup2(listening, listen_at) >= 0;
     if (listening == listen_at) {
         (void)fcntl(listening, F_SETFD, 0);
     }
-    sigset_t none;
-    sigemptyset(&none);
-    for (int number = 1; number < NSIG; ++number) {
-        (void)signal(number, SIG_DFL);
-    }
-    (void)sigprocmask(SIG_SETMASK, &none, nullptr);
     if (placed && become_php_user(*request.plan)) {
         // After the change of user, which would clear it. Should the spawner be killed, PHP goes as well.
         (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -268,6 +268,10 @@ Status launch(const Launch& request, Launched& out) {
     if (!errors.open() || !failures.open()) {
         return fail(out, "pipe"_p);
     }
+    const Descriptor null(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (request.php->is_fpm && !null.valid()) {
+        return fail(out, "/dev/null"_p);
+    }
     // php-fpm opens its error log by name, /proc/self/fd/2, as its own user.
     if (request.plan->changes_user &&
         fchown(errors.writer.get(), request.plan->php_user, request.plan->php_group) != 0) {
@@ -283,7 +287,7 @@ Status launch(const Launch& request, Launched& out) {
         return fail(out, "fork"_p);
     }
     if (pid == 0) {
-        execute(request, listening.get(), errors.writer.get(), failures.writer.get(), parent);
+        execute(request, null.get(), listening.get(), errors.writer.get(), failures.writer.get(), parent);
     }
     failures.writer.reset();
     int number = 0;

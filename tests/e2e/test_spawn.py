@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import time
+import unittest
 
 import processes
 import wire
@@ -469,6 +470,12 @@ class DoesNotStart(SpawnCase):
         self.fcgate.wait_for_log(r': 502: .* \[php-broken\]$')
         (self.folder / 'php-fpm-away').rename(program)
         processes.wait_until(lambda: self.get('/hello.php').status == 200, 'it does not recover', 8)
+
+    @unittest.skipUnless(processes.is_root, 'only root can take /dev away')
+    def test_there_is_no_null_device(self):
+        self.serve(prefix=['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /dev && exec "$@"', 'sh'])
+        self.assert_status(self.get('/hello.php'), 502)
+        self.fcgate.wait_for_log('PHP cannot be started: /dev/null: No such file or directory')
 
     def test_it_takes_too_long(self):
         self.serve(command=executable(self.folder / 'php-fpm-slow', 'exec sleep 60'), backend=['response_timeout = 500ms'])
