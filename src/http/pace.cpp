@@ -56,8 +56,8 @@ void Engine::on_pace_timer(int64_t now) {
         if (is_left(connection)) {
             // It should have ended with that; libmicrohttpd 0.9.75 may not read any more, and miss the end of what it could read.
             kill(connection);
-        } else if (connection.suspended) {
-            // While we hold a client back, or PHP is silent, its pace says nothing.
+        } else if (connection.suspended && connection.stage == Connection::Stage::body) {
+            // While we hold a client back its pace says nothing.
             start_pace(connection, now);
         } else if (has_changed(connection)) {
             end_changed(connection);
@@ -118,9 +118,12 @@ void Engine::judge_pace(Connection& connection, int64_t now) {
     const int64_t elapsed = now - connection.pace_since;
     const bool is_body = connection.stage == Connection::Stage::body;
     const bool is_first_look = connection.pace_mark == not_measured;
+    // Of a reply of which PHP gives no more for now anything taken will do, but not nothing: a machine asleep or out of reach says no word, and
+    // would hold its worker until TCP gives up, a quarter of an hour later.
+    const bool is_dry = connection.suspended;
     // A worker of PHP that waits for this client is missed by others.
-    const bool presses = setup_.handler.keeps_others_waiting(setup_.handler.context, connection);
-    const uint64_t wanted = wanted_in(elapsed, presses ? limits::pressing_pace : limits::least_pace);
+    const bool presses = !is_dry && setup_.handler.keeps_others_waiting(setup_.handler.context, connection);
+    const uint64_t wanted = is_dry ? 1 : wanted_in(elapsed, presses ? limits::pressing_pace : limits::least_pace);
     bool keeps_pace = false;
     const uint64_t progress = measure(connection, wanted, keeps_pace);
     if (keeps_pace || is_first_look) {

@@ -105,8 +105,8 @@ class ServedCase(unittest.TestCase):
     def post(self, target, body, fields=(), **options):
         return wire.ask(self.port, 'POST', target, fields, body, **options)
 
-    def client(self):
-        client = wire.Client(self.port)
+    def client(self, **options):
+        client = wire.Client(self.port, **options)
         self.addCleanup(client.close)
         return client
 

@@ -144,14 +144,20 @@ class Impatient(Gated):
         self.assert_served(holders)
 
 
-class EventTabs(ServedCase):
-    pools = [TWO, FOUR]
+class TabCase(ServedCase):
     events = (('Accept', 'text/event-stream'),)
 
-    def open_tab(self):
-        client = self.client()
+    def open_tab(self, **options):
+        client = self.client(**options)
         client.start('GET', '/stream.php?type=text/event-stream&pieces=1000&pause=20', self.events)
         return client, client.head()
+
+    def server_settles(self):
+        self.assertEqual(self.get('/hello.php').text, 'Hello, world\n')
+
+
+class EventTabs(TabCase):
+    pools = [TWO, FOUR]
 
     def test_tabs_leave_a_place_for_pages(self):
         self.server_settles()
@@ -174,9 +180,6 @@ class EventTabs(ServedCase):
         processes.wait_until(lambda: self.open_tab()[1].status == 200, 'its place is not given on', 5)
         for client in opened:
             client.close()
-
-    def server_settles(self):
-        self.assertEqual(self.get('/hello.php').text, 'Hello, world\n')
 
 
 class ThreadedEventTabs(EventTabs):
@@ -369,3 +372,26 @@ class SeveralThreads(Gated):
         self.assertEqual(len(set(self.ran())), 24 * 20)
         # One that was forgotten would wait for the next event, or for its queue_timeout.
         self.assertLess(time.monotonic() - started, 20)
+
+
+class SilentTabs(TabCase):
+    pools = [FOUR]
+    server = ('send_timeout = 1s',)
+
+    # A laptop asleep takes nothing and says nothing, while its script says little and waits a lot.
+    def test_tabs_that_take_nothing_make_place(self):
+        self.server_settles()
+        awake, head = self.open_tab()
+        self.assertEqual(head.status, 200)
+        for _ in range(2):
+            self.assertEqual(self.open_tab(window=2048)[1].status, 200)
+        self.assertEqual(self.open_tab()[1].status, 503)
+        pieces = awake.chunks()
+
+        def has_place():
+            next(pieces)
+            return self.open_tab()[1].status == 200
+
+        processes.wait_until(has_place, 'the place of a tab that takes nothing is not given on')
+        self.fcgate.wait_for_log('the client takes no more of its reply .*slow-reader')
+        next(pieces)
