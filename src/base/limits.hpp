@@ -31,7 +31,7 @@ inline constexpr size_t large_reply_heads = 4;       // of the largest size, for
 inline constexpr size_t waiting_newcomers = 32;      // accepted while all places are taken
 inline constexpr size_t lingering_connections = 16;  // closed by us, still draining what the client sends
 inline constexpr size_t linger_bytes = size_t{64} * 1024 * 1024;
-inline constexpr int64_t linger_ms = 2000;         // without a byte
+inline constexpr int64_t linger_ms = 2000;         // without a byte, and nothing left unconfirmed
 inline constexpr int64_t linger_most_ms = 10'000;  // in all
 
 // The host program's own handlers

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/event.hpp"
+#include "http/progress.hpp"
 
 namespace fcgate::http {
 
@@ -108,7 +109,14 @@ void Lingering::on_event(Handle handle) {
 
 void Lingering::on_timer(uint32_t slot) {
     Entry& entry = entries_[slot];
-    if (entry.live) {
+    if (!entry.live) {
+        return;
+    }
+    const int64_t now = monotonic_ms();
+    // On a bad link the answer may have been lost, and be sent anew: it would be taken back with the next byte that comes for a closed socket.
+    if (now < entry.deadline && has_unsent(entry.fd)) {
+        timers_->set(entry.timer, std::min(now + limits::linger_ms, entry.deadline));
+    } else {
         drop(entry);
     }
 }

@@ -31,6 +31,21 @@ class Bodies(ServedCase):
             self.assert_status(client.response(), 413)
             client.expect_end()
 
+    def test_too_large_is_heard_late_by_a_client_on_a_bad_link(self):
+        with self.client(window=2048) as client:
+            # What was asked for before fills the window, so that the 413 stays in the server's socket.
+            (self.root / 'files/some.bin').write_bytes(b'x' * 12000)
+            since = self.log_size()
+            client.start('GET', '/files/some.bin')
+            client.start('POST', '/count.php', [('Content-Length', '9000000')])
+            self.fcgate.wait_for_log('413: the body is larger', since=since)
+            # The link is down for longer than a connection lingers of which nothing comes.
+            time.sleep(3)
+            client.send(b'x')
+            self.assertEqual(len(client.response().body), 12000)
+            self.assert_status(client.response(), 413)
+            client.expect_end()
+
     def test_too_large_instead_of_100_continue(self):
         with self.client() as client:
             client.start('POST', '/count.php', [('Content-Length', '1000000'), ('Expect', '100-continue')])
