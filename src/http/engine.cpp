@@ -4,7 +4,10 @@
 #ifdef FCGATE_MHD_TAKES_EVENTS
 #include <mhd_polling.h>
 #endif
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -162,6 +165,14 @@ void Engine::add(const Newcomer& newcomer) {
     operators_ += newcomer.is_operator ? 1U : 0U;
     const int64_t now = setup_.clock->now();
     connection->idle_since = connection->trace.since = now;
+    if constexpr (features::tls) {
+        if (newcomer.is_tls) {
+            // GnuTLS writes its part of a handshake in pieces, and Nagle would hold back all but the first for a round trip. libmicrohttpd turns
+            // it off with the first reply only.
+            const int on = 1;
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        }
+    }
     adding_ = connection;
     bool added = false;
     {
