@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import ssl
-import statistics
 import subprocess
 import time
 
@@ -104,8 +103,8 @@ class Https(SecureCase):
                     began = began or time.monotonic()
 
     def test_a_handshake_waits_for_no_acknowledgement(self):
-        # Linux puts one off for 40 ms. A busy machine may take as long now and then, or be late to see the first piece.
-        self.assertLess(statistics.median(self.time_of_answer() for _ in range(15)), 0.02)
+        # Linux puts one off for 40 ms. A busy machine may take as long now and then, but not each time.
+        self.assertLess(min(self.time_of_answer() for _ in range(15)), 0.02)
 
     def test_what_php_sends_and_takes(self):
         large = self.curl('/large.php?blocks=655360').stdout
