@@ -293,6 +293,7 @@ void keep_heap_small() {
 int run_with_arguments(int argc, char** argv) {
     keep_heap_small();
     if (!have_standard_descriptors()) {
+        say<"/dev/null: %">(SystemError{errno});
         return exit_failure;
     }
     Options options;

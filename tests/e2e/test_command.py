@@ -45,6 +45,14 @@ class Command(unittest.TestCase):
         self.assertEqual(error, '')
         self.assertEqual(self.run_fcgate('-V')[0], output)
 
+    @unittest.skipUnless(processes.is_root, 'only root can take /dev away')
+    def test_nothing_can_stand_in_for_a_closed_descriptor(self):
+        script = 'mount -t tmpfs none /dev && exec "$0" --version <&-'
+        done = subprocess.run(['unshare', '--mount', 'sh', '-c', script, os.path.abspath(processes.fcgate_path)],
+                              capture_output=True, text=True, timeout=20, check=False)
+        self.assertEqual((done.returncode, done.stdout), (FAILURE, ''))
+        self.assertEqual(done.stderr, 'fcgate: /dev/null: No such file or directory\n')
+
     def test_help_fits_a_terminal(self):
         output, error = self.run_fcgate('--help')
         self.assertEqual(error, '')
