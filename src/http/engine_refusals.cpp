@@ -62,11 +62,16 @@ void Engine::refuse_rest(Connection& connection, uint16_t status) {
     send_at_once(connection, status);
 }
 
-// The write side stays open for the client to read the answer; libmicrohttpd sees the end of the read side, closes, and the connection lingers.
+// The write side stays open for the client to read the answer; libmicrohttpd is told of an error, closes, and the connection lingers. Where it
+// cannot be told it has to see the end of the read side, and what the client still sends then resets the connection.
 void Engine::end_with(Connection& connection, uint16_t status) {
     send_at_once(connection, status);
-    (void)shutdown(connection.fd, SHUT_RD);
-    show(connection, EPOLLIN);
+    const bool can_be_told =
+        takes_events && !connection.suspended && drive_of(connection.is_tls).given_count < most_given;
+    if (!can_be_told) {
+        (void)shutdown(connection.fd, SHUT_RD);
+    }
+    show(connection, can_be_told ? EPOLLERR : EPOLLIN);
 }
 
 void Engine::on_connection_timer(uint32_t slot) {
