@@ -73,9 +73,10 @@ bool Gate::stream_fits() const {
     return streams_.get() + 1 < capacity_.get();
 }
 
-// Where there is one place only, an upload may have it: there is no other way for it.
+// One upload may have the last place, be there one only or streams in the others: these stay for as long as they like, while it has to keep a
+// pace that suits whoever waits.
 bool Gate::fits(Use use) const {
-    return use != Use::upload || uploads_.get() == 0 || uploads_.get() + 1 < capacity_.get();
+    return use != Use::upload || uploads_.get() == 0 || streams_.get() + uploads_.get() + 1 < capacity_.get();
 }
 
 // Of those who wait.
@@ -95,13 +96,11 @@ void Gate::count(const Waiter& granted) {
 Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     const Hold hold(*this);
     Answer answer{};
-    if (waiter.use == Use::stream) {
-        // Waiting streams count as well: a queue of them would hold the places one after the other.
-        if (!stream_fits()) {
-            answer.entry = Entry::no_stream;
-            return answer;
-        }
-        streams_.add();
+    // Waiting streams count as well: a queue of them would hold the places one after the other.
+    const uint32_t streams = waiter.use == Use::stream ? 1 : 0;
+    if (streams > 0 && !stream_fits()) {
+        answer.entry = Entry::no_stream;
+        return answer;
     }
     Gauge& parked = parking_[waiter.worker].count;
     const bool has_parked = parked.get() > 0;
@@ -109,6 +108,7 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
     if (next_in_turn() == nullptr && fits(waiter.use) && (has_parked || has_free())) {
         parked.subtract(has_parked ? 1 : 0);
         in_use_.add();
+        streams_.add(streams);
         count(waiter);
         answer.entry = has_parked ? Entry::granted_parked : Entry::granted;
         return answer;
@@ -119,12 +119,10 @@ Gate::Answer Gate::enter(const Waiter& waiter, uint64_t client_key) {
         place = enqueue(waiter, client_key);
     }
     if (place == nullptr) {
-        if (waiter.use == Use::stream) {
-            streams_.subtract();
-        }
         answer.entry = Entry::full;
         return answer;
     }
+    streams_.add(streams);
     answer.entry = Entry::queued;
     answer.ticket = SlotPool<Place>::handle(*place);
     answer.yield_worker = ask_to_yield();

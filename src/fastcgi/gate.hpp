@@ -17,7 +17,8 @@
 
 namespace fcgate::fastcgi {
 
-// What a place is held for. Streams and uploads may hold all places but one: for how long is up to their clients.
+// What a place is held for. Streams may hold all places but one, uploads beside the first what streams leave of these: for how long is up to their
+// clients.
 enum class Use : uint8_t {
     page,
     stream,

@@ -56,7 +56,7 @@ struct GateWorld {
         for (const Request& one : requests) {
             uploads += one.state == State::holding && one.use == Use::upload ? 1U : 0U;
         }
-        return request.use != Use::upload || uploads < std::max(1U, Capacity - 1);
+        return request.use != Use::upload || uploads == 0 || streams() + uploads + 1 < Capacity;
     }
     [[nodiscard]] uint32_t waiting_uploads() const {
         uint32_t total = 0;

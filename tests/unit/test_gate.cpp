@@ -229,6 +229,31 @@ void uploads_leave_one_place_to_others(void** /*state*/) {
     world.drain();
 }
 
+void uploads_and_streams_together_leave_one_place_to_others(void** /*state*/) {
+    GateWorld<1, 4, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::stream) == Entry::granted);
+    assert_true(world.enter(1, 0, bob, Use::stream) == Entry::granted);
+    assert_true(world.enter(2, 0, carol, Use::upload) == Entry::granted);
+    assert_true(world.enter(3, 0, alice, Use::upload) == Entry::queued);
+    assert_true(world.enter(4, 0, bob) == Entry::granted);
+    // The page's place is for another page; what the stream leaves is for the upload.
+    assert_int_equal(world.leave(4), no_slot);
+    assert_int_equal(world.leave(0), 3);
+    assert_true(world.enter(5, 0, bob) == Entry::granted);
+    world.drain();
+}
+
+void one_upload_has_a_place_beside_all_streams(void** /*state*/) {
+    GateWorld<1, 3, 4, 8> world;
+    assert_true(world.enter(0, 0, alice, Use::stream) == Entry::granted);
+    assert_true(world.enter(1, 0, alice, Use::stream) == Entry::granted);
+    assert_true(world.enter(2, 0, bob, Use::upload) == Entry::granted);
+    assert_true(world.enter(3, 0, carol, Use::upload) == Entry::queued);
+    assert_int_equal(world.finish_upload(2), no_slot);
+    assert_int_equal(world.leave(2), 3);
+    world.drain();
+}
+
 void the_next_upload_begins_when_the_body_of_another_is_there(void** /*state*/) {
     GateWorld<1, 2, 4, 8> world;
     assert_true(world.enter(0, 0, alice, Use::upload) == Entry::granted);
@@ -448,6 +473,8 @@ int main() {
         cmocka_unit_test(event_streams_leave_one_place_to_others),
         cmocka_unit_test(a_waiting_event_stream_counts_until_it_goes),
         cmocka_unit_test(uploads_leave_one_place_to_others),
+        cmocka_unit_test(uploads_and_streams_together_leave_one_place_to_others),
+        cmocka_unit_test(one_upload_has_a_place_beside_all_streams),
         cmocka_unit_test(the_next_upload_begins_when_the_body_of_another_is_there),
         cmocka_unit_test(an_upload_that_is_passed_over_leaves_the_turns_as_they_are),
         cmocka_unit_test(uploads_leave_half_of_the_queue_to_others),
