@@ -56,6 +56,16 @@ int give_certificate(gnutls_session_t /*session*/, const gnutls_datum_t* /*autho
     *key = parts->key;
     return 0;
 }
+
+// A client that comes again brings its session back in a ticket (RFC 8446 section 2.2, RFC 5077): no signature, which is most of the work of a
+// handshake, and with TLS 1.2 one round trip less. Nothing is kept here. Where it fails the next handshake is a whole one.
+void offer_ticket(MHD_Connection* mhd, const tls::Certificate* certificate) {
+    const tls::Certificate::Parts* const parts = certificate != nullptr ? certificate->parts() : nullptr;
+    const MHD_ConnectionInfo* const info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info != nullptr && info->tls_session != nullptr && parts != nullptr && parts->ticket_key.data != nullptr) {
+        (void)gnutls_session_ticket_enable_server(static_cast<gnutls_session_t>(info->tls_session), &parts->ticket_key);
+    }
+}
 #endif
 
 }  // namespace
@@ -175,6 +185,11 @@ void Engine::Callbacks::on_connection(void* context, MHD_Connection* mhd, void**
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *socket_context = engine->adding_;
         engine->adding_->mhd = mhd;
+#if FCGATE_WITH_TLS
+        if (engine->adding_->is_tls) {
+            offer_ticket(mhd, engine->setup_.certificate);
+        }
+#endif
         return;
     }
     auto* const connection = static_cast<Connection*>(*socket_context);

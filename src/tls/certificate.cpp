@@ -127,7 +127,15 @@ Status Certificate::load(const char* chain_path, const char* key_path, TextBuffe
         return status;
     }
     read_validity(*parts_);
-    return Status::ok;
+    // 3.6.4 to 3.6.13 seal tickets with a key of zeros until they have made the next one (CVE-2020-13777).
+    if (gnutls_check_version("3.6.14") != nullptr) {
+        code = gnutls_session_ticket_key_generate(&parts_->ticket_key);
+    }
+    if (code != GNUTLS_E_SUCCESS) {
+        status = explain(why, key_path, "no key for tickets can be made", code);
+        clear();
+    }
+    return status;
 }
 
 void Certificate::share(const Certificate& other) {
@@ -149,6 +157,10 @@ void Certificate::clear() {
     }
     if (parts->key != nullptr) {
         gnutls_privkey_deinit(parts->key);
+    }
+    if (parts->ticket_key.data != nullptr) {
+        gnutls_memset(parts->ticket_key.data, 0, parts->ticket_key.size);
+        gnutls_free(parts->ticket_key.data);
     }
     gnutls_free(parts);
 }

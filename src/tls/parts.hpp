@@ -16,6 +16,7 @@ struct Certificate::Parts {
     gnutls_pcert_st chain[limits::certificates];
     unsigned count;
     gnutls_privkey_t key;
+    gnutls_datum_t ticket_key;  // of sessions that clients may take up again; empty: they may not
     int64_t valid_from;
     int64_t valid_until;
     std::atomic<uint32_t> holders;

@@ -125,6 +125,10 @@ class Certificates(unittest.TestCase):
             processes.wait_until(lambda: 'second.example' in self.about(self.shown()), 'the old certificate is still shown')
             kept.sendall(b'GET /index.html HTTP/1.1\r\nHost: device.example\r\n\r\n')
             self.assertTrue(kept.recv(65536).startswith(b'HTTP/1.1 200'))
+            # Who comes with a session of before sees it too.
+            with context.wrap_socket(socket.create_connection(('127.0.0.1', self.port), timeout=20), session=kept.session) as back:
+                self.assertFalse(back.session_reused)
+                self.assertIn('second.example', self.about(ssl.DER_cert_to_PEM_cert(back.getpeercert(binary_form=True))))
 
     def test_a_sandboxed_server_follows_links_to_a_renewed_pair(self):
         """As certbot has them: the certificate is a link to one of several in another folder."""

@@ -85,6 +85,24 @@ class Https(SecureCase):
         old = run('openssl', 's_client', '-connect', f'127.0.0.1:{self.secure_port}', '-tls1_1', '-cipher', 'DEFAULT@SECLEVEL=0', stdin=subprocess.DEVNULL)
         self.assertIn(b'Cipher is (NONE)', old.stdout)
 
+    def test_a_session_is_taken_up_again(self):
+        """On whichever thread the client comes back; of TLS 1.3 a ticket comes with the first bytes of an answer."""
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = ssl.create_default_context(cafile=self.certificate)
+            context.minimum_version = context.maximum_version = version
+            session, again = None, []
+            for _ in range(6):
+                with socket.create_connection(('127.0.0.1', self.secure_port), timeout=20) as plain, \
+                        context.wrap_socket(plain, server_hostname='localhost', session=session) as secure:
+                    secure.sendall(b'GET /files/plain.txt HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+                    text = b''
+                    while part := secure.recv(65536):
+                        text += part
+                    self.assertTrue(text.endswith(b'plain text\n'), text)
+                    again.append(secure.session_reused)
+                    session = secure.session
+            self.assertEqual(again, [False] + [True] * 5, version)
+
     def time_of_answer(self):
         """How long the server's part of a handshake takes to come, from its first piece to its last, when nothing is acknowledged at once."""
         context = ssl.create_default_context(cafile=self.certificate)
