@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/words.hpp"
+
 namespace fcgate {
 
 namespace {
@@ -27,21 +29,15 @@ bool is_token(std::string_view text) {
 }
 
 bool has_control(std::string_view text) {
-    // A word of bytes at a time, while each of them is from 0x20 to 0x7e, or no ASCII at all.
-    constexpr uintptr_t ones = UINTPTR_MAX / 0xff;
-    constexpr uintptr_t tops = ones * 0x80;
-    uintptr_t word = 0;
-    while (text.size() >= sizeof word) {
-        memcpy(&word, text.data(), sizeof word);
-        const uintptr_t deleted = word ^ (ones * 0x7f);
-        if (((((word - ones * 0x20) & ~word) | ((deleted - ones) & ~deleted)) & tops) != 0) {
-            break;
-        }
-        text.remove_prefix(sizeof word);
-    }
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\t') || byte == 0x7f) {
+    const char* const end = text.data() + text.size();
+    const char* rest = words::for_each(text, [](words::Word word) {
+        // Each byte is from 0x20 to 0x7e, or no ASCII at all.
+        const words::Word deleted = word ^ (words::ones * 0x7f);
+        return ((((word - words::ones * 0x20) & ~word) | ((deleted - words::ones) & ~deleted)) & words::tops) == 0;
+    });
+    for (; rest != end; ++rest) {
+        const auto byte = static_cast<unsigned char>(*rest);
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
             return true;
         }
     }

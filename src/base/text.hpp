@@ -80,8 +80,9 @@ class NameSet {
 
   private:
     static constexpr size_t hash_count = 64;
+    // With 11 nearly no name that browsers send shares its hash with one of our sets.
     static constexpr size_t hash_of(std::string_view name) {
-        return name.empty() ? 0 : (name.size() * 5 + (static_cast<unsigned char>(name.front()) | 0x20U)) % hash_count;
+        return name.empty() ? 0 : (name.size() * 11 + (static_cast<unsigned char>(name.front()) | 0x20U)) % hash_count;
     }
 
     std::span<const std::string_view> names_;

@@ -7,6 +7,7 @@
 #include "base/small_set.hpp"
 #include "base/text.hpp"
 #include "base/text_table.hpp"
+#include "base/words.hpp"
 
 namespace fcgate::fastcgi {
 
@@ -24,25 +25,30 @@ constexpr std::string_view not_forwarded_names[] = {"Host", "Content-Type", "Con
                                                     "Redirect-Status"};
 constexpr NameSet not_forwarded(not_forwarded_names);
 
-bool is_letter(unsigned char byte) {
-    return (byte | 0x20U) - 'a' < 26;
-}
+constexpr size_t hash_bits = 10;
+constexpr size_t hash_count = size_t{1} << hash_bits;
 
 // A short hash of a field's name, whatever its case; 0 when no variable is made of it.
-uint8_t hash_of_forwarded(std::string_view name) {
-    size_t hash = name.size();
-    for (const char c : name) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (!is_letter(byte) && !is_digit(c) && c != '-') {
-            return 0;
-        }
-        hash = hash * 31 + (byte | 0x20U);
-    }
+uint16_t hash_of_forwarded(std::string_view name) {
     if (name.empty() || is_hop_by_hop(name) || not_forwarded.has(name)) {
         return 0;
     }
-    const auto folded = static_cast<uint8_t>(hash ^ hash >> 8);
-    return folded == 0 ? 1 : folded;
+    constexpr auto multiplier = static_cast<words::Word>(0x94d049bb133111ebU);  // odd, and its bits are well mixed
+    words::Word hash = name.size();
+    const auto take = [&hash](words::Word word) {
+        hash = (hash ^ (word | words::ones * 0x20)) * multiplier;
+        return words::plain_bytes(word) == words::tops;
+    };
+    if (name.size() < sizeof(words::Word)) {
+        words::Word word = words::ones * 'a';
+        memcpy(&word, name.data(), name.size());
+        if (!take(word)) {
+            return 0;
+        }
+    } else if (words::for_each(name, take) != name.data() + name.size()) {
+        return 0;
+    }
+    return std::max<uint16_t>(static_cast<uint16_t>(hash >> (8 * sizeof hash - hash_bits)), 1);
 }
 
 // True when `variable` is that name; or what a header field of that name becomes.
@@ -201,13 +207,13 @@ void Environment::add_headers() {
         writer_.add_header("Host", host);
     }
     const std::span<const Field> fields = request_.head.fields;
-    std::array<uint8_t, limits::request_fields> hashes{};
+    std::array<uint16_t, limits::request_fields> hashes{};
     const size_t count = std::min(fields.size(), hashes.size());
     // Names are compared only where two of them share a hash: most requests repeat none.
-    SmallSet<256> once;
-    SmallSet<256> twice;
+    SmallSet<hash_count> once;
+    SmallSet<hash_count> twice;
     for (size_t i = 0; i < count; ++i) {
-        const uint8_t hash = hashes[i] = hash_of_forwarded(fields[i].name);
+        const uint16_t hash = hashes[i] = hash_of_forwarded(fields[i].name);
         (once.has(hash) ? twice : once).add(hash);
     }
     for (size_t i = 0; i < count; ++i) {

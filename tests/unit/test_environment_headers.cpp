@@ -184,6 +184,43 @@ void as_many_fields_as_a_request_takes_are_told_apart(void** /*state*/) {
     assert_int_equal(joined, 50);
 }
 
+// Names are looked at several characters at a time: each character counts, wherever it stands in a name of any length.
+void every_character_of_a_name_is_looked_at(void** /*state*/) {
+    for (size_t length = 1; length <= 20; ++length) {
+        for (size_t at = 0; at < length; ++at) {
+            for (int c = 0x21; c < 0x100; ++c) {
+                char name[20];
+                memset(name, 'x', sizeof name);
+                name[at] = static_cast<char>(c);
+                const bool is_plain =
+                    fcgate::is_digit(name[at]) || c == '-' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+                const Field fields[] = {{{name, length}, "1"}};
+                EnvironmentRequest request;
+                request.head.fields = fields;
+                const DecodedParams env = request.environment();
+                assert_int_equal(env.count(), 17 + (is_plain ? 1 : 0));
+            }
+        }
+    }
+}
+
+void names_of_any_length_are_joined_whatever_their_case(void** /*state*/) {
+    for (size_t length = 1; length <= 20; ++length) {
+        char lower[20];
+        char upper[20];
+        memset(lower, 'x', sizeof lower);
+        memset(upper, 'X', sizeof upper);
+        const Field fields[] = {{{lower, length}, "1"}, {{upper, length}, "2"}};
+        EnvironmentRequest request;
+        request.head.fields = fields;
+        const DecodedParams env = request.environment();
+        assert_int_equal(env.count(), 17 + 1);
+        fcgate::Text<32> variable("HTTP_");
+        variable.append({upper, length});
+        check_text(env.get(variable.view()), "1, 2");
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -197,6 +234,8 @@ int main() {
         cmocka_unit_test(dangerous_fields_are_dropped),
         cmocka_unit_test(hop_by_hop_fields_are_dropped_and_connection_has_no_power_over_others),
         cmocka_unit_test(repeated_fields_are_joined_in_order),
+        cmocka_unit_test(every_character_of_a_name_is_looked_at),
+        cmocka_unit_test(names_of_any_length_are_joined_whatever_their_case),
         cmocka_unit_test(what_only_proxies_may_say_is_dropped_from_others),
         cmocka_unit_test(as_many_fields_as_a_request_takes_are_told_apart),
     };
