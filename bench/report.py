@@ -35,24 +35,28 @@ class Result:
     def add(self, contestant, figures):
         self.rounds[contestant].append(figures)
 
+    def values(self, contestant, column):
+        return [figures[column] for figures in self.rounds[contestant] if column in figures]
+
     def median(self, contestant, column):
-        values = [figures[column] for figures in self.rounds[contestant] if column in figures]
+        values = self.values(contestant, column)
         return statistics.median(values) if values else None
 
-    def spread(self, contestant, column):
-        values = [figures[column] for figures in self.rounds[contestant] if column in figures]
-        return f'{show(min(values))} to {show(max(values))}'
+    def ratios_to(self, one, column, other, other_column):
+        """One by the other, of each round: what else the machine did then fell on both."""
+        pairs = zip(self.rounds[one], self.rounds[other])
+        return [ours[column] / theirs[other_column] for ours, theirs in pairs if column in ours and theirs.get(other_column)]
 
     def columns(self):
         return [column for column in COLUMNS if any(self.median(one, column) is not None for one in self.rounds)]
 
     def best_peer(self, column):
-        """The peer that does best in a column, and its median. One that makes errors, or gets nothing done, is none."""
-        peers = [(self.median(one, column), one.title) for one in self.rounds
+        """The median of the peer that does best in a column, and that peer. One that makes errors, or gets nothing done, is none."""
+        peers = [(self.median(one, column), one) for one in self.rounds
                  if one in servers.PEERS and self.median(one, column) and not self.median(one, ERRORS) and self.median(one, RATE) != 0]
         if not peers:
             return None
-        return max(peers) if column in MORE_IS_BETTER else min(peers)
+        return (max if column in MORE_IS_BETTER else min)(peers, key=lambda peer: peer[0])
 
     def ratios(self):
         """fcgate's medians by those of the best peer."""
@@ -62,7 +66,7 @@ class Result:
                 column = CPU
             peer, ours = self.best_peer(column), self.median(servers.Fcgate, column)
             if peer and ours is not None:
-                found.append(f'{column} {ours / peer[0]:.2f} times {peer[1]}')
+                found.append(f'{column} {ours / peer[0]:.2f} times {peer[1].title}')
         return found
 
     def rows(self):
@@ -106,7 +110,7 @@ Made by `bench/run --write`; `bench/README.md` says what is measured and how to 
 | machine | {machine}; clients, servers and PHP share it |
 | load before | {load} |
 | versions | {versions} |
-| run | medians of {rounds} rounds of {seconds} s, every server in each round; ranges are not shown |
+| run | medians of {rounds} rounds of {seconds} s, every server in each round |
 | PHP | a pool of 4 static workers for each server, on a unix socket |
 
 ![requests a second]({picture})

@@ -106,6 +106,7 @@ class Worker {
     bool mhd_ready_ = false;
     bool listening_ = false;
     bool accepting_paused_ = false;  // the machine has no descriptors left: try again in a while
+    bool cannot_accept_ = false;     // ... since the last client who came in: it has been logged
     bool stopping_ = false;
     bool is_draining_ = false;  // stopping, and somebody may still wait in a backlog
     uint32_t counted_ = 0;      // connections of ours that the others know of

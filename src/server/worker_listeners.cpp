@@ -82,11 +82,16 @@ void Worker::accept_from(size_t listener_number) {
         Newcomer newcomer{.is_tls = is_tls, .due = clock_.now()};
         const Status status = http::accept_client(listener, newcomer);
         if (status == Status::ok) {
+            cannot_accept_ = false;
             admit(newcomer);
             continue;
         }
         if (status == Status::exhausted) {
-            common_->log.write<"no connection can be accepted: %">(LogLevel::error, SystemError{errno});
+            // Once, however long it lasts: each try would be a line.
+            if (!cannot_accept_) {
+                common_->log.write<"no connection can be accepted: %">(LogLevel::error, SystemError{errno});
+            }
+            cannot_accept_ = true;
             arm_listeners(false);
             accepting_paused_ = true;
             timers_.set(accept_timer_, clock_.now() + accept_pause_ms);

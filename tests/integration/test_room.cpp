@@ -1,5 +1,7 @@
 // What one client cannot do, however much it asks for: keep another's first request out. In every capacity there is room for that one.
 #include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/limits.hpp"
 #include "scene.hpp"
@@ -364,6 +366,35 @@ void whoever_lingers_longest_gives_way(Scene& scene) {
     scene.expect_served();
 }
 
+// A client who knocks while no descriptor is left, and comes in when there are some again.
+void knock_without_descriptors(Scene& scene) {
+    const int fd = socket(scene.front.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    rlimit before{};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{1, before.rlim_max};  // poll() would not look at a descriptor with 0
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const bool knocks = connect(fd, scene.front.get(), scene.front.length) == 0 &&
+                        send_bytes(fd, "GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n", soon()) > 0;
+    // Long enough for several tries.
+    const bool is_heard = wait_for(fd, POLLIN, fcgate::monotonic_ms() + 900);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(knocks);
+    assert_false(is_heard);
+    assert_true(wait_for(fd, POLLIN, soon()));
+    close(fd);
+    scene.expect_served();
+}
+
+void that_nobody_can_come_in_is_said_once(Scene& scene) {
+    scene.start();
+    scene.expect_served();
+    for (size_t times = 1; times <= 2; ++times) {
+        knock_without_descriptors(scene);
+        assert_int_equal(scene.log.count("error: no connection can be accepted: "), times);
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -374,6 +405,7 @@ int main() {
         FCGATE_CASE(uploads_make_room_for_each_other_alone),
         FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
         FCGATE_CASE(whoever_lingers_longest_gives_way),
+        FCGATE_CASE(that_nobody_can_come_in_is_said_once),
     };
     static constexpr Variant one[] = {{.name = "unix"}};
     // A unix socket to the client takes a known amount, TCP on loopback nearly any.
