@@ -36,7 +36,7 @@ class Result:
         self.rounds[contestant].append(figures)
 
     def values(self, contestant, column):
-        return [figures[column] for figures in self.rounds[contestant] if column in figures]
+        return [figures[column] for figures in self.rounds.get(contestant, ()) if column in figures]
 
     def median(self, contestant, column):
         values = self.values(contestant, column)
@@ -44,7 +44,7 @@ class Result:
 
     def ratios_to(self, one, column, other, other_column):
         """One by the other, of each round: what else the machine did then fell on both."""
-        pairs = zip(self.rounds[one], self.rounds[other])
+        pairs = zip(self.rounds.get(one, ()), self.rounds.get(other, ()))
         return [ours[column] / theirs[other_column] for ours, theirs in pairs if column in ours and theirs.get(other_column)]
 
     def columns(self):
@@ -126,6 +126,19 @@ def warning(load):
             'give, and vary; CPU a request varies less, and `bench/counts.txt` not at all.\n\n')
 
 
+def tables(results):
+    """Of each scenario, as Markdown."""
+    text = ''
+    for result in results:
+        columns = result.columns()
+        text += f'\n## {result.scenario.title[0].upper()}{result.scenario.title[1:]}\n\n'
+        text += '| | ' + ' | '.join(columns) + ' |\n| --- |' + ' ---: |' * len(columns) + '\n'
+        text += ''.join('| ' + ' | '.join(row) + ' |\n' for row in result.rows())
+        if result.ratios():
+            text += '\nfcgate to the best peer: ' + '; '.join(result.ratios()) + '.\n'
+    return text
+
+
 def write_page(results, options, load, path):
     contestants = list(dict.fromkeys(one for result in results for one in result.rounds))
     picture = path.with_suffix('.svg')
@@ -134,18 +147,15 @@ def write_page(results, options, load, path):
     text += warning(load)
     text += '| | set up as |\n| --- | --- |\n'
     text += ''.join(f'| {one.title} | {one.setting} |\n' for one in contestants)
-    text += bars.table(results)
-    for result in results:
-        columns = result.columns()
-        text += f'\n## {result.scenario.title[0].upper()}{result.scenario.title[1:]}\n\n'
-        text += '| | ' + ' | '.join(columns) + ' |\n| --- |' + ' ---: |' * len(columns) + '\n'
-        text += ''.join('| ' + ' | '.join(row) + ' |\n' for row in result.rows())
-        if result.ratios():
-            text += '\nfcgate to the best peer: ' + '; '.join(result.ratios()) + '.\n'
-    # What people have written stays.
+    text += bars.table(results) + tables(results)
+    write_with_notes(path, text)
+    picture.write_text(draw(results))
+
+
+def write_with_notes(path, text):
+    """What people have written below stays."""
     notes = path.read_text().partition(NOTES)[2] if path.exists() else ''
     path.write_text(text + (NOTES + notes if notes else ''))
-    picture.write_text(draw(results))
 
 
 NOTES = '\n## Notes\n'
