@@ -248,9 +248,14 @@ TextBuffer& TextBuffer::append_number(uint64_t value) {
 TextBuffer& TextBuffer::append_padded(uint64_t value, unsigned digits) {
     char text[20];  // UINT64_MAX has 20 digits
     size_t at = sizeof text;
-    while (at > 0 && (value != 0 || sizeof text - at < digits)) {
+    // On a machine of 32 bits a division of 64 takes 200 instructions, and few numbers are that large.
+    for (; value > UINT32_MAX; value /= 10) {
         text[--at] = static_cast<char>('0' + value % 10);
-        value /= 10;
+    }
+    auto low = static_cast<uint32_t>(value);
+    while (at > 0 && (low != 0 || sizeof text - at < digits)) {
+        text[--at] = static_cast<char>('0' + low % 10);
+        low /= 10;
     }
     return append(std::string_view(text + at, sizeof text - at));
 }

@@ -27,6 +27,15 @@ constexpr uint32_t most_places = (1U << bits) - 1;
 
 }  // namespace
 
+// number_of(), but divides once in a step: that is dear on a machine of 32 bits. Time goes forward here.
+uint32_t History::present(int64_t now) {
+    if (now >= end_) {
+        number_ = number_of(now);
+        end_ = int64_t{number_} * step_ms;
+    }
+    return number_;
+}
+
 void History::note(int64_t now, uint32_t requests, size_t most, size_t places) {
     const auto after = static_cast<uint32_t>(std::min<size_t>(places, most_places));
     auto highest = static_cast<uint32_t>(std::min<size_t>(most, most_places));
@@ -34,7 +43,7 @@ void History::note(int64_t now, uint32_t requests, size_t most, size_t places) {
     if (requests == requests_ && after == before && highest <= before) {
         return;
     }
-    const uint32_t number = number_of(now);
+    const uint32_t number = present(now);
     Slot& step = slot(number);
     const bool is_new = step.number.get() != number;
     const uint32_t packed = is_new ? pack(before, before, before) : step.places.get();

@@ -44,10 +44,13 @@ class History {
 
   private:
     [[nodiscard]] static uint32_t number_of(int64_t now) { return static_cast<uint32_t>(now / step_ms) + 1; }
+    [[nodiscard]] uint32_t present(int64_t now);
     [[nodiscard]] Slot& slot(uint32_t number) const { return slots_[number % slots]; }
 
     std::span<Slot> slots_;
     uint32_t requests_ = 0;
+    uint32_t number_ = 0;  // of the step that ends at end_
+    int64_t end_ = 0;
     Gauge places_;
 };
 

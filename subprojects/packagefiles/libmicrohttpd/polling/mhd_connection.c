@@ -1,5 +1,6 @@
 /* libmicrohttpd's connection.c, with what fcgate always asks for as a constant: MHD_OPTION_STRICT_FOR_CLIENT is 1. What is for other values is not
-   there. Pieces of bodies are joined, and most bytes of fields passed over (skip_fields.py). Written for fcgate. */
+   there. Pieces of bodies are joined, most bytes of fields passed over (skip_fields.py), and
+   lengths written by a way of our own. Written for fcgate. */
 #include "internal.h"
 #include "mhd_send.h"
 
@@ -9,6 +10,28 @@
 int mhd_polling_pushes(const struct MHD_Connection* connection);
 #define MHD_send_data_(connection, bytes, size, push) \
     MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
+
+/* In the place of libmicrohttpd's own, which divides numbers of 64 bits twice for each of 20 digits, whatever the number: for the length of a
+   reply that is 20,000 instructions on a machine of 32 bits, two thirds of what a small file takes there. */
+#define MHD_uint64_to_str mhd_write_decimal
+static size_t mhd_write_decimal(uint64_t value, char* to, size_t room) {
+    char digits[20];
+    size_t at = sizeof digits;
+    uint32_t low;
+    for (; value > UINT32_MAX; value /= 10) {
+        digits[--at] = (char)('0' + value % 10);
+    }
+    low = (uint32_t)value;
+    do {
+        digits[--at] = (char)('0' + low % 10);
+        low /= 10;
+    } while (low != 0);
+    if (sizeof digits - at > room) {
+        return 0;
+    }
+    memcpy(to, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
 
 /* Of a field's name, at `at`: the last of the letters, digits and hyphens from there on, of what has come. */
 static size_t mhd_skip_name(const char* bytes, size_t at, size_t end) {
