@@ -113,6 +113,8 @@ Status ResponseHead::take_line(std::string_view line) {
     if (equals_ignore_case(name, "Content-Type")) {
         is_event_stream_ = is_event_stream_type(value);
     }
+    may_name_file_ =
+        may_name_file_ || equals_ignore_case(name, "X-Sendfile") || equals_ignore_case(name, "X-Accel-Redirect");
     pack(name, value, name.front());
     return Status::again;
 }

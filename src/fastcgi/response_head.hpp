@@ -40,6 +40,8 @@ class ResponseHead {
     [[nodiscard]] bool has_content_length() const { return has_content_length_; }
     [[nodiscard]] uint64_t content_length() const { return content_length_; }
     [[nodiscard]] bool is_event_stream() const { return is_event_stream_; }  // Content-Type: text/event-stream
+    // False: neither X-Sendfile nor X-Accel-Redirect is among the fields. True: most likely one is.
+    [[nodiscard]] bool may_name_file() const { return may_name_file_; }
     // It is, or is going to be, too_large.
     [[nodiscard]] bool is_oversized() const { return is_oversized_; }
     [[nodiscard]] Packed error() const { return error_; }
@@ -72,6 +74,7 @@ class ResponseHead {
     bool has_location_ = false;
     bool has_content_length_ = false;
     bool is_event_stream_ = false;
+    bool may_name_file_ = false;
     bool is_oversized_ = false;
     bool line_has_text_ = false;
 };

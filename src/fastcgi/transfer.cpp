@@ -42,7 +42,8 @@ constexpr size_t receive_at_once = size_t{256} * 1024;
 
 // The Content-Length of such an answer may be the file's.
 [[nodiscard]] bool names_file(const ResponseHead& head) {
-    return !find_field(head.fields(), "X-Sendfile").empty() || !find_field(head.fields(), "X-Accel-Redirect").empty();
+    return head.may_name_file() &&
+           (!find_field(head.fields(), "X-Sendfile").empty() || !find_field(head.fields(), "X-Accel-Redirect").empty());
 }
 
 }  // namespace

@@ -96,7 +96,7 @@ bool Dispatcher::send_named_file(http::Connection& connection, fastcgi::Exchange
     const FieldCursor fields = exchange.response.head().fields();
     const Site& site = site_of(connection, exchange.start.site);
     NamedFile file;
-    if (!find_named_file(site, fields, file)) {
+    if (!exchange.response.head().may_name_file() || !find_named_file(site, fields, file)) {
         return false;
     }
     const uint16_t status = exchange.response.head().status();

@@ -40,7 +40,7 @@ static uint64_t clock_now(void) {
     struct timespec now;
     /* What is measured by it are minutes. */
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
 void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more) {
