@@ -301,7 +301,10 @@ void Spawner::collect_children() {
 
 void Spawner::ended(Php& php, int status) {
     // A master that was killed leaves its workers behind; they are its group. Who has left that may go on to write for ever, until nobody reads.
-    (void)kill(-php.pid, SIGKILL);
+    // A php-fpm that ends well has none left: who is there was started by a script to go on, an update perhaps.
+    if (status != 0 || !php.php->is_fpm) {
+        (void)kill(-php.pid, SIGKILL);
+    }
     for (int left = last_reads; left > 0 && php.errors.valid(); --left) {
         pollfd more{php.errors.get(), POLLIN, 0};
         if (poll(&more, 1, 0) != 1) {

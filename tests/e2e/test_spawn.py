@@ -114,6 +114,20 @@ class IdleStop(SpawnCase):
         self.assertTrue(self.fcgate.php())
         self.assertLessEqual(self.fcgate.voluntary_switches() - before, 4)
 
+    def test_what_a_script_has_started_goes_on(self):
+        """An update, which may take longer than idle_stop, or stop fcgate."""
+        self.serve(backend=['idle_stop = 200ms', 'keep_alive = no'])
+        stays = self.php.scratch / 'stays'
+        stays.touch()
+        self.addCleanup(stays.unlink)
+        pid = int(self.get('/leaves.php').text)
+        self.wait_for_no_php()
+        self.assertIn(pid, [running.pid for running in processes.orphans()])
+        self.assert_hello()
+        self.fcgate.signal(signal.SIGTERM)
+        self.assertEqual(self.fcgate.wait(), 0)
+        self.assertIn(pid, [running.pid for running in processes.orphans()])
+
     def test_many_cycles_leave_nothing_behind(self):
         self.serve(backend=['idle_stop = 50ms', 'keep_alive = no'])
         spawner = self.fcgate.spawner().pid
