@@ -3,6 +3,8 @@
 
 #include "base/clock.hpp"
 #include "base/descriptor.hpp"
+#include "base/features.hpp"
+#include "config/keys.hpp"
 #include "config/values.hpp"
 #include "fastcgi/inquiry.hpp"
 #include "spawn/plan.hpp"
@@ -70,6 +72,14 @@ Status resolve_automatic(Settings& settings, ConfigError& error, const Settings*
         backend.was_automatic = true;
         Text<limits::path> address(found_before(in_force, backend.name));
         if (address.size() == 0 && !find_address(address)) {
+            if constexpr (!features::spawn) {
+                // The error of set() would be about `spawn`, which nobody has written.
+                error.text.clear();
+                config::print_heading(config::SectionKind::backend, backend.name, error.text);
+                error.text.append(
+                    " address = auto: no php-fpm was found, and this fcgate was built without spawn (-Dspawn=disabled)"_p);
+                return Status::refused;
+            }
             address.clear();
             address.append("spawn"_p);
         }

@@ -374,6 +374,24 @@ static void the_doctor_says_what_would_not_be_served(void** state) {
     *state = NULL;
 }
 
+static void a_build_that_cannot_start_php_says_that_it_found_none(void** state) {
+    fcgate_settings* const settings = *state;
+    fcgate_error error = {0};
+    if (strstr(fcgate_features(), "spawn") != NULL) {
+        skip();
+    }
+    assert_int_equal(fcgate_set(settings, "server.listen", "127.0.0.1:0", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "site.root", "/tmp", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_set(settings, "backend.address", "auto", NULL), FCGATE_OK);
+    fcgate_server* const server = fcgate_create(settings, &error);
+    if (server != NULL) {
+        *state = NULL;
+        fcgate_destroy(server);
+        skip(); /* this machine has a php-fpm */
+    }
+    assert_non_null(strstr(error.text, "[backend] address = auto: no php-fpm was found"));
+}
+
 #define WITH_SETTINGS(name) cmocka_unit_test_setup_teardown(name, make_settings, drop_settings)
 
 int main(void) {
@@ -390,6 +408,7 @@ int main(void) {
         WITH_SETTINGS(a_file_comes_on_top_and_its_mistakes_have_a_line),
         WITH_SETTINGS(check_says_what_is_missing_until_nothing_is),
         WITH_SETTINGS(the_doctor_says_what_would_not_be_served),
+        WITH_SETTINGS(a_build_that_cannot_start_php_says_that_it_found_none),
         cmocka_unit_test(the_versions_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
