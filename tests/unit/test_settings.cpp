@@ -524,7 +524,9 @@ void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::spawn, "backend", "command", "/usr/bin/php-cgi", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "idle_stop", "1m", "-Dspawn=disabled");
     check_part_of(features::spawn, "backend", "php", "memory_limit 32M", "-Dspawn=disabled");
+    check_part_of(features::spawn, "server", "runtime_dir", "/run/fcgate", "-Dspawn=disabled");
     check_part_of(features::spool, "site", "spool", "/tmp", "-Dspool=disabled");
+    check_part_of(features::spool, "server", "spool_total", "1m", "-Dspool=disabled");
     check_part_of(features::access_log, "server", "access_log", "/var/log/access.log", "-Daccess_log=disabled");
     check_part_of(features::access_log, "server", "access_log_format", "json", "-Daccess_log=disabled");
     check_part_of(features::syslog, "server", "syslog_format", "local", "-Dsyslog=disabled");
