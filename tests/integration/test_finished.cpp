@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "api/objects.hpp"
+#include "base/features.hpp"
 #include "scene.hpp"
 
 namespace {
@@ -161,6 +162,9 @@ void a_turned_away_client_is_told(Scene& scene) {
 }
 
 void a_body_that_is_refused_midway_is_told(Scene& scene) {
+    if (!fcgate::features::spool) {
+        return;
+    }
     scene.set("site.max_body", "10");
     scene.set("site.spool", scene.tree.path());
     told.begin(scene);

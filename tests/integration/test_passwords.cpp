@@ -1,4 +1,5 @@
 // Sites that ask for a user and a password.
+#include "base/features.hpp"
 #include "base/limits.hpp"
 #include "scene.hpp"
 #include "support/basic_auth.hpp"
@@ -46,7 +47,9 @@ void expect_challenge(Client& client, const char* file = __builtin_FILE(), int l
 }
 
 void nothing_is_told_without_a_password(Scene& scene) {
-    scene.set("server.status_path", "/status");
+    if (fcgate::features::status) {
+        scene.set("server.status_path", "/status");
+    }
     start(scene);
     for (const std::string_view path : {"/static.txt", "/t.php", "/nothing", "/", "/.hidden", "/status"}) {
         Buffer request;
@@ -138,6 +141,9 @@ void a_body_waits_for_the_password(Scene& scene) {
 }
 
 void a_chunked_body_waits_as_well(Scene& scene) {
+    if (!fcgate::features::spool) {
+        return;
+    }
     scene.set("site.spool", scene.tree.path());
     start(scene);
     constexpr std::string_view chunked = "Transfer-Encoding: chunked\r\n";

@@ -54,12 +54,15 @@ struct Place {
             const char* name;
             const char* value;
         } keys[] = {
-            {"server.listen", listen.c_str()}, {"site.root", root_path.c_str()}, {"site.spool", spool_path.c_str()},
-            {"server.sandbox", "yes"},         {"server.threads", "2"},
+            {"server.listen", listen.c_str()},
+            {"site.root", root_path.c_str()},
+            {fcgate::features::spool ? "site.spool" : nullptr, spool_path.c_str()},
+            {"server.sandbox", "yes"},
+            {"server.threads", "2"},
         };
         for (const auto& key : keys) {
             fcgate_error error{};
-            promise(fcgate_set(made, key.name, key.value, &error) == FCGATE_OK, error.text);
+            promise(key.name == nullptr || fcgate_set(made, key.name, key.value, &error) == FCGATE_OK, error.text);
         }
         fcgate_settings_set_log(made, &LogLines::callback, &log);
         return made;
@@ -105,7 +108,7 @@ void try_all(const Place& place, char (&out)[8]) {
     }
     out[sizeof allowed] = '\0';
 }
-constexpr std::string_view confined = "oo-----";
+constexpr std::string_view confined = fcgate::features::spool ? "oo-----" : "o------";
 
 void probe(void* context, fcgate_request* request) {
     char told[8] = "";
@@ -240,7 +243,7 @@ void allows_what_is_needed(Place& place) {
         {"@/root", read},
         {"@/downloads", read},
         {"@/linked", read},
-        {"@/spool", read | write_file | make_file | remove_file | truncate_file},
+        {"@/spool", fcgate::features::spool ? read | write_file | make_file | remove_file | truncate_file : 0},
         {"@/logs", write_file | make_file},
         {"@/pid", write_file | remove_file},
         {"@/run", make_socket | remove_file},

@@ -136,7 +136,7 @@ static bool starts(struct running* running, struct scene* scene) {
     const ssize_t count = read(running->errors, words, sizeof words - 1);
     assert_true(count > 0);
     words[count] = '\0';
-    if (strstr(words, "was found") == NULL) {
+    if (strstr(words, "was found") == NULL && strstr(words, "-Dspawn=disabled") == NULL) {
         return true;
     }
     print_message("without PHP it cannot run: %s", words);
@@ -295,7 +295,7 @@ static void call_runs_a_script_without_http(void** state) {
     (void)snprintf(path, sizeof path, "%s/output", scene.root);
     read_file(path, output, sizeof output);
     close_scene(&scene);
-    if (strstr(errors, "was found") != NULL) {
+    if (strstr(errors, "was found") != NULL || strstr(errors, "-Dspawn=disabled") != NULL) {
         print_message("without PHP it cannot run: %s", errors);
         skip();
     }
