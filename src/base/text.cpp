@@ -20,12 +20,12 @@ constexpr SmallSet<256> token_characters = [] {
 }  // namespace
 
 bool is_token(std::string_view text) {
-    for (const char c : text) {
-        if (!token_characters.has(static_cast<unsigned char>(c))) {
-            return false;
-        }
+    const char* const end = text.data() + text.size();
+    const char* rest = words::for_each(text, &words::is_plain);
+    while (rest != end && token_characters.has(static_cast<unsigned char>(*rest))) {
+        ++rest;
     }
-    return !text.empty();
+    return rest == end && !text.empty();
 }
 
 bool has_control(std::string_view text) {

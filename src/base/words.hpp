@@ -31,12 +31,10 @@ inline constexpr Word tops = ones * 0x80;
     return (word + ones * (0x80U - first)) & ~(word + ones * (0x7fU - last)) & tops;
 }
 
-// Letters, digits and '-', of which nearly every field name is made; 0 for a word that is not ASCII.
-[[nodiscard]] constexpr Word plain_bytes(Word word) {
-    if (!is_ascii(word)) {
-        return 0;
-    }
-    return in_range(word | ones * 0x20, 'a', 'z') | in_range(word, '0', '9') | in_range(word, '-', '-');
+// True when each byte is a letter, a digit or '-', of which nearly every field name is made.
+[[nodiscard]] inline bool is_plain(Word word) {
+    const Word plain = in_range(word | ones * 0x20, 'a', 'z') | in_range(word, '0', '9') | in_range(word, '-', '-');
+    return is_ascii(word) && plain == tops;
 }
 
 // Calls `take` with each word of the text while it says true. The last word overlaps the one before, and of a text shorter than a word

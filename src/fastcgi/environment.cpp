@@ -37,7 +37,7 @@ uint16_t hash_of_forwarded(std::string_view name) {
     words::Word hash = name.size();
     const auto take = [&hash](words::Word word) {
         hash = (hash ^ (word | words::ones * 0x20)) * multiplier;
-        return words::plain_bytes(word) == words::tops;
+        return words::is_plain(word);
     };
     if (name.size() < sizeof(words::Word)) {
         words::Word word = words::ones * 'a';

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/words.hpp"
+
 namespace fcgate::fastcgi {
 
 namespace {
@@ -29,6 +31,26 @@ uint8_t* put_length(uint8_t* to, size_t length) {
     }
     store_be32(to, static_cast<uint32_t>(length) | 0x80000000U);
     return to + 4;
+}
+
+// As header_variable_character() has each of them.
+uint8_t* put_header_variable(uint8_t* to, std::string_view name) {
+    const char* const begin = name.data();
+    const char* rest = begin;
+    for (; static_cast<size_t>(begin + name.size() - rest) >= sizeof(words::Word); rest += sizeof(words::Word)) {
+        words::Word word = words::load(rest);
+        if (!words::is_ascii(word)) {
+            break;
+        }
+        const words::Word dashes = words::in_range(word, '-', '-') >> 7U;
+        word ^= words::in_range(word, 'a', 'z') >> 2U | dashes * ('-' ^ '_');
+        memcpy(to, &word, sizeof word);
+        to += sizeof word;
+    }
+    for (; rest != begin + name.size(); ++rest) {
+        *to++ = static_cast<uint8_t>(header_variable_character(*rest));
+    }
+    return to;
 }
 
 }  // namespace
@@ -85,9 +107,7 @@ void ParamsWriter::begin_value(std::string_view name, bool as_header, size_t val
     to = put_length(to, value_length);
     if (as_header) {
         to = copy_to(to, header_prefix);
-        for (const char c : name) {
-            *to++ = static_cast<uint8_t>(header_variable_character(c));
-        }
+        to = put_header_variable(to, name);
     } else {
         to = copy_to(to, name);
     }

@@ -199,6 +199,11 @@ void every_character_of_a_name_is_looked_at(void** /*state*/) {
                 request.head.fields = fields;
                 const DecodedParams env = request.environment();
                 assert_int_equal(env.count(), 17 + (is_plain ? 1 : 0));
+                fcgate::Text<32> variable("HTTP_");
+                for (const char character : std::string_view(name, length)) {
+                    variable.append(fcgate::fastcgi::header_variable_character(character));
+                }
+                assert_int_equal(env.has(variable.view()), is_plain);
             }
         }
     }
