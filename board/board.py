@@ -54,6 +54,7 @@ class Control:
 class Board:
     """One boot. `memory` is in MiB; `php` is one of the `kinds` of PHP that fcgate starts."""
 
+    more_arguments = ()  # of qemu
     kinds = {'fpm': 'board.php=/usr/sbin/php-fpm', 'opcache': 'board.php=/usr/sbin/php-fpm board.opcache=yes',
              'cgi': 'board.php=/usr/bin/php-cgi'}
 
@@ -84,7 +85,7 @@ class Board:
                 '-device', 'virtio-blk-device,drive=disk',
                 '-netdev', f'user,id=net,restrict=on,{forward}',
                 '-device', 'virtio-net-device,netdev=net',
-                '-serial', f'file:{self.console_path}']
+                '-serial', f'file:{self.console_path}', *self.more_arguments]
 
     def __enter__(self):
         self.started = time.monotonic()
@@ -138,17 +139,19 @@ class Board:
 
     def run(self, command):
         if self.control is None:
-            self.control = self.wait_until(self.connect, 'the board takes no commands', 60)
+            self.control = self.wait_until(self.connect, 'the board takes no commands', 120)
         return self.control.run(command)
 
     def connect(self):
-        """qemu accepts before the board does, and hangs up then."""
-        control = Control(self.control_port)
+        """Until qemu listens nobody does; then it accepts before the board does, and hangs up."""
+        control = None
         try:
+            control = Control(self.control_port)
             control.run('true')
             return control
         except (OSError, BoardFault):
-            control.close()
+            if control:
+                control.close()
             return None
 
     def processes(self):
