@@ -11,6 +11,15 @@ int mhd_polling_pushes(const struct MHD_Connection* connection);
 #define MHD_send_data_(connection, bytes, size, push) \
     MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
 
+/* A file that goes out by sendfile() follows its head at once: in the same segment, for the client would wake for each. */
+static int mhd_file_follows(const struct MHD_Connection* connection) {
+    return connection->rp.props.send_reply_body && connection->rp.resp_sender == MHD_resp_sender_sendfile;
+}
+
+#define MHD_send_hdr_and_body_(connection, head, size, never_push, body, body_size, complete)                     \
+    MHD_send_hdr_and_body_(connection, head, size, (never_push) || mhd_file_follows(connection), body, body_size, \
+                           complete)
+
 /* In the place of libmicrohttpd's own, which divides numbers of 64 bits twice for each of 20 digits, whatever the number: for the length of a
    reply that is 20,000 instructions on a machine of 32 bits, two thirds of what a small file takes there. */
 #define MHD_uint64_to_str mhd_write_decimal
