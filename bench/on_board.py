@@ -93,6 +93,8 @@ class CountedBoard(Board):
         cpu = self.cpu_ns(one) - before
         requests, figures = measure.figures_of(output)
         figures[measure.CPU] = cpu / 1e3 / max(requests, 1)
+        if scenario.bytes_each:
+            figures[measure.THROUGHPUT] = figures[measure.RATE] * scenario.bytes_each / 1e6
         return figures
 
     def memory_after_a_page(self, one):
@@ -148,12 +150,12 @@ Made by `bench/on-board --write`; `bench/README.md` says how to read it.
 | time | counted in instructions: one takes a nanosecond, in the kernel too. "CPU us/request" is thousands of instructions, whatever machine this runs on |
 | servers | fcgate static with musl as `scripts/build-musl` makes it (the smallest code, not the fastest); nginx 1.22.1, lighttpd 1.4.69, PHP 8.2 of Debian 12 |
 | set up | as in [performance.md](performance.md), a pool of 4 PHP workers for each |
-| run | medians of {rounds} rounds of {milliseconds} ms of the board's time, every server in each round |
+| run | {rounds}, of {milliseconds} ms of the board's time, every server in each |
 '''
 
 
 def write_page(results, memories, options):
-    text = PAGE.format(date=datetime.date.today().isoformat(), rounds=options.rounds, milliseconds=options.milliseconds)
+    text = PAGE.format(date=datetime.date.today().isoformat(), rounds='one round' if options.rounds == 1 else f'medians of {options.rounds} rounds', milliseconds=options.milliseconds)
     text += bars.table(results) + report.tables(results)
     text += f'\n## Memory, after a first page\n\n| | {RSS} | {DIRTY} |\n| --- | ---: | ---: |\n'
     text += ''.join(f'| {one.title} | {found[RSS]:,} | {found[DIRTY]:,} |\n' for one, found in memories.items())
