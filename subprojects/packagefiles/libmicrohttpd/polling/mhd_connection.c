@@ -12,12 +12,17 @@ int mhd_polling_pushes(const struct MHD_Connection* connection);
     MHD_send_data_(connection, bytes, size, (push) && mhd_polling_pushes(connection))
 
 /* A file that goes out by sendfile() follows its head at once: in the same segment, for the client would wake for each. */
-static int mhd_file_follows(const struct MHD_Connection* connection) {
-    return connection->rp.props.send_reply_body && connection->rp.resp_sender == MHD_resp_sender_sendfile;
+static int mhd_joins_file(struct MHD_Connection* connection) {
+    const int joins = connection->rp.props.send_reply_body && connection->rp.resp_sender == MHD_resp_sender_sendfile;
+    if (joins && connection->sk_corked == _MHD_UNKNOWN) {
+        /* As a new socket is. Otherwise what sendfile() has pushed already would be pushed by a call more, each time. */
+        connection->sk_corked = _MHD_OFF;
+    }
+    return joins;
 }
 
-#define MHD_send_hdr_and_body_(connection, head, size, never_push, body, body_size, complete)                     \
-    MHD_send_hdr_and_body_(connection, head, size, (never_push) || mhd_file_follows(connection), body, body_size, \
+#define MHD_send_hdr_and_body_(connection, head, size, never_push, body, body_size, complete)                   \
+    MHD_send_hdr_and_body_(connection, head, size, (never_push) || mhd_joins_file(connection), body, body_size, \
                            complete)
 
 /* In the place of libmicrohttpd's own, which divides numbers of 64 bits twice for each of 20 digits, whatever the number: for the length of a
