@@ -3,7 +3,10 @@
    fcgate. */
 #include <stddef.h>
 
-__attribute__((naked)) void* memcpy(void* restrict to, const void* restrict from, size_t size) {
+#define IN_REGISTER __attribute__((unused))
+
+__attribute__((naked)) void* memcpy(void* restrict to IN_REGISTER, const void* restrict from IN_REGISTER,
+                                    size_t size IN_REGISTER) {
     __asm__(
         "   mov ip, r0\n"
         "   cmp r2, #64\n"

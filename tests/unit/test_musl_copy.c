@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #if defined(__arm__) && defined(__thumb2__)
+void* copied(void* restrict to, const void* restrict from, size_t size);
 #define memcpy copied
 #include "../../cross/musl-copy.c"
 #undef memcpy
