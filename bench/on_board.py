@@ -38,6 +38,7 @@ class CountedBoard(Board):
     """An instruction takes a nanosecond, and nobody waits: idle time passes at once."""
 
     more_arguments = ('-icount', 'shift=0,sleep=off')
+    command_seconds = 120
 
     def __init__(self, image):
         super().__init__(image, MEMORY, 'fpm')
@@ -184,10 +185,7 @@ def main():
             return 1
     if options.write:
         write_page(results, memories, options)
-    wrong = [result.scenario.name for result in results if result.median(servers.Fcgate, measure.ERRORS)]
-    if wrong:
-        print(f'fcgate has made errors in: {", ".join(wrong)}')
-    return 1 if wrong else 0
+    return report.tell_errors(results)
 
 
 if __name__ == '__main__':

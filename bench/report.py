@@ -82,6 +82,14 @@ def print_result(result):
     print('  fcgate: ' + '; '.join(result.ratios()) + '\n', flush=True)
 
 
+def tell_errors(results):
+    """Says where fcgate has made errors; the status to end with."""
+    wrong = [result.scenario.name for result in results if result.median(servers.Fcgate, ERRORS)]
+    if wrong:
+        print(f'fcgate has made errors in: {", ".join(wrong)}')
+    return 1 if wrong else 0
+
+
 def machine():
     text = pathlib.Path('/proc/cpuinfo').read_text()
     model = re.search(r'^(?:model name|Model|Hardware)\s*:\s*(.*)$', text, re.MULTILINE)

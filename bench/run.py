@@ -64,10 +64,7 @@ def main():
     if options.write:
         report.write_page(results, options, load, docs / 'performance.md')
         print(f'written: {docs}/performance.md and performance.svg')
-    wrong = [result.scenario.name for result in results if result.median(servers.Fcgate, measure.ERRORS)]
-    if wrong:
-        print(f'fcgate has made errors in: {", ".join(wrong)}')
-    return 1 if wrong else 0
+    return report.tell_errors(results)
 
 
 if __name__ == '__main__':

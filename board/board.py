@@ -55,6 +55,7 @@ class Board:
     """One boot. `memory` is in MiB; `php` is one of the `kinds` of PHP that fcgate starts."""
 
     more_arguments = ()  # of qemu
+    command_seconds = 60  # until it takes commands
     kinds = {'fpm': 'board.php=/usr/sbin/php-fpm', 'opcache': 'board.php=/usr/sbin/php-fpm board.opcache=yes',
              'cgi': 'board.php=/usr/bin/php-cgi'}
 
@@ -139,7 +140,7 @@ class Board:
 
     def run(self, command):
         if self.control is None:
-            self.control = self.wait_until(self.connect, 'the board takes no commands', 120)
+            self.control = self.wait_until(self.connect, 'the board takes no commands', self.command_seconds)
         return self.control.run(command)
 
     def connect(self):
