@@ -202,14 +202,14 @@ FCGATE_EXPORT void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log
 /* A server: its sockets, its memory and its threads. */
 typedef struct fcgate_server fcgate_server;
 
-/* With `address = spawn` (or `auto` that finds no PHP) it also forks the small process that starts PHP; that one ends with
- * the server, raises no SIGCHLD in yours, and its end is waited for by fcgate_destroy(), three seconds at most.
- *
- * Checks the settings, allocates all memory, opens the log and binds the listeners: everything that may need root. Site
+/* Checks the settings, allocates all memory, opens the log and binds the listeners: everything that may need root. Site
  * roots are opened later, by fcgate_start(), fcgate_run() or fcgate_fd(), so that a program can drop its privileges in
  * between. The library does not change who the program is, and writes no server.pid_file. PHP that it starts as root is
  * server.user; only that user, and root, can connect to it, so a program that drops its privileges has to become that one.
  * No connection is served yet.
+ *
+ * With `address = spawn` (or `auto` that finds no PHP) it also forks the small process that starts PHP; that one ends with
+ * the server, raises no SIGCHLD in yours, and its end is waited for by fcgate_destroy(), three seconds at most.
  *
  * On success the server has taken the settings over: do not touch them again. On failure it returns NULL, and the
  * settings are still yours, to change and try again, or to destroy.
@@ -223,7 +223,8 @@ FCGATE_EXPORT void fcgate_destroy(fcgate_server* server);
 
 /* A server runs once, in one of three ways: fcgate_start() with threads of its own, fcgate_run() on the calling thread,
  * or fcgate_fd() with fcgate_timeout_ms() and fcgate_dispatch() inside an event loop of yours. Starting it
- * again, or in another way, is FCGATE_INVALID. */
+ * again, or in another way, is FCGATE_INVALID; so it is after a start that has failed, for a root that is not there or the
+ * like: then only fcgate_destroy() is left. */
 
 /* 1. Serves on server.threads threads of its own and returns when they are running. */
 FCGATE_EXPORT int fcgate_start(fcgate_server* server, fcgate_error* error);
@@ -244,8 +245,9 @@ FCGATE_EXPORT int fcgate_timeout_ms(const fcgate_server* server);
 
 /* Does what there is to do, a bounded part of it, without waiting; calls handlers and the log callback.
  *
- * FCGATE_OK: go on. FCGATE_GONE: the server has stopped as fcgate_stop() asked. Any other: it has stopped because it
- * cannot go on. After a failure of either kind remove the descriptor from your loop and call fcgate_destroy(). */
+ * FCGATE_OK: go on. FCGATE_GONE: the server has stopped as fcgate_stop() asked. FCGATE_INVALID: fcgate_fd() has not begun
+ * it. Any other: it has stopped because it cannot go on. After a failure remove the descriptor from your loop and call
+ * fcgate_destroy(). */
 FCGATE_EXPORT int fcgate_dispatch(fcgate_server* server, fcgate_error* error);
 
 /* Asks a running server to stop, and returns at once. Listeners close; requests that have begun may finish for up to
@@ -303,8 +305,8 @@ enum fcgate_status_form {
  * shows, whether that is set or not. docs/status.md explains every number. It waits for nothing. Any thread, at any
  * time until fcgate_destroy(); also handlers. Not signal handlers.
  *
- * FCGATE_INVALID: NULL, or a library that was built without it (-Dstatus=disabled). FCGATE_TOO_LARGE: `size` bytes, the
- * final NUL included, are too few; `buffer` is "". */
+ * FCGATE_INVALID: NULL, an unknown form, or a library that was built without it (-Dstatus=disabled). FCGATE_TOO_LARGE:
+ * `size` bytes, the final NUL included, are too few; `buffer` is "". */
 FCGATE_EXPORT int fcgate_status(fcgate_server* server, enum fcgate_status_form form, char* buffer, size_t size);
 
 /* Closes the log files and opens them again by name, soon after the call: to be called after they were renamed. Any
@@ -332,7 +334,9 @@ typedef struct fcgate_request fcgate_request;
 typedef void (*fcgate_handler)(void* context, fcgate_request* request);
 
 /* Gives the paths that begin with `prefix` to a handler, on all sites, before files and scripts are looked for. "/api/"
- * takes "/api/" and everything below it, "/api" only itself; the longest prefix wins.
+ * takes "/api/" and everything below it, "/api" only itself; the longest prefix wins. It is compared with what
+ * fcgate_request_path() gives: written decoded and without a query, "/a b" and not "/a%20b". One with "//", or "..", is
+ * never met.
  *
  * The handler gives a reply, or calls fcgate_pass() or fcgate_keep(), before it returns; one that does nothing of it
  * answers 500. A reply below 400 to a request with a body goes out behind that body, which is read and thrown away unless
