@@ -18,8 +18,8 @@ constexpr Packed style =
     "overflow-wrap:anywhere}"
     "h1{font-size:1.3rem;margin:0}h2{font-size:1rem;margin:0 0 .5rem}p,small,th{color:var(--m);margin:0}"
     "div{display:grid;gap:.75rem;margin:.75rem 0;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr))}"
-    "main{columns:3 18rem;column-gap:.75rem}section{background:var(--p);border:1px solid var(--l);border-radius:.6rem;"
-    "padding:.8rem 1rem;break-inside:avoid}main section{margin-bottom:.75rem}"
+    "main{columns:3 18rem;gap:.75rem;margin:0 0 .5rem}section{background:var(--p);border:1px solid var(--l);"
+    "border-radius:.6rem;padding:.8rem 1rem;break-inside:avoid}main section{margin-bottom:.75rem}"
     "b{font-size:1.9rem;font-weight:600;line-height:1.2}small{display:flex;justify-content:space-between}"
     "svg{display:block;width:100%;height:5rem;margin:.5rem 0 .2rem;border-bottom:1px solid var(--l)}path{fill:var(--a)}"
     "table{border-collapse:collapse;width:100%}th{text-align:left;font-weight:400}"
@@ -27,7 +27,7 @@ constexpr Packed style =
     ".7rem}th:first-child{padding-left:0}"
     "tr+tr>*{border-top:1px solid var(--l)}meter{width:100%;height:.9rem}a{color:var(--a);padding:.4rem 0}"_p;
 constexpr std::string_view policy =
-    "default-src 'none'; style-src 'sha256-dKs+VHGzJ0mRERWGaniJ+kFCrB0iwt6aRRcuAJLZ95w='; img-src data:; base-uri "
+    "default-src 'none'; style-src 'sha256-EUF8PsiDhnxajiWZX6C6CK3l8AuwyzzT7avjeJ8Hzbw='; img-src data:; base-uri "
     "'none'; form-action 'none'; frame-ancestors "
     "'none'";
 

@@ -65,6 +65,11 @@ class Status(unittest.TestCase):
                             || one.matches("td") && content.getClientRects().length > 1;
                     }).map((one) => one.textContent)'''), [])
                 self.assertEqual(self.browser.script('return document.querySelectorAll("section").length'), 9)
+                # What stands below the longest column keeps away from it.
+                gap = self.browser.script('''
+                    const ends = [...document.querySelectorAll("section")].map((one) => one.getBoundingClientRect().bottom);
+                    return document.querySelector("main + p").getBoundingClientRect().top - Math.max(...ends)''')
+                self.assertGreaterEqual(gap, 6)
 
     def test_light_and_dark(self):
         colours = set()
