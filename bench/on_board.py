@@ -133,8 +133,7 @@ def measure_all(board, chosen, options):
             for one in CONTESTANTS:
                 figures = board.turn(one, scenario, options.milliseconds)
                 result.add(one, figures)
-                print(f'  {number + 1}/{options.rounds} {one.title:28}' +
-                      ''.join(f'  {report.show(value):>9} {name}' for name, value in figures.items()), flush=True)
+                report.print_round(number, options.rounds, one, figures)
         report.print_result(result)
         results.append(result)
     return results

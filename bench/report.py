@@ -74,6 +74,11 @@ class Result:
             yield [one.title] + [show(self.median(one, column)) for column in self.columns()]
 
 
+def print_round(number, rounds, one, figures):
+    print(f'  {number + 1}/{rounds} {one.title:28}' +
+          ''.join(f'  {show(value):>9} {name}' for name, value in figures.items()), flush=True)
+
+
 def print_result(result):
     columns = ['median of each', *result.columns()]
     print(f'\n  {columns[0]:28}' + ''.join(f'{column:>18}' for column in columns[1:]))

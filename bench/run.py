@@ -37,8 +37,7 @@ def measure_one(scenario, running, options):
             servers.wait_until_quiet(0.2)
             figures = measure.turn(running[one], scenario, options.seconds)
             result.add(one, figures)
-            print(f'  {number + 1}/{rounds} {one.title:28}' +
-                  ''.join(f'  {report.show(value):>9} {name}' for name, value in figures.items()), flush=True)
+            report.print_round(number, rounds, one, figures)
     report.print_result(result)
     return result
 
