@@ -1,11 +1,8 @@
 #include "doctor.hpp"
 
-#include <unistd.h>
-
 #include "exit_code.hpp"
 #include "privileges.hpp"
 #include "report.hpp"
-#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -23,9 +20,9 @@ int examine(const Options& options, fcgate_settings* settings) {
         say<"this build has no doctor (-Ddoctor=disabled), or there is too much to tell">();
         return exit_failure;
     }
-    if (!print(STDOUT_FILENO, printed)) {
-        say<"the examination could not be printed">();
-        return exit_failure;
+    code = print_all({printed});
+    if (code != exit_ok) {
+        return code;
     }
     if (diagnosis == FCGATE_HEALTHY) {
         return exit_ok;

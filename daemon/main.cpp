@@ -11,7 +11,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <initializer_list>
 
 #include "activation.hpp"
 #include "doctor.hpp"
@@ -23,7 +22,6 @@
 #include "reload.hpp"
 #include "report.hpp"
 #include "supervisor.hpp"
-#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -213,22 +211,20 @@ int serve(const Options& options, const PassedSockets& sockets, const Supervisor
 
 int print_settings(const fcgate_settings* settings) {
     char* const printed = room_to_print();
-    const bool is_whole = fcgate_print(settings, printed, printed_max) == FCGATE_OK;
-    if (!is_whole || !print(STDOUT_FILENO, printed)) {
+    if (fcgate_print(settings, printed, printed_max) != FCGATE_OK) {
         say<"the configuration could not be printed">();
         return exit_failure;
     }
-    return exit_ok;
+    return print_all({printed});
 }
 
 int print_budget(fcgate_settings* settings, fcgate_budget_form form, int fd) {
     char* const printed = room_to_print();
-    const bool is_whole = fcgate_budget(settings, form, printed, printed_max) == FCGATE_OK;
-    if (!is_whole || !print(fd, printed)) {
+    if (fcgate_budget(settings, form, printed, printed_max) != FCGATE_OK) {
         say<"the budget could not be printed">();
         return exit_failure;
     }
-    return exit_ok;
+    return print_all({printed}, fd);
 }
 
 // Says what is wrong with the settings; returns the exit code.
@@ -270,11 +266,8 @@ int run(const Options& options, fcgate_settings*& settings) {
         return print_settings(settings);
     }
     if (options.action == Options::Action::test) {
-        for (const char* const piece : {"fcgate: configuration ", options.config == nullptr ? "" : options.config,
-                                        options.config == nullptr ? "" : " ", "is good\n"}) {
-            (void)print(STDOUT_FILENO, piece);
-        }
-        return exit_ok;
+        return print_all({"fcgate: configuration ", options.config == nullptr ? "" : options.config,
+                          options.config == nullptr ? "" : " ", "is good\n"});
     }
     return serve(options, sockets, supervisor, settings);
 }
@@ -302,12 +295,10 @@ int run_with_arguments(int argc, char** argv) {
         return code;
     }
     if (options.action == Options::Action::help) {
-        print_help();
-        return exit_ok;
+        return print_help();
     }
     if (options.action == Options::Action::version) {
-        print_version();
-        return exit_ok;
+        return print_version();
     }
     fcgate_settings* settings = fcgate_settings_create();
     if (settings == nullptr) {

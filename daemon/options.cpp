@@ -1,17 +1,14 @@
 #include "options.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cstring>
-#include <initializer_list>
 #include <span>
 #include <string_view>
 
 #include "base/text.hpp"
 #include "exit_code.hpp"
 #include "report.hpp"
-#include "words.hpp"
 
 namespace fcgate::daemon {
 
@@ -253,7 +250,7 @@ int parse_options(int argc, char** argv, Options& options) {
     return choose_doctor(wants_doctor, options);
 }
 
-void print_help() {
+int print_help() {
     constexpr Packed help =
         "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
         "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
@@ -278,15 +275,13 @@ void print_help() {
         "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n"_p;
     TextBuffer text({room_to_print(), printed_max});
     text.append(help);
-    (void)print(STDOUT_FILENO, text.c_str());
+    return print_all({text.c_str()});
 }
 
-void print_version() {
+int print_version() {
     const char* const features = fcgate_features();
-    for (const char* const piece : {"fcgate ", fcgate_version(), " (libmicrohttpd ", fcgate_libmicrohttpd_version(),
-                                    ")\nfeatures: ", *features != '\0' ? features : "none", "\n"}) {
-        (void)print(STDOUT_FILENO, piece);
-    }
+    return print_all({"fcgate ", fcgate_version(), " (libmicrohttpd ", fcgate_libmicrohttpd_version(),
+                      ")\nfeatures: ", *features != '\0' ? features : "none", "\n"});
 }
 
 }  // namespace fcgate::daemon

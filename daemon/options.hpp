@@ -37,7 +37,8 @@ struct Options {
 // Loads the file and puts the command line's values over it. Returns as parse_options().
 [[nodiscard]] int apply_options(const Options& options, fcgate_settings* settings);
 
-void print_help();
-void print_version();
+// Return what to exit with.
+[[nodiscard]] int print_help();
+[[nodiscard]] int print_version();
 
 }  // namespace fcgate::daemon

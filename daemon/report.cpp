@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdarg>
 #include <string_view>
 
@@ -39,6 +40,16 @@ void say_packed(Packed pattern, ...) {
         line.append('\n');
         (void)print(STDERR_FILENO, line.c_str());
     }
+}
+
+int print_all(std::initializer_list<const char*> pieces, int fd) {
+    for (const char* const piece : pieces) {
+        if (!print(fd, piece)) {
+            say<"cannot print: %">(SystemError{errno});
+            return exit_failure;
+        }
+    }
+    return exit_ok;
 }
 
 int complain(int result, const fcgate_error& error) {

@@ -1,6 +1,10 @@
 // Owns: what the daemon itself tells its user: on stderr, and in the server's log while one runs.
 #pragma once
 
+#include <unistd.h>
+
+#include <initializer_list>
+
 #include "base/pattern.hpp"
 #include "fcgate/fcgate.h"
 
@@ -18,6 +22,9 @@ void say(Values... values) {
 
 // Says what the library found wrong; returns what to exit with.
 [[nodiscard]] int complain(int result, const fcgate_error& error);
+
+// To standard output, or to another descriptor; returns what to exit with, and has said why if that fails.
+[[nodiscard]] int print_all(std::initializer_list<const char*> pieces, int fd = STDOUT_FILENO);
 
 // Room for one thing that the daemon prints as a whole: of all of them only one is ever asked for.
 constexpr size_t printed_max = FCGATE_PRINTED_MAX;

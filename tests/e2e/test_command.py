@@ -45,6 +45,16 @@ class Command(unittest.TestCase):
         self.assertEqual(error, '')
         self.assertEqual(self.run_fcgate('-V')[0], output)
 
+    def test_what_cannot_be_printed(self):
+        """Whoever keeps what is printed hears that it is not there."""
+        path = self.configuration()
+        with open('/dev/full', 'w') as full:
+            for arguments in (['-h'], ['-V'], ['-c', path, '-t'], ['-c', path, '-T'], ['--budget'], ['--budget=json']):
+                with self.subTest(arguments=arguments):
+                    done = subprocess.run([processes.fcgate_path, *arguments], stdin=subprocess.DEVNULL, stdout=full,
+                                          stderr=subprocess.PIPE, text=True, timeout=20, cwd=self.folder, check=False)
+                    self.assertEqual((done.returncode, done.stderr), (FAILURE, 'fcgate: cannot print: No space left on device\n'))
+
     @unittest.skipUnless(processes.is_root, 'only root can take /dev away')
     def test_nothing_can_stand_in_for_a_closed_descriptor(self):
         script = 'mount -t tmpfs none /dev && exec "$0" --version <&-'
