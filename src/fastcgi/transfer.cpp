@@ -268,6 +268,7 @@ bool Upstream::try_again(Exchange& exchange) {
     exchange.body_refused = false;  // by the connection that is given up
     // Where there are several servers, rather at another; a kept connection says nothing about its own.
     exchange.tried = static_cast<uint8_t>(has_others && !link.reused ? 1U << link.server : 0);
+    exchange.met_full_backlog = false;
     ++exchange.tries;
     exchange.link = nullptr;
     drop_link(link);

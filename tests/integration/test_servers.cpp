@@ -210,6 +210,22 @@ void a_full_backlog_is_no_failure(Scene& scene) {
     close(caller);
 }
 
+void a_backlog_that_was_full_is_no_reason_to_ask_the_one_that_has_dropped_it_once_more(Scene& scene) {
+    Second second(scene, 0);
+    scene.start();
+    expect_served_by(scene, scene.php);
+    const int caller = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(caller, second.php.address().get(), second.php.address().length), 0);
+    Client& client = scene.client_with(get_script);
+    PhpConnection& dropped = scene.take();
+    second.php.stop_listening();
+    dropped.close();
+    expect_status(client, 502);
+    scene.settle();
+    assert_false(scene.php.has_caller());
+    close(caller);
+}
+
 void one_that_does_not_answer_leaves_time_for_the_other(Scene& scene) {
     scene.set("backend.connect_timeout", "600ms");
     Second second(scene, 0);
@@ -250,7 +266,10 @@ int main() {
         FCGATE_CASE(without_any_it_is_502_until_one_is_there),
     };
     static constexpr Variant threaded[] = {{.name = "TCP, 2 threads", .threads = "2", .php_over_tcp = true}};
-    static constexpr Case local_cases[] = {FCGATE_CASE(a_full_backlog_is_no_failure)};
+    static constexpr Case local_cases[] = {
+        FCGATE_CASE(a_full_backlog_is_no_failure),
+        FCGATE_CASE(a_backlog_that_was_full_is_no_reason_to_ask_the_one_that_has_dropped_it_once_more),
+    };
     static constexpr Case remote_cases[] = {FCGATE_CASE(one_that_does_not_answer_leaves_time_for_the_other)};
     static constexpr Variant variants[] = {
         {.name = "unix"},
