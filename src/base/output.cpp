@@ -44,11 +44,12 @@ Status Output::reopen() {
     }
     if (!file_.valid()) {
         file_ = static_cast<Descriptor&&>(fresh);
-        look();
-        return Status::ok;
+    } else if (dup3(fresh.get(), file_.get(), O_CLOEXEC) < 0) {
+        // The number stays, so that no thread ever writes to one that is closed.
+        return Status::io;
     }
-    // The number stays, so that no thread ever writes to one that is closed.
-    return dup3(fresh.get(), file_.get(), O_CLOEXEC) >= 0 ? Status::ok : Status::io;
+    look();
+    return Status::ok;
 }
 
 int Output::fd() const {
@@ -58,20 +59,22 @@ int Output::fd() const {
 void Output::look() {
     struct stat found {};
     const bool is_known = fstat(fd(), &found) == 0;
-    kind_ = is_known && S_ISREG(found.st_mode)    ? Kind::file
-            : is_known && S_ISSOCK(found.st_mode) ? Kind::socket
-                                                  : Kind::other;
+    kind_.store(is_known && S_ISREG(found.st_mode)    ? Kind::file
+                : is_known && S_ISSOCK(found.st_mode) ? Kind::socket
+                                                      : Kind::other,
+                std::memory_order_relaxed);
 }
 
 size_t Output::write(std::string_view lines) const {
+    const Kind kind = kind_.load(std::memory_order_relaxed);
     size_t done = 0;
     while (done < lines.size()) {
         std::string_view piece = slice(lines, done);
         ssize_t count = 0;
-        if (kind_ == Kind::socket) {
+        if (kind == Kind::socket) {
             count = ::send(fd(), piece.data(), piece.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         } else {
-            if (kind_ == Kind::other) {
+            if (kind == Kind::other) {
                 // Standard error is not ours alone, so it cannot be made not to block.
                 pollfd ready{fd(), POLLOUT, 0};
                 if (poll(&ready, 1, 0) <= 0) {

@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <cstdint>
 #include <string_view>
 
@@ -36,7 +37,7 @@ class Output {
 
     enum class Kind : uint8_t { file, socket, other };
 
-    Kind kind_ = Kind::other;
+    std::atomic<Kind> kind_ = Kind::other;  // the file's that was opened last
     Descriptor file_;
     Syslog syslog_;
     Text<limits::path> path_;

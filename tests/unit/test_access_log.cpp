@@ -151,6 +151,25 @@ void rotation_loses_nothing(void** /*state*/) {
     assert_int_equal(count(fresh, "/behind"), 1);
 }
 
+// Others may write to a pipe too: it gets whole lines.
+void a_pipe_in_the_place_of_a_file_is_written_to_as_one(void** /*state*/) {
+    Fixture fixture;
+    fixture.begin();
+    assert_int_equal(unlink(fixture.path), 0);
+    assert_int_equal(mkfifo(fixture.path, 0600), 0);
+    const int reader = open(fixture.path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_true(fcntl(reader, F_SETPIPE_SZ, 4096) >= 0);
+    check_status(fixture.access.reopen(), Status::ok);
+    for (int i = 0; i < 400; ++i) {
+        fixture.add("/z");
+    }
+    fixture.access.flush();
+    const std::string_view text = fixture.read(reader);
+    assert_true(text.ends_with('\n'));
+    close(reader);
+}
+
 // Nobody reads: lines are kept as far as there is room, then counted; once somebody does, the rest comes, and their number is told.
 void a_full_pipe_costs_lines_not_time(void** /*state*/) {
     Fixture fixture;
@@ -271,10 +290,15 @@ void the_error_log_may_go_to_syslog(void** /*state*/) {
 int main() {
     setenv("TZ", "UTC", 1);
     const CMUnitTest tests[] = {
-        cmocka_unit_test(lines_wait_for_each_other),        cmocka_unit_test(a_busy_loop_writes_in_time),
-        cmocka_unit_test(a_full_buffer_is_written_whole),   cmocka_unit_test(rotation_loses_nothing),
-        cmocka_unit_test(a_full_pipe_costs_lines_not_time), cmocka_unit_test(syslog_gets_datagrams),
-        cmocka_unit_test(the_error_log_may_go_to_syslog),   cmocka_unit_test(the_low_bits_of_the_clock_may_wrap),
+        cmocka_unit_test(lines_wait_for_each_other),
+        cmocka_unit_test(a_busy_loop_writes_in_time),
+        cmocka_unit_test(a_full_buffer_is_written_whole),
+        cmocka_unit_test(rotation_loses_nothing),
+        cmocka_unit_test(a_pipe_in_the_place_of_a_file_is_written_to_as_one),
+        cmocka_unit_test(a_full_pipe_costs_lines_not_time),
+        cmocka_unit_test(syslog_gets_datagrams),
+        cmocka_unit_test(the_error_log_may_go_to_syslog),
+        cmocka_unit_test(the_low_bits_of_the_clock_may_wrap),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
