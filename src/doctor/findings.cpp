@@ -153,6 +153,7 @@ constexpr Row all_findings[] = {
      "index = NAME, front_controller = /SCRIPT, or listing = yes"},
     {entry_no_backend, fault, "entry", "%0 is a script, and there is no PHP to run it",
      "add: [backend] address = auto"},
+    {link_outside, warning, "link", "%0 is a link out of root, and so answered 403", "links_to = the folder of %1"},
 
     {spool_good, good, "spool", "%0 are free", ""},
     {spool_small, warning, "spool", "%0 are free; a body in chunks may have %1",

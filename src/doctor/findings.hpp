@@ -92,6 +92,7 @@ enum class Found : uint8_t {
     entry_no_front,
     entry_none,
     entry_no_backend,
+    link_outside,
     spool_good,
     spool_small,
     spool_wrong,

@@ -14,6 +14,8 @@
 #include "base/features.hpp"
 #include "base/log.hpp"
 #include "doctor/examination.hpp"
+#include "doctor/lines.hpp"
+#include "files/open_beneath.hpp"
 
 namespace fcgate::doctor {
 
@@ -36,25 +38,56 @@ namespace {
     return {};
 }
 
+// Tells of a link that would not be followed.
+[[nodiscard]] bool leads_outside(Report& report, Found found, const SiteSettings& site, const char* root,
+                                 std::string_view name) {
+    const Descriptor folder(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Text<2 * limits::path> path(root);
+    path.append(starts_with(name, "/") ? "" : "/").append(name);
+    const Result<int> referred = files::refer_beneath(folder.get(), slice(path.view(), strlen(root)),
+                                                      {site.links_to.begin(), site.links_to.size()});
+    const Descriptor reference(referred.ok() ? referred.value() : -1);
+    char real[PATH_MAX] = "";
+    // It may also be that who serves may not go there; then where it leads is not known.
+    if (referred.status() != Status::denied || realpath(path.c_str(), real) == nullptr) {
+        return false;
+    }
+    report.add(found, site.root, {name, real});
+    return true;
+}
+
+// One is told of: a root may have any number of them.
+void examine_links(Report& report, const SiteSettings& site, const char* root) {
+    struct Context {
+        Report& report;
+        const SiteSettings& site;
+        const char* root;
+    } context{report, site, root};
+    (void)find_entry(
+        root,
+        [](void* self, const char* name) {
+            const auto& in = *static_cast<const Context*>(self);
+            return *name != '.' && leads_outside(in.report, Found::link_outside, in.site, in.root, name);
+        },
+        &context);
+}
+
 void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     const std::string_view front = site.front_controller;
     const std::string_view index = find_index(site, root);
     const std::string_view entry = front.empty() ? index : front;
-    char real[PATH_MAX] = "";
-    Text<2 * limits::path> path(root);
-    path.append(front.empty() ? "/" : "").append(entry);
-    // With its slash, which "/" has already.
-    const std::string_view within = slice(path.view(), 0, strlen(root) + (root[1] == '\0' ? 0 : 1));
-    // With `links_to` it is left to that.
-    if (!entry.empty() && site.links_to.empty() && realpath(path.c_str(), real) != nullptr &&
-        !starts_with(real, within)) {
-        report.add(Found::entry_outside, site.root, {entry, real});
-    } else if (!front.empty()) {
+    if (!entry.empty() && leads_outside(report, Found::entry_outside, site, root, entry)) {
+        return;
+    }
+    examine_links(report, site, root);
+    if (!front.empty()) {
         report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});
     } else if (!site.has_backend && ends_with(index, site.script_suffix)) {
         report.add(Found::entry_no_backend, site.root, {index});
     } else if (!index.empty()) {
         // Scripts are PHP's to read.
+        Text<2 * limits::path> path(root);
+        path.append('/').append(index);
         const bool is_readable = ends_with(index, site.script_suffix) || access(path.c_str(), R_OK) == 0;
         report.add(is_readable ? Found::entry_good : Found::entry_unreadable, site.root, {index, path.view()});
     } else if (!site.listing) {

@@ -282,6 +282,31 @@ class Doctor(DoctorCase):
         (self.root / 'index.php').symlink_to('main.php')
         self.assertEqual(self.examine(php, HEALTHY), [])
 
+    def test_first_page_that_no_links_to_names(self):
+        other = self.made('other')
+        (self.root / 'index.php').rename(other / 'app.php')
+        (self.root / 'index.php').symlink_to(other / 'app.php')
+        found = self.examine(self.start_php(), FAULTY, site=[f'links_to = {self.root}-not'])
+        self.expect(found, 'entry', 'fault', '^index.php is a link out of root')
+
+    def test_link_out_of_the_root(self):
+        """To a folder, to a script, to a file: one is told of."""
+        other = self.made('other')
+        (other / 'app.php').touch()
+        php = self.start_php()
+        for name, target in (('panel', other), ('app.php', other / 'app.php'), ('devices', pathlib.Path('/dev/null'))):
+            with self.subTest(name):
+                (self.root / name).symlink_to(target)
+                self.expect(self.examine(php, WARNED), 'link', 'warning', f'^{name} is a link out of root', f'^links_to = the folder of {target}$')
+                self.assertEqual(self.examine(php, HEALTHY, site=[f'links_to = {target.parent}']), [])
+                (self.root / name).unlink()
+        for name, target in (('within', 'index.php'), ('nowhere', other / 'none'), ('.hidden', other), ('itself', 'itself')):
+            (self.root / name).symlink_to(target)
+        self.assertEqual(self.examine(php, HEALTHY), [])
+        (self.root / 'one').symlink_to(other)
+        (self.root / 'two').symlink_to('/etc')
+        self.expect(self.examine(php, WARNED), 'link', 'warning', '^(one|two) is a link')
+
     def test_files_that_cannot_be_opened(self):
         """As with each of them no server starts."""
         (self.root / 'index.php').rename(self.root / 'index.html')
