@@ -123,6 +123,7 @@ class ServedCase(unittest.TestCase):
         return path
 
 
+@processes.needs('spawn')
 class SpawnCase(ServedCase):
     """Cases that each have an fcgate of their own, which starts PHP itself."""
 

@@ -11,6 +11,7 @@ import processes
 HEALTHY, USAGE, WARNED, FAULTY = 0, 2, 3, 6
 
 
+@processes.needs('doctor')
 class DoctorCase(unittest.TestCase):
     workers = 2
     told = []  # every check of every report

@@ -6,6 +6,7 @@ Whatever is started here is ended by its pid when the run ends, on every way out
 import atexit
 import contextlib
 import ctypes
+import functools
 import glob
 import os
 import pathlib
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import unittest
 
 import hardship
 from wire import PATIENCE
@@ -31,6 +33,27 @@ _folder = None
 PORTS = range(12000, 32000)
 _next_port = random.choice(PORTS)
 peaks = []  # of memory, one of each fcgate under hardship
+
+
+@functools.cache
+def features():
+    """What the build under test has of what can be left out."""
+    said = subprocess.run([fcgate_path, '-V'], capture_output=True, text=True, timeout=20, check=True).stdout
+    return frozenset(re.search(r'^features: (.*)$', said, re.MULTILINE)[1].split())
+
+
+def needs(*names):
+    """Cases, or a class of them, that make no sense without these features."""
+    missing = [name for name in names if name not in features()]
+    return unittest.skipIf(missing, f'this build has no {", ".join(missing)}')
+
+
+def skip_if_left_out(said):
+    """A case whose fcgate has refused its configuration is skipped when it asks for what the build does not have. So no case need
+    know to which features its keys belong."""
+    for name in re.findall(r'this fcgate was built without \w+ \(-D(\w+)=disabled\)', said):
+        if name not in features():
+            raise unittest.SkipTest(f'this build has no {name}')
 
 
 class NotReady(AssertionError):
@@ -246,6 +269,7 @@ class Process:
     def wait_for_accept(self, address):
         def ready():
             if not self.is_alive():
+                skip_if_left_out(self.log())
                 raise NotReady(f'{self.name} has ended with {self.child.returncode}:\n{self.log()}')
             return accepts(address)
         wait_until(ready, f'{self.name} does not accept at {address}:\n{self.log()}')

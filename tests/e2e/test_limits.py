@@ -57,6 +57,7 @@ class Bodies(ServedCase):
         self.test_too_large_instead_of_100_continue()
         self.assertEqual(int(self.get('/count.php').text), before + 1)
 
+    @processes.needs('spool')
     def test_chunked_body_for_a_script(self):
         with self.client() as client:
             client.start('POST', '/post.php', [('Transfer-Encoding', 'chunked')])

@@ -210,6 +210,7 @@ class Access(LoggedCase):
         self.assertEqual(seen + lost, 1500)
 
 
+@processes.needs('access_log', 'syslog')
 class Syslog(LoggedCase):
     def listen(self, path):
         server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
