@@ -49,7 +49,8 @@ constexpr Habit habits[] = {
     {"--docroot", "the folder to serve goes behind -r"_p},
     {"--user", "-o server.user=NAME"_p},
     {"--log", "-o server.error_log=FILE"_p},
-    {"--php", "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"_p},
+    {"--php", FCGATE_WITH_SPAWN ? "PHP is named by -b: unix:/PATH, ADDR:PORT, spawn or auto"_p
+                                : "PHP is named by -b: unix:/PATH, ADDR:PORT or auto"_p},
 };
 
 void recall_habit(const char* argument) {
@@ -253,14 +254,20 @@ int parse_options(int argc, char** argv, Options& options) {
 int print_help() {
     constexpr Packed help =
         "Usage: fcgate [OPTION]...          serves PHP and files over HTTP\n"
+#if FCGATE_WITH_DOCTOR
         "       fcgate doctor [OPTION]...   says what would keep it from that; --json\n"
+#endif
         "\n"
         "Without -c it serves the current folder on http://127.0.0.1:8080/.\n"
         "\n"
         "  -c, --config FILE            read FILE, for example /etc/fcgate.conf\n"
         "  -l, --listen ADDR            ADDR:PORT, :PORT or unix:/PATH; may be repeated\n"
         "  -r, --root DIR               the folder to serve\n"
+#if FCGATE_WITH_SPAWN
         "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, spawn, auto or none\n"
+#else
+        "  -b, --backend ADDR           PHP: unix:/PATH, ADDR:PORT, auto or none\n"
+#endif
         "  -i, --front-controller PATH  the script for every path that is no file\n"
         "  -j, --threads N              threads that serve (1)\n"
         "  -o, --option KEY=VALUE       any key of the file: site.max_body=64m\n"
@@ -270,9 +277,16 @@ int print_help() {
         "  -h, --help                   print this and exit\n"
         "\n"
         "Examples:\n"
+#if FCGATE_WITH_SPAWN
         "  fcgate -r public -i /index.php             find or start PHP, serve public/\n"
-        "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"
-        "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n"_p;
+#else
+        "  fcgate -r public -i /index.php             find PHP, serve public/\n"
+#endif
+        "  fcgate -r /srv/www -b unix:/run/php/php-fpm.sock -l :80\n"_p
+#if FCGATE_WITH_DOCTOR
+        "  fcgate doctor -c /etc/fcgate.conf          before the start, or if it fails\n"
+#endif
+        ;
     TextBuffer text({room_to_print(), printed_max});
     text.append(help);
     return print_all({text.c_str()});
