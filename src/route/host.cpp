@@ -72,13 +72,9 @@ size_t match(std::string_view entry, const HostPort& host) {
     }
     if (starts_with(entry, "*.")) {
         const std::string_view suffix = slice(entry, 1);
-        const bool fits = !host.is_ip && host.name.size() > suffix.size() && ends_with_ignore_case(host.name, suffix);
-        return fits ? entry.size() : 0;
+        return !host.is_ip && ends_with_ignore_case(host.name, suffix) ? entry.size() : 0;
     }
-    if (entry.starts_with('[') && entry.ends_with(']')) {
-        entry = slice(entry, 1, entry.size() - 2);
-    }
-    return !host.name.empty() && equals_ignore_case(entry, host.name) ? exact : 0;
+    return equals_ignore_case(entry, host.name) ? exact : 0;
 }
 
 bool is_bare_or_local(std::string_view name, std::string_view bare) {

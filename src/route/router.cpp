@@ -292,9 +292,6 @@ bool refuses_method(std::string_view method, Decision& decision) {
 void decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer,
             Decision& decision) {
     decision.begin(target);
-    if (refuses_method(method, decision)) {
-        return;
-    }
     if (target.is_asterisk) {
         if (method == "OPTIONS") {
             decision.kind = Decision::Kind::file;

@@ -66,8 +66,7 @@ struct SiteRoot {
 inline constexpr size_t decision_buffer = limits::request_target + limits::path + 2;
 
 // Decides. `buffer` holds the decoded path (decision_buffer suffices).
-// Rules, in this order:
-// - methods: CONNECT 501, TRACE 405. (CONNECT's target is no Target: ask refuses_method() before split_target().)
+// Rules, in this order, for a method that refuses_method() lets pass:
 // - the target's and the path's rules: 400, also for a ".." that escapes. `OPTIONS *` is `file` with the path "*",
 //   which files/ answers without looking.
 // - paths below `internal`: 404.
@@ -90,7 +89,8 @@ inline constexpr size_t decision_buffer = limits::request_target + limits::path 
 void decide(const SiteRoot& site, std::string_view method, const Target& target, std::span<char> buffer,
             Decision& decision);
 
-// True, with the refusal, for a method that is refused whatever its target.
+// True, with the refusal, for a method that is refused whatever its target: CONNECT 501, TRACE 405. To be asked before split_target(), for
+// CONNECT's target is no Target.
 [[nodiscard]] bool refuses_method(std::string_view method, Decision& decision);
 
 }  // namespace fcgate::route
