@@ -264,7 +264,6 @@ bool Upstream::try_again(Exchange& exchange) {
     } else if (since(exchange.first_try) > dying_ms) {
         return false;
     }
-    exchange.is_doubted = false;
     exchange.body_refused = false;  // by the connection that is given up
     // Where there are several servers, rather at another; a kept connection says nothing about its own.
     exchange.tried = static_cast<uint8_t>(has_others && !link.reused ? 1U << link.server : 0);

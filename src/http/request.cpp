@@ -87,9 +87,6 @@ bool Engine::receive_head(Connection& connection, std::string_view method, std::
     connection.method = method;
     connection.is_head = method == "HEAD";
     connection.is_http_1_0 = version == "HTTP/1.0";
-    connection.asker = connection.client;
-    connection.is_https = connection.is_tls;
-    connection.is_proxied = false;
     if constexpr (features::auth) {
         connection.is_undecided = connection.has_user = false;
     }

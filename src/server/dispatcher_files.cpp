@@ -12,7 +12,7 @@ namespace fcgate::server {
 
 // A file that was looked at a moment ago need not be found again. Not under a configuration that is on its way out: the cache is the new one's.
 bool Dispatcher::find_cached(const http::Connection& connection, const RequestHead& head) {
-    const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
+    const bool may_be = connection.configuration == current_;
     route_.cached =
         may_be ? setup_.files->find({route_.site, route_.target.path, &head}, setup_.clock->now()) : nullptr;
     if (route_.cached == nullptr || (route_.cached->is_large() && !is_still_open(*route_.cached, head))) {
@@ -63,7 +63,7 @@ void Dispatcher::serve_file(http::Connection& connection, const RequestHead& hea
         }
         files::serve_cached(*route_.root, *cached, head, selection, setup_.common->mime, text, reply);
     } else {
-        const bool may_be = connection.configuration == current_ && !route_.target.is_asterisk;
+        const bool may_be = connection.configuration == current_;
         cached = files::serve(*route_.root, route_.decision.path, head, setup_.common->mime, text, reply, wall_clock(),
                               may_be ? setup_.files : nullptr, {route_.site, route_.target.path, &head});
     }

@@ -71,7 +71,7 @@ bool Dispatcher::find_named_file(const Site& site, FieldCursor fields, NamedFile
     if (!target.empty()) {
         const Result<std::string_view> path =
             route::normalise_path(slice(target, 0, target.find('?')), setup_.path_scratch);
-        file.path = path.ok() && target.starts_with('/') ? path.value() : std::string_view();
+        file.path = path.ok() ? path.value() : std::string_view();
     } else if (const std::string_view path = below(file.name, settings.sendfile_root);
                !settings.sendfile_root.empty() && !path.empty()) {
         file.root.fd = site.sendfile_fd;
