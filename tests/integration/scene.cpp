@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -287,6 +288,18 @@ Client& begin_upload(Scene& scene, size_t size) {
         .append(length.view())
         .append("\r\n\r\n");
     return scene.client_with(request.append_pattern(66000).view());
+}
+
+void ask_without_descriptors(Client& client) {
+    rlimit before{};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{1, before.rlim_max};  // poll() would not look at a descriptor with 0
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    const bool sent = client.send(get_script);
+    const bool read = client.read();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_true(sent && read);
+    assert_int_equal(client.reply().status, 503);
 }
 
 void expect_reply(Client& client, unsigned status, std::string_view body, const char* file, int line) {

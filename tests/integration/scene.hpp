@@ -115,6 +115,9 @@ inline constexpr std::string_view hello = "Content-Type: text/plain\r\n\r\nhello
 // Of a body of `size` bytes more than is put by: PHP waits for the rest.
 Client& begin_upload(Scene& scene, size_t size);
 
+// Asks for a script while no descriptor can be had, and is refused.
+void ask_without_descriptors(Client& client);
+
 // The reply that the client reads now has this status and this body, whole.
 void expect_reply(Client& client, unsigned status, std::string_view body, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE());

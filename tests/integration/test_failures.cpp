@@ -1,7 +1,6 @@
 // What goes wrong between the server and PHP: the status the client gets, the one line in the log, and that the next request works.
 #include <poll.h>
 #include <sys/fsuid.h>
-#include <sys/resource.h>
 
 #include <array>
 #include <cerrno>
@@ -203,19 +202,6 @@ void nobody_answers_the_call(Scene& scene) {
     for (size_t i = 0; i < count; ++i) {
         close(callers[i]);
     }
-}
-
-// Asks for a script while no descriptor can be had.
-void ask_without_descriptors(Client& client) {
-    rlimit before{};
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    const rlimit none{1, before.rlim_max};  // poll() would not look at a descriptor with 0
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-    const bool sent = client.send(get_script);
-    const bool read = client.read();
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_true(sent && read);
-    assert_int_equal(client.reply().status, 503);
 }
 
 void no_descriptor_is_left_for_a_connection(Scene& scene) {
@@ -555,6 +541,7 @@ void empty_records_without_end_are_cut_off(Scene& scene) {
 // ---- after the end --------------------------------------------------------------------------------------------------
 
 void bytes_behind_the_end_make_a_connection_worthless(Scene& scene) {
+    scene.set("backend.park_timeout", "60s");  // it would be given up by then, too
     scene.start();
     Client& client = scene.client_with(get_script);
     PhpConnection& php = scene.take();

@@ -152,6 +152,24 @@ void who_leaves_is_told(Scene& scene) {
     told.expect("GET /t.php 499 0 cut php client-left");
 }
 
+// Its script runs on, and dies while the connection has another request.
+void what_befalls_a_script_behind_its_reply_is_not_told_of_the_next(Scene& scene) {
+    told.begin(scene);
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    assert_true(php.out("Content-Length: 5\r\n\r\nhello"));
+    expect_reply(client, 200, "hello");
+    told.expect("GET /t.php 200 5 whole php -");
+    assert_true(client.send(get_script));
+    PhpConnection& next = scene.take();
+    php.close();
+    assert_true(scene.log.has("error: a script that runs on behind its reply: cut off: backend "));
+    assert_true(next.answer(hello));
+    expect_reply(client, 200, "hello");
+    told.expect("GET /t.php 200 5 whole php -");
+}
+
 void a_turned_away_client_is_told(Scene& scene) {
     scene.set("server.header_timeout", "50ms");
     told.begin(scene);
@@ -186,6 +204,7 @@ int main() {
         FCGATE_CASE(refusals_have_their_codes),
         FCGATE_CASE(faults_have_their_codes),
         FCGATE_CASE(who_leaves_is_told),
+        FCGATE_CASE(what_befalls_a_script_behind_its_reply_is_not_told_of_the_next),
         FCGATE_CASE(a_turned_away_client_is_told),
         FCGATE_CASE(a_body_that_is_refused_midway_is_told),
     };

@@ -363,6 +363,40 @@ void an_unknown_host_is_421(Scene& scene) {
     }
 }
 
+// Where the Host before has led to is nothing to go by.
+void an_unknown_host_is_421_each_time_and_by_all_of_its_name(Scene& scene) {
+    constexpr std::string_view long_name = "a234567890123456789012345678901234567890123456789012345678901.b.home";
+    scene.set("site.host", "*.home");
+    scene.start();
+    const auto ask = [&scene](std::string_view name, unsigned status) {
+        Buffer request;
+        request.append("GET /static.txt HTTP/1.1\r\nHost: ").append(name).append("\r\n\r\n");
+        expect_status(scene.client_with(request.view()), status);
+    };
+    ask("a.home", 200);
+    for (int i = 0; i < 2; ++i) {
+        ask("evil.example", 421);
+    }
+    for (int i = 0; i < 2; ++i) {
+        ask("b..home", 400);
+    }
+    ask(long_name, 200);
+    for (size_t size = long_name.size() - 5; size > 60; --size) {
+        ask(fcgate::slice(long_name, 0, size), 421);
+        ask(long_name, 200);
+    }
+}
+
+// Its connection stays open, and has been given what it asked for.
+void a_long_target_takes_no_place_behind_its_reply(Scene& scene) {
+    scene.start();
+    Buffer request;
+    request.append("GET /static.txt?").append_letters(3000).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    for (int i = 0; i < 40; ++i) {
+        expect_reply(scene.client_with(request.view()), 200, "static");
+    }
+}
+
 void what_is_odd_but_right_is_served(Scene& scene) {
     scene.start();
     for (const std::string_view request :
@@ -397,7 +431,9 @@ int main() {
         FCGATE_CASE(methods_that_are_not_for_php),
         FCGATE_CASE(too_large_a_head_of_a_reply_is_502),
         FCGATE_CASE(much_that_is_sent_ahead_leaves_room_for_a_reply),
+        FCGATE_CASE(a_long_target_takes_no_place_behind_its_reply),
         FCGATE_CASE(an_unknown_host_is_421),
+        FCGATE_CASE(an_unknown_host_is_421_each_time_and_by_all_of_its_name),
         FCGATE_CASE(what_is_odd_but_right_is_served),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};

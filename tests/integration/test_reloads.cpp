@@ -200,6 +200,22 @@ void a_server_that_stops_is_not_reloaded(Scene& scene) {
     assert_true(php.answer(hello));
 }
 
+// The second one lies where that of the start was.
+void a_host_that_was_known_is_unknown_after_two_reloads(Scene& scene) {
+    scene.set("site.host", "old.lan");
+    scene.start();
+    constexpr std::string_view request = "GET /static.txt HTTP/1.1\r\nHost: old.lan\r\n\r\n";
+    Client& client = scene.client_with(request);
+    expect_reply(client, 200, "static");
+    fcgate_error error{};
+    for (const char* const name : {"old.lan", "new.lan"}) {
+        const Key changes[] = {{"site.host", name}};
+        assert_int_equal(reload(scene, changes, error), FCGATE_OK);
+    }
+    assert_true(client.send(request));
+    expect_status(client, 421);
+}
+
 void whoever_opens_the_front_page_need_not_wonder(Scene& scene) {
     scene.set("site.front_controller", "/app.php");
     scene.start();
@@ -218,6 +234,7 @@ int main() {
         FCGATE_CASE(a_new_backend_has_its_places_at_once),
         FCGATE_CASE(nothing_has_waited_for_a_new_backend),
         FCGATE_CASE(a_server_that_stops_is_not_reloaded),
+        FCGATE_CASE(a_host_that_was_known_is_unknown_after_two_reloads),
         FCGATE_CASE(whoever_opens_the_front_page_need_not_wonder),
     };
     static constexpr Variant variants[] = {{.name = "one thread"}};

@@ -253,6 +253,21 @@ void slow_readers_that_leave_give_their_pages_back(Scene& scene) {
     scene.expect_served();
 }
 
+// Without a page to wait in a body would go to PHP before it is there.
+void uploads_that_leave_give_their_pages_back(Scene& scene) {
+    scene.set("server.response_memory", "512k");
+    scene.start();
+    Buffer request;
+    request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\r\n").append_pattern(50000);
+    for (int i = 0; i < 15; ++i) {
+        Client& client = scene.client_with(request.view());
+        scene.settle();
+        client.close();
+        scene.settle();
+    }
+    assert_false(scene.php.has_caller());
+}
+
 // PHP that writes until nobody takes more.
 void pour(const PhpConnection& php) {
     Buffer cgi;
@@ -395,6 +410,45 @@ void that_nobody_can_come_in_is_said_once(Scene& scene) {
     }
 }
 
+// ---- large heads ----------------------------------------------------------------------------------------------------
+
+// A reply with a head nearly as large as there may be, of which more is to come.
+struct Begun {
+    Client& client;
+    PhpConnection& php;
+};
+
+Begun begin_large_head(Scene& scene, unsigned status) {
+    Client& client = ask(scene, "large");
+    PhpConnection& php = scene.take();
+    Buffer head;
+    for (int i = 0; i < 140; ++i) {
+        head.append("X-Large: ").append_letters(55).append("\r\n");
+    }
+    assert_true(php.out(head.append("\r\npart").view()));
+    assert_true(client.read_head());
+    assert_int_equal(client.reply().status, status);
+    return {client, php};
+}
+
+void large_heads_share_their_memory_and_give_it_back_once(Scene& scene) {
+    scene.set("server.exchanges", "4");
+    scene.start();
+    for (int i = 1; i < 4; ++i) {
+        const Begun one = begin_large_head(scene, 200);
+        begin_large_head(scene, 503).php.close();
+        assert_int_equal(scene.log.count("GET /t.php?large: 503: too many replies with large heads"), i);
+        assert_true(one.php.end() && one.client.read());
+        one.php.close();
+        // Who leaves without a reply has nothing to give back.
+        assert_true(one.client.send("GET /t.php?small HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        PhpConnection& php = scene.take();
+        one.client.close();
+        scene.settle();
+        php.close();
+    }
+}
+
 }  // namespace
 
 int main() {
@@ -406,12 +460,14 @@ int main() {
         FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
         FCGATE_CASE(whoever_lingers_longest_gives_way),
         FCGATE_CASE(that_nobody_can_come_in_is_said_once),
+        FCGATE_CASE(large_heads_share_their_memory_and_give_it_back_once),
     };
     static constexpr Variant one[] = {{.name = "unix"}};
     // A unix socket to the client takes a known amount, TCP on loopback nearly any.
     static constexpr Case slow_cases[] = {
         FCGATE_CASE(slow_readers_hold_nothing_but_pages),
         FCGATE_CASE(slow_readers_that_leave_give_their_pages_back),
+        FCGATE_CASE(uploads_that_leave_give_their_pages_back),
         FCGATE_CASE(used_up_pages_slow_the_others_and_refuse_nobody),
         FCGATE_CASE(a_body_that_finds_no_page_needs_no_more_than_half_a_connection),
     };

@@ -17,8 +17,8 @@ struct Second {
     Buffer address;
     Buffer path;
 
-    explicit Second(Scene& scene, int backlog = 512) {
-        scene.listen_php();
+    explicit Second(Scene& scene, int backlog = 512, int first_backlog = 512) {
+        scene.listen_php(first_backlog);
         if (fcgate::starts_with(scene.php_address.view(), "unix:")) {
             path.append(scene.tree.path()).append("/second.sock");
             assert_true(php.listen(local_address(path.view()), backlog));
@@ -177,6 +177,18 @@ void a_get_that_one_drops_goes_to_the_other(Scene& scene) {
     assert_int_equal(scene.log.count(" is down: "), 0);
 }
 
+// However safe it is: there is nothing left to send.
+void a_get_whose_body_is_gone_goes_nowhere_else(Scene& scene) {
+    Second second(scene);
+    scene.start();
+    Client& client = scene.client_with("GET /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+    PhpConnection& dropped = scene.take();
+    check_text(dropped.body(), "hello");
+    dropped.close();
+    expect_status(client, 502);
+    assert_false(second.php.has_caller());
+}
+
 void a_kept_connection_whose_server_has_gone_is_replaced(Scene& scene) {
     Second second(scene);
     scene.set("backend.keep_alive", "yes");
@@ -193,6 +205,19 @@ void a_kept_connection_whose_server_has_gone_is_replaced(Scene& scene) {
     assert_non_null(again);
     assert_true(again->answer(hello));
     expect_reply(client, 200, "hello");
+}
+
+// It says nothing about any of them.
+void no_descriptor_of_ours_is_no_failure_of_theirs(Scene& scene) {
+    const Second second(scene);
+    scene.start();
+    Client& client = scene.client_with(get_script);
+    PhpConnection* const connection = scene.php.next_request();
+    assert_non_null(connection);
+    assert_true(connection->answer(hello));
+    expect_reply(client, 200, "hello");
+    ask_without_descriptors(client);
+    assert_int_equal(scene.log.count(" is down: "), 0);
 }
 
 // ---- one is full ----------------------------------------------------------------------------------------------------
@@ -226,6 +251,26 @@ void a_backlog_that_was_full_is_no_reason_to_ask_the_one_that_has_dropped_it_onc
     close(caller);
 }
 
+// All of them are: it is tried anew at each until there is room.
+void a_request_waits_for_room_in_any_backlog(Scene& scene) {
+    Second second(scene, 0, 0);
+    scene.start();
+    int callers[2];
+    FakeBackend* const servers[] = {&scene.php, &second.php};
+    for (size_t i = 0; i < 2; ++i) {
+        callers[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(callers[i], servers[i]->address().get(), servers[i]->address().length), 0);
+    }
+    Client& client = scene.client_with(get_script);
+    assert_false(wait_for(client.fd(), POLLIN, fcgate::monotonic_ms() + 50));
+    close(callers[1]);
+    PhpConnection* const connection = second.php.next_request();
+    assert_non_null(connection);
+    assert_true(connection->answer(hello));
+    expect_reply(client, 200, "hello");
+    close(callers[0]);
+}
+
 void one_that_does_not_answer_leaves_time_for_the_other(Scene& scene) {
     scene.set("backend.connect_timeout", "600ms");
     Second second(scene, 0);
@@ -257,6 +302,8 @@ int main() {
         FCGATE_CASE(without_any_it_is_502_until_one_is_there),
         FCGATE_CASE(a_get_that_one_drops_goes_to_the_other),
         FCGATE_CASE(a_kept_connection_whose_server_has_gone_is_replaced),
+        FCGATE_CASE(a_get_whose_body_is_gone_goes_nowhere_else),
+        FCGATE_CASE(no_descriptor_of_ours_is_no_failure_of_theirs),
     };
     // Where two threads may choose at the same moment, who is asked is not known beforehand.
     static constexpr Case threaded_cases[] = {
@@ -269,6 +316,7 @@ int main() {
     static constexpr Case local_cases[] = {
         FCGATE_CASE(a_full_backlog_is_no_failure),
         FCGATE_CASE(a_backlog_that_was_full_is_no_reason_to_ask_the_one_that_has_dropped_it_once_more),
+        FCGATE_CASE(a_request_waits_for_room_in_any_backlog),
     };
     static constexpr Case remote_cases[] = {FCGATE_CASE(one_that_does_not_answer_leaves_time_for_the_other)};
     static constexpr Variant variants[] = {

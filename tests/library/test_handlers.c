@@ -737,6 +737,9 @@ static void a_received_body_is_bounded(void** state) {
     assert_int_equal(upload.ticket, 0);
     expect_status(scene.port, "PUT /upload/" ENDED "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n", 413);
     wait_for(&upload.lost, 1);
+    expect_status(scene.port, "PUT /upload/" ENDED "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+                  413);
+    wait_for(&upload.lost, 2);
     expect_status(scene.port, "PUT /upload/" ENDED "Content-Length: 4\r\n\r\nabcd", 200);
     close_scene(&scene);
 }
