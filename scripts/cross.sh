@@ -84,10 +84,10 @@ musl_constants() {
         cpp_args+=(-cxx-isystem "$directory")
     done
     link_args=(-nostdlib -static-pie)
-    for name in start accounts calls copy heap threads time; do
+    for name in start accounts bytes calls heap threads time; do
         lto=-flto
         # Nothing that the linker's compiler adds works before there are pointers, and it needs a memcpy for what it adds.
-        case $name in start | copy) lto=-fno-lto ;; esac
+        case $name in start | bytes) lto=-fno-lto ;; esac
         clang-19 "$@" -Oz "$lto" -ffreestanding -fpie -fno-asynchronous-unwind-tables -D_GNU_SOURCE -Wall -Wextra -Werror "${c_args[@]}" \
             -c "$project_root/cross/musl-$name.c" -o "$musl_home/$name.o"
         link_args+=("$musl_home/$name.o")
