@@ -166,8 +166,17 @@ Status Dispatcher::find_host(const Configuration& configuration, std::string_vie
     return Status::ok;
 }
 
+// A script that was found a moment ago need not be looked for again. PHP says itself when it is gone.
+bool Dispatcher::find_known_script() {
+    const route::ScriptMemo* const memo = known_scripts_.find(*route_.root, route_.target.path, setup_.clock->now());
+    return memo != nullptr &&
+           route::recall(site_settings(), *memo, route_.target, setup_.path_scratch, route_.decision) == Status::ok;
+}
+
 void Dispatcher::decide(const http::Connection& connection, const RequestHead& head) {
-    if (!find_cached(connection, head)) {
+    const bool is_cached = find_cached(connection, head);
+    route_.is_known = !is_cached && find_known_script();
+    if (!is_cached && !route_.is_known) {
         route::decide(*route_.root, head.method, route_.target, setup_.path_scratch, route_.decision);
     }
     routed_for_ = &connection;

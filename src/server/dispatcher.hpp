@@ -16,6 +16,7 @@
 #include "files/static_file.hpp"
 #include "http/engine.hpp"
 #include "route/host.hpp"
+#include "route/known_scripts.hpp"
 #include "route/router.hpp"
 #include "route/script_memo.hpp"
 #include "server/common.hpp"
@@ -60,6 +61,7 @@ class Dispatcher {
     void use(const Configuration& configuration) {
         current_ = configuration.number;
         known_scripts_.forget();
+        known_files_.forget();
         known_host_.configuration = nullptr;
         setup_.files->clear();
     }
@@ -77,6 +79,7 @@ class Dispatcher {
         route::Target target;
         route::Decision decision;
         const files::FileCache::Entry* cached = nullptr;  // the file decided for, when it is at hand
+        bool is_known = false;                            // it leads to a script that was found a moment ago
     };
 
     // The Host that was asked for last.
@@ -97,6 +100,7 @@ class Dispatcher {
 
     [[nodiscard]] bool find_site(http::Connection& connection, RequestHead& head, Reply& reply);
     [[nodiscard]] Status find_host(const Configuration& configuration, std::string_view value);
+    [[nodiscard]] bool find_known_script();
     void decide(const http::Connection& connection, const RequestHead& head);
     void identify(http::Connection& connection, RequestHead& head) const;
     [[nodiscard]] bool count_asker(http::Connection& connection, Reply& reply);
@@ -206,7 +210,8 @@ class Dispatcher {
     std::array<size_t, Configuration::count> users_{};
     const http::Connection* routed_for_ = nullptr;
     Route route_;
-    files::KnownFiles known_scripts_;
+    route::KnownScripts known_scripts_;
+    files::KnownFiles known_files_;
     KnownHost known_host_;
     char page_text_[files::field_text];  // of the fields of an error page
 };

@@ -59,7 +59,7 @@ bool Dispatcher::ask_error_page(http::Connection& connection, std::string_view p
     if (!recall(connection, head, connection.site, memo)) {
         return false;
     }
-    if (known_scripts_.check(*route_.root, path, {}) != Status::ok) {
+    if (known_files_.check(*route_.root, path, {}) != Status::ok) {
         log_error_page(connection, path, reply.status);
         return false;
     }

@@ -39,9 +39,14 @@ http::Outcome Dispatcher::begin_script(http::Connection& connection, const Reque
 }
 
 bool Dispatcher::may_run(http::Connection& connection, Reply& reply) {
+    if (route_.is_known) {
+        return true;
+    }
     const route::Decision& decision = route_.decision;
-    const Status status = known_scripts_.check(*route_.root, decision.script_name, decision.script_file);
-    if (status == Status::denied) {
+    const Status status = known_files_.check(*route_.root, decision.script_name, decision.script_file);
+    if (status == Status::ok) {
+        known_scripts_.keep(*route_.root, route_.target.path, decision, setup_.clock->now());
+    } else if (status == Status::denied) {
         refuse(connection, reply, 403, "a link leads to the script out of the root (see `links_to`)"_p);
     } else if (status == Status::not_found) {
         refuse(connection, reply, 404, "the script is gone since it was found"_p);

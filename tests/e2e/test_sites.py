@@ -120,3 +120,48 @@ class OneSite(ServedCase):
         self.assert_status(response, 503)
         self.assertNotIn('<?php', response.text)
         self.fcgate.wait_for_log(r'no backend is configured \[no-backend\]$', since=since)
+
+
+class ScriptsThatComeAndGo(ServedCase):
+    """A target that led to a script is not looked for again for a second; what the application does meanwhile shows all the same."""
+
+    site = ('index = front.html index.php', 'front_controller = /front.php')
+
+    def test_what_the_front_controller_makes_is_there_for_the_next_request(self):
+        made = self.root / 'made.txt'
+        self.addCleanup(made.unlink)
+        for _ in range(2):
+            self.assertEqual(variables_of(self.get('/made.txt'))['SCRIPT_NAME'], b'/front.php')
+        made.write_text('made\n')
+        self.assertEqual(self.get('/made.txt').text, 'made\n')
+
+    def test_an_earlier_index_file_is_there_for_the_next_request(self):
+        shutil.copy(self.root / 'variables.php', self.root / 'folder' / 'index.php')
+        first = self.root / 'folder' / 'front.html'
+        self.addCleanup(first.unlink)
+        for _ in range(2):
+            self.assertEqual(variables_of(self.get('/folder/'))['SCRIPT_NAME'], b'/folder/index.php')
+        first.write_text('first\n')
+        self.assertEqual(self.get('/folder/').text, 'first\n')
+
+    def test_a_removed_script_does_not_answer_and_then_the_front_controller_does(self):
+        script = self.root / 'removed.php'
+        shutil.copy(self.root / 'variables.php', script)
+        for _ in range(2):
+            self.assertEqual(variables_of(self.get('/removed.php/x?y'))['PATH_INFO'], b'/x')
+        script.unlink()
+
+        # PHP says 404 as long as it is asked for the script.
+        def front_controller_answers():
+            response = self.get('/removed.php/x?y')
+            self.assertIn(response.status, (200, 404))
+            return response.status == 200 and variables_of(response)['SCRIPT_NAME'] == b'/front.php'
+
+        processes.wait_until(front_controller_answers, 'the front controller does not answer')
+
+    def test_a_new_script_is_there_at_once(self):
+        script = self.root / 'added.php'
+        self.addCleanup(script.unlink)
+        self.assertEqual(variables_of(self.get('/added.php'))['SCRIPT_NAME'], b'/front.php')
+        shutil.copy(self.root / 'variables.php', script)
+        self.assertEqual(variables_of(self.get('/added.php'))['SCRIPT_NAME'], b'/added.php')
