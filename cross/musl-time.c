@@ -36,8 +36,10 @@ static struct tm* set_date(time_t time, struct tm* date) {
         return NULL;
     }
     const uint64_t seconds = (uint64_t)time + (uint64_t)days_before_1970 * day_length;
-    const int days = (int)(seconds / day_length);
-    const int second = (int)(seconds % day_length);
+    /* A day is 675 times 128 seconds, and of those there are never 2^32: a division of 64 bits would take 200 instructions. */
+    const uint32_t parts = (uint32_t)(seconds >> 7);
+    const int days = (int)(parts / 675);
+    const int second = (int)(parts % 675 * 128 + (seconds & 127));
     /* Years of 365.2425 days: the guess is right, or one more. */
     int year = (int)((unsigned)days * 25 / 9131 + 1);
     while (days_to(year, 3) > days) {
