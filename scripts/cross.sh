@@ -84,7 +84,7 @@ musl_constants() {
         cpp_args+=(-cxx-isystem "$directory")
     done
     link_args=(-nostdlib -static-pie)
-    for name in start accounts bytes calls heap threads time; do
+    for name in start accounts bytes calls clock heap threads time; do
         lto=-flto
         # Nothing that the linker's compiler adds works before there are pointers, and it needs a memcpy for what it adds.
         case $name in start | bytes) lto=-fno-lto ;; esac
