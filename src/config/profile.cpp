@@ -32,9 +32,9 @@ struct Profile {
 
 // The first is what holds without a profile: the values of `small`, but whoever raises one of them is not bound to its ceiling.
 constexpr Profile profiles[] = {
-    {"", {64, 16, 32, 20, 64, 128, 0, 0}},
+    {"", {64, 16, 32, 20, 64, 96, 0, 0}},
     {"tiny", {16, 6, 6, 8, 16, 0, 1024, 64}},
-    {"small", {64, 16, 32, 20, 64, 128, 4096, 0}},
+    {"small", {64, 16, 32, 20, 64, 96, 4096, 0}},
     {"full", {256, 32, 128, 32, 256, 1024, 32768, 8192}},
 };
 

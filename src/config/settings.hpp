@@ -155,7 +155,7 @@ struct StartSettings {
     uint32_t exchanges = 32;  // requests in PHP or waiting for it, at most, in one thread
     uint64_t response_memory = 32 * response_memory_of_exchange;  // pages shared by all exchanges
     uint64_t response_buffer = uint64_t{64} * 1024;               // of them, for one exchange
-    uint64_t file_cache = uint64_t{128} * 1024;         // of small files, in all threads together; 0: none is kept
+    uint64_t file_cache = uint64_t{96} * 1024;          // of small files, in all threads together; 0: none is kept
     uint64_t spool_total = uint64_t{16} * 1024 * 1024;  // of all bodies in `spool`
     std::string_view error_log = "stderr";
     std::string_view access_log = "off";  // or as error_log

@@ -68,6 +68,22 @@ void every_profile_fits_into_its_ceiling(void** /*state*/) {
     }
 }
 
+// What users add to a small device first.
+void small_has_room_for_a_status_page_and_an_access_log(void** /*state*/) {
+    for (const std::string_view backend : {"unix:/run/php.sock", "spawn", "auto"}) {
+        Settings settings;
+        ConfigError error;
+        make(settings, backend, "small");
+        if (fcgate::features::status) {
+            must_set(settings, "server.status_path", "/status");
+        }
+        if (fcgate::features::access_log) {
+            must_set(settings, "server.access_log", "/var/log/access");
+        }
+        check_status(check_ceiling(settings, error), Status::ok);
+    }
+}
+
 void what_is_above_the_ceiling_is_refused(void** /*state*/) {
     Settings settings;
     make(settings, "unix:/run/php.sock");
@@ -188,6 +204,7 @@ int main() {
     const CMUnitTest tests[] = {
         cmocka_unit_test(the_default_fits_into_four_mebibytes),
         cmocka_unit_test(every_profile_fits_into_its_ceiling),
+        cmocka_unit_test(small_has_room_for_a_status_page_and_an_access_log),
         cmocka_unit_test(what_is_above_the_ceiling_is_refused),
         cmocka_unit_test(every_capacity_counts),
         cmocka_unit_test(the_sum_is_that_of_the_lines),

@@ -58,7 +58,7 @@ void defaults_stand_before_anything_is_set(void** /*state*/) {
         {"server.exchanges", "32"},
         {"server.response_memory", "640k"},
         {"server.response_buffer", "64k"},
-        {"server.file_cache", "128k"},
+        {"server.file_cache", "96k"},
         {"server.unknown_host", "refuse"},
         {"server.header_timeout", "10s"},
         {"server.stop_timeout", "4s"},
@@ -423,7 +423,7 @@ connection_memory = 20k
 exchanges = 32
 response_memory = 640k
 response_buffer = 64k
-file_cache = 128k
+file_cache = 96k
 unknown_host = refuse
 release =
 spool_total = 16m
