@@ -71,7 +71,7 @@ void recall_habit(const char* argument) {
 // A word that belongs to no option. What it is on this machine tells what was meant.
 void explain_word(const char* word) {
     struct stat status {};
-    if (strcmp(word, "doctor") == 0) {
+    if (FCGATE_WITH_DOCTOR && strcmp(word, "doctor") == 0) {
         say<"doctor comes first: fcgate doctor OPTION...">();
     } else if (stat(word, &status) == 0 && S_ISDIR(status.st_mode)) {
         say<"to serve a folder write: fcgate -r %">(word);

@@ -264,7 +264,8 @@ Status check_support(const Key& key, std::string_view value, TextBuffer& message
         return Status::refused;
     }
     for (std::string_view word = next_word(value); !word.empty(); word = next_word(value)) {
-        if (word == key.option) {
+        // "syslog:/PATH" too.
+        if (slice(word, 0, word.find(':')) == key.option) {
             message.append<"\"%\": ">(word);
             add_missing(key.option, message);
             return Status::refused;

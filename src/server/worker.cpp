@@ -318,8 +318,8 @@ void Worker::handle_timers(int64_t now) {
                 }
                 break;
             case TimerKind::stop:
-                common_->log.write<"stop_timeout is over: cutting off % connections">(LogLevel::warning,
-                                                                                      engine_.live() + calls_.live());
+                common_->log.write<"stop_timeout is over, connections cut off: %">(LogLevel::warning,
+                                                                                   engine_.live() + calls_.live());
                 abort();
                 break;
         }

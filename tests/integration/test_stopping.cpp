@@ -237,7 +237,7 @@ void what_takes_too_long_is_cut_off(Scene& scene) {
     assert_true(fcgate::monotonic_ms() - begun >= 390);
     assert_true(client.is_closed());
     assert_true(php.is_left());
-    assert_true(scene.log.has("stop_timeout is over: cutting off "));
+    assert_true(scene.log.has("stop_timeout is over, connections cut off: 1"));
 }
 
 void the_configured_time_is_taken_when_none_is_given(Scene& scene) {

@@ -530,6 +530,8 @@ void a_key_that_the_build_left_out_says_which_option_did_it(void** /*state*/) {
     check_part_of(features::access_log, "server", "access_log", "/var/log/access.log", "-Daccess_log=disabled");
     check_part_of(features::access_log, "server", "access_log_format", "json", "-Daccess_log=disabled");
     check_part_of(features::syslog, "server", "syslog_format", "local", "-Dsyslog=disabled");
+    check_part_of(features::syslog, "server", "error_log", "syslog", "-Dsyslog=disabled");
+    check_part_of(features::syslog, "server", "error_log", "syslog:/dev/log", "-Dsyslog=disabled");
     check_part_of(features::status, "server", "status_path", "/status", "-Dstatus=disabled");
     check_part_of(features::status, "server", "status_allow", "private", "-Dstatus=disabled");
     check_part_of(features::listing, "site", "listing", "yes", "-Dlisting=disabled");
