@@ -207,7 +207,7 @@ void Upstream::note_script(Exchange& exchange, Fault fault, std::string_view tex
         Text<limits::path> file;
         const ExchangeOwner& owner = exchange.start.owner;
         owner.calls->name_script(owner.handler, owner.context, file);
-        detail.append<"%: php-fpm cannot see %: chroot or open_basedir? may its user search the folders?">(
+        detail.append<"%: php-fpm cannot see %: removed? chroot or open_basedir? may its user search the folders?">(
             complaint, Escaped{file.view()});
     } else {
         detail.append<"%%">(complaint, advice);

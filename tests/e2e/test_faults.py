@@ -117,7 +117,7 @@ class OutsideOpenBasedir(ServedCase):
         self.assertIn(self.get('/hello.php').status, (403, 404, 500))
         self.fcgate.wait_for_log(r'GET /hello\.php: PHP: .*open_basedir restriction in effect')
         self.fcgate.wait_for_log(r'error: GET /hello\.php: 404: backend \S+: .*: php-fpm cannot see '
-                                 rf'{self.root}/hello\.php: chroot or open_basedir\? .* \[script-unknown\]$')
+                                 rf'{self.root}/hello\.php: removed\? chroot or open_basedir\? .* \[script-unknown\]$')
 
 
 @unittest.skipUnless(processes.is_root, 'only root can change the root')
@@ -129,7 +129,7 @@ class Chrooted(ServedCase):
     def test_log_says_it(self):
         self.assertEqual(self.get('/hello.php').status, 404)
         self.fcgate.wait_for_log(r'error: GET /hello\.php: 404: backend \S+: Primary script unknown: php-fpm cannot see '
-                                 rf'{self.root}/hello\.php: chroot or open_basedir\? .* \[script-unknown\]$')
+                                 rf'{self.root}/hello\.php: removed\? chroot or open_basedir\? .* \[script-unknown\]$')
 
 
 class Terminated(ServedCase):

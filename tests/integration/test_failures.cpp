@@ -415,7 +415,7 @@ void expect_noted(Scene& scene, std::string_view errors, unsigned status, std::s
 void expect_script_unknown(Scene& scene, std::string_view begin) {
     Buffer words;
     words.append(begin).append(": php-fpm cannot see ").append(scene.tree.path());
-    words.append("/t.php: chroot or open_basedir? may its user search the folders?");
+    words.append("/t.php: removed? chroot or open_basedir? may its user search the folders?");
     expect_line(scene, "error", "404", words.view(), "script-unknown");
     scene.expect_served();
 }
