@@ -38,48 +38,49 @@ namespace {
     return {};
 }
 
-// Tells of a link that would not be followed.
-[[nodiscard]] bool leads_outside(Report& report, Found found, const SiteSettings& site, const char* root,
-                                 std::string_view name) {
-    const Descriptor folder(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC));
-    Text<2 * limits::path> path(root);
-    path.append(starts_with(name, "/") ? "" : "/").append(name);
-    const Result<int> referred = files::refer_beneath(folder.get(), slice(path.view(), strlen(root)),
-                                                      {site.links_to.begin(), site.links_to.size()});
-    const Descriptor reference(referred.ok() ? referred.value() : -1);
-    char real[PATH_MAX] = "";
-    // It may also be that who serves may not go there; then where it leads is not known.
-    if (referred.status() != Status::denied || realpath(path.c_str(), real) == nullptr) {
-        return false;
-    }
-    report.add(found, site.root, {name, real});
-    return true;
-}
+// What links below a root lead to.
+struct Links {
+    Report& report;
+    const SiteSettings& site;
+    const char* root;
+    Descriptor folder;  // the root, open
 
-// One is told of: a root may have any number of them.
-void examine_links(Report& report, const SiteSettings& site, const char* root) {
-    struct Context {
-        Report& report;
-        const SiteSettings& site;
-        const char* root;
-    } context{report, site, root};
-    (void)find_entry(
-        root,
-        [](void* self, const char* name) {
-            const auto& in = *static_cast<const Context*>(self);
-            return *name != '.' && leads_outside(in.report, Found::link_outside, in.site, in.root, name);
-        },
-        &context);
-}
+    // Tells of one that would not be followed.
+    [[nodiscard]] bool leads_outside(Found found, std::string_view name) const {
+        Text<2 * limits::path> path(root);
+        path.append(starts_with(name, "/") ? "" : "/").append(name);
+        const Result<int> referred = files::refer_beneath(folder.get(), slice(path.view(), strlen(root)),
+                                                          {site.links_to.begin(), site.links_to.size()});
+        const Descriptor reference(referred.ok() ? referred.value() : -1);
+        char real[PATH_MAX] = "";
+        // It may also be that who serves may not go there; then where it leads is not known.
+        if (referred.status() != Status::denied || realpath(path.c_str(), real) == nullptr) {
+            return false;
+        }
+        report.add(found, site.root, {name, real});
+        return true;
+    }
+
+    // One is told of: a root may have any number of them.
+    void examine() {
+        (void)find_entry(
+            root,
+            [](void* self, const char* name) {
+                return *name != '.' && static_cast<const Links*>(self)->leads_outside(Found::link_outside, name);
+            },
+            this);
+    }
+};
 
 void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     const std::string_view front = site.front_controller;
     const std::string_view index = find_index(site, root);
     const std::string_view entry = front.empty() ? index : front;
-    if (!entry.empty() && leads_outside(report, Found::entry_outside, site, root, entry)) {
+    Links links{report, site, root, Descriptor(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC))};
+    if (!entry.empty() && links.leads_outside(Found::entry_outside, entry)) {
         return;
     }
-    examine_links(report, site, root);
+    links.examine();
     if (!front.empty()) {
         report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});
     } else if (!site.has_backend && ends_with(index, site.script_suffix)) {
