@@ -1,5 +1,5 @@
 /* memcpy, memset, memcmp, memchr and strlen, in the place of musl's: those are made for processors whose words must be aligned, and together they are
-   four times as large and take twice the instructions for the short texts that fcgate mostly has. A Cortex-A7 reads words anywhere, but several at a
+   three times as large and take twice the instructions for the short texts that fcgate mostly has. A Cortex-A7 reads words anywhere, but several at a
    time only where words are; in this byte order the first byte is the lowest. Written for fcgate. */
 #include <stddef.h>
 
