@@ -95,7 +95,8 @@ MHD_Daemon* Engine::Callbacks::start_tls_daemon([[maybe_unused]] Engine& engine)
 #endif
 }
 
-MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine, unsigned more_flags, MHD_OptionItem* more_options) {
+MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine, unsigned more_flags,
+                                            [[maybe_unused]] MHD_OptionItem* more_options) {
     unsigned flags =
         more_flags | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
 #if MHD_VERSION >= 0x01000000
@@ -120,7 +121,9 @@ MHD_Daemon* Engine::Callbacks::start_daemon(Engine& engine, unsigned more_flags,
                             MHD_OPTION_CONNECTION_TIMEOUT, backstop_seconds,                            //
                             MHD_OPTION_STRICT_FOR_CLIENT, 1,                                            //
                             MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,                                       //
-                            MHD_OPTION_ARRAY, more_options,                                             //
+#if FCGATE_WITH_TLS
+                            MHD_OPTION_ARRAY, more_options,  //
+#endif
                             MHD_OPTION_END);
 }
 

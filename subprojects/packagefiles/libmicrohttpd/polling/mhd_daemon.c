@@ -1,4 +1,5 @@
-/* libmicrohttpd's daemon.c, of which only the ways of MHD_USE_EPOLL are there. Written for fcgate. */
+/* libmicrohttpd's daemon.c, of which only the ways of MHD_USE_EPOLL are there, and the options that fcgate gives (leave_options.py).
+   Written for fcgate. */
 #include "internal.h"
 
 #undef MHD_D_IS_USING_EPOLL_
@@ -8,4 +9,4 @@
 #define MHD_D_IS_USING_POLL_(daemon) ((void)(daemon), 0)
 #define MHD_D_IS_USING_SELECT_(daemon) ((void)(daemon), 0)
 
-#include "src/microhttpd/daemon.c"
+#include "mhd_daemon_options.h"
