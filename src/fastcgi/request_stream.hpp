@@ -26,6 +26,7 @@ class RequestStream {
 
     // Puts body bytes by until PHP is there; returns how many there was room for.
     [[nodiscard]] size_t put_by(std::span<const char> bytes) { return count(body_.append(bytes)); }
+    [[nodiscard]] size_t room() const { return body_.room(); }
     [[nodiscard]] bool is_full() const { return body_.size() >= limits::body_buffer || body_.room() == 0; }
     [[nodiscard]] bool has_whole_body() const { return received_ == body_length_; }
 

@@ -100,6 +100,16 @@ class Upstream {
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
+    // So many bytes feed() and put_by() take together, while PHP takes what comes.
+    [[nodiscard]] static size_t room_for_body(const Exchange& exchange) {
+        const bool goes_on =
+            exchange.phase == Exchange::Phase::active && !exchange.write_blocked && !exchange.body_refused;
+        return goes_on ? exchange.request.room() : 0;
+    }
+    // Takes what feed() has left, until PHP is ready for it.
+    [[nodiscard]] static size_t put_by(Exchange& exchange, std::span<const char> bytes) {
+        return exchange.is_over() || exchange.body_refused ? bytes.size() : exchange.request.put_by(bytes);
+    }
     // The client has shut its side of the connection: `on_abort` says that its script is to run on all the same. `body_is_here`: what has not been
     // fed yet, for want of pages, can be.
     [[nodiscard]] bool goes_on(Handle handle, bool body_is_here);

@@ -173,6 +173,17 @@ MHD_Result Engine::Callbacks::on_access(void* context, MHD_Connection* /*mhd*/, 
     return engine->finish_request(*connection) ? MHD_YES : MHD_NO;
 }
 
+size_t Engine::Callbacks::on_room(void* request, char** bytes) {
+    const auto* const connection = static_cast<Connection*>(request);
+    if (connection == nullptr || connection->stage != Connection::Stage::body || connection->refused) {
+        return 0;
+    }
+    const RequestHandler& handler = connection->engine->setup_.handler;
+    const std::span<char> room = handler.room(handler.context, *connection);
+    *bytes = room.data();
+    return room.size();
+}
+
 void Engine::Callbacks::on_completed(void* context, MHD_Connection* /*mhd*/, void** request,
                                      MHD_RequestTerminationCode code) {
     auto* const connection = static_cast<Connection*>(*request);

@@ -21,6 +21,7 @@ struct Engine::Callbacks {
     static void on_completed(void* context, MHD_Connection* mhd, void** request, MHD_RequestTerminationCode code);
     static void on_connection(void* context, MHD_Connection* mhd, void** socket_context,
                               MHD_ConnectionNotificationCode code);
+    static size_t on_room(void* request, char** bytes);
     static ssize_t on_read(void* context, uint64_t position, char* buffer, size_t size);
 
     [[nodiscard]] static Connection* connection_of(MHD_Connection* mhd);

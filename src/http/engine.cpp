@@ -43,14 +43,14 @@ constexpr auto resume_connection = &MHD_resume_connection;
 class Giving {
   public:
 #ifdef FCGATE_MHD_TAKES_EVENTS
-    explicit Giving(std::span<const epoll_event> events) {
-        mhd_polling_give(events.data(), static_cast<int>(events.size()), has_more);
+    Giving(std::span<const epoll_event> events, mhd_polling_room room) {
+        mhd_polling_give(events.data(), static_cast<int>(events.size()), has_more, room);
     }
     ~Giving() {
-        mhd_polling_give(nullptr, 0, nullptr);
+        mhd_polling_give(nullptr, 0, nullptr, nullptr);
     }
 #else
-    explicit Giving(std::span<const epoll_event> /*events*/) {}
+    Giving(std::span<const epoll_event> /*events*/, size_t (* /*room*/)(void*, char**)) {}
     ~Giving() {}
 #endif
     Giving(const Giving&) = delete;
@@ -177,7 +177,7 @@ void Engine::add(const Newcomer& newcomer) {
     bool added = false;
     {
         const Drive& drive = drive_of(newcomer.is_tls);
-        const Giving giving({drive.given.data(), 0});
+        const Giving giving({drive.given.data(), 0}, Callbacks::on_room);
         added = MHD_add_connection(drive.mhd, fd, nullptr, 0) == MHD_YES;
     }
     adding_ = nullptr;
@@ -310,7 +310,7 @@ void Engine::run_once() {
         if constexpr (features::tls) {
             Callbacks::present(setup_.certificate);
         }
-        const Giving giving({drive.given.data(), drive.given_count});
+        const Giving giving({drive.given.data(), drive.given_count}, Callbacks::on_room);
         drive.given_count = 0;
         MHD_run(drive.mhd);
     }

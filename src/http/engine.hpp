@@ -45,6 +45,8 @@ struct RequestHandler {
     Outcome (*begin)(void* context, Connection& connection, RequestHead& head, Reply& reply) = nullptr;
     // Bytes of the body; returns how many were taken. What was not is offered again after a wake.
     size_t (*body)(void* context, Connection& connection, std::span<const char> bytes) = nullptr;
+    // Where the next bytes of the body may lie: body() will take all of so many, from there. Empty: they come from where they like.
+    std::span<char> (*room)(void* context, const Connection& connection) = nullptr;
     // The whole request is there: is the reply ready?
     Outcome (*poll)(void* context, Connection& connection, Reply& reply) = nullptr;
     // The client has shut its side of the connection: is the request to go on all the same?

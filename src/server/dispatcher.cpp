@@ -21,6 +21,12 @@ http::RequestHandler Dispatcher::handler() {
     handler.body = [](void* context, http::Connection& connection, std::span<const char> bytes) {
         return static_cast<Dispatcher*>(context)->body(connection, bytes);
     };
+    handler.room = [](void* context, const http::Connection& connection) {
+        const Setup& setup = static_cast<Dispatcher*>(context)->setup_;
+        fastcgi::Exchange* const exchange = setup.upstream->find(connection.exchange);
+        return setup.text_scratch.first(
+            exchange != nullptr ? std::min(setup.text_scratch.size(), fastcgi::Upstream::room_for_body(*exchange)) : 0);
+    };
     handler.poll = [](void* context, http::Connection& connection, Reply& reply) {
         return static_cast<Dispatcher*>(context)->dressed(
             connection, static_cast<Dispatcher*>(context)->poll(connection, reply), reply);
@@ -217,7 +223,10 @@ size_t Dispatcher::body(http::Connection& connection, std::span<const char> byte
     }
     fastcgi::Exchange* const exchange = setup_.upstream->find(connection.exchange);
     if (exchange != nullptr) {
-        return setup_.upstream->feed(*exchange, bytes);
+        const size_t taken = setup_.upstream->feed(*exchange, bytes);
+        // All that lies in our own memory is taken: there is room for it.
+        const bool is_ours = bytes.data() == setup_.text_scratch.data();
+        return is_ours ? taken + fastcgi::Upstream::put_by(*exchange, bytes.subspan(taken)) : taken;
     }
     return is_kept(connection) ? setup_.common->endpoints.ops()->body(*this, connection, bytes) : bytes.size();
 }

@@ -125,6 +125,7 @@ void PhpConnection::take_record(unsigned type, std::string_view content) {
     } else if (type == fcgi_stdin && params_ended_ && !body_ended_) {
         body_ended_ = content.empty();
         body_.append(content);
+        longest_body_record = std::max(longest_body_record, content.size());
     } else {
         malformed_ = true;
     }

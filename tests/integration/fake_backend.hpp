@@ -55,6 +55,7 @@ class PhpConnection {
     [[nodiscard]] std::string_view param(std::string_view name) const;
     [[nodiscard]] bool has_param(std::string_view name) const;
     [[nodiscard]] std::string_view body() const { return body_.view(); }
+    size_t longest_body_record = 0;  // since it was set to 0
     [[nodiscard]] bool keeps_connection() const { return keeps_; }
     // True when what came is no FastCGI 1.0, or no request that php-fpm would understand.
     [[nodiscard]] bool is_malformed() const { return malformed_; }

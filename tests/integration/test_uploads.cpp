@@ -14,6 +14,7 @@ using namespace fcgate::test;
 
 constexpr size_t spooled_size = 100000;  // more than is put by for PHP
 constexpr size_t upload_size = 2000000;
+constexpr size_t long_upload_size = 12000000;  // more than all buffers on the way take
 
 Client& send_chunked(Scene& scene) {
     Buffer request;
@@ -51,6 +52,43 @@ void a_body_that_is_spooled_needs_no_room_for_bodies(Scene& scene) {
     }
     scene.settle();
     expect_chunked_is_served(scene);
+}
+
+// PHP stops reading in the midst of a body, until nothing finds room on the way to it any more, and goes on.
+void an_upload_that_has_had_to_wait_is_whole(Scene& scene) {
+    scene.set("server.connection_memory", "20k");
+    scene.set("site.max_body", "12m");
+    scene.start();
+    Buffer body;
+    body.append_pattern(long_upload_size);
+    Client& client = begin_upload(scene, long_upload_size);
+    PhpConnection& php = scene.accept();
+    assert_true(php.read_body(66000));
+    php.longest_body_record = 0;
+    size_t sent = 66000;
+    const auto send_some = [&] {
+        const ssize_t count =
+            send(client.fd(), body.view().data() + sent, long_upload_size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent += static_cast<size_t>(std::max<ssize_t>(count, 0));
+        return count > 0;
+    };
+    while (send_some()) {
+        scene.settle();
+    }
+    assert_true(sent < long_upload_size);
+    while (sent < long_upload_size) {
+        (void)send_some();
+        assert_true(php.absorb());
+    }
+    assert_true(php.read_request());
+    expect_same(php.body(), body.view());
+    assert_false(php.is_malformed());
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    // What had gathered was read in larger pieces than the connection's memory takes.
+    assert_true(php.longest_body_record > size_t{20} * 1024);
+#endif
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
 }
 
 // A reader of a page has a place that an upload could not have, which waits for another one.
@@ -95,6 +133,7 @@ int main() {
     };
     static constexpr Case cases[] = {
         FCGATE_CASE(a_slow_reader_is_not_in_the_way_of_an_upload),
+        FCGATE_CASE(an_upload_that_has_had_to_wait_is_whole),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}};
     const int spooled = fcgate::features::spool ? play("uploads in the spool", spooled_cases, variants) : 0;

@@ -1,6 +1,8 @@
 /* libmicrohttpd's connection.c, with what fcgate always asks for as a constant: MHD_OPTION_STRICT_FOR_CLIENT is 1. What is for other values is not
    there. Pieces of bodies are joined, most bytes of fields passed over (skip_fields.py), and
    lengths written by a way of our own. Written for fcgate. */
+#include <assert.h>
+
 #include "internal.h"
 #include "mhd_send.h"
 
@@ -79,4 +81,37 @@ static size_t mhd_skip_value(const char* bytes, size_t at, size_t end) {
     return next - 1;
 }
 
+#define MHD_connection_handle_read mhd_read
 #include "mhd_connection_skipping.h"
+#undef MHD_connection_handle_read
+
+size_t mhd_polling_room_for(const struct MHD_Connection* connection, char** bytes);
+void MHD_connection_handle_read(struct MHD_Connection* connection, bool socket_error);
+
+/* What is left of a large body is read in as large pieces as the program has room for, which spares most of the calls. The last byte
+   is left to the usual way, which goes on from there. */
+void MHD_connection_handle_read(struct MHD_Connection* connection, bool socket_error) {
+    char* const usual = connection->read_buffer;
+    const size_t usual_size = connection->read_buffer_size;
+    size_t size = 0;
+    if (connection->state == MHD_CONNECTION_BODY_RECEIVING && !connection->rq.have_chunked_upload &&
+        connection->read_buffer_offset == 0 && connection->rq.remaining_upload_size - 1 > usual_size &&
+        !connection->suspended) {
+        char* bytes;
+        size = mhd_polling_room_for(connection, &bytes);
+        if (size > usual_size) {
+            connection->read_buffer = bytes;
+            connection->read_buffer_size =
+                size < connection->rq.remaining_upload_size ? size : (size_t)connection->rq.remaining_upload_size - 1;
+        }
+    }
+    mhd_read(connection, socket_error);
+    if (connection->read_buffer != usual) {
+        if (connection->state == MHD_CONNECTION_BODY_RECEIVING && connection->read_buffer_offset != 0) {
+            process_request_body(connection);
+        }
+        assert(connection->state != MHD_CONNECTION_BODY_RECEIVING || connection->read_buffer_offset == 0);
+        connection->read_buffer = usual;
+        connection->read_buffer_size = usual_size;
+    }
+}

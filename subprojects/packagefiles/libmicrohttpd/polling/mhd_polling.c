@@ -23,6 +23,7 @@
 static _Thread_local struct {
     const struct epoll_event* events;
     mhd_polling_has_more has_more;
+    mhd_polling_room room;
     int count;
     uint64_t now;   /* when they were given */
     time_t second;  /* that the last reply was made in */
@@ -30,8 +31,13 @@ static _Thread_local struct {
 } given;
 
 int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout);
+size_t mhd_polling_room_for(const struct MHD_Connection* connection, char** bytes) {
+    return given.room != NULL ? given.room(connection->rq.client_context, bytes) : 0;
+}
+
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event);
 int mhd_polling_pushes(const struct MHD_Connection* connection);
+size_t mhd_polling_room_for(const struct MHD_Connection* connection, char** bytes);
 void* mhd_polling_calloc(size_t count, size_t size);
 struct tm* mhd_polling_date(const time_t* second, struct tm* date);
 long mhd_polling_system_value(int name);
@@ -43,10 +49,12 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
-void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more) {
+void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more,
+                      mhd_polling_room room) {
     given.events = events;
     given.count = count;
     given.has_more = has_more;
+    given.room = room;
     if (events != NULL) {
         given.now = clock_now();
     }

@@ -17,9 +17,13 @@ extern "C" {
 /* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
    libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
    for EPOLLIN, EPOLLOUT and EPOLLPRI. `has_more` is asked before a piece of a body from a MHD_ContentReaderCallback is sent, with the callback's cls: are there
-   bytes behind those that it has returned? Then it may wait in the kernel for them. */
+   bytes behind those that it has returned? Then it may wait in the kernel for them. `room` is asked before bytes of a body with a known length are
+   read, with the request's context: where may they lie, until the MHD_AccessHandlerCallback that follows takes all of them? 0: where they
+   always do, in the connection's memory. */
 typedef int (*mhd_polling_has_more)(void* cls);
-void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more);
+typedef size_t (*mhd_polling_room)(void* request, char** bytes);
+void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more,
+                      mhd_polling_room room);
 
 /* As MHD_suspend_connection and MHD_resume_connection, which are not to be used beside them. libmicrohttpd looks through all on its list of
    suspended connections when one has been resumed: on it are those alone that have been. */
