@@ -62,7 +62,8 @@ bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
         return false;
     }
     for (size_t i = 0; i < prefix.size(); ++i) {
-        if (to_lower(text[i]) != to_lower(prefix[i])) {
+        // Most are written the same way.
+        if (text[i] != prefix[i] && to_lower(text[i]) != to_lower(prefix[i])) {
             return false;
         }
     }

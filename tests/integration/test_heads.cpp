@@ -303,6 +303,46 @@ void much_that_is_sent_ahead_leaves_room_for_a_reply(Scene& scene) {
 #endif
 }
 
+// White space around a value is no part of it, in it it is (RFC 9112 section 5.1), wherever what has come at first ends.
+void white_space_around_values(Scene& scene) {
+    static constexpr struct {
+        std::string_view sent, value;
+    } fields[] = {
+        {"a b", "a b"},
+        {"  a  b  ", "a  b"},
+        {"Sun, 29 Nov 2026 10:00:00 GMT \t", "Sun, 29 Nov 2026 10:00:00 GMT"},
+        {"\ta \t b\t \t", "a \t b"},
+        {"a         b         ", "a         b"},
+        {"                  ", ""},
+        {"seven77 seven77 \xc3\xa4 ", "seven77 seven77 \xc3\xa4"},
+    };
+    scene.start();
+    for (const auto& field : fields) {
+        for (size_t cut = 0; cut <= field.sent.size(); ++cut) {
+            Buffer request;
+            request.append("GET /t.php HTTP/1.1\r\n")
+                .append(host)
+                .append("X-Spaced:")
+                .append(fcgate::slice(field.sent, 0, cut));
+            Client& client = scene.client_with(request.view());
+            scene.settle();
+            request.clear();
+            request.append(fcgate::slice(field.sent, cut)).append("\r\n\r\n");
+            assert_true(client.send(request.view()));
+            PhpConnection& php = scene.take();
+            expect_same(php.param("HTTP_X_SPACED"), field.value);
+            assert_true(php.answer(hello));
+            expect_reply(client, 200, "hello");
+            client.close();
+        }
+    }
+    Client& client = scene.client_with(FCGATE_POST("Content-Length:  5      \r\n", "hello"));
+    PhpConnection& php = scene.take();
+    expect_same(php.body(), "hello");
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
 void too_many_fields_are_431(Scene& scene) {
     scene.start();
     for (const unsigned count : {98U, 101U, 300U}) {
@@ -428,6 +468,7 @@ int main() {
         FCGATE_CASE(too_long_a_target_is_414),
         FCGATE_CASE(too_large_a_head_is_431),
         FCGATE_CASE(too_many_fields_are_431),
+        FCGATE_CASE(white_space_around_values),
         FCGATE_CASE(methods_that_are_not_for_php),
         FCGATE_CASE(too_large_a_head_of_a_reply_is_502),
         FCGATE_CASE(much_that_is_sent_ahead_leaves_room_for_a_reply),

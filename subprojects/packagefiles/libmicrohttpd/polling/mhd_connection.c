@@ -62,23 +62,27 @@ static size_t mhd_skip_name(const char* bytes, size_t at, size_t end) {
     return next - 1;
 }
 
-/* Of a field's value: the last byte before one that is white space or a control character. */
+/* Of a field's value: the last byte before a control character, and before the spaces in front of that: these may be the end of the value. */
 static size_t mhd_skip_value(const char* bytes, size_t at, size_t end) {
     const uintptr_t ones = UINTPTR_MAX / 0xff;
     uintptr_t word;
     size_t next = at + 1;
-    /* A word of bytes at a time, while all of them are above 0x20. */
+    /* A word of bytes at a time, while none of them is below 0x20. */
     while (end - next >= sizeof word) {
         memcpy(&word, bytes + next, sizeof word);
-        if (((word - ones * 0x21) & ~word & ones * 0x80) != 0) {
+        if (((word - ones * 0x20) & ~word & ones * 0x80) != 0) {
             break;
         }
         next += sizeof word;
     }
-    while (next < end && (unsigned char)bytes[next] > ' ') {
+    while (next < end && (unsigned char)bytes[next] >= ' ') {
         ++next;
     }
-    return next - 1;
+    /* There is one that is none: the first. */
+    do {
+        --next;
+    } while (bytes[next] == ' ');
+    return next;
 }
 
 #define MHD_connection_handle_read mhd_read
