@@ -1,12 +1,14 @@
 #include "http/callbacks.hpp"
 
-#include <sys/epoll.h>
-
+#ifdef FCGATE_MHD_TAKES_EVENTS
+#include <mhd_polling.h>
+#endif
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
 
 #include "base/features.hpp"
+#include "base/http_date.hpp"
 #if FCGATE_WITH_TLS
 #include "tls/parts.hpp"
 #endif
@@ -173,17 +175,6 @@ MHD_Result Engine::Callbacks::on_access(void* context, MHD_Connection* /*mhd*/, 
     return engine->finish_request(*connection) ? MHD_YES : MHD_NO;
 }
 
-size_t Engine::Callbacks::on_room(void* request, char** bytes) {
-    const auto* const connection = static_cast<Connection*>(request);
-    if (connection == nullptr || connection->stage != Connection::Stage::body || connection->refused) {
-        return 0;
-    }
-    const RequestHandler& handler = connection->engine->setup_.handler;
-    const std::span<char> room = handler.room(handler.context, *connection);
-    *bytes = room.data();
-    return room.size();
-}
-
 void Engine::Callbacks::on_completed(void* context, MHD_Connection* /*mhd*/, void** request,
                                      MHD_RequestTerminationCode code) {
     auto* const connection = static_cast<Connection*>(*request);
@@ -221,5 +212,44 @@ ssize_t Engine::Callbacks::on_read(void* context, uint64_t /*position*/, char* b
     }
     return count == BodyReader::failed ? MHD_CONTENT_READER_END_WITH_ERROR : count;
 }
+
+// ---- what the bundled libmicrohttpd asks beside that ----------------------------------------------------------------
+
+int Engine::Callbacks::has_more(void* context) {
+    const BodyReader& reader = static_cast<Connection*>(context)->reader;
+    return reader.has_more != nullptr && reader.has_more(reader.context) ? 1 : 0;
+}
+
+size_t Engine::Callbacks::room(void* request, char** bytes) {
+    const auto* const connection = static_cast<Connection*>(request);
+    if (connection == nullptr || connection->stage != Connection::Stage::body || connection->refused) {
+        return 0;
+    }
+    const RequestHandler& handler = connection->engine->setup_.handler;
+    const std::span<char> room = handler.room(handler.context, *connection);
+    *bytes = room.data();
+    return room.size();
+}
+
+void Engine::Callbacks::write_date(int64_t second, char* date) {
+    Text<32> text;
+    append_http_date(text, second);
+    memcpy(date, text.view().data(), text.view().size());
+}
+
+#ifdef FCGATE_MHD_TAKES_EVENTS
+Engine::Callbacks::Giving::Giving(std::span<const epoll_event> events) {
+    static constexpr mhd_polling_program program = {&has_more, &room, &write_date};
+    mhd_polling_give(events.data(), static_cast<int>(events.size()), &program);
+}
+
+Engine::Callbacks::Giving::~Giving() {
+    mhd_polling_give(nullptr, 0, nullptr);
+}
+#else
+Engine::Callbacks::Giving::Giving(std::span<const epoll_event> /*events*/) {}
+
+Engine::Callbacks::Giving::~Giving() {}
+#endif
 
 }  // namespace fcgate::http

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <sys/epoll.h>
+
+#include <span>
 
 #include "http/engine.hpp"
 
@@ -21,10 +24,23 @@ struct Engine::Callbacks {
     static void on_completed(void* context, MHD_Connection* mhd, void** request, MHD_RequestTerminationCode code);
     static void on_connection(void* context, MHD_Connection* mhd, void** socket_context,
                               MHD_ConnectionNotificationCode code);
-    static size_t on_room(void* request, char** bytes);
     static ssize_t on_read(void* context, uint64_t position, char* buffer, size_t size);
 
     [[nodiscard]] static Connection* connection_of(MHD_Connection* mhd);
+
+    // While one of these lives, libmicrohttpd learns of `events`, once, leaves the watching to us, and asks us what mhd_polling_program says.
+    class Giving {
+      public:
+        explicit Giving(std::span<const epoll_event> events);
+        ~Giving();
+        Giving(const Giving&) = delete;
+        Giving& operator=(const Giving&) = delete;
+    };
+
+  private:
+    static int has_more(void* context);
+    static size_t room(void* request, char** bytes);
+    static void write_date(int64_t second, char* date);
 };
 
 }  // namespace fcgate::http

@@ -39,30 +39,6 @@ constexpr auto suspend_connection = &MHD_suspend_connection;
 constexpr auto resume_connection = &MHD_resume_connection;
 #endif
 
-// While one of these lives, libmicrohttpd learns of `events`, once, and leaves the watching to us.
-class Giving {
-  public:
-#ifdef FCGATE_MHD_TAKES_EVENTS
-    Giving(std::span<const epoll_event> events, mhd_polling_room room) {
-        mhd_polling_give(events.data(), static_cast<int>(events.size()), has_more, room);
-    }
-    ~Giving() {
-        mhd_polling_give(nullptr, 0, nullptr, nullptr);
-    }
-#else
-    Giving(std::span<const epoll_event> /*events*/, size_t (* /*room*/)(void*, char**)) {}
-    ~Giving() {}
-#endif
-    Giving(const Giving&) = delete;
-    Giving& operator=(const Giving&) = delete;
-
-  private:
-    static int has_more(void* context) {
-        const BodyReader& reader = static_cast<Connection*>(context)->reader;
-        return reader.has_more != nullptr && reader.has_more(reader.context) ? 1 : 0;
-    }
-};
-
 }  // namespace
 
 Status Engine::init(const Setup& setup) {
@@ -177,7 +153,7 @@ void Engine::add(const Newcomer& newcomer) {
     bool added = false;
     {
         const Drive& drive = drive_of(newcomer.is_tls);
-        const Giving giving({drive.given.data(), 0}, Callbacks::on_room);
+        const Callbacks::Giving giving({drive.given.data(), 0});
         added = MHD_add_connection(drive.mhd, fd, nullptr, 0) == MHD_YES;
     }
     adding_ = nullptr;
@@ -310,7 +286,7 @@ void Engine::run_once() {
         if constexpr (features::tls) {
             Callbacks::present(setup_.certificate);
         }
-        const Giving giving({drive.given.data(), drive.given_count}, Callbacks::on_room);
+        const Callbacks::Giving giving({drive.given.data(), drive.given_count});
         drive.given_count = 0;
         MHD_run(drive.mhd);
     }

@@ -85,6 +85,8 @@ static size_t mhd_skip_value(const char* bytes, size_t at, size_t end) {
     return next;
 }
 
+int mhd_polling_write_date(char* date);
+
 #define MHD_connection_handle_read mhd_read
 #include "mhd_connection_skipping.h"
 #undef MHD_connection_handle_read

@@ -2,7 +2,6 @@
 #undef epoll_wait
 #undef epoll_ctl
 #undef calloc
-#undef gmtime_r
 #undef sysconf
 
 #include "mhd_polling.h"
@@ -22,24 +21,23 @@
 
 static _Thread_local struct {
     const struct epoll_event* events;
-    mhd_polling_has_more has_more;
-    mhd_polling_room room;
+    const struct mhd_polling_program* program;
     int count;
-    uint64_t now;   /* when they were given */
-    time_t second;  /* that the last reply was made in */
-    struct tm date; /* of this second */
+    uint64_t now;  /* when they were given */
+    time_t second; /* that the last reply was made in */
+    char date[29]; /* of this second, when there was one */
 } given;
 
 int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout);
 size_t mhd_polling_room_for(const struct MHD_Connection* connection, char** bytes) {
-    return given.room != NULL ? given.room(connection->rq.client_context, bytes) : 0;
+    return given.program != NULL ? given.program->room(connection->rq.client_context, bytes) : 0;
 }
 
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event);
 int mhd_polling_pushes(const struct MHD_Connection* connection);
 size_t mhd_polling_room_for(const struct MHD_Connection* connection, char** bytes);
+int mhd_polling_write_date(char* date);
 void* mhd_polling_calloc(size_t count, size_t size);
-struct tm* mhd_polling_date(const time_t* second, struct tm* date);
 long mhd_polling_system_value(int name);
 
 static uint64_t clock_now(void) {
@@ -49,12 +47,10 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
-void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more,
-                      mhd_polling_room room) {
+void mhd_polling_give(const struct epoll_event* events, int count, const struct mhd_polling_program* program) {
     given.events = events;
     given.count = count;
-    given.has_more = has_more;
-    given.room = room;
+    given.program = program;
     if (events != NULL) {
         given.now = clock_now();
     }
@@ -76,24 +72,26 @@ int mhd_polling_pushes(const struct MHD_Connection* connection) {
     const int is_piece =
         connection->state == MHD_CONNECTION_CHUNKED_BODY_READY || connection->state == MHD_CONNECTION_NORMAL_BODY_READY;
     /* Files are read by a callback as well, which is libmicrohttpd's own. One that says the end at once has no piece. */
-    const int is_asked = is_piece && given.has_more != NULL && response->crc != NULL && response->fd == -1;
-    return !is_asked || !given.has_more(response->crc_cls);
+    const int is_asked = is_piece && given.program != NULL && response->crc != NULL && response->fd == -1;
+    return !is_asked || !given.program->has_more(response->crc_cls);
 }
 
 int mhd_polling_control(int set, int operation, int fd, struct epoll_event* event) {
     return given.events == NULL ? epoll_ctl(set, operation, fd, event) : 0;
 }
 
-/* In the place of gmtime_r, for the field Date of each reply. */
-struct tm* mhd_polling_date(const time_t* second, struct tm* date) {
-    if (*second != given.second) {
-        if (gmtime_r(second, &given.date) == NULL) {
-            return NULL;
-        }
-        given.second = *second;
+/* In the place of get_date_str(), which works the date out for each reply. */
+int mhd_polling_write_date(char* date) {
+    const time_t second = time(NULL);
+    if (given.program == NULL) {
+        return 0;
     }
-    *date = given.date;
-    return date;
+    if (second != given.second || given.date[0] == '\0') {
+        given.program->write_date(second, given.date);
+        given.second = second;
+    }
+    memcpy(date, given.date, sizeof given.date);
+    return 1;
 }
 
 /* In the place of calloc: glibc's does not take what its free() has put by for malloc(), and then both go the long way. */

@@ -6,6 +6,7 @@
 #define MHD_POLLING_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 
 struct MHD_Connection;
@@ -14,16 +15,22 @@ struct MHD_Connection;
 extern "C" {
 #endif
 
+/* What the program that drives libmicrohttpd answers meanwhile. */
+struct mhd_polling_program {
+    /* Before a piece of a body from a MHD_ContentReaderCallback is sent, with the callback's cls: are there bytes behind those that it has
+       returned? Then it may wait in the kernel for them. */
+    int (*has_more)(void* cls);
+    /* Before bytes of a body with a known length are read, with the request's context: where may they lie, until the MHD_AccessHandlerCallback that
+       follows takes all of them? 0: where they always do, in the connection's memory. */
+    size_t (*room)(void* request, char** bytes);
+    /* The field Date of replies of this second since 1970: 29 bytes. */
+    void (*write_date)(int64_t second, char* date);
+};
+
 /* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
    libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
-   for EPOLLIN, EPOLLOUT and EPOLLPRI. `has_more` is asked before a piece of a body from a MHD_ContentReaderCallback is sent, with the callback's cls: are there
-   bytes behind those that it has returned? Then it may wait in the kernel for them. `room` is asked before bytes of a body with a known length are
-   read, with the request's context: where may they lie, until the MHD_AccessHandlerCallback that follows takes all of them? 0: where they
-   always do, in the connection's memory. */
-typedef int (*mhd_polling_has_more)(void* cls);
-typedef size_t (*mhd_polling_room)(void* request, char** bytes);
-void mhd_polling_give(const struct epoll_event* events, int count, mhd_polling_has_more has_more,
-                      mhd_polling_room room);
+   for EPOLLIN, EPOLLOUT and EPOLLPRI. `program` is asked in these calls, and not needed with NULL. */
+void mhd_polling_give(const struct epoll_event* events, int count, const struct mhd_polling_program* program);
 
 /* As MHD_suspend_connection and MHD_resume_connection, which are not to be used beside them. libmicrohttpd looks through all on its list of
    suspended connections when one has been resumed: on it are those alone that have been. */
