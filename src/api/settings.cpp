@@ -54,7 +54,7 @@ int fcgate_set(fcgate_settings* settings, const char* name, const char* value, f
         return misuse(error, "fcgate_set: settings and name may not be NULL"_p);
     }
     ConfigError why;
-    const Status status = value == nullptr ? settings->values.clear(name, why) : settings->values.set(name, value, why);
+    const Status status = settings->values.set(name, value == nullptr ? fcgate::Settings::none : value, why);
     return status == Status::ok ? FCGATE_OK : report(error, status, why);
 }
 

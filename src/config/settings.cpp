@@ -227,23 +227,26 @@ Status Settings::open(std::string_view text, Section& section, ConfigError& erro
 }
 
 Status Settings::open_section(std::string_view section, ConfigError& error) {
-    error.text.clear();
+    return set(section, none, {}, error);
+}
+
+Status Settings::set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error) {
     const Mark before = mark();
-    Section opened;
-    const Status status = open(section, opened, error);
-    if (status != Status::ok) {
+    error.text.clear();
+    const Status status = try_set(section, key, value, error);
+    if (status == Status::ok) {
+        error.text.clear();
+    } else {
         go_back(before);
     }
     return status;
 }
 
-Status Settings::set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error) {
-    error.text.clear();
-    const Mark before = mark();
+// After a failure what it has added is still there. Without a key it opens the section.
+Status Settings::try_set(std::string_view section, std::string_view key, std::string_view value, ConfigError& error) {
     Section opened;
     Status status = open(section, opened, error);
-    if (status != Status::ok) {
-        go_back(before);
+    if (status != Status::ok || key.data() == &nothing) {
         return status;
     }
     Key known;
@@ -251,32 +254,29 @@ Status Settings::set(std::string_view section, std::string_view key, std::string
         error.text.append<"unknown key \"%\" in ">(Escaped{key, 40});
         config::print_heading(opened.kind, opened.name, error.text);
         config::suggest_key(opened.kind, key, error.text);
-        go_back(before);
         return Status::malformed;
     }
     config::print_heading(opened.kind, opened.name, error.text);
     error.text.append<" %: ">(known.name);
-
+    if (value.data() == &nothing && !config::is_repeatable(known)) {
+        error.text.append("it has one value, which can only be replaced"_p);
+        return Status::malformed;
+    }
     value = trim(value);
-    const size_t text_before = text_size_;
     status = check_characters(value, error);
-    if (status == Status::ok) {
+    if (status == Status::ok && config::keeps_text(known)) {
         const Result<std::string_view> kept = keep(value, error);
-        status = kept.ok() ? config::set_value(known, opened.values, kept.value(), error.text) : kept.status();
+        status = kept.status();
+        value = kept.ok() ? kept.value() : value;
     }
-    if (status != Status::ok) {
-        go_back(before);
-        return status;
+    if (status == Status::ok) {
+        status = config::set_value(known, opened.values, value, error.text);
     }
-    if (value.empty() || !config::keeps_text(known)) {
-        text_size_ = text_before;
-    }
-    if (opened.kind == SectionKind::server) {
+    if (status == Status::ok && opened.kind == SectionKind::server) {
         chosen_ |= config::preset_bit(known.place);
         config::apply_profile(server, chosen_);
     }
-    error.text.clear();
-    return Status::ok;
+    return status;
 }
 
 Status Settings::set(std::string_view name, std::string_view value, ConfigError& error) {
@@ -287,22 +287,6 @@ Status Settings::set(std::string_view name, std::string_view value, ConfigError&
         return unusable_name(name, error);
     }
     return set(section.view(), key, value, error);
-}
-
-Status Settings::clear(std::string_view name, ConfigError& error) {
-    Text<128> section;
-    std::string_view key;
-    SectionName parts;
-    SectionKind kind = SectionKind::server;
-    error.text.clear();
-    if (!split_name(name, section, key) || !split_section(section.view(), parts) || !find_kind(parts.kind, kind)) {
-        return unusable_name(name, error);
-    }
-    if (Key known; config::find_key(kind, key, known) && !config::is_repeatable(known)) {
-        error.text.append_escaped(name, 60).append(" has one value, which can only be replaced"_p);
-        return Status::malformed;
-    }
-    return set(section.view(), key, {}, error);
 }
 
 Status Settings::print(TextBuffer& out) const {

@@ -206,9 +206,12 @@ class Settings {
                              ConfigError& error);
     // The same with the name used on the command line and in the library: "site.root", "site:NAME.root".
     [[nodiscard]] Status set(std::string_view name, std::string_view value, ConfigError& error);
+    // What set() takes for no value at all, as clear() has it, or for no key.
+    static constexpr char nothing = '\0';
+    static constexpr std::string_view none{&nothing, 0};
     // Takes all values of a key that may be repeated away, so that the command line can replace those of the file.
     // malformed for other keys.
-    [[nodiscard]] Status clear(std::string_view name, ConfigError& error);
+    [[nodiscard]] Status clear(std::string_view name, ConfigError& error) { return set(name, none, error); }
     // Makes a section known even if no key follows.
     [[nodiscard]] Status open_section(std::string_view section, ConfigError& error);
 
@@ -264,6 +267,8 @@ class Settings {
 
     [[nodiscard]] Result<std::string_view> keep(std::string_view text, ConfigError& error);
     [[nodiscard]] Status open(std::string_view text, Section& section, ConfigError& error);
+    [[nodiscard]] Status try_set(std::string_view section, std::string_view key, std::string_view value,
+                                 ConfigError& error);
     [[nodiscard]] Mark mark() const;
     void go_back(const Mark& mark);
 

@@ -167,7 +167,7 @@ void only_repeatable_keys_can_be_cleared(void** /*state*/) {
     Settings settings;
     ConfigError error;
     test::check_status(settings.clear("server.threads", error), Status::malformed);
-    test::check_text(error.text.view(), "server.threads has one value, which can only be replaced");
+    test::check_text(error.text.view(), "[server] threads: it has one value, which can only be replaced");
     test::check_status(settings.clear("server.nothing", error), Status::malformed);
     test::check_text(error.text.view(), "unknown key \"nothing\" in [server]");
 }
