@@ -122,8 +122,7 @@ FCGATE_EXPORT int fcgate_get(const fcgate_settings* settings, const char* name, 
 /* A buffer of this size takes every configuration there can be. */
 #define FCGATE_PRINTED_MAX 98304
 
-/* Writes the effective configuration, defaults included, as a file that fcgate_load() accepts, unless the text of all
- * values comes within half a KiB of the 32 there is room for: that of defaults counts in a file.
+/* Writes the effective configuration, defaults included, as a file that fcgate_load() accepts.
  *
  * FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few; `buffer` is "". */
 FCGATE_EXPORT int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size);

@@ -313,6 +313,43 @@ void the_fullest_configuration_can_be_printed(void** /*state*/) {
     assert_true(printed.size() + limits::settings_text < 65536);
 }
 
+// The words of defaults count in neither: they are set when what was printed is read.
+void what_is_printed_can_be_read_however_full_it_is(void** /*state*/) {
+    static char printed[65536];
+    static char again[sizeof printed];
+    static Settings settings;
+    static Settings copy;
+    ConfigError error;
+    Text<32> name;
+    for (size_t site = 0; site < limits::sites; ++site) {
+        name.clear();
+        name.append("site s").append_number(site);
+        test::check_status(settings.set(name.view(), "root", "/www", error), Status::ok);
+    }
+    // To the last byte.
+    Text<1024> value("A ");
+    while (value.size() < 1000) {
+        value.append('b');
+    }
+    for (size_t size = value.size(); size > 2; size = size == 1000 ? 40 : size - 1) {
+        for (size_t site = 0; site < limits::sites; ++site) {
+            name.clear();
+            name.append("site s").append_number(site);
+            const auto some = slice(value.view(), 0, size);
+            while (settings.set(name.view(), size == 1000 ? "param" : "header", some, error) == Status::ok) {}
+        }
+    }
+    test::check_text(error.text.view(), "[site s15] header: the configuration is too large: more than 32768 bytes");
+    TextBuffer out(printed);
+    test::check_status(settings.print(out), Status::ok);
+    const File file(out.view());
+    const Status loaded = copy.load(file.path(), error);
+    test::check_text(loaded == Status::ok ? "" : error.text.view(), "");
+    TextBuffer out_again(again);
+    test::check_status(copy.print(out_again), Status::ok);
+    test::check_text(out_again.view(), out.view());
+}
+
 }  // namespace
 
 int main() {
@@ -335,6 +372,7 @@ int main() {
         cmocka_unit_test(a_long_path_leaves_room_for_the_message),
         cmocka_unit_test(what_print_shows_can_be_loaded_again),
         cmocka_unit_test(the_fullest_configuration_can_be_printed),
+        cmocka_unit_test(what_is_printed_can_be_read_however_full_it_is),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
