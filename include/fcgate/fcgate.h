@@ -140,7 +140,8 @@ enum fcgate_budget_form {
  * libmicrohttpd allocates, stacks, and the sum. Not in it are code, PHP, the kernel's socket buffers, and what your
  * own handlers and their replies take. Also for settings above their memory_ceiling.
  *
- * FCGATE_INVALID: as fcgate_check() says. FCGATE_TOO_LARGE: `size` bytes are too few; `buffer` is "". */
+ * FCGATE_INVALID: as fcgate_check() says, or an unknown form. FCGATE_TOO_LARGE: `size` bytes are too few. `buffer` is ""
+ * then. */
 FCGATE_EXPORT int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size);
 
 /* What fcgate_doctor() writes. */
@@ -174,8 +175,8 @@ typedef int (*fcgate_doctor_become)(void* context);
  * it found. A file fcgate-doctor-*.php lies in `spool`, or if PHP cannot read that, in a site's root, for the time of one
  * request.
  *
- * Returns an fcgate_diagnosis, or a failure: FCGATE_INVALID, also for a build without the feature "doctor";
- * FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few. */
+ * Returns an fcgate_diagnosis, or a failure: FCGATE_INVALID, also for an unknown form and for a build without the feature
+ * "doctor"; FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few. */
 FCGATE_EXPORT int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgate_doctor_become become,
                                 void* context, char* buffer, size_t size);
 

@@ -20,6 +20,19 @@ using fcgate::api::misuse;
 using fcgate::api::report;
 using fcgate::api::result_of;
 
+namespace {
+
+// What does not fit is not there.
+[[nodiscard]] int finish(const TextBuffer& out, char* buffer, int result = FCGATE_OK) {
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return result;
+}
+
+}  // namespace
+
 Status fcgate::api::check(Settings& settings, ConfigError& error) {
     Status status = settings.check(error);
     status = status == Status::ok ? fcgate::server::check_ceiling(settings, error) : status;
@@ -96,12 +109,8 @@ int fcgate_print(const fcgate_settings* settings, char* buffer, size_t size) {
         return FCGATE_INVALID;
     }
     TextBuffer out({buffer, size});
-    const Status status = settings->values.print(out);
-    if (status != Status::ok || !out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
+    (void)settings->values.print(out);
+    return finish(out, buffer);
 }
 
 int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char* buffer, size_t size) {
@@ -110,7 +119,7 @@ int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char*
     }
     ConfigError why;
     *buffer = '\0';
-    if (settings->values.check(why) != Status::ok) {
+    if (form < FCGATE_BUDGET_TABLE || form > FCGATE_BUDGET_JSON || settings->values.check(why) != Status::ok) {
         return FCGATE_INVALID;
     }
     TextBuffer out({buffer, size});
@@ -120,16 +129,13 @@ int fcgate_budget(fcgate_settings* settings, enum fcgate_budget_form form, char*
     } else {
         budget.print_table(out);
     }
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
+    return finish(out, buffer);
 }
 
 int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgate_doctor_become become, void* context,
                   char* buffer, size_t size) {
-    if (!fcgate::features::doctor || settings == nullptr || buffer == nullptr || size == 0) {
+    if (!fcgate::features::doctor || settings == nullptr || buffer == nullptr || size == 0 ||
+        form < FCGATE_DOCTOR_TABLE || form > FCGATE_DOCTOR_JSON) {
         return FCGATE_INVALID;
     }
     TextBuffer out({buffer, size});
@@ -138,11 +144,7 @@ int fcgate_doctor(fcgate_settings* settings, enum fcgate_doctor_form form, fcgat
         diagnosis = static_cast<int>(
             fcgate::doctor::examine(settings->values, form == FCGATE_DOCTOR_JSON, {become, context}, out));
     }
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return diagnosis;
+    return finish(out, buffer, diagnosis);
 }
 
 void fcgate_settings_set_log(fcgate_settings* settings, fcgate_log_callback callback, void* context) {

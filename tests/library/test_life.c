@@ -680,6 +680,8 @@ static void the_room_for_the_host_is_that_of_the_start(void** state) {
     fcgate_settings* const other = settings_beside(&scene, listen);
     assert_int_equal(fcgate_settings_set_room(other, 4096, 1 << 20, 0), FCGATE_OK);
     assert_int_equal(fcgate_set(other, "server.memory_ceiling", "16m", NULL), FCGATE_OK);
+    assert_int_equal(fcgate_budget(other, (enum fcgate_budget_form)2, before, sizeof before), FCGATE_INVALID);
+    assert_string_equal(before, "");
     assert_int_equal(fcgate_budget(other, FCGATE_BUDGET_TABLE, before, sizeof before), FCGATE_OK);
     /* What was not taken is as it was. */
     assert_int_equal(fcgate_set(other, "site.root", "/nowhere", NULL), FCGATE_OK);

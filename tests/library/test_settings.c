@@ -351,6 +351,8 @@ static void the_doctor_says_what_would_not_be_served(void** state) {
     const int faulty = is_built ? (int)FCGATE_FAULTY : (int)FCGATE_INVALID;
     assert_int_equal(fcgate_doctor(NULL, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), FCGATE_INVALID);
     assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, 0), FCGATE_INVALID);
+    assert_int_equal(fcgate_doctor(settings, (enum fcgate_doctor_form)2, NULL, NULL, told, sizeof told),
+                     FCGATE_INVALID);
     assert_int_equal(fcgate_doctor(settings, FCGATE_DOCTOR_TABLE, NULL, NULL, told, sizeof told), faulty);
     if (!is_built) {
         return;
