@@ -335,16 +335,15 @@ typedef void (*fcgate_handler)(void* context, fcgate_request* request);
 
 /* Gives the paths that begin with `prefix` to a handler, on all sites, before files and scripts are looked for. "/api/"
  * takes "/api/" and everything below it, "/api" only itself; the longest prefix wins. It is compared with what
- * fcgate_request_path() gives: written decoded and without a query, "/a b" and not "/a%20b". One with "//", or "..", is
- * never met.
+ * fcgate_request_path() gives: written decoded and without a query, "/a b" and not "/a%20b".
  *
  * The handler gives a reply, or calls fcgate_pass() or fcgate_keep(), before it returns; one that does nothing of it
  * answers 500. A reply below 400 to a request with a body goes out behind that body, which is read and thrown away unless
  * fcgate_receive() asks for it; a reply from 400 on goes out at once, the body is not read, and the connection ends. What
  * is announced to be larger than site.max_body is 413 without asking the handler.
  *
- * FCGATE_INVALID: the prefix does not begin with '/' or is taken, or the server runs already. FCGATE_TOO_LARGE: more
- * than 16, or a prefix of 128 bytes. */
+ * FCGATE_INVALID: the prefix is taken, or no path begins with it: it has no '/' at its beginning, an empty, "." or ".."
+ * segment, a control byte or '\\'; or the server runs already. FCGATE_TOO_LARGE: more than 16, or a prefix of 128 bytes. */
 FCGATE_EXPORT int fcgate_handle(fcgate_server* server, const char* prefix, fcgate_handler handler, void* context);
 
 /* Shows every request to `hook` before any handler, file or script: those of a Host, an address and an origin that the site

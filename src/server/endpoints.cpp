@@ -1,9 +1,12 @@
 #include "server/endpoints.hpp"
 
+#include "config/values.hpp"
+
 namespace fcgate::server {
 
 Status Endpoints::add(std::string_view prefix, const HostHandler& handler, const HostOps& ops) {
-    if (!starts_with(prefix, "/")) {
+    // As route/ leaves them: another is met by no path.
+    if (!config::is_url_path(prefix) || has_control(prefix) || prefix.find('\\') != std::string_view::npos) {
         return Status::malformed;
     }
     for (size_t i = 0; i < count_; ++i) {

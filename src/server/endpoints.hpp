@@ -98,7 +98,7 @@ class Endpoints {
     static constexpr size_t capacity = 16;
     static constexpr size_t prefix_size = 128;
 
-    // malformed: the prefix does not begin with '/' or is taken already; too_large: no room.
+    // malformed: the prefix is none of a path, or is taken already; too_large: no room.
     [[nodiscard]] Status add(std::string_view prefix, const HostHandler& handler, const HostOps& ops);
     // malformed: there is one.
     [[nodiscard]] Status set_hook(const HostHandler& hook, const HostOps& ops);

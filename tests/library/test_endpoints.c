@@ -501,6 +501,12 @@ static void prefixes_have_rules(void** state) {
     create(&scene);
     assert_int_equal(fcgate_handle(scene.server, "", reply_name, echo_name), FCGATE_INVALID);
     assert_int_equal(fcgate_handle(scene.server, "api/", reply_name, echo_name), FCGATE_INVALID);
+    /* No path is like these. */
+    static const char* const unmet[] = {"//",      "/a//",    "/a//b", "/./", "/.",       "/a/..",
+                                        "/../api", "/a/./b/", "/a\\b", "/\n", "/a\x7f/b/"};
+    for (size_t i = 0; i < sizeof unmet / sizeof *unmet; ++i) {
+        assert_int_equal(fcgate_handle(scene.server, unmet[i], reply_name, echo_name), FCGATE_INVALID);
+    }
     assert_int_equal(fcgate_handle(scene.server, NULL, reply_name, echo_name), FCGATE_INVALID);
     assert_int_equal(fcgate_handle(scene.server, "/api/", NULL, echo_name), FCGATE_INVALID);
     char prefix[32];
