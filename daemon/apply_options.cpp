@@ -88,10 +88,19 @@ int assign(const char* assignment, fcgate_settings* settings) {
     return set(settings, 'o', name, equals + 1);
 }
 
+// Of a key that may be repeated: what -o says would come beside a default.
+bool is_assigned(const Options& options, std::string_view key_and_equals) {
+    bool is_found = false;
+    for (size_t i = 0; i < options.assignment_count; ++i) {
+        is_found = is_found || starts_with(options.assignments[i], key_and_equals);
+    }
+    return is_found;
+}
+
 // What stands for a configuration file that is not given.
 int set_defaults(const Options& options, fcgate_settings* settings) {
-    int code = set_listener(settings, "127.0.0.1:8080");
-    if (code == exit_ok && options.has_php) {
+    int code = is_assigned(options, "server.listen=") ? exit_ok : set_listener(settings, "127.0.0.1:8080");
+    if (code == exit_ok && options.has_php && !is_assigned(options, "backend.address=")) {
         code = set_key(settings, Options::backend, "auto");
     }
     if (code == exit_ok && options.values[Options::root] == nullptr) {

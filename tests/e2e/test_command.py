@@ -122,6 +122,18 @@ class Command(unittest.TestCase):
                 self.assertEqual(output, '')
                 self.assertIn(expected, error)
 
+    def test_options_replace_what_stands_for_a_file(self):
+        """-o of an address is not one more beside the default that nobody wrote."""
+        output, _ = self.run_fcgate('-T', '-o', 'server.listen=127.0.0.1:9', '-o', 'server.listen=127.0.0.1:10',
+                                    '-o', 'backend.address=127.0.0.1:9000', '-o', 'site.root=/srv')
+        self.assertEqual(re.findall('(?m)^(?:listen|address) = .*', output),
+                         ['listen = 127.0.0.1:9', 'listen = 127.0.0.1:10', 'address = 127.0.0.1:9000'])
+        # Other keys of these sections leave it.
+        output, _ = self.run_fcgate('-T', '-o', 'server.threads=2', '-o', 'backend.workers=2')
+        self.assertEqual(re.findall('(?m)^(?:listen|address) = .*', output), ['listen = 127.0.0.1:8080', 'address = auto'])
+        if 'spawn' in processes.features():
+            self.assertIn('\naddress = spawn\n', self.run_fcgate('-T', '-o', 'backend.address=spawn')[0])
+
     def first_minute(self, *arguments, prefix=()):
         """What fcgate says when it is started in a folder without more ado."""
         site = self.folder / 'first'
