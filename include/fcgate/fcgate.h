@@ -268,6 +268,14 @@ FCGATE_EXPORT int fcgate_wait(fcgate_server* server, int timeout_ms, fcgate_erro
  * fcgate_result. */
 FCGATE_EXPORT int fcgate_ended_fd(const fcgate_server* server);
 
+/* Where the server listens: writes the address of listener number `index`, from 0 on, in the order of server.listen, with
+ * the port that the kernel has chosen where that says 0: "127.0.0.1:43211", "[::]:80" for ":80", "unix:/run/fcgate.sock";
+ * "unix" for an inherited unix socket. A buffer of 128 bytes takes each. From fcgate_create() on, but not while another
+ * thread is in fcgate_reload() or after fcgate_stop().
+ *
+ * FCGATE_GONE: there are no more. FCGATE_TOO_LARGE: `size` bytes, the final NUL included, are too few; `buffer` is "". */
+FCGATE_EXPORT int fcgate_listener(const fcgate_server* server, size_t index, char* buffer, size_t size);
+
 /* Puts other settings in force while the server runs: requests that begin from now on are answered under them, those that
  * have begun end under the settings before. No connection is closed for it: listeners that stay are kept, new ones are
  * opened, whoever waits at those that go is still taken in.

@@ -204,6 +204,10 @@ class Server {
     fcgate_server* get() const { return server_; }
     Ticket ticket(fcgate_ticket number) const { return {server_, number}; }
 
+    int listener(size_t index, char* buffer, size_t size) const {
+        return fcgate_listener(server_, index, buffer, size);
+    }
+
     /* Method(Request) of `object`. */
     template <auto Method, class T>
     int handle(const char* prefix, T& object) {

@@ -5,6 +5,7 @@
 #include "api/report.hpp"
 #include "base/clock.hpp"
 #include "base/features.hpp"
+#include "http/listener.hpp"
 #include "spawn/plan.hpp"
 
 using fcgate::ConfigError;
@@ -234,6 +235,33 @@ int fcgate_ended_fd(const fcgate_server* server) {
         return FCGATE_INVALID;
     }
     return server->server.ended_fd();
+}
+
+int fcgate_listener(const fcgate_server* server, size_t index, char* buffer, size_t size) {
+    if (server == nullptr || buffer == nullptr || size == 0) {
+        return FCGATE_INVALID;
+    }
+    *buffer = '\0';
+    const fcgate::server::Listeners& listeners = server->server.listeners();
+    if (index >= listeners.count) {
+        return FCGATE_GONE;
+    }
+    const fcgate::ListenSettings& listen = (*listeners.settings)[index];
+    const fcgate::Endpoint address = fcgate::http::address_of(listeners.fds[index]);
+    if (address.kind() == fcgate::Endpoint::Kind::none) {
+        return FCGATE_GONE;
+    }
+    TextBuffer out({buffer, size});
+    if (listen.kind == fcgate::ListenSettings::Kind::local) {
+        out.append("unix:"_p).append(listen.path);
+    } else {
+        address.print(out);
+    }
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return FCGATE_OK;
 }
 
 int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error* error) {

@@ -176,6 +176,13 @@ void remove_socket_path(const ListenSettings& listen) {
     }
 }
 
+Endpoint address_of(int socket) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    const bool known = getsockname(socket, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+    return known ? Endpoint(address, length) : Endpoint();
+}
+
 bool has_waiting_client(int listener) {
     pollfd waiting{listener, POLLIN, 0};
     return poll(&waiting, 1, 0) == 1;
@@ -189,9 +196,7 @@ Status accept_client(int listener, Newcomer& out) {
         if (fd >= 0) {
             out.fd = fd;
             out.client = Endpoint(address, length);
-            length = sizeof address;
-            const bool known = getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0;
-            out.local = known ? Endpoint(address, length) : Endpoint();
+            out.local = address_of(fd);
             return Status::ok;
         }
         switch (errno) {

@@ -16,6 +16,9 @@ namespace fcgate::http {
 // Removes the path of a unix socket that we made.
 void remove_socket_path(const ListenSettings& listen);
 
+// The address that a socket has on this machine, with the port that the kernel chose for it; none when the socket is closed.
+[[nodiscard]] Endpoint address_of(int socket);
+
 // True when somebody waits to be accepted.
 [[nodiscard]] bool has_waiting_client(int listener);
 

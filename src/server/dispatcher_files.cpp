@@ -4,6 +4,7 @@
 #include "base/http_date.hpp"
 #include "files/listing.hpp"
 #include "files/static_file.hpp"
+#include "http/listener.hpp"
 #include "http/reason.hpp"
 #include "http/status_page.hpp"
 #include "server/dispatcher.hpp"
@@ -143,10 +144,14 @@ void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     const bool is_literal = route_.host.name.find(':') != std::string_view::npos;
     TextBuffer location(setup_.text_scratch);
     location.append("https://").append(is_literal ? "[" : "").append(route_.host.name).append(is_literal ? "]" : "");
-    for (const ListenSettings& listen : configuration_of(connection).settings->server.listen) {
+    const Listeners& listeners = configuration_of(connection).listeners;
+    for (size_t i = 0; i < listeners.count; ++i) {
+        const ListenSettings& listen = (*listeners.settings)[i];
         if (listen.tls && (listen.kind == ListenSettings::Kind::tcp || listen.kind == ListenSettings::Kind::any)) {
-            if (listen.endpoint.port() != usual) {
-                location.append(':').append_number(listen.endpoint.port());
+            const uint16_t set = listen.endpoint.port();
+            const uint16_t port = set != 0 ? set : http::address_of(listeners.fds[i]).port();
+            if (port != usual) {
+                location.append(':').append_number(port);
             }
             break;
         }

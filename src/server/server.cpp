@@ -16,16 +16,16 @@ namespace fcgate::server {
 
 namespace {
 
-// What to type into a browser: for all addresses the machine's name. Sockets have none.
-void add_url(LogLine& line, const ListenSettings& listen, std::string_view machine) {
+// What to type into a browser: for all addresses the machine's name, and the port that there is for 0. Sockets have none.
+void add_url(LogLine& line, const ListenSettings& listen, int fd, std::string_view machine) {
     const std::span<const uint8_t> bytes = listen.endpoint.bytes();
     const bool is_any = std::ranges::all_of(bytes, [](uint8_t byte) { return byte == 0; });
     if (listen.kind != ListenSettings::Kind::any && listen.kind != ListenSettings::Kind::tcp) {
         return;
     }
-    const std::string_view address = slice(listen.text, 0, listen.text.find_first_of(" \t"));  // "tls" may follow
-    line.add<": %://%%/">(listen.tls ? "https"_p : "http"_p, is_any ? machine : std::string_view(),
-                          is_any ? slice(address, address.rfind(':')) : address);
+    line.add<": %://%:%/">(listen.tls ? "https"_p : "http"_p,
+                           is_any ? machine : slice(listen.text, 0, listen.text.rfind(':')),
+                           http::address_of(fd).port());
 }
 
 // Paths are appended to a root, so that of "/" is empty.
@@ -259,10 +259,12 @@ Status Server::make_workers(Pools& pools, ServerError& error) {
 }
 
 void Server::announce(const Configuration& configuration) const {
-    for (const ListenSettings& listen : configuration.settings->server.listen) {
+    const Listeners& listeners = configuration.listeners;
+    for (size_t i = 0; i < listeners.count; ++i) {
+        const ListenSettings& listen = (*listeners.settings)[i];
         LogLine line(common_.log, LogLevel::info);
         line.add<"listening on %">(listen.text);
-        add_url(line, listen, configuration.machine_name.view());
+        add_url(line, listen, listeners.fds[i], configuration.machine_name.view());
         line.send();
     }
     for (const Site& served : configuration.sites) {

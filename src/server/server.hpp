@@ -80,6 +80,7 @@ class Server {
 
     // Those in force. The thread that reloads.
     [[nodiscard]] const Settings& settings() const { return *common_.configuration.load()->settings; }
+    [[nodiscard]] const Listeners& listeners() const { return common_.configuration.load()->listeners; }
     // Of the configuration in force. Any thread.
     [[nodiscard]] int64_t stop_timeout_ms() const { return common_.stop_timeout_ms.load(); }
     [[nodiscard]] const Log& log() const { return common_.log; }

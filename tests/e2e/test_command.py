@@ -134,6 +134,17 @@ class Command(unittest.TestCase):
         if 'spawn' in processes.features():
             self.assertIn('\naddress = spawn\n', self.run_fcgate('-T', '-o', 'backend.address=spawn')[0])
 
+    def test_a_port_that_the_kernel_chooses_is_told(self):
+        fcgate = processes.Process('first', self.folder)
+        self.addCleanup(fcgate.end)
+        (self.folder / 'index.html').write_text('found')
+        fcgate.spawn([processes.fcgate_path, '-l', '127.0.0.1:0', '-l', ':0', '-b', 'none'], cwd=self.folder)
+        fcgate.wait_for_log('site ')
+        port, other = re.findall(r'listening on \S*:0: http://\S+:(\d+)/\n', fcgate.log())
+        self.assertNotEqual(port, other)
+        for one in (port, other):
+            self.assertEqual(wire.ask(int(one), 'GET', '/').text, 'found')
+
     def first_minute(self, *arguments, prefix=()):
         """What fcgate says when it is started in a folder without more ado."""
         site = self.folder / 'first'

@@ -848,6 +848,57 @@ static int start_without_threads(struct scene* scene) {
     return 0;
 }
 
+/* The port that is behind an address of 127.0.0.1; 0: it is none. */
+static unsigned port_of(const char* address) {
+    unsigned port = 0;
+    return sscanf(address, "127.0.0.1:%u", &port) == 1 ? port : 0;
+}
+
+static void a_server_tells_where_it_listens(void** state) {
+    (void)state;
+    struct scene scene;
+    char address[128];
+    char local[96];
+    char wanted[96];
+    open_scene(&scene);
+    set(&scene, "server.listen", "127.0.0.1:0");
+    (void)snprintf(local, sizeof local, "unix:%s/socket 0666", scene.root);
+    set(&scene, "server.listen", local);
+    create(&scene);
+    assert_int_equal(fcgate_listener(NULL, 0, address, sizeof address), FCGATE_INVALID);
+    assert_int_equal(fcgate_listener(scene.server, 0, NULL, sizeof address), FCGATE_INVALID);
+    assert_int_equal(fcgate_listener(scene.server, 0, address, 0), FCGATE_INVALID);
+    /* The scene's own, which it has inherited. */
+    assert_int_equal(fcgate_listener(scene.server, 0, address, sizeof address), FCGATE_OK);
+    assert_int_equal(port_of(address), scene.port);
+    assert_int_equal(fcgate_listener(scene.server, 0, address, strlen(address)), FCGATE_TOO_LARGE);
+    assert_string_equal(address, "");
+    assert_int_equal(fcgate_listener(scene.server, 1, address, sizeof address), FCGATE_OK);
+    const unsigned port = port_of(address);
+    assert_true(port != 0 && port != scene.port);
+    assert_int_equal(fcgate_listener(scene.server, 2, address, sizeof address), FCGATE_OK);
+    (void)snprintf(wanted, sizeof wanted, "unix:%s/socket", scene.root);
+    assert_string_equal(address, wanted);
+    assert_int_equal(fcgate_listener(scene.server, 3, address, sizeof address), FCGATE_GONE);
+    assert_string_equal(address, "");
+    assert_ok(&scene, fcgate_start(scene.server, &scene.error));
+    expect_reply(port, "GET", "/file.txt", 200, "a file\n");
+    /* Whoever reads the log can go there as well. */
+    (void)snprintf(wanted, sizeof wanted, "listening on 127.0.0.1:0: http://127.0.0.1:%u/\n", port);
+    assert_true(has_logged(&scene.log, wanted));
+    /* Under settings that have it still the socket is the same, and where it stands has changed. */
+    fcgate_settings* const other = settings_beside(&scene, "127.0.0.1:0");
+    assert_ok(&scene, fcgate_reload(scene.server, other, &scene.error));
+    assert_int_equal(fcgate_listener(scene.server, 0, address, sizeof address), FCGATE_OK);
+    assert_int_equal(port_of(address), port);
+    assert_int_equal(fcgate_listener(scene.server, 1, address, sizeof address), FCGATE_GONE);
+    /* When they are closed they are nowhere. */
+    fcgate_stop(scene.server, 0);
+    assert_ok(&scene, fcgate_wait(scene.server, 10000, &scene.error));
+    assert_int_equal(fcgate_listener(scene.server, 0, address, sizeof address), FCGATE_GONE);
+    close_scene(&scene);
+}
+
 static void a_start_without_enough_threads_has_begun_nothing(void** state) {
     (void)state;
     if (geteuid() != 0) {
@@ -897,6 +948,7 @@ int main(void) {
         cmocka_unit_test(a_log_file_is_opened_again_by_name),
         cmocka_unit_test(a_wait_ends_in_time_whatever_signals_come),
         cmocka_unit_test(a_host_without_descriptors_is_not_told_of_an_end),
+        cmocka_unit_test(a_server_tells_where_it_listens),
         cmocka_unit_test(a_start_without_enough_threads_has_begun_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
