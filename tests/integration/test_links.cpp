@@ -286,6 +286,28 @@ void what_is_behind_an_answer_is_no_answer_to_the_next(Scene& scene) {
     expect_reply(client, 200, "hello");
 }
 
+// Nor when it comes behind the end, while nobody uses the connection.
+void what_comes_behind_an_answer_is_no_answer_to_the_next(Scene& scene) {
+    scene.start();
+    Buffer records;
+    append_output(records, "X: y\r\n\r\nnobody has asked for this");
+    append_end(records);
+    // As soon as the connection is parked, and in pieces.
+    for (const size_t size : {records.size(), size_t{1}, size_t{8}, size_t{20}}) {
+        const auto [client, php] = answer_one(scene);
+        assert_true(php.raw(fcgate::slice(records.view(), 0, size)));
+        assert_true(client.send(get_script));
+        PhpConnection& fresh = scene.accept();
+        assert_true(fresh.read_request());
+        assert_true(fresh.answer(hello));
+        expect_reply(client, 200, "hello");
+        assert_true(php.is_left());
+        fresh.close();
+    }
+    assert_int_equal(scene.log.count(": 502: "), 0);
+    scene.expect_served();
+}
+
 void a_get_on_a_dead_connection_is_sent_once_more(Scene& scene) {
     scene.start();
     Client& client = scene.client();
@@ -512,6 +534,7 @@ int main() {
     static constexpr Case ordered_cases[] = {
         FCGATE_CASE(without_a_time_none_is_parked_but_waiters_get_it),
         FCGATE_CASE(what_is_behind_an_answer_is_no_answer_to_the_next),
+        FCGATE_CASE(what_comes_behind_an_answer_is_no_answer_to_the_next),
         FCGATE_CASE(a_request_does_not_wait_for_work_behind_the_reply_before),
         FCGATE_CASE(a_parked_connection_whose_worker_is_busy_is_not_used),
         FCGATE_CASE(once_that_was_seen_who_waits_gets_no_connection_of_a_busy_worker),
