@@ -124,6 +124,11 @@ class TextBuffer {
     TextBuffer& append_escaped(std::string_view text, size_t limit = 256);
 
     void clear();
+    void cut(size_t size) {  // to what it was before: `size` bytes
+        size_ = size;
+        storage_[size] = '\0';
+        status_ = Status::ok;
+    }
     void close() { status_ = Status::too_large; }  // nothing more goes in, nor is it looked at
     [[nodiscard]] Status status() const { return status_; }
     [[nodiscard]] bool ok() const { return status_ == Status::ok; }

@@ -154,6 +154,8 @@ constexpr Row all_findings[] = {
     {entry_no_backend, fault, "entry", "%0 is a script, and there is no PHP to run it",
      "add: [backend] address = auto"},
     {link_outside, warning, "link", "%0 is a link out of root, and so answered 403", "links_to = the folder of %1"},
+    {links_many, note, "link", "not all was looked at: it is more than 4096 files, or deeper than 8 folders",
+     "find ROOT -type l"},
 
     {spool_good, good, "spool", "%0 are free", ""},
     {spool_small, warning, "spool", "%0 are free; a body in chunks may have %1",

@@ -93,6 +93,7 @@ enum class Found : uint8_t {
     entry_none,
     entry_no_backend,
     link_outside,
+    links_many,
     spool_good,
     spool_small,
     spool_wrong,

@@ -40,16 +40,29 @@ namespace {
 
 // What links below a root lead to.
 struct Links {
+    // As the finding tells them.
+    static constexpr unsigned most_entries = 4096;
+    static constexpr unsigned most_levels = 8;
+
     Report& report;
     const SiteSettings& site;
-    const char* root;
-    Descriptor folder;  // the root, open
+    size_t root_size;
+    Descriptor folder;            // the root, open
+    Text<2 * limits::path> path;  // of what is looked at; begins with the root
+    unsigned levels = most_levels;
+    unsigned entries = most_entries;
+    bool is_cut = false;  // there is more than was looked at
+
+    Links(Report& to, const SiteSettings& of, const char* root)
+        : report(to),
+          site(of),
+          root_size(strlen(root)),
+          folder(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC)),
+          path(root) {}
 
     // Tells of one that would not be followed.
-    [[nodiscard]] bool leads_outside(Found found, std::string_view name) const {
-        Text<2 * limits::path> path(root);
-        path.append(starts_with(name, "/") ? "" : "/").append(name);
-        const Result<int> referred = files::refer_beneath(folder.get(), slice(path.view(), strlen(root)),
+    [[nodiscard]] bool leads_outside(Found found) const {
+        const Result<int> referred = files::refer_beneath(folder.get(), slice(path.view(), root_size),
                                                           {site.links_to.begin(), site.links_to.size()});
         const Descriptor reference(referred.ok() ? referred.value() : -1);
         char real[PATH_MAX] = "";
@@ -57,18 +70,42 @@ struct Links {
         if (referred.status() != Status::denied || realpath(path.c_str(), real) == nullptr) {
             return false;
         }
-        report.add(found, site.root, {name, real});
+        report.add(found, site.root, {slice(path.view(), root_size + 1), real});
         return true;
     }
 
+    [[nodiscard]] bool examine_entry(Found found, std::string_view name) {
+        const size_t size = path.size();
+        path.append(starts_with(name, "/") ? "" : "/").append(name);
+        struct stat status {};
+        bool is_told = false;
+        if (found == Found::entry_outside) {
+            is_told = leads_outside(found);
+        } else if (entries == 0) {
+            is_cut = true;
+        } else if (lstat(path.c_str(), &status) == 0) {
+            --entries;
+            is_told = S_ISLNK(status.st_mode) ? leads_outside(found) : S_ISDIR(status.st_mode) && examine();
+        }
+        path.cut(size);
+        return is_told;
+    }
+
     // One is told of: a root may have any number of them.
-    void examine() {
-        (void)find_entry(
-            root,
+    [[nodiscard]] bool examine() {
+        if (levels == 0) {
+            is_cut = true;
+            return false;
+        }
+        --levels;
+        const bool is_told = find_entry(
+            path.c_str(),
             [](void* self, const char* name) {
-                return *name != '.' && static_cast<const Links*>(self)->leads_outside(Found::link_outside, name);
+                return *name != '.' && static_cast<Links*>(self)->examine_entry(Found::link_outside, name);
             },
             this);
+        ++levels;
+        return is_told;
     }
 };
 
@@ -76,11 +113,14 @@ void examine_entry(Report& report, const SiteSettings& site, const char* root) {
     const std::string_view front = site.front_controller;
     const std::string_view index = find_index(site, root);
     const std::string_view entry = front.empty() ? index : front;
-    Links links{report, site, root, Descriptor(open(root, O_PATH | O_DIRECTORY | O_CLOEXEC))};
-    if (!entry.empty() && links.leads_outside(Found::entry_outside, entry)) {
+    Links links(report, site, root);
+    if (!entry.empty() && links.examine_entry(Found::entry_outside, entry)) {
         return;
     }
-    links.examine();
+    // No link leads out of "/".
+    if (root[1] != '\0' && !links.examine() && links.is_cut) {
+        report.add(Found::links_many, site.root);
+    }
     if (!front.empty()) {
         report.add(is_file(root, "", front) ? Found::entry_good : Found::entry_no_front, site.root, {front});
     } else if (!site.has_backend && ends_with(index, site.script_suffix)) {

@@ -275,7 +275,7 @@ class Doctor(DoctorCase):
         (self.root / 'index.php').symlink_to(other / 'app.php')
         php = self.start_php()
         self.expect(self.examine(php), 'entry', 'fault', '^index.php is a link out of root', f'^links_to = the folder of {other}/app.php$')
-        self.expect(self.examine(php, site=['front_controller = /index.php']), 'entry', 'fault', '^/index.php is a link')
+        self.expect(self.examine(php, site=['front_controller = /index.php']), 'entry', 'fault', '^index.php is a link')
         self.assertEqual(self.examine(php, HEALTHY, site=[f'links_to = {other}']), [])
         (self.root / 'index.php').unlink()
         (self.root / 'main.php').touch()
@@ -306,6 +306,41 @@ class Doctor(DoctorCase):
         (self.root / 'one').symlink_to(other)
         (self.root / 'two').symlink_to('/etc')
         self.expect(self.examine(php, WARNED), 'link', 'warning', '^(one|two) is a link')
+
+    def expect_unseen_links(self, php):
+        self.assertEqual(self.examine(php, HEALTHY), [])
+        self.assertEqual([check['level'] for check in self.of('link')], ['note'])
+        self.assertRegex(self.of('link')[0]['text'], '^not all was looked at: it is more than 4096 files, or deeper than 8 folders')
+        self.assertEqual(self.of('link')[0]['remedy'], 'find ROOT -type l')
+
+    def test_link_deep_in_the_root(self):
+        php = self.start_php()
+        deep = self.root.joinpath(*'abcdefg')
+        deep.mkdir(parents=True)
+        (self.root / 'a' / 'within').symlink_to('../index.php')
+        (self.root / '.git').mkdir()
+        (self.root / '.git' / 'hidden').symlink_to('/etc')
+        self.assertEqual(self.examine(php, HEALTHY), [])
+        (deep / 'out').symlink_to('/etc')
+        self.expect(self.examine(php, WARNED), 'link', 'warning', '^a/b/c/d/e/f/g/out is a link out of root', '^links_to = the folder of /etc$')
+        # What is deeper is not seen; that is said.
+        (deep / 'h').mkdir()
+        (deep / 'out').rename(deep / 'h' / 'out')
+        self.expect_unseen_links(php)
+        (deep / 'h' / 'out').unlink()
+        (deep / 'h').rmdir()
+        self.assertEqual(self.examine(php, HEALTHY), [])
+        self.assertEqual(self.of('link'), [])
+
+    def test_more_files_than_are_looked_at_for_links(self):
+        php = self.start_php()
+        many = self.made(self.root / 'many')
+        for number in range(4096 - 2):  # beside the folder and index.php
+            (many / str(number)).touch()
+        self.assertEqual(self.examine(php, HEALTHY), [])
+        self.assertEqual(self.of('link'), [])
+        (many / 'more').touch()
+        self.expect_unseen_links(php)
 
     def test_files_that_cannot_be_opened(self):
         """As with each of them no server starts."""
