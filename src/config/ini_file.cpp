@@ -49,8 +49,8 @@ class IniFile {
     bool read_line(std::span<char> room, size_t& length);
     Status check_line(std::string_view line);
     Status open_section(std::string_view line);
-    Status fail(Status status, SystemError why);
-    Status fail(Status status, Packed what);
+    // What is wrong with the line.
+    Status fail(Packed what);
 
     Settings& settings_;
     ConfigError& error_;
@@ -64,16 +64,10 @@ class IniFile {
     std::array<char, 1024> chunk_{};
 };
 
-Status IniFile::fail(Status status, SystemError why) {
-    error_.text.clear();
-    error_.text.append<"%">(why);
-    return status;
-}
-
-Status IniFile::fail(Status status, Packed what) {
+Status IniFile::fail(Packed what) {
     error_.text.clear();
     error_.text.append(what);
-    return status;
+    return Status::malformed;
 }
 
 // True when there is a byte at at_.
@@ -88,8 +82,12 @@ bool IniFile::fill() {
         count = ::read(fd_, chunk_.data(), chunk_.size());
     } while (count < 0 && errno == EINTR);
     if (count < 0) {
-        status_ =
-            errno == EISDIR ? fail(Status::malformed, "this is a folder"_p) : fail(Status::io, SystemError{errno});
+        if (errno == EISDIR) {
+            status_ = fail("this is a folder"_p);
+        } else {
+            error_.text.append<"%">(SystemError{errno});
+            status_ = Status::io;
+        }
         return false;
     }
     size_ = static_cast<size_t>(count);
@@ -120,22 +118,22 @@ bool IniFile::read_line(std::span<char> room, size_t& length) {
 Status IniFile::open_section(std::string_view line) {
     const size_t end = line.find(']');
     if (end == std::string_view::npos) {
-        return fail(Status::malformed, "the ] of the section is missing"_p);
+        return fail("the ] of the section is missing"_p);
     }
     const std::string_view section = slice(line, 1, end - 1);
     const std::string_view rest = trim(slice(line, end + 1));
     if (!rest.empty() && !rest.starts_with(';')) {
-        return fail(Status::malformed, "nothing may follow the ] of a section; write keys on lines of their own"_p);
+        return fail("nothing may follow the ] of a section; write keys on lines of their own"_p);
     }
     if (section.size() > section_header) {
-        return fail(Status::malformed, "the name of the section is too long"_p);
+        return fail("the name of the section is too long"_p);
     }
     return only_looks_ ? Status::ok : settings_.open_section(section, error_);
 }
 
 Status IniFile::check_line(std::string_view line) {
     if (has_control(line)) {
-        return fail(Status::malformed, "the line contains a control character"_p);
+        return fail("the line contains a control character"_p);
     }
     return line.starts_with('[') ? open_section(line) : Status::ok;
 }
@@ -187,7 +185,7 @@ int IniFile::take(void* file, const char* section, const char* name, const char*
         wanted.append<"[%] %:">(section, name);
         self.found_ = starts_with(self.error_.text.view(), wanted.view()) ? self.line_ : self.found_;
     } else if (*section == '\0') {
-        self.status_ = self.fail(Status::malformed, "a key stands before the first section; begin with [server]"_p);
+        self.status_ = self.fail("a key stands before the first section; begin with [server]"_p);
     } else {
         self.status_ = self.settings_.set(section, name, value, self.error_);
     }
@@ -198,13 +196,14 @@ Status IniFile::read(const char* path) {
     fd_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd_ < 0) {
         const int reason = errno;
-        return fail(status_of_error(reason), SystemError{reason});
+        error_.text.append<"%">(SystemError{reason});
+        return status_of_error(reason);
     }
     const int first = ini_parse_stream(next_line, this, handler, this);
     // Of a line without '=' only inih knows, and not every build stops there: the earliest error is the one to tell.
     if (first > 0 && (status_ == Status::ok || static_cast<unsigned>(first) < line_)) {
         line_ = static_cast<unsigned>(first);
-        status_ = fail(Status::malformed, "a line is KEY = VALUE, [SECTION], or begins with ; as a comment"_p);
+        status_ = fail("a line is KEY = VALUE, [SECTION], or begins with ; as a comment"_p);
     }
     error_.line = status_ == Status::ok || status_ == Status::io ? 0 : line_;
     return status_;

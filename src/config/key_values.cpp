@@ -166,21 +166,17 @@ Status add_server(const Key& key, BackendSettings& backend, std::string_view val
 
 template <typename List>
 Status add_words(const Key& key, List& list, std::string_view value, TextBuffer& message) {
-    size_t count = 0;
+    List longer = list;
     std::string_view rest = value;
     for (std::string_view word = next_word(rest); !word.empty(); word = next_word(rest)) {
         if (!key.accepts(word)) {
             return wrong(key, word, "is not right"_p, message);
         }
-        ++count;
+        if (!longer.push_back(word)) {
+            return no_room(List::capacity(), message);
+        }
     }
-    if (count > list.capacity() - list.size()) {
-        return no_room(list.capacity(), message);
-    }
-    rest = value;
-    while (count > 0 && list.push_back(next_word(rest))) {
-        --count;
-    }
+    list = longer;
     return Status::ok;
 }
 
