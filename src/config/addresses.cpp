@@ -24,8 +24,11 @@ Status split_host_port(std::string_view text, HostPort& out) {
         return Status::malformed;
     }
     const Result<uint64_t> port = parse_decimal(slice(text, colon + 1));
-    if (!port.ok() || port.value() > UINT16_MAX) {
+    if (!port.ok()) {
         return Status::malformed;
+    }
+    if (port.value() > UINT16_MAX) {
+        return Status::refused;
     }
     std::string_view host = slice(text, 0, colon);
     if (host.starts_with('[')) {

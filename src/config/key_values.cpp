@@ -113,6 +113,9 @@ Status wrong_address(const Key& key, Status reason, std::string_view value, Text
     if (reason == Status::too_large) {
         return wrong(key, value, "is too long for a socket (107 bytes)"_p, message);
     }
+    if (reason == Status::refused) {
+        return wrong(key, value, "has a port above 65535"_p, message);
+    }
     if (reason == Status::not_found) {
         return wrong(key, value, "names no network interface behind the %"_p, message);
     }

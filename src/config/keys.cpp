@@ -62,7 +62,10 @@ constexpr Key::Check check = {Checks::number_of<Function>()};
 constexpr Row server_keys[] = {
     with_word_of(features::tls, "tls",
                  row(Type::listen, FCGATE_AT(ServerSettings, listen), "listen",
-                     "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, unix:/run/fcgate.sock 0666 or fd:3")),
+                     features::tls ? "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, 0.0.0.0:443 tls, "
+                                     "unix:/run/fcgate.sock 0666 or fd:3"
+                                   : "for example 0.0.0.0:80, [::1]:8080, :80 for all addresses, "
+                                     "unix:/run/fcgate.sock 0666 or fd:3")),
     at_start(text(FCGATE_AT(ServerSettings, profile), "profile", check<is_profile_name>, "tiny, small or full")),
     at_start(size(FCGATE_AT(ServerSettings, memory_ceiling), "memory_ceiling", 0, 4096 * mib)),
     at_start(number(FCGATE_AT(ServerSettings, threads), "threads", 1, limits::threads)),

@@ -40,6 +40,7 @@ size_t too_far(std::string_view name) {
 }  // namespace
 
 void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
+    name = slice(name, name.rfind('.') + 1);  // as -o and the library write it
     for (const SectionKind other : all_kinds) {
         if (Key key; find_key(other, name, key)) {
             message.append<"; it belongs to [%]">(kind_name(other));
@@ -63,7 +64,8 @@ void suggest_key(SectionKind kind, std::string_view name, TextBuffer& message) {
 
 void suggest_kind(std::string_view name, TextBuffer& message) {
     for (const SectionKind kind : all_kinds) {
-        if (distance(name, kind_name(kind), too_far(name)) < too_far(name)) {
+        const size_t apart = distance(name, kind_name(kind), too_far(name));
+        if (apart != 0 && apart < too_far(name)) {  // of one that is right the name is not
             message.append<"; did you mean [%]?">(kind_name(kind));
             return;
         }

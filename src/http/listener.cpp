@@ -31,6 +31,8 @@ constexpr int accept_tries = 16;
             return "; another program listens there, or another `listen` of this configuration: fcgate doctor says which"_p;
         case EADDRNOTAVAIL:
             return "; no interface has this address; :PORT alone takes all there are"_p;
+        case ENOENT:
+            return "; make its folder"_p;
         case EACCES:
         case EPERM:
             return is_local ? "; may the folder be written to?"_p

@@ -138,7 +138,7 @@ void what_a_crash_has_left_is_replaced(void**) {
     text.clear();
     text.append("unix:").append(tree.path()).append("/none/front.sock");
     test::check_status(second.open(text.view()), Status::not_found);
-    second.tells("bind: No such file or directory");
+    second.tells("bind: No such file or directory; make its folder");
 }
 
 void a_socket_has_the_mode_that_is_asked_for(void**) {

@@ -201,10 +201,12 @@ void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
         {"server.zzz", "unknown key \"zzz\" in [server]"},
         {"server.", "unknown key \"\" in [server]"},
         {"sever.listen", "unknown section [sever]; did you mean [server]?"},
-        {"server:x.listen", "unknown section [server x]; did you mean [server]?"},
+        {"server:x.listen",
+         "unknown section [server x]; there are [server], [backend], [backend NAME], [site] and [site NAME]"},
         {"proxy.listen",
          "unknown section [proxy]; there are [server], [backend], [backend NAME], [site] and [site NAME]"},
-        {"site:a b c.root", "unknown section [site a b c]; did you mean [site]?"},
+        {"site:a b c.root",
+         "unknown section [site a b c]; there are [server], [backend], [backend NAME], [site] and [site NAME]"},
         {"site:a/b.root",
          "\"a/b\" cannot name a section; write at most 32 letters, digits, dots, dashes and underscores"},
         {"root",
@@ -214,6 +216,10 @@ void a_wrong_name_is_answered_with_the_nearest_one(void** /*state*/) {
     for (const auto& each : all) {
         must_refuse(settings, each.name, "1", Status::malformed, each.text);
     }
+    // As -o has it, in a file.
+    ConfigError error;
+    test::check_status(settings.set("server", "site.max_body", "8m", error), Status::malformed);
+    test::check_text(error.text.view(), "unknown key \"site.max_body\" in [server]; it belongs to [site]");
     assert_true(settings.sites.empty() && settings.backends.empty());
 }
 
@@ -254,12 +260,16 @@ void a_wrong_value_is_answered_with_a_right_one(void** /*state*/) {
         {"server.listen", "/run/http.sock",
          "[server] listen: \"/run/http.sock\" is not an address; write unix:/run/http.sock"},
         {"backend.address", "9000", "[backend] address: \"9000\" is not an address; write 127.0.0.1:9000"},
+        {"backend.address", "[::1]:65536",
+         "[backend] address: \"[::1]:65536\" has a port above 65535; write for example unix:/run/php/php-fpm.sock or "
+         "127.0.0.1:9000"},
         {"backend.address", "/run/php.sock",
          "[backend] address: \"/run/php.sock\" is not an address; write unix:/run/php.sock"},
         {"server.listen", "0.0.0.0",
-         "[server] listen: \"0.0.0.0\" is not an address; write for example 0.0.0.0:80, [::1]:8080, :80 for all "
-         "addresses, "
-         "unix:/run/fcgate.sock 0666 or fd:3"},
+         features::tls ? "[server] listen: \"0.0.0.0\" is not an address; write for example 0.0.0.0:80, [::1]:8080, "
+                         ":80 for all addresses, 0.0.0.0:443 tls, unix:/run/fcgate.sock 0666 or fd:3"
+                       : "[server] listen: \"0.0.0.0\" is not an address; write for example 0.0.0.0:80, [::1]:8080, "
+                         ":80 for all addresses, unix:/run/fcgate.sock 0666 or fd:3"},
         {"server.log_level", "loud", "[server] log_level: \"loud\" is neither; write error, warning, info or debug"},
         {"backend.keep_alive", "on", "[backend] keep_alive: \"on\" is neither; write yes or no"},
         {"backend.on_abort", "yes", "[backend] on_abort: \"yes\" is neither; write finish or close"},

@@ -187,7 +187,7 @@ void wrong_listeners_change_nothing(void** /*state*/) {
         {"router.lan:80", Status::malformed},
         {"0.0.0.0", Status::malformed},
         {"0.0.0.0:", Status::malformed},
-        {"0.0.0.0:65536", Status::malformed},
+        {"0.0.0.0:65536", Status::refused},
         {"0.0.0.0:-1", Status::malformed},
         {"0.0.0.0:http", Status::malformed},
         {"1.2.3:80", Status::malformed},
