@@ -1,4 +1,5 @@
 // Files that are kept in memory: found there for a second, and not longer.
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/limits.hpp"
@@ -7,6 +8,7 @@
 namespace {
 
 using namespace fcgate::test;
+using fcgate::Text;
 
 constexpr std::string_view get_old = "GET /old.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -131,13 +133,101 @@ void what_is_sent_again_is_the_same(Scene& scene) {
     }
 }
 
+// Names for files that have not changed lately: "same0" and so on for one of them, "other0" and so on for another.
+void link_old_files(Scene& scene, size_t same, size_t others) {
+    scene.set("site.links_to", FCGATE_CASES);
+    scene.set("server.file_cache", "64k");  // two of them
+    for (size_t i = 0; i < same + others; ++i) {
+        Text<16> name;
+        name.append(i < same ? "same" : "other").append_number(i < same ? i : i - same);
+        scene.tree.link(i < same ? FCGATE_CASES "/requests.txt" : FCGATE_CASES "/suites.txt", name.c_str());
+    }
+}
+
+void append_request(Buffer& to, std::string_view name, size_t number) {
+    Text<16> digits;
+    to.append("GET /").append(name).append(digits.append_number(number).view());
+    to.append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
+}
+
+void ask_for_others(Client& client, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        Buffer request;
+        append_request(request, "other", i);
+        assert_true(client.send(request.view()));
+        expect_status(client, 200);
+    }
+}
+
+// Whoever has not taken all of a file yet gets it as it is, though others are in want of its memory.
+void expect_kept_while_it_is_sent(Scene& scene, size_t names) {
+    constexpr size_t replies = 12;
+    constexpr size_t others = 6;
+    constexpr int small = 8192;
+    link_old_files(scene, names, others);
+    assert_int_equal(setsockopt(scene.listener(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    scene.start();
+    Buffer request;
+    append_request(request, "same", 0);
+    Client& other = scene.client();
+    for (int i = 0; i < 2; ++i) {
+        assert_true(other.send(request.view()));
+        assert_true(other.read());
+    }
+    Buffer content;
+    content.append(other.reply().body.view());
+    Buffer more;
+    for (size_t i = 1; i <= replies; ++i) {
+        append_request(more, "same", i % names);
+    }
+    Client& slow = scene.client({}, 4096);
+    assert_true(slow.send(more.view()));
+    scene.settle();
+    ask_for_others(other, others);
+    for (size_t i = 0; i < replies; ++i) {
+        assert_true(slow.read());
+        assert_int_equal(slow.reply().status, 200);
+        expect_same(slow.reply().body.view(), content.view());
+    }
+}
+
+void a_file_under_way_keeps_its_memory(Scene& scene) {
+    expect_kept_while_it_is_sent(scene, 13);
+}
+void a_ready_reply_under_way_keeps_it_as_well(Scene& scene) {
+    expect_kept_while_it_is_sent(scene, 1);
+}
+
+// Those that were sent leave their memory to others, whatever comes behind them on their connections.
+void files_that_were_sent_make_room(Scene& scene) {
+    constexpr size_t others = 6;
+    scene.tree.link(FCGATE_CASES "/requests.txt", "old.txt");
+    link_old_files(scene, 0, others);
+    scene.start();
+    Client& client = scene.client();
+    for (size_t i = 0; i < others; ++i) {
+        ask_for_others(client, i + 1);
+        assert_true(client.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        expect_reply(client, 200, "static");
+    }
+    Buffer body;
+    const int64_t begun = fcgate::monotonic_ms();
+    assert_int_equal(ask(client, body), 200);
+    assert_int_equal(unlinkat(scene.tree.fd(), "old.txt", 0), 0);
+    const unsigned status = ask(client, body);
+    // As above.
+    if (fcgate::monotonic_ms() - begun < 900) {
+        assert_int_equal(status, 200);
+    }
+}
+
 }  // namespace
 
 int main() {
     static constexpr Case cases[] = {
-        FCGATE_CASE(a_kept_file_is_sent_for_a_second),
-        FCGATE_CASE(a_ready_reply_before_a_body_lingers),
-        FCGATE_CASE(what_is_sent_again_is_the_same),
+        FCGATE_CASE(a_file_under_way_keeps_its_memory),      FCGATE_CASE(a_ready_reply_under_way_keeps_it_as_well),
+        FCGATE_CASE(files_that_were_sent_make_room),         FCGATE_CASE(a_kept_file_is_sent_for_a_second),
+        FCGATE_CASE(a_ready_reply_before_a_body_lingers),    FCGATE_CASE(what_is_sent_again_is_the_same),
         FCGATE_CASE(without_a_cache_a_file_is_gone_at_once),
     };
     static constexpr Variant variants[] = {{.name = "one thread"}};
