@@ -54,6 +54,45 @@ void a_body_that_is_spooled_needs_no_room_for_bodies(Scene& scene) {
     expect_chunked_is_served(scene);
 }
 
+// Nor does one that came whole with its head.
+void a_body_that_is_here_waits_for_no_upload(Scene& scene) {
+    scene.set("backend.workers", "2");
+    scene.start();
+    (void)begin_upload(scene, upload_size);
+    PhpConnection& uploaded = scene.accept();
+    assert_true(uploaded.read_body(66000));
+    Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+    PhpConnection& php = scene.accept();
+    assert_true(php.read_request());
+    check_text(php.body(), "hello");
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+    assert_int_equal(scene.log.count("[request-timeout]"), 0);
+}
+
+// It loses more by a refusal.
+void an_upload_waits_longer_than_a_page(Scene& scene) {
+    scene.set("backend.workers", "1");
+    scene.set("backend.queue_timeout", "300ms");
+    scene.start();
+    Client& first = scene.client_with(get_script);
+    PhpConnection& php = scene.take();
+    Client& upload = begin_upload(scene, 66000 + 5);
+    scene.settle();
+    // It has waited for longer than this one.
+    Client& page = scene.client_with(get_script);
+    expect_status(page, 503);
+    assert_true(upload.send("hello"));
+    assert_true(php.answer(hello));
+    expect_reply(first, 200, "hello");
+    PhpConnection& uploaded = scene.accept();
+    assert_true(uploaded.read_request());
+    assert_int_equal(uploaded.body().size(), 66000 + 5);
+    assert_true(uploaded.answer(hello));
+    expect_reply(upload, 200, "hello");
+    assert_int_equal(scene.log.count("[queue-timeout]"), 1);
+}
+
 // PHP stops reading in the midst of a body, until nothing finds room on the way to it any more, and goes on.
 void an_upload_that_has_had_to_wait_is_whole(Scene& scene) {
     scene.set("server.connection_memory", "20k");
@@ -132,6 +171,8 @@ int main() {
         FCGATE_CASE(a_body_that_is_spooled_needs_no_room_for_bodies),
     };
     static constexpr Case cases[] = {
+        FCGATE_CASE(a_body_that_is_here_waits_for_no_upload),
+        FCGATE_CASE(an_upload_waits_longer_than_a_page),
         FCGATE_CASE(a_slow_reader_is_not_in_the_way_of_an_upload),
         FCGATE_CASE(an_upload_that_has_had_to_wait_is_whole),
     };
