@@ -227,6 +227,36 @@ void event_streams_end_right_away(Scene& scene) {
     expect_ended(scene, 2000);
 }
 
+constexpr std::string_view get_stream = "GET /t.php HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n";
+
+// It would last as long as the stop may take.
+void no_event_stream_begins_during_the_stop(Scene& scene) {
+    scene.set("server.threads", "1");
+    scene.make();
+    fcgate_error error{};
+    const int fd = fcgate_fd(scene.server, &error);
+    assert_true(fd >= 0);
+    Client& page = scene.client_with(get_script);
+    while (!scene.php.has_caller()) {
+        assert_int_equal(turn(scene, fd, 100), FCGATE_OK);
+    }
+    PhpConnection& php = scene.accept();
+    while (!php.is_complete()) {
+        assert_int_equal(turn(scene, fd, 20), FCGATE_OK);
+        assert_true(php.absorb());
+    }
+    // One asks for a stream and one is answered by one, and the server knows of neither yet.
+    Client& stream = scene.client_with(get_stream);
+    fcgate_stop(scene.server, 60000);
+    assert_int_equal(turn(scene, fd, 100), FCGATE_OK);
+    assert_true(php.out("Content-Type: text/event-stream\r\n\r\ndata: x\n\n"));
+    turn_until_gone(scene, fd);
+    expect_status(stream, 503);
+    expect_status(page, 503);
+    assert_true(php.is_left());
+    assert_false(scene.php.has_caller());
+}
+
 void what_takes_too_long_is_cut_off(Scene& scene) {
     scene.start();
     Client& client = scene.client_with(get_script);
@@ -300,6 +330,7 @@ int main() {
         FCGATE_CASE(who_finds_no_place_during_the_stop_costs_nothing),
         FCGATE_CASE(no_stop_loses_a_request),
         FCGATE_CASE(event_streams_end_right_away),
+        FCGATE_CASE(no_event_stream_begins_during_the_stop),
         FCGATE_CASE(what_takes_too_long_is_cut_off),
         FCGATE_CASE(the_configured_time_is_taken_when_none_is_given),
         FCGATE_CASE(a_second_stop_brings_the_end_forward),
