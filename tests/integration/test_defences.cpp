@@ -130,6 +130,24 @@ void who_comes_through_a_proxy_is_counted_too(Scene& scene) {
     }
 }
 
+// Nor are those of this machine, who come through a proxy on it.
+void loopback_has_no_share_behind_a_proxy_either(Scene& scene) {
+    scene.set("server.max_connections_per_client", "1");
+    scene.set("site.trusted_proxy", "127.0.0.1");
+    scene.set("site.trusted_proxy", "unix");
+    scene.start();
+    Client* clients[2];
+    PhpConnection* php[2];
+    for (size_t i = 0; i < 2; ++i) {
+        clients[i] = &ask_through_proxy(scene, "127.0.0.9");
+        php[i] = &scene.take();
+    }
+    for (size_t i = 0; i < 2; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+}
+
 void who_claims_a_proxy_is_not_believed(Scene& scene) {
     scene.set("server.max_connections_per_client", "1");
     scene.start();
@@ -147,7 +165,8 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(a_captive_portal_leads_to_its_own_name),   FCGATE_CASE(forms_of_other_sites_are_refused),
         FCGATE_CASE(without_the_key_forms_come_from_anywhere), FCGATE_CASE(files_forbid_sniffing),
-        FCGATE_CASE(who_comes_through_a_proxy_is_counted_too), FCGATE_CASE(who_claims_a_proxy_is_not_believed),
+        FCGATE_CASE(who_comes_through_a_proxy_is_counted_too), FCGATE_CASE(loopback_has_no_share_behind_a_proxy_either),
+        FCGATE_CASE(who_claims_a_proxy_is_not_believed),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};
     return play("defences", cases, variants);

@@ -98,6 +98,24 @@ void a_refused_client_hears_why_though_it_has_sent(Scene& scene) {
     }
 }
 
+// What does not say whose a request is may be anybody's.
+void a_proxy_that_names_nobody_has_no_share(Scene& scene) {
+    scene.set("server.max_connections_per_client", "1");
+    scene.set("site.trusted_proxy", "192.0.2.1");
+    start(scene);
+    Client* clients[2];
+    PhpConnection* php[2];
+    for (size_t i = 0; i < 2; ++i) {
+        clients[i] = &scene.client("192.0.2.1");
+        assert_true(clients[i]->send("GET /t.php HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n"));
+        php[i] = &scene.take();
+    }
+    for (size_t i = 0; i < 2; ++i) {
+        assert_true(php[i]->answer(hello));
+        expect_reply(*clients[i], 200, "hello");
+    }
+}
+
 void loopback_has_no_share(Scene& scene) {
     scene.set("server.max_connections_per_client", "2");
     scene.start();
@@ -117,6 +135,7 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(one_client_gets_its_share),
         FCGATE_CASE(a_refused_client_hears_why_though_it_has_sent),
+        FCGATE_CASE(a_proxy_that_names_nobody_has_no_share),
         FCGATE_CASE(loopback_has_no_share),
     };
     static constexpr Variant variants[] = {{.name = "1 thread"}, {.name = "2 threads", .threads = "2"}};
