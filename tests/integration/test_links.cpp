@@ -9,6 +9,7 @@
 namespace {
 
 using namespace fcgate::test;
+using fcgate::Text;
 
 // A client that a script has answered, over this connection.
 struct Served {
@@ -111,6 +112,43 @@ void without_keep_alive_php_is_told_so(Scene& scene) {
     assert_true(php.answer(hello));
     expect_reply(client, 200, "hello");
     assert_true(php.is_left());
+}
+
+// However many there are of them, every request finds room for one of its own.
+void parked_connections_leave_room_for_requests(Scene& scene) {
+    constexpr size_t pools = 7;
+    constexpr size_t at_once = 4;
+    scene.set("server.exchanges", "4");
+    scene.listen_php();
+    Text<128> requests[pools];
+    for (size_t i = 0; i < pools; ++i) {
+        const auto set = [&scene, i](const char* kind, const char* key, const char* value) {
+            Text<64> name;
+            name.append(kind).append(":p").append_number(i).append(key);
+            scene.set(name.c_str(), value);
+        };
+        Text<8> pool;
+        pool.append('p').append_number(i);
+        set("backend", ".address", scene.php_address.c_str());
+        set("backend", ".workers", "8");
+        set("site", ".host", pool.c_str());
+        set("site", ".root", scene.tree.path());
+        set("site", ".backend", pool.c_str());
+        requests[i].append("GET /t.php HTTP/1.1\r\nHost: ").append(pool.view()).append("\r\n\r\n");
+    }
+    scene.start();
+    for (const auto& request : requests) {
+        Client* clients[at_once];
+        PhpConnection* php[at_once];
+        for (size_t i = 0; i < at_once; ++i) {
+            clients[i] = &scene.client_with(request.view());
+            php[i] = &scene.take();
+        }
+        for (size_t i = 0; i < at_once; ++i) {
+            assert_true(php[i]->answer(hello));
+            expect_reply(*clients[i], 200, "hello");
+        }
+    }
 }
 
 void a_parked_connection_is_given_up_after_two_seconds(Scene& scene) {
@@ -515,6 +553,7 @@ int main() {
         FCGATE_CASE(a_post_does_not_go_on_a_kept_connection),
         FCGATE_CASE(a_get_with_a_body_does_not_either),
         FCGATE_CASE(without_keep_alive_php_is_told_so),
+        FCGATE_CASE(parked_connections_leave_room_for_requests),
         FCGATE_CASE(a_parked_connection_is_given_up_after_two_seconds),
         FCGATE_CASE(the_time_it_is_parked_can_be_set),
         FCGATE_CASE(a_child_of_the_host_holds_no_worker_of_php),
