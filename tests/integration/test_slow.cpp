@@ -1,4 +1,5 @@
 // Clients that hold their places with as little as they can: whoever keeps pace is served all the same.
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,6 +44,25 @@ void slow_heads_hold_no_place_for_long(Scene& scene) {
         (void)scene.client_with("GET /static.txt HTTP/1.1\r\nX: ");
     }
     expect_served_in_time(scene);
+}
+
+// The end of a part lies behind its begin: that it is gone is seen though the file is longer than the part, and of the same age.
+void a_part_whose_end_is_cut_off_ends(Scene& scene) {
+    constexpr off_t mib = off_t{1024} * 1024;
+    Buffer content;
+    scene.tree.file("large.bin", content.append_pattern(24 * mib).view());
+    scene.tree.modified("large.bin", 1'600'000'000);
+    start(scene);
+    Client& reader = scene.client({}, 4096);
+    assert_true(reader.send("GET /large.bin HTTP/1.1\r\nHost: localhost\r\nRange: bytes=12582912-\r\n\r\n"));
+    assert_true(reader.read_head());
+    assert_int_equal(reader.reply().status, 206);
+    const int fd = openat(scene.tree.fd(), "large.bin", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(ftruncate(fd, 20 * mib), 0);
+    close(fd);
+    scene.tree.modified("large.bin", 1'600'000'000);
+    assert_true(scene.log.has("was changed while it was sent [file-changed]"));
+    assert_false(reader.read());
 }
 
 void slow_bodies_make_room(Scene& scene) {
@@ -322,6 +342,7 @@ void chunks_in_good_order_are_taken(Scene& scene) {
 
 int main() {
     static constexpr Case cases[] = {
+        FCGATE_CASE(a_part_whose_end_is_cut_off_ends),
         FCGATE_CASE(slow_heads_hold_no_place_for_long),
         FCGATE_CASE(slow_bodies_make_room),
         FCGATE_CASE(slow_readers_make_room),
