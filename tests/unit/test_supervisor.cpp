@@ -14,9 +14,13 @@ namespace {
 // A supervisor of one PHP, whose worker is driven by hand.
 class Supervised {
   public:
-    Supervised() {
-        tree_.file("php-fpm", "#!/bin/sh\necho ready to handle connections >&2\nexec sleep 1000\n", 0755);
+    // `then`: what PHP does once it is ready.
+    explicit Supervised(const char* then = "exec sleep 1000\n") {
+        Text<128> program("#!/bin/sh\necho ready to handle connections >&2\n");
+        tree_.file("php-fpm", program.append(then).view(), 0755);
         set("backend.address", "spawn");
+        set("backend.workers", "2");
+        set("backend.response_timeout", "1s");
         set("backend.idle_stop", "40ms");
         set_path("backend.command", "/php-fpm");
         set_path("server.runtime_dir", "/run");
@@ -26,7 +30,13 @@ class Supervised {
         gates_[0].init(1, places_, parkings_);
         backends_.set(0, &settings_.backends[0]);
         timers_.init(heap_);
-        log_.set_sink([](void*, LogLevel, const char*) {}, nullptr);
+        log_.set_sink(
+            [](void* self, LogLevel, const char* line) {
+                Text<256>& last = static_cast<Supervised*>(self)->last_line_;
+                last.clear();
+                last.append(line);
+            },
+            this);
         supervisor.init({.backends = &backends_,
                          .log = &log_,
                          .gates = gates_,
@@ -71,6 +81,29 @@ class Supervised {
             (void)poll(nullptr, 0, 1);
         }
     }
+    // As if so much time had gone by, over several looks.
+    void let_pass(int64_t ms) {
+        const int64_t now = monotonic_ms();
+        for (int64_t at = 0; at <= ms; at += 10) {
+            supervisor.on_timer(timers_, now + at);
+        }
+    }
+    void lose() {
+        supervisor.lost(0);
+        supervisor.on_wanted(timers_);
+    }
+    // So many requests in a row have had no answer.
+    void be_silent(size_t times) {
+        for (size_t i = 0; i < times; ++i) {
+            supervisor.silent(0);
+        }
+        supervisor.on_wanted(timers_);
+    }
+    [[nodiscard]] Timers& timers() { return timers_; }
+    [[nodiscard]] fastcgi::Gate& gate() { return gates_[0]; }
+    [[nodiscard]] bool has_said(std::string_view words) const {
+        return last_line_.view().find(words) != std::string_view::npos;
+    }
     [[nodiscard]] uint64_t starts() const { return supervisor.look(0).starts; }
 
     Supervisor supervisor;
@@ -86,6 +119,7 @@ class Supervised {
         set(name, value.view());
     }
 
+    Text<256> last_line_;
     test::TempTree tree_;
     Settings settings_;
     Plan plan_;
@@ -127,6 +161,140 @@ void a_loss_that_is_told_late_ends_nothing(void**) {
     assert_int_equal(php.supervisor.look(0).deaths, 0);
 }
 
+// It is ready a moment after it was given up: the order to end is on its way.
+void a_start_that_was_given_up_is_no_start(void**) {
+    Supervised php;
+    php.want();
+    php.await_reports(2);
+    php.let_pass(20'000);
+    assert_true(php.is("stopping"));
+    php.supervisor.on_reports(php.timers());
+    assert_true(php.is("stopping"));
+    php.reach("stopped");
+}
+
+// However long it takes.
+void php_that_serves_is_not_idle(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    const fastcgi::Gate::Answer answer = php.gate().enter({}, 0);
+    assert_true(answer.entry == fastcgi::Gate::Entry::granted);
+    php.let_pass(1000);
+    assert_true(php.is("running"));
+    (void)php.gate().leave(0, fastcgi::Use::page, false);
+    php.let_pass(2000);
+    assert_true(php.is("stopping"));
+}
+
+void php_that_has_served_since_it_was_looked_at_is_not_idle(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    (void)php.gate().enter({}, 0);
+    (void)php.gate().leave(0, fastcgi::Use::page, false);
+    const int64_t now = monotonic_ms();
+    php.supervisor.on_timer(php.timers(), now + 1000);
+    assert_true(php.is("running"));
+    php.supervisor.on_timer(php.timers(), now + 1010);
+    assert_true(php.is("running"));
+    php.supervisor.on_timer(php.timers(), now + 1040);
+    assert_true(php.is("stopping"));
+}
+
+void a_stop_behind_a_loss_is_no_death(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    php.lose();
+    assert_true(php.is("stopping"));
+    assert_true(php.has_said("nobody answers at PHP's socket"));
+    php.reach("running");
+    php.reach("stopped");
+    assert_int_equal(php.starts(), 2);
+    assert_int_equal(php.supervisor.look(0).deaths, 1);
+}
+
+void silence_counts_from_the_start(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    php.be_silent(2);
+    assert_true(php.is("running"));
+    php.lose();
+    php.reach("running");
+    php.be_silent(2);
+    assert_true(php.is("running"));
+    php.be_silent(1);
+    assert_true(php.is("stopping"));
+    assert_true(php.has_said("all PHP workers hang"));
+}
+
+// The one before is meant.
+void a_hang_that_is_told_late_is_not_of_the_next(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    php.reach("stopped");
+    php.be_silent(3);
+    php.reach("running");
+    php.lose();
+    assert_true(php.has_said("nobody answers at PHP's socket"));
+}
+
+// One that has answered does not make up for those behind it.
+void php_that_dies_in_a_row_is_started_less_and_less_often(void**) {
+    Supervised php("exit 3\n");
+    php.want();
+    php.supervisor.answered(0);
+    php.reach("stopped");
+    int64_t died = 0;
+    for (int i = 0; i < 3; ++i) {
+        php.want();
+        php.reach("starting");
+        died = monotonic_ms();
+        php.reach("stopped");
+    }
+    php.want();
+    php.reach("starting");
+    assert_true(monotonic_ms() - died >= 400);
+}
+
+// Its end is known, and less time has gone by than is between the third failure in a row and the next start.
+void expect_back_soon(Supervised& php) {
+    php.lose();
+    assert_true(php.is("stopping"));
+    php.await_reports(1);
+    php.supervisor.on_reports(php.timers());
+    php.let_pass(350);
+    assert_true(php.is("starting"));
+    php.reach("running");
+}
+
+void php_that_answers_is_started_again_soon(void**) {
+    Supervised php;
+    php.want();
+    php.reach("running");
+    for (int i = 0; i < 3; ++i) {
+        php.supervisor.answered(0);
+        expect_back_soon(php);
+    }
+}
+
+void a_stop_ends_a_row_of_failures(void**) {
+    Supervised php;
+    php.want();
+    for (int i = 0; i < 3; ++i) {
+        php.reach("running");
+        php.lose();
+    }
+    php.reach("running");
+    php.reach("stopped");
+    php.want();
+    php.reach("running");
+    expect_back_soon(php);
+}
+
 }  // namespace
 }  // namespace fcgate::spawn
 
@@ -136,6 +304,15 @@ int main() {
         cmocka_unit_test(php_that_nobody_wants_is_stopped_and_stays_so),
         cmocka_unit_test(a_loss_that_is_told_late_starts_nothing),
         cmocka_unit_test(a_loss_that_is_told_late_ends_nothing),
+        cmocka_unit_test(a_start_that_was_given_up_is_no_start),
+        cmocka_unit_test(php_that_serves_is_not_idle),
+        cmocka_unit_test(php_that_has_served_since_it_was_looked_at_is_not_idle),
+        cmocka_unit_test(a_stop_behind_a_loss_is_no_death),
+        cmocka_unit_test(silence_counts_from_the_start),
+        cmocka_unit_test(a_hang_that_is_told_late_is_not_of_the_next),
+        cmocka_unit_test(php_that_dies_in_a_row_is_started_less_and_less_often),
+        cmocka_unit_test(php_that_answers_is_started_again_soon),
+        cmocka_unit_test(a_stop_ends_a_row_of_failures),
     };
     return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
