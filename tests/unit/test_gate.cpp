@@ -410,6 +410,37 @@ void every_waiter_asks_for_a_parked_connection_of_its_own(void** /*state*/) {
     world.drain();
 }
 
+void nobody_takes_a_parked_connection_that_a_waiter_has_asked_for(void** /*state*/) {
+    GateWorld<2, 2, 4, 8> world;
+    assert_true(world.enter(0, 0, alice) == Entry::granted);
+    (void)world.leave(0, true);
+    assert_true(world.enter(1, 1, alice) == Entry::granted);
+    assert_true(world.enter(2, 1, bob) == Entry::queued);
+    assert_int_equal(world.last_answer.yield_worker, 0);
+    assert_true(world.enter(3, 0, carol) == Entry::queued);
+    world.yield(0);
+    assert_true(world.requests[2].state == State::holding);
+    world.drain();
+}
+
+// Whether it was given up or had gone before.
+void a_worker_that_has_been_asked_can_be_asked_again(void** /*state*/) {
+    GateWorld<2, 2, 4, 8> world;
+    for (int round = 0; round < 4; ++round) {
+        assert_true(world.enter(0, 0, alice) == Entry::granted);
+        (void)world.leave(0, true);
+        assert_int_equal(world.parked[0], 1);
+        assert_true(world.enter(1, 1, alice) == Entry::granted);
+        assert_true(world.enter(2, 1, bob) == Entry::queued);
+        assert_int_equal(world.last_answer.yield_worker, 0);
+        if (round % 2 == 0) {
+            (void)world.unpark(0, false);
+        }
+        world.yield(0);
+        world.drain();
+    }
+}
+
 void a_thread_gives_to_its_own_of_the_same_client_but_not_for_ever(void** /*state*/) {
     GateWorld<2, 1, 16, 16> world;
     assert_true(world.enter(0, 0, alice) == Entry::granted);
@@ -485,6 +516,8 @@ int main() {
         cmocka_unit_test(without_a_queue_workers_park_nothing_for_each_other),
         cmocka_unit_test(a_connection_is_parked_only_while_nobody_waits_and_never_the_last),
         cmocka_unit_test(every_waiter_asks_for_a_parked_connection_of_its_own),
+        cmocka_unit_test(nobody_takes_a_parked_connection_that_a_waiter_has_asked_for),
+        cmocka_unit_test(a_worker_that_has_been_asked_can_be_asked_again),
         cmocka_unit_test(a_thread_gives_to_its_own_of_the_same_client_but_not_for_ever),
         cmocka_unit_test(random_use_agrees_with_the_model),
     };
