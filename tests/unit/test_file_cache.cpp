@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "base/hash.hpp"
 #include "base/limits.hpp"
 #include "files/file_cache.hpp"
 #include "files/static_file.hpp"
@@ -73,6 +74,17 @@ void what_was_kept_is_found_for_a_second(void** /*state*/) {
     assert_null(all.find("/a.txt", 1000));
     assert_null(all.find("/b.txt", 0));
     assert_null(all.find("/a.txt", 0, 1));
+}
+
+void who_has_the_same_hash_is_another(void** /*state*/) {
+    Fixture all;
+    static_assert(hash_of("/389db") == hash_of("/77828"));
+    const FileCache::Entry* const first = all.keep("a.txt", "/389db", 0);
+    assert_null(all.find("/77828", 0));
+    const FileCache::Entry* const second = all.keep("a.txt", "/77828", 0);
+    assert_ptr_equal(all.find("/389db", 0), first);
+    assert_ptr_equal(all.find("/77828", 0), second);
+    assert_true(first != second);
 }
 
 void what_has_not_changed_is_not_read_again(void** /*state*/) {
@@ -162,6 +174,7 @@ void what_is_being_sent_stays(void** /*state*/) {
     const FileCache::Entry* const sent = all.keep("a.txt", "/1", 0);
     const uint32_t number = all.cache.hold(*sent);
     assert_null(all.keep("a.txt", "/2", 1));
+    assert_ptr_equal(all.find("/1", 1), sent);
     all.cache.clear();
     assert_null(all.find("/1", 2));
     assert_null(all.keep("a.txt", "/2", 2));
@@ -475,6 +488,7 @@ int main() {
     using namespace fcgate::files;
     const CMUnitTest tests[] = {
         cmocka_unit_test(what_was_kept_is_found_for_a_second),
+        cmocka_unit_test(who_has_the_same_hash_is_another),
         cmocka_unit_test(what_has_not_changed_is_not_read_again),
         cmocka_unit_test(what_has_changed_is_read_anew),
         cmocka_unit_test(what_changed_just_now_is_not_kept),
