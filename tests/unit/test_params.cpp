@@ -71,6 +71,24 @@ void encodes_lengths_around_one_byte(void** /*state*/) {
     }
 }
 
+// In a record that has begun.
+void encodes_long_lengths_behind_short_ones(void** /*state*/) {
+    for (const size_t name : {size_t{127}, size_t{128}}) {
+        for (const size_t value : {size_t{127}, size_t{128}}) {
+            GuardedBytes memory(1000);
+            ParamsWriter writer(memory.bytes(1000), true);
+            writer.add("N", "1");
+            writer.add(text_of(name), text_of(value));
+            writer.add("M", "2");
+            const DecodedParams decoded(finished(writer));
+            assert_int_equal(decoded.count(), 3);
+            check_text(decoded.name(1), text_of(name));
+            check_text(decoded.value(1), text_of(value));
+            check_text(decoded.get("M"), "2");
+        }
+    }
+}
+
 void a_pair_may_fill_a_record_but_not_exceed_it(void** /*state*/) {
     constexpr size_t largest = 65535 - 1 - 4 - 1;  // two lengths, and a name of one byte
     GuardedBytes memory(80000);
@@ -225,6 +243,7 @@ int main() {
         cmocka_unit_test(asks_to_close_without_keep_connection),
         cmocka_unit_test(without_params_only_the_empty_record_follows),
         cmocka_unit_test(encodes_lengths_around_one_byte),
+        cmocka_unit_test(encodes_long_lengths_behind_short_ones),
         cmocka_unit_test(a_pair_may_fill_a_record_but_not_exceed_it),
         cmocka_unit_test(a_short_pair_behind_another_fits_exactly_or_not_at_all),
         cmocka_unit_test(many_params_take_several_records_each_of_whole_pairs),
