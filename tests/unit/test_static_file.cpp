@@ -63,6 +63,13 @@ struct Fixture {
     Reply reply;
 };
 
+// The same again as long as none has been lost.
+[[nodiscard]] int next_descriptor(const Fixture& site) {
+    const int fd = dup(site.tree.fd());
+    close(fd);
+    return fd;
+}
+
 void a_file_comes_with_its_fields(void**) {
     Fixture site;
     assert_int_equal(site.ask("/a.txt"), 200);
@@ -194,10 +201,40 @@ void what_is_no_regular_file_is_403(void**) {
     site.tree.fifo("fifo");
     site.tree.socket("socket");
     site.tree.link("/dev/zero", "device");
+    const int before = next_descriptor(site);
     for (const std::string_view path : {"/folder", "/", "/fifo", "/socket", "/device"}) {
         assert_int_equal(site.ask(path), 403);
         site.check_no_body();
     }
+    assert_int_equal(next_descriptor(site), before);
+}
+
+// Each file that was opened and not chosen is closed again.
+void the_coded_file_is_chosen_and_the_others_are_closed(void**) {
+    Fixture site;
+    site.settings.precompressed = true;
+    for (const char* const name : {"a.txt.br", "a.txt.gz"}) {
+        site.tree.file(name);
+        site.tree.modified(name, modified, 5);
+    }
+    const int before = next_descriptor(site);
+    static constexpr std::string_view cases[][2] = {
+        {"br, gzip", "br"}, {"gzip;q=0.5, br", "br"}, {"gzip, br;q=0.5", "gzip"}, {"br;q=0, gzip;q=0", "(none)"},
+        {"gzip", "gzip"},   {"", "(none)"},
+    };
+    for (const auto& [accepted, chosen] : cases) {
+        assert_int_equal(site.ask_with("Accept-Encoding", accepted), 200);
+        check_text(site.field("Content-Encoding"), chosen);
+        check_text(site.field("Vary"), "Accept-Encoding");
+        site.forget();
+        assert_int_equal(next_descriptor(site), before);
+    }
+    // Of another file, which has been changed since.
+    site.tree.modified("a.txt.br", modified, 4);
+    assert_int_equal(site.ask_with("Accept-Encoding", "br, gzip"), 200);
+    check_text(site.field("Content-Encoding"), "gzip");
+    site.forget();
+    assert_int_equal(next_descriptor(site), before);
 }
 
 void a_link_out_of_the_root_is_403(void**) {
@@ -237,8 +274,7 @@ void no_descriptor_left_is_503(void**) {
 
 void no_room_for_the_fields_is_500_and_no_descriptor_is_lost(void**) {
     Fixture site;
-    const int before = dup(site.tree.fd());
-    close(before);
+    const int before = next_descriptor(site);
     std::array<char, 40> room{};
     TextBuffer small(room);
     RequestHead head;
@@ -248,9 +284,7 @@ void no_room_for_the_fields_is_500_and_no_descriptor_is_lost(void**) {
     assert_int_equal(reply.status, 500);
     assert_int_equal(reply.fd, -1);
     assert_int_equal(reply.fields().size(), 0);
-    const int after = dup(site.tree.fd());
-    close(after);
-    assert_int_equal(after, before);
+    assert_int_equal(next_descriptor(site), before);
 }
 
 void the_largest_fields_fit_their_room(void**) {
@@ -298,6 +332,7 @@ int main() {
         cmocka_unit_test(options_tell_the_methods),
         cmocka_unit_test(what_is_gone_is_404),
         cmocka_unit_test(what_is_no_regular_file_is_403),
+        cmocka_unit_test(the_coded_file_is_chosen_and_the_others_are_closed),
         cmocka_unit_test(a_link_out_of_the_root_is_403),
         cmocka_unit_test(what_may_not_be_read_is_403),
         cmocka_unit_test(no_descriptor_left_is_503),
