@@ -70,6 +70,25 @@ void a_body_that_is_here_waits_for_no_upload(Scene& scene) {
     assert_int_equal(scene.log.count("[request-timeout]"), 0);
 }
 
+// Who leaves before his body is there leaves the room for it.
+void uploads_that_leave_give_their_room_back(Scene& scene) {
+    constexpr std::string_view begun = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhello";
+    scene.set("server.exchanges", "4");
+    scene.start();
+    for (int i = 0; i < 8; ++i) {
+        Client& leaves = scene.client_with(begun);
+        scene.settle();
+        leaves.close();
+        scene.settle();
+    }
+    Client& client = scene.client_with(begun);
+    assert_true(client.send(" you"));
+    PhpConnection& php = scene.take();
+    check_text(php.body(), "hello you");
+    assert_true(php.answer(hello));
+    expect_reply(client, 200, "hello");
+}
+
 // It loses more by a refusal.
 void an_upload_waits_longer_than_a_page(Scene& scene) {
     scene.set("backend.workers", "1");
@@ -173,6 +192,7 @@ int main() {
     static constexpr Case cases[] = {
         FCGATE_CASE(a_body_that_is_here_waits_for_no_upload),
         FCGATE_CASE(an_upload_waits_longer_than_a_page),
+        FCGATE_CASE(uploads_that_leave_give_their_room_back),
         FCGATE_CASE(a_slow_reader_is_not_in_the_way_of_an_upload),
         FCGATE_CASE(an_upload_that_has_had_to_wait_is_whole),
     };
