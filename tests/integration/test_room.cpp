@@ -330,11 +330,16 @@ void a_body_that_finds_no_page_needs_no_more_than_half_a_connection(Scene& scene
     Client& slow = ask(scene, "much");
     PhpConnection& much_of_it = scene.take();
     pour(much_of_it);
-    Client& first = ask(scene, "first");
-    PhpConnection& busy = scene.take();
     Buffer request;
     request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000\r\n\r\n").append_pattern(3000);
+    // Not the first on its connection: each is counted from its own begin.
     Client& client = scene.client_with(request.view());
+    PhpConnection& before = scene.take();
+    assert_true(before.answer(hello));
+    expect_reply(client, 200, "hello");
+    Client& first = ask(scene, "first");
+    PhpConnection& busy = scene.take();
+    assert_true(client.send(request.view()));
     // Behind it only a part of a request, which ends with him.
     assert_true(client.send("GET /t.php"));
     client.half_close();
@@ -379,6 +384,16 @@ void whoever_lingers_longest_gives_way(Scene& scene) {
         }
     }
     scene.expect_served();
+}
+
+// So may whoever was refused by his head alone.
+void whoever_is_refused_at_once_may_send_on(Scene& scene) {
+    scene.start();
+    Client& client = scene.client_with(
+        "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\nExpect: the-unexpected\r\n\r\n");
+    expect_status(client, 417);
+    assert_true(client.reply().closes());
+    scene.expect_lingering(client, "some of it");
 }
 
 // A client who knocks while no descriptor is left, and comes in when there are some again.
@@ -440,6 +455,9 @@ void large_heads_share_their_memory_and_give_it_back_once(Scene& scene) {
         assert_int_equal(scene.log.count("GET /t.php?large: 503: too many replies with large heads"), i);
         assert_true(one.php.end() && one.client.read());
         one.php.close();
+        // The next reply on its connection has room of its own.
+        assert_true(one.client.send("GET /static.txt HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        expect_reply(one.client, 200, "static");
         // Who leaves without a reply has nothing to give back.
         assert_true(one.client.send("GET /t.php?small HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         PhpConnection& php = scene.take();
@@ -459,6 +477,7 @@ int main() {
         FCGATE_CASE(uploads_make_room_for_each_other_alone),
         FCGATE_CASE(with_the_defaults_a_newcomer_is_the_next_but_one),
         FCGATE_CASE(whoever_lingers_longest_gives_way),
+        FCGATE_CASE(whoever_is_refused_at_once_may_send_on),
         FCGATE_CASE(that_nobody_can_come_in_is_said_once),
         FCGATE_CASE(large_heads_share_their_memory_and_give_it_back_once),
     };
