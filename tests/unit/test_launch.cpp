@@ -1,7 +1,9 @@
 // What PHP is started with: its folders, its socket, its configuration, its arguments and its environment.
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "base/descriptor.hpp"
@@ -134,6 +136,52 @@ void a_host_with_many_variables_has_its_php(void**) {
     }
 }
 
+void what_php_has_is_nobody_elses(void**) {
+    Php php;
+    const mode_t before = umask(0);
+    (void)php.output();
+    (void)umask(before);
+    static constexpr struct {
+        const char* name;
+        mode_t mode;
+    } all[] = {{"php-77-5-0-1.sock", 0600}, {"sessions-88", 0700}, {"tmp-88", 0700}, {"php-77-5-0.conf", 0644}};
+    for (const auto& [name, mode] : all) {
+        struct stat status {};
+        assert_int_equal(fstatat(php.tree.fd(), name, &status, 0), 0);
+        assert_int_equal(status.st_mode & 07777, mode);
+    }
+}
+
+// This program as PHP. A shell would not do: it unblocks signals before it looks.
+int say_how_it_was_started() {
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    int blocks = sigprocmask(SIG_BLOCK, nullptr, &blocked);
+    int ignores = 0;
+    for (int number = 1; number < NSIG; ++number) {
+        struct sigaction action {};
+        blocks += sigismember(&blocked, number) == 1 ? 1 : 0;
+        ignores += sigaction(number, nullptr, &action) == 0 && action.sa_handler == SIG_IGN ? 1 : 0;
+    }
+    printf("blocks %d, ignores %d, %s\n", blocks, ignores, getsid(0) == getpid() ? "alone" : "in a session of others");
+    return 0;
+}
+
+// Whatever the host has done with its signals; and it can be ended with all that it has started.
+void php_begins_with_signals_and_a_session_of_its_own(void**) {
+    Php php("php-itself");
+    php.tree.link("/proc/self/exe", "php-itself");
+    sigset_t blocked;
+    sigset_t before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &blocked, &before), 0);
+    const auto handler = signal(SIGUSR1, SIG_IGN);
+    expect_line(php.output(), "blocks 0, ignores 0, alone");
+    (void)signal(SIGUSR1, handler);
+    assert_int_equal(sigprocmask(SIG_SETMASK, &before, nullptr), 0);
+}
+
 void php_cgi_is_told_of_its_workers(void**) {
     Php php("php-cgi");
     expect_line(php.output(), "children 3");
@@ -239,11 +287,16 @@ void a_folder_is_removed_with_what_php_may_have_left(void**) {
 }  // namespace
 }  // namespace fcgate::spawn
 
-int main() {
+int main(int /*count*/, char** arguments) {
     using namespace fcgate::spawn;
+    if (fcgate::ends_with(arguments[0], "/php-itself")) {
+        return say_how_it_was_started();
+    }
     const CMUnitTest tests[] = {
         cmocka_unit_test(php_fpm_is_told_everything_on_its_command_line),
         cmocka_unit_test(a_host_with_many_variables_has_its_php),
+        cmocka_unit_test(what_php_has_is_nobody_elses),
+        cmocka_unit_test(php_begins_with_signals_and_a_session_of_its_own),
         cmocka_unit_test(php_cgi_is_told_of_its_workers),
         cmocka_unit_test(what_cannot_be_executed_is_told),
         cmocka_unit_test(without_a_place_nothing_is_started),
