@@ -130,6 +130,19 @@ void who_comes_through_a_proxy_is_counted_too(Scene& scene) {
     }
 }
 
+// Of a connection's requests each says for itself whose it is, and what is refused before that is of whoever has the connection.
+void who_asked_before_is_not_blamed(Scene& scene) {
+    scene.set("site.trusted_proxy", "127.0.0.1");
+    scene.set("site.trusted_proxy", "unix");
+    scene.start();
+    Client& client = scene.client_with(
+        "GET /static.txt HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 10.1.1.1\r\n\r\n"
+        "GET /static.txt HTTP/1.1\r\nHost: other..example\r\n\r\n");
+    expect_reply(client, 200, "static");
+    expect_status(client, 400);
+    assert_int_equal(scene.log.count("10.1.1.1"), 0);
+}
+
 // Nor are those of this machine, who come through a proxy on it.
 void loopback_has_no_share_behind_a_proxy_either(Scene& scene) {
     scene.set("server.max_connections_per_client", "1");
@@ -163,10 +176,10 @@ void who_claims_a_proxy_is_not_believed(Scene& scene) {
 
 int main() {
     static constexpr Case cases[] = {
-        FCGATE_CASE(a_captive_portal_leads_to_its_own_name),   FCGATE_CASE(forms_of_other_sites_are_refused),
-        FCGATE_CASE(without_the_key_forms_come_from_anywhere), FCGATE_CASE(files_forbid_sniffing),
-        FCGATE_CASE(who_comes_through_a_proxy_is_counted_too), FCGATE_CASE(loopback_has_no_share_behind_a_proxy_either),
-        FCGATE_CASE(who_claims_a_proxy_is_not_believed),
+        FCGATE_CASE(a_captive_portal_leads_to_its_own_name),      FCGATE_CASE(forms_of_other_sites_are_refused),
+        FCGATE_CASE(without_the_key_forms_come_from_anywhere),    FCGATE_CASE(files_forbid_sniffing),
+        FCGATE_CASE(who_comes_through_a_proxy_is_counted_too),    FCGATE_CASE(who_asked_before_is_not_blamed),
+        FCGATE_CASE(loopback_has_no_share_behind_a_proxy_either), FCGATE_CASE(who_claims_a_proxy_is_not_believed),
     };
     static constexpr Variant variants[] = {{.name = "TCP"}, {.name = "unix front", .front_is_local = true}};
     return play("defences", cases, variants);
