@@ -192,7 +192,7 @@ void Dispatcher::decide(const http::Connection& connection, const RequestHead& h
 bool Dispatcher::count_asker(http::Connection& connection, Reply& reply) {
     const Endpoint& asker = connection.asker;
     const uint64_t key = asker.client_key();
-    if (!connection.is_proxied || !asker.is_ip() || asker.is_loopback() || key == connection.client_key) {
+    if (!connection.is_proxied || asker.is_loopback() || key == connection.client_key) {
         return true;
     }
     const uint32_t cap = configuration_of(connection).settings->server.max_connections_per_client;
@@ -303,9 +303,6 @@ void Dispatcher::done(http::Connection& connection) {
         give_back_question(connection);
     }
     --users_[connection.configuration];
-    if (routed_for_ == &connection) {
-        routed_for_ = nullptr;
-    }
 }
 
 }  // namespace fcgate::server
