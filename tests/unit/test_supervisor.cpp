@@ -32,9 +32,10 @@ class Supervised {
         timers_.init(heap_);
         log_.set_sink(
             [](void* self, LogLevel, const char* line) {
-                Text<256>& last = static_cast<Supervised*>(self)->last_line_;
-                last.clear();
-                last.append(line);
+                auto& php = *static_cast<Supervised*>(self);
+                php.last_line_.clear();
+                php.last_line_.append(line);
+                php.heard_last_words_ = php.heard_last_words_ || php.has_said("last words");
             },
             this);
         supervisor.init({.backends = &backends_,
@@ -104,6 +105,7 @@ class Supervised {
     [[nodiscard]] bool has_said(std::string_view words) const {
         return last_line_.view().find(words) != std::string_view::npos;
     }
+    [[nodiscard]] bool heard_last_words() const { return heard_last_words_; }
     [[nodiscard]] uint64_t starts() const { return supervisor.look(0).starts; }
 
     Supervisor supervisor;
@@ -120,6 +122,7 @@ class Supervised {
     }
 
     Text<256> last_line_;
+    bool heard_last_words_ = false;
     test::TempTree tree_;
     Settings settings_;
     Plan plan_;
@@ -159,6 +162,14 @@ void a_loss_that_is_told_late_ends_nothing(void**) {
     php.await_reports(2);  // PHP's own words, and that it is ready
     php.reach("running");
     assert_int_equal(php.supervisor.look(0).deaths, 0);
+}
+
+// They may be in the pipe yet when PHP has ended.
+void the_last_words_of_php_are_heard(void**) {
+    Supervised php("printf '%40000s\\nlast words\\n' x >&2\nexit 3\n");
+    php.want();
+    php.reach("stopped");
+    assert_true(php.heard_last_words());
 }
 
 // It is ready a moment after it was given up: the order to end is on its way.
@@ -304,6 +315,7 @@ int main() {
         cmocka_unit_test(php_that_nobody_wants_is_stopped_and_stays_so),
         cmocka_unit_test(a_loss_that_is_told_late_starts_nothing),
         cmocka_unit_test(a_loss_that_is_told_late_ends_nothing),
+        cmocka_unit_test(the_last_words_of_php_are_heard),
         cmocka_unit_test(a_start_that_was_given_up_is_no_start),
         cmocka_unit_test(php_that_serves_is_not_idle),
         cmocka_unit_test(php_that_has_served_since_it_was_looked_at_is_not_idle),
