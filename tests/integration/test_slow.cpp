@@ -46,6 +46,27 @@ void slow_heads_hold_no_place_for_long(Scene& scene) {
     expect_served_in_time(scene);
 }
 
+// Who takes nothing of a reply keeps its script waiting, not us: it is another that is silent.
+void a_script_that_waits_for_its_reader_is_not_silent(Scene& scene) {
+    scene.set("backend.response_timeout", "300ms");
+    start(scene);
+    LongReply reply;
+    Client& reader = scene.client({}, 4096);
+    assert_true(reader.send(get_script));
+    PhpConnection& php = scene.take();
+    for (int i = 0; i < 50; ++i) {
+        reply.send_some(php);
+        scene.settle();
+    }
+    Client& other = scene.client_with(get_script);
+    PhpConnection& silent = scene.take();
+    expect_status(other, 504);
+    assert_true(silent.is_left());
+    assert_int_equal(scene.log.count("[backend-silent]"), 1);
+    assert_true(reader.read_head());
+    assert_true(reader.read_body(100000));
+}
+
 // The end of a part lies behind its begin: that it is gone is seen though the file is longer than the part, and of the same age.
 void a_part_whose_end_is_cut_off_ends(Scene& scene) {
     constexpr off_t mib = off_t{1024} * 1024;
@@ -342,6 +363,7 @@ void chunks_in_good_order_are_taken(Scene& scene) {
 
 int main() {
     static constexpr Case cases[] = {
+        FCGATE_CASE(a_script_that_waits_for_its_reader_is_not_silent),
         FCGATE_CASE(a_part_whose_end_is_cut_off_ends),
         FCGATE_CASE(slow_heads_hold_no_place_for_long),
         FCGATE_CASE(slow_bodies_make_room),
