@@ -149,6 +149,25 @@ void an_upload_that_has_had_to_wait_is_whole(Scene& scene) {
     expect_reply(client, 200, "hello");
 }
 
+// Whose client dawdles owes us nothing: it is another script that is silent.
+void a_script_that_waits_for_its_body_is_not_silent(Scene& scene) {
+    scene.set("backend.response_timeout", "300ms");
+    scene.start();
+    Client& upload = begin_upload(scene, 66000 + 5);
+    PhpConnection& uploaded = scene.accept();
+    assert_true(uploaded.read_body(66000));
+    scene.settle();
+    Client& other = scene.client_with(get_script);
+    PhpConnection& silent = scene.take();
+    expect_status(other, 504);
+    assert_true(silent.is_left());
+    assert_true(upload.send("hello"));
+    assert_true(uploaded.read_request());
+    assert_true(uploaded.answer(hello));
+    expect_reply(upload, 200, "hello");
+    assert_int_equal(scene.log.count("[backend-silent]"), 1);
+}
+
 // A reader of a page has a place that an upload could not have, which waits for another one.
 void a_slow_reader_is_not_in_the_way_of_an_upload(Scene& scene) {
     scene.set("backend.workers", "2");
@@ -193,6 +212,7 @@ int main() {
         FCGATE_CASE(a_body_that_is_here_waits_for_no_upload),
         FCGATE_CASE(an_upload_waits_longer_than_a_page),
         FCGATE_CASE(uploads_that_leave_give_their_room_back),
+        FCGATE_CASE(a_script_that_waits_for_its_body_is_not_silent),
         FCGATE_CASE(a_slow_reader_is_not_in_the_way_of_an_upload),
         FCGATE_CASE(an_upload_that_has_had_to_wait_is_whole),
     };
