@@ -331,6 +331,23 @@ void too_large_a_body_is_refused_unread_and_the_client_hears_it(Scene& scene) {
     scene.expect_served();
 }
 
+// Its length shows only as it comes; what is on its way then is not looked at any more.
+void too_large_a_chunked_body_is_refused_once(Scene& scene) {
+    if (!fcgate::features::spool) {
+        return;
+    }
+    scene.set("site.max_body", "1k");
+    scene.start();
+    Buffer chunk;
+    chunk.append("800\r\n").append_pattern(2048).append("\r\n");
+    Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_true(client.send(chunk.view()));
+    expect_status(client, 413);
+    scene.expect_lingering(client, chunk.view());
+    assert_int_equal(scene.log.count("413: the body is larger than `max_body`"), 1);
+    assert_false(scene.php.has_caller());
+}
+
 void after_413_the_connection_lingers_and_ends(Scene& scene) {
     scene.set("site.max_body", "1m");
     scene.start();
@@ -447,6 +464,7 @@ int main() {
         FCGATE_CASE(a_long_answer_before_the_body_is_read_arrives),
         FCGATE_CASE(a_script_that_answers_while_it_reads_is_told_of),
         FCGATE_CASE(too_large_a_body_is_refused_unread_and_the_client_hears_it),
+        FCGATE_CASE(too_large_a_chunked_body_is_refused_once),
         FCGATE_CASE(after_413_the_connection_lingers_and_ends),
         FCGATE_CASE(a_body_of_max_body_is_taken),
         FCGATE_CASE(a_chunked_body_reaches_php_whole),
