@@ -15,13 +15,13 @@ namespace {
 class Supervised {
   public:
     // `then`: what PHP does once it is ready.
-    explicit Supervised(const char* then = "exec sleep 1000\n") {
+    explicit Supervised(const char* then = "exec sleep 1000\n", const char* idle_stop = "40ms") {
         Text<128> program("#!/bin/sh\necho ready to handle connections >&2\n");
         tree_.file("php-fpm", program.append(then).view(), 0755);
         set("backend.address", "spawn");
         set("backend.workers", "2");
         set("backend.response_timeout", "1s");
-        set("backend.idle_stop", "40ms");
+        set("backend.idle_stop", idle_stop);
         set_path("backend.command", "/php-fpm");
         set_path("server.runtime_dir", "/run");
         Text<512> error;
@@ -166,7 +166,7 @@ void a_loss_that_is_told_late_ends_nothing(void**) {
 
 // They may be in the pipe yet when PHP has ended.
 void the_last_words_of_php_are_heard(void**) {
-    Supervised php("printf '%40000s\\nlast words\\n' x >&2\nexit 3\n");
+    Supervised php("printf '%16000s\\nlast words\\n' x >&2\nexit 3\n", "0");
     php.want();
     php.reach("stopped");
     assert_true(php.heard_last_words());
@@ -255,7 +255,7 @@ void a_hang_that_is_told_late_is_not_of_the_next(void**) {
 
 // One that has answered does not make up for those behind it.
 void php_that_dies_in_a_row_is_started_less_and_less_often(void**) {
-    Supervised php("exit 3\n");
+    Supervised php("exit 3\n", "0");
     php.want();
     php.supervisor.answered(0);
     php.reach("stopped");
