@@ -139,8 +139,6 @@ bool Supervisor::end(Php& php, Order::Kind kind, Packed why) {
 void Supervisor::start(Php& php, int64_t now) {
     php.wanted.set(false);
     php.is_given_up = false;
-    php.silences.store(0, std::memory_order_relaxed);
-    php.hangs.set(false);
     php.is_well.set(false);
     php.enter(Phase::starting);
     php.starts.add();
@@ -194,7 +192,10 @@ void Supervisor::take(const Report& report, int64_t now) {
                 return;  // it has just been given up
             }
             php.run.set(report.run);
-            php.lost.set(false);  // of the run before: nobody knew the socket of this one
+            // Of the run before: nobody knew the socket of this one.
+            php.lost.set(false);
+            php.silences.store(0, std::memory_order_relaxed);
+            php.hangs.set(false);
             php.idle_since = now;
             php.enter(Phase::running);
             setup_.log->write<"PHP is ready, % ms after it was wanted">(LogLevel::info,

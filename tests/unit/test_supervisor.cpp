@@ -253,6 +253,20 @@ void a_hang_that_is_told_late_is_not_of_the_next(void**) {
     assert_true(php.has_said("nobody answers at PHP's socket"));
 }
 
+// As long as it starts it has had no request that it could have left without an answer.
+void silence_while_it_starts_is_not_its_own(void**) {
+    for (const size_t before : {size_t{2}, size_t{3}}) {
+        Supervised php;
+        php.want();
+        php.be_silent(before);
+        php.reach("running");
+        php.be_silent(2);
+        assert_true(php.is("running"));
+        php.lose();
+        assert_true(php.has_said("nobody answers at PHP's socket"));
+    }
+}
+
 // One that has answered does not make up for those behind it.
 void php_that_dies_in_a_row_is_started_less_and_less_often(void**) {
     Supervised php("exit 3\n", "0");
@@ -322,6 +336,7 @@ int main() {
         cmocka_unit_test(a_stop_behind_a_loss_is_no_death),
         cmocka_unit_test(silence_counts_from_the_start),
         cmocka_unit_test(a_hang_that_is_told_late_is_not_of_the_next),
+        cmocka_unit_test(silence_while_it_starts_is_not_its_own),
         cmocka_unit_test(php_that_dies_in_a_row_is_started_less_and_less_often),
         cmocka_unit_test(php_that_answers_is_started_again_soon),
         cmocka_unit_test(a_stop_ends_a_row_of_failures),
