@@ -238,16 +238,16 @@ void Engine::Callbacks::write_date(int64_t second, char* date) {
 }
 
 #ifdef FCGATE_MHD_TAKES_EVENTS
-Engine::Callbacks::Giving::Giving(std::span<const epoll_event> events) {
+Engine::Callbacks::Giving::Giving(std::span<const epoll_event> events, int64_t now) {
     static constexpr mhd_polling_program program = {&has_more, &room, &write_date};
-    mhd_polling_give(events.data(), static_cast<int>(events.size()), &program);
+    mhd_polling_give(events.data(), static_cast<int>(events.size()), static_cast<uint64_t>(now), &program);
 }
 
 Engine::Callbacks::Giving::~Giving() {
-    mhd_polling_give(nullptr, 0, nullptr);
+    mhd_polling_give(nullptr, 0, 0, nullptr);
 }
 #else
-Engine::Callbacks::Giving::Giving(std::span<const epoll_event> /*events*/) {}
+Engine::Callbacks::Giving::Giving(std::span<const epoll_event> /*events*/, int64_t /*now*/) {}
 
 Engine::Callbacks::Giving::~Giving() {}
 #endif

@@ -31,7 +31,8 @@ struct Engine::Callbacks {
     // While one of these lives, libmicrohttpd learns of `events`, once, leaves the watching to us, and asks us what mhd_polling_program says.
     class Giving {
       public:
-        explicit Giving(std::span<const epoll_event> events);
+        // `now`: of the turn's clock.
+        Giving(std::span<const epoll_event> events, int64_t now);
         ~Giving();
         Giving(const Giving&) = delete;
         Giving& operator=(const Giving&) = delete;

@@ -153,7 +153,7 @@ void Engine::add(const Newcomer& newcomer) {
     bool added = false;
     {
         const Drive& drive = drive_of(newcomer.is_tls);
-        const Callbacks::Giving giving({drive.given.data(), 0});
+        const Callbacks::Giving giving({drive.given.data(), 0}, setup_.clock->now());
         added = MHD_add_connection(drive.mhd, fd, nullptr, 0) == MHD_YES;
     }
     adding_ = nullptr;
@@ -286,7 +286,7 @@ void Engine::run_once() {
         if constexpr (features::tls) {
             Callbacks::present(setup_.certificate);
         }
-        const Callbacks::Giving giving({drive.given.data(), drive.given_count});
+        const Callbacks::Giving giving({drive.given.data(), drive.given_count}, setup_.clock->now());
         drive.given_count = 0;
         MHD_run(drive.mhd);
     }

@@ -6,6 +6,9 @@
 #include "internal.h"
 #include "mhd_send.h"
 
+/* See mhd_reasons.c. */
+__attribute__((pure)) const char* MHD_get_reason_phrase_for(unsigned int code);
+
 #define client_discipline client_discipline * 0 + 1
 
 /* A piece of a body behind which more is at hand need not go out before that: full segments instead of one for each piece. */

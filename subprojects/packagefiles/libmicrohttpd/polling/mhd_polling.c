@@ -47,13 +47,12 @@ static uint64_t clock_now(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint32_t)now.tv_nsec / 1000000;
 }
 
-void mhd_polling_give(const struct epoll_event* events, int count, const struct mhd_polling_program* program) {
+void mhd_polling_give(const struct epoll_event* events, int count, uint64_t now,
+                      const struct mhd_polling_program* program) {
     given.events = events;
     given.count = count;
+    given.now = now;
     given.program = program;
-    if (events != NULL) {
-        given.now = clock_now();
-    }
 }
 
 int mhd_polling_wait(int set, struct epoll_event* events, int room, int timeout) {

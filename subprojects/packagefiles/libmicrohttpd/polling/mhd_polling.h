@@ -29,8 +29,9 @@ struct mhd_polling_program {
 
 /* What the next calls into libmicrohttpd on this thread learn, and learn once: `count` events with an MHD_Connection each in data.ptr. They and
    libmicrohttpd leave the kernel's epoll alone until `events` is NULL again; the sockets are the caller's to watch meanwhile, edge-triggered and
-   for EPOLLIN, EPOLLOUT and EPOLLPRI. `program` is asked in these calls, and not needed with NULL. */
-void mhd_polling_give(const struct epoll_event* events, int count, const struct mhd_polling_program* program);
+   for EPOLLIN, EPOLLOUT and EPOLLPRI. Until then it is `now`, in milliseconds of CLOCK_MONOTONIC, and `program` is asked. */
+void mhd_polling_give(const struct epoll_event* events, int count, uint64_t now,
+                      const struct mhd_polling_program* program);
 
 /* As MHD_suspend_connection and MHD_resume_connection, which are not to be used beside them. libmicrohttpd looks through all on its list of
    suspended connections when one has been resumed: on it are those alone that have been. */

@@ -76,6 +76,9 @@ static const char* const hundreds[] = {
 
 static const char unknown[] = "Unknown";
 
+/* Asked for the phrase and for its length the compiler looks once. */
+__attribute__((pure)) const char* MHD_get_reason_phrase_for(unsigned int code);
+
 const char* MHD_get_reason_phrase_for(unsigned int code) {
     const unsigned int hundred = code / 100 - 1;
     if (hundred < sizeof hundreds / sizeof *hundreds) {
