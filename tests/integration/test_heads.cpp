@@ -336,11 +336,14 @@ void white_space_around_values(Scene& scene) {
             client.close();
         }
     }
+#ifdef FCGATE_MHD_TAKES_EVENTS
+    // One that libmicrohttpd reads itself; 0.9.x refuses it.
     Client& client = scene.client_with(FCGATE_POST("Content-Length:  5      \r\n", "hello"));
     PhpConnection& php = scene.take();
     expect_same(php.body(), "hello");
     assert_true(php.answer(hello));
     expect_reply(client, 200, "hello");
+#endif
 }
 
 void too_many_fields_are_431(Scene& scene) {
