@@ -3,6 +3,7 @@
 // Must not touch: MHD; HTTP is on the other side of ExchangeOwner.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -100,11 +101,14 @@ class Upstream {
     void begin(Exchange& exchange);
     // Takes bytes of the request body; what is not taken is to be offered again after a wake.
     [[nodiscard]] size_t feed(Exchange& exchange, std::span<const char> bytes);
-    // So many bytes feed() and put_by() take together, while PHP takes what comes.
-    [[nodiscard]] static size_t room_for_body(const Exchange& exchange) {
+    // So many bytes feed() and put_by() take together, while PHP takes what comes. Half of all pages are left to others: a form that finds none
+    // would be no body that is here, and would wait for a worker as long as an upload.
+    [[nodiscard]] size_t room_for_body(const Exchange& exchange) const {
         const bool goes_on =
             exchange.phase == Exchange::Phase::active && !exchange.write_blocked && !exchange.body_refused;
-        return goes_on ? exchange.request.room() : 0;
+        const size_t pages = setup_.pages->shared_left();
+        const size_t kept = setup_.pages->capacity() / 2;
+        return goes_on && pages > kept ? std::min(exchange.request.room(), (pages - kept) * sizeof(Page::bytes)) : 0;
     }
     // Takes what feed() has left, until PHP is ready for it.
     [[nodiscard]] static size_t put_by(Exchange& exchange, std::span<const char> bytes) {

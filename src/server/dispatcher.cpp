@@ -25,7 +25,7 @@ http::RequestHandler Dispatcher::handler() {
         const Setup& setup = static_cast<Dispatcher*>(context)->setup_;
         fastcgi::Exchange* const exchange = setup.upstream->find(connection.exchange);
         return setup.text_scratch.first(
-            exchange != nullptr ? std::min(setup.text_scratch.size(), fastcgi::Upstream::room_for_body(*exchange)) : 0);
+            exchange != nullptr ? std::min(setup.text_scratch.size(), setup.upstream->room_for_body(*exchange)) : 0);
     };
     handler.poll = [](void* context, http::Connection& connection, Reply& reply) {
         return static_cast<Dispatcher*>(context)->dressed(

@@ -70,6 +70,39 @@ void a_body_that_is_here_waits_for_no_upload(Scene& scene) {
     assert_int_equal(scene.log.count("[request-timeout]"), 0);
 }
 
+// Nor does a form, when uploads that PHP does not read have gathered here: they leave pages for it.
+void a_form_waits_for_no_upload_that_php_lets_wait(Scene& scene) {
+    scene.set("server.connection_memory", "8k");
+    // Four pages beside those that exchanges are guaranteed: as much as is read of a body at once.
+    scene.set("server.exchanges", "12");
+    scene.set("server.response_memory", "64k");
+    scene.set("site.max_body", "12m");
+    scene.set("backend.workers", "2");
+    scene.start();
+    Buffer body;
+    body.append_pattern(long_upload_size);
+    Client& upload = begin_upload(scene, long_upload_size);
+    PhpConnection& uploaded = scene.accept();
+    assert_true(uploaded.read_body(66000));
+    size_t sent = 66000;
+    for (int round = 0; round < 2; ++round) {
+        for (ssize_t count = 1; count > 0; scene.settle()) {
+            count = send(upload.fd(), body.view().data() + sent, long_upload_size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+            sent += static_cast<size_t>(std::max<ssize_t>(count, 0));
+        }
+        Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
+        PhpConnection& php = scene.take();
+        // Nor does the upload make way for it.
+        assert_int_equal(scene.log.count("[request-timeout]"), 0);
+        check_text(php.body(), "hello");
+        assert_true(php.answer(hello));
+        expect_reply(client, 200, "hello");
+        client.close();
+        assert_true(uploaded.absorb());
+    }
+    assert_true(sent < long_upload_size);
+}
+
 // Who leaves before his body is there leaves the room for it.
 void uploads_that_leave_give_their_room_back(Scene& scene) {
     constexpr std::string_view begun = "POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nhello";
@@ -210,6 +243,7 @@ int main() {
     };
     static constexpr Case cases[] = {
         FCGATE_CASE(a_body_that_is_here_waits_for_no_upload),
+        FCGATE_CASE(a_form_waits_for_no_upload_that_php_lets_wait),
         FCGATE_CASE(an_upload_waits_longer_than_a_page),
         FCGATE_CASE(uploads_that_leave_give_their_room_back),
         FCGATE_CASE(a_script_that_waits_for_its_body_is_not_silent),
