@@ -144,12 +144,13 @@ void Dispatcher::redirect_to_https(http::Connection& connection, Reply& reply) {
     const bool is_literal = route_.host.name.find(':') != std::string_view::npos;
     TextBuffer location(setup_.text_scratch);
     location.append("https://").append(is_literal ? "[" : "").append(route_.host.name).append(is_literal ? "]" : "");
-    const Listeners& listeners = configuration_of(connection).listeners;
-    for (size_t i = 0; i < listeners.count; ++i) {
-        const ListenSettings& listen = (*listeners.settings)[i];
+    // As set: those that are open may be closed by another thread meanwhile.
+    const Configuration& configuration = configuration_of(connection);
+    for (size_t i = 0; i < configuration.settings->server.listen.size(); ++i) {
+        const ListenSettings& listen = configuration.settings->server.listen[i];
         if (listen.tls && (listen.kind == ListenSettings::Kind::tcp || listen.kind == ListenSettings::Kind::any)) {
             const uint16_t set = listen.endpoint.port();
-            const uint16_t port = set != 0 ? set : http::address_of(listeners.fds[i]).port();
+            const uint16_t port = set != 0 ? set : http::address_of(configuration.listeners.fds[i]).port();
             if (port != usual) {
                 location.append(':').append_number(port);
             }
