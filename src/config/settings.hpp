@@ -208,7 +208,7 @@ class Settings {
     [[nodiscard]] Status set(std::string_view name, std::string_view value, ConfigError& error);
     // What set() takes for no value at all, as clear() has it, or for no key.
     static constexpr char nothing = '\0';
-    static constexpr std::string_view none{&nothing, 0};
+    static constexpr std::string_view none{&nothing, 0};  // NOLINT(bugprone-string-constructor): known by its place
     // Takes all values of a key that may be repeated away, so that the command line can replace those of the file.
     // malformed for other keys.
     [[nodiscard]] Status clear(std::string_view name, ConfigError& error) { return set(name, none, error); }
