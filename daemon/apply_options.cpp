@@ -90,11 +90,12 @@ int assign(const char* assignment, fcgate_settings* settings) {
 
 // Of a key that may be repeated: what -o says would come beside a default.
 bool is_assigned(const Options& options, std::string_view key_and_equals) {
-    bool is_found = false;
     for (size_t i = 0; i < options.assignment_count; ++i) {
-        is_found = is_found || starts_with(options.assignments[i], key_and_equals);
+        if (starts_with(options.assignments[i], key_and_equals)) {
+            return true;
+        }
     }
-    return is_found;
+    return false;
 }
 
 // What stands for a configuration file that is not given.

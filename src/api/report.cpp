@@ -54,4 +54,12 @@ int misuse(fcgate_error* error, Packed text) {
     return report(error, FCGATE_INVALID, text);
 }
 
+int finish(const TextBuffer& out, char* buffer, int result) {
+    if (!out.ok()) {
+        *buffer = '\0';
+        return FCGATE_TOO_LARGE;
+    }
+    return result;
+}
+
 }  // namespace fcgate::api

@@ -6,6 +6,7 @@
 
 #include "base/packed.hpp"
 #include "base/status.hpp"
+#include "base/text.hpp"
 #include "config/settings.hpp"
 #include "fcgate/fcgate.h"
 #include "server/server.hpp"
@@ -20,5 +21,8 @@ int report(fcgate_error* error, int code, Packed text);
 int report(fcgate_error* error, Status status, const ConfigError& why);
 int report(fcgate_error* error, Status status, const server::ServerError& why);
 int misuse(fcgate_error* error, Packed text);
+
+// `result`, of what was written into `buffer`; what does not fit is not there: FCGATE_TOO_LARGE.
+[[nodiscard]] int finish(const TextBuffer& out, char* buffer, int result = FCGATE_OK);
 
 }  // namespace fcgate::api

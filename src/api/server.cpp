@@ -17,6 +17,7 @@ using fcgate::operator""_p;  // NOLINT(misc-unused-using-decls): clang-tidy 14 d
 using fcgate::api::check;
 using fcgate::api::create;
 using fcgate::api::destroy;
+using fcgate::api::finish;
 using fcgate::api::misuse;
 using fcgate::api::report;
 using fcgate::server::ServerError;
@@ -257,11 +258,7 @@ int fcgate_listener(const fcgate_server* server, size_t index, char* buffer, siz
     } else {
         address.print(out);
     }
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
+    return finish(out, buffer);
 }
 
 int fcgate_reload(fcgate_server* server, fcgate_settings* settings, fcgate_error* error) {
@@ -299,11 +296,7 @@ int fcgate_status(fcgate_server* server, enum fcgate_status_form form, char* buf
     }
     TextBuffer out({buffer, size});
     server->server.write_status(static_cast<fcgate::server::StatusForm>(form), out);
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return FCGATE_OK;
+    return finish(out, buffer);
 }
 
 void fcgate_reopen_logs(fcgate_server* server) {

@@ -16,22 +16,10 @@ using fcgate::operator""_p;  // NOLINT(misc-unused-using-decls): clang-tidy 14 d
 using fcgate::api::check;
 using fcgate::api::create;
 using fcgate::api::destroy;
+using fcgate::api::finish;
 using fcgate::api::misuse;
 using fcgate::api::report;
 using fcgate::api::result_of;
-
-namespace {
-
-// What does not fit is not there.
-[[nodiscard]] int finish(const TextBuffer& out, char* buffer, int result = FCGATE_OK) {
-    if (!out.ok()) {
-        *buffer = '\0';
-        return FCGATE_TOO_LARGE;
-    }
-    return result;
-}
-
-}  // namespace
 
 Status fcgate::api::check(Settings& settings, ConfigError& error) {
     Status status = settings.check(error);

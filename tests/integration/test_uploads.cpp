@@ -16,6 +16,13 @@ constexpr size_t spooled_size = 100000;  // more than is put by for PHP
 constexpr size_t upload_size = 2000000;
 constexpr size_t long_upload_size = 12000000;  // more than all buffers on the way take
 
+// What finds room of a body, so much of which has been sent; false: none did.
+bool send_some(const Client& client, std::string_view body, size_t& sent) {
+    const ssize_t count = send(client.fd(), body.data() + sent, body.size() - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sent += static_cast<size_t>(std::max<ssize_t>(count, 0));
+    return count > 0;
+}
+
 Client& send_chunked(Scene& scene) {
     Buffer request;
     request.append("POST /t.php HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n");
@@ -86,10 +93,10 @@ void a_form_waits_for_no_upload_that_php_lets_wait(Scene& scene) {
     assert_true(uploaded.read_body(66000));
     size_t sent = 66000;
     for (int round = 0; round < 2; ++round) {
-        for (ssize_t count = 1; count > 0; scene.settle()) {
-            count = send(upload.fd(), body.view().data() + sent, long_upload_size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-            sent += static_cast<size_t>(std::max<ssize_t>(count, 0));
+        while (send_some(upload, body.view(), sent)) {
+            scene.settle();
         }
+        scene.settle();
         Client& client = scene.client_with("POST /t.php HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello");
         PhpConnection& php = scene.take();
         // Nor does the upload make way for it.
@@ -157,18 +164,12 @@ void an_upload_that_has_had_to_wait_is_whole(Scene& scene) {
     assert_true(php.read_body(66000));
     php.longest_body_record = 0;
     size_t sent = 66000;
-    const auto send_some = [&] {
-        const ssize_t count =
-            send(client.fd(), body.view().data() + sent, long_upload_size - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-        sent += static_cast<size_t>(std::max<ssize_t>(count, 0));
-        return count > 0;
-    };
-    while (send_some()) {
+    while (send_some(client, body.view(), sent)) {
         scene.settle();
     }
     assert_true(sent < long_upload_size);
     while (sent < long_upload_size) {
-        (void)send_some();
+        (void)send_some(client, body.view(), sent);
         assert_true(php.absorb());
     }
     assert_true(php.read_request());
