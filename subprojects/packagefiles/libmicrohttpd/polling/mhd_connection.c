@@ -102,12 +102,11 @@ void MHD_connection_handle_read(struct MHD_Connection* connection, bool socket_e
 void MHD_connection_handle_read(struct MHD_Connection* connection, bool socket_error) {
     char* const usual = connection->read_buffer;
     const size_t usual_size = connection->read_buffer_size;
-    size_t size = 0;
     if (connection->state == MHD_CONNECTION_BODY_RECEIVING && !connection->rq.have_chunked_upload &&
         connection->read_buffer_offset == 0 && connection->rq.remaining_upload_size - 1 > usual_size &&
         !connection->suspended) {
         char* bytes;
-        size = mhd_polling_room_for(connection, &bytes);
+        const size_t size = mhd_polling_room_for(connection, &bytes);
         if (size > usual_size) {
             connection->read_buffer = bytes;
             connection->read_buffer_size =
